@@ -1,0 +1,10 @@
+DROP TABLE login_throttles;
+DROP TABLE api_tokens;
+DROP TABLE sessions;
+DROP TABLE user_roles;
+DROP TABLE users;
+DROP TABLE organizations;
+DROP TABLE number_series;
+DROP TABLE outbox;
+DROP TABLE audit_rows;
+DROP TABLE node_state;

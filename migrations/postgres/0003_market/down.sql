@@ -1,0 +1,3 @@
+DROP TABLE access_keys;
+DROP TABLE sealed_messages;
+DROP TABLE subscriptions;

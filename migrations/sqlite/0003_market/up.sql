@@ -1,0 +1,56 @@
+CREATE TABLE subscriptions (
+    id TEXT NOT NULL,
+    side TEXT NOT NULL,
+    home_node TEXT NOT NULL,
+    provider_node TEXT NOT NULL,
+    product TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    purpose_note TEXT NOT NULL,
+    buyer_uscc TEXT NOT NULL,
+    buyer_name TEXT NOT NULL,
+    provider_uscc TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason_code TEXT NOT NULL,
+    reason_text TEXT NOT NULL,
+    ended_by TEXT NOT NULL,
+    agreement TEXT NOT NULL,
+    agreement_hash BLOB NOT NULL,
+    requested_at INTEGER NOT NULL,
+    starts_at INTEGER,
+    ends_at INTEGER,
+    ended_at INTEGER,
+    updated_at INTEGER NOT NULL,
+    sent_seq INTEGER NOT NULL,
+    received_seq INTEGER NOT NULL,
+    PRIMARY KEY (id, side)
+) STRICT;
+CREATE INDEX subscriptions_buyer ON subscriptions (side, buyer_uscc, requested_at);
+CREATE INDEX subscriptions_provider ON subscriptions (side, provider_uscc, requested_at);
+CREATE INDEX subscriptions_product ON subscriptions (side, product);
+CREATE TABLE sealed_messages (
+    id TEXT NOT NULL PRIMARY KEY,
+    process TEXT NOT NULL,
+    side TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX sealed_messages_process ON sealed_messages (process, side, direction, seq);
+CREATE TABLE access_keys (
+    id TEXT NOT NULL,
+    side TEXT NOT NULL,
+    subscription TEXT NOT NULL,
+    label TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    key_hash BLOB NOT NULL,
+    state TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER,
+    PRIMARY KEY (id, side)
+) STRICT;
+CREATE UNIQUE INDEX access_keys_hash ON access_keys (side, key_hash);
+CREATE INDEX access_keys_subscription ON access_keys (subscription, side);

@@ -1,0 +1,92 @@
+//! `lianshi init`: makes a data folder with fresh keys, for a new federation or for one to join.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use lianshi_registry::{
+    entry::Texts,
+    id::{DivisionCode, FederationDomain, NodeName},
+};
+
+use super::At;
+use crate::folder::{CharterSource, Config, Folder};
+
+/// Make a data folder with fresh keys.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Short name: a lower-case DNS label.
+    #[arg(long)]
+    name: String,
+    /// Name in Chinese.
+    #[arg(long)]
+    name_zh: String,
+    /// Name in English.
+    #[arg(long)]
+    name_en: String,
+    /// Division the node speaks for, six digits.
+    #[arg(long)]
+    division: String,
+    /// Charter of the federation to join.
+    #[arg(long, conflicts_with = "found")]
+    charter: Option<PathBuf>,
+    /// Found a new federation with this domain name, with this node as its root authority.
+    #[arg(long, required_unless_present = "charter")]
+    found: Option<String>,
+    /// First of three ports on this address: pages and calls, operations, peers.
+    #[arg(long, default_value_t = 8800)]
+    base_port: u16,
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// Database URL; a SQLite file in the folder when not given.
+    #[arg(long, default_value = "")]
+    database: String,
+}
+
+impl Init {
+    /// Runs it.
+    pub fn run(&self, at: &At) -> anyhow::Result<()> {
+        let division = DivisionCode::parse(&self.division)?;
+        let ports = [0, 1, 2].map(|offset| self.base_port.saturating_add(offset));
+        let [web, ops, peer] = ports;
+        let peer_address = format!("/ip4/{}/tcp/{peer}", self.host);
+        let config = Config {
+            node: NodeName::parse(&self.name)?,
+            name: Texts { zh: self.name_zh.clone(), en: self.name_en.clone() },
+            level: if division.as_str().ends_with("00") { "city" } else { "district" }.to_owned(),
+            division,
+            generation: 1,
+            database: self.database.clone(),
+            listen: format!("{}:{web}", self.host),
+            listen_ops: format!("{}:{ops}", self.host),
+            listen_peer: peer_address.clone(),
+            public_url: format!("http://{}:{web}", self.host),
+            peer_addresses: vec![peer_address],
+        };
+        let folder = Folder::init(&at.data, config, self.charter_source()?)?;
+        let application = folder.application();
+        let file = at.data.join("application.toml");
+        std::fs::write(&file, toml::to_string(&application)?)?;
+        at.print(
+            &application,
+            format!(
+                "Made {}.\nTo join, give {} to the root authority, which runs `lianshi member admit FILE`.",
+                at.data.display(),
+                file.display()
+            ),
+        )
+    }
+
+    fn charter_source(&self) -> anyhow::Result<CharterSource> {
+        match (&self.charter, &self.found) {
+            (Some(file), _) => {
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read {}", file.display()))?;
+                Ok(CharterSource::Join(toml::from_str(&text).context("the charter is not valid")?))
+            }
+            (None, Some(domain)) => Ok(CharterSource::Found(FederationDomain::parse(domain)?)),
+            (None, None) => anyhow::bail!("give --charter FILE or --found DOMAIN"),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! `lianshi member`.
+
+use clap::Subcommand;
+
+use super::At;
+
+/// What `lianshi member` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {}
+
+impl Command {
+    /// Runs it.
+    pub fn run(&self, at: &At) -> anyhow::Result<()> {
+        let _ = at;
+        match *self {}
+    }
+}

@@ -1,0 +1,17 @@
+//! `lianshi user`.
+
+use clap::Subcommand;
+
+use super::At;
+
+/// What `lianshi user` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {}
+
+impl Command {
+    /// Runs it.
+    pub fn run(&self, at: &At) -> anyhow::Result<()> {
+        let _ = at;
+        match *self {}
+    }
+}

@@ -1,0 +1,266 @@
+//! A node's data folder: configuration, charter, keys and database. `init` makes one, every command opens one.
+//!
+//! ```text
+//! DIR/node.toml      who this node is and where it listens
+//! DIR/charter.toml   the federation: its domain and root authorities
+//! DIR/keys/*.key     identity, log, witness, seal: 32 bytes in hexadecimal, mode 0600
+//! DIR/node.sqlite    the database, unless node.toml names another
+//! DIR/serve.lock     held by the one serving process
+//! ```
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use lianshi_registry::{
+    entry::{Admission, Texts},
+    id::{DivisionCode, FederationDomain, NodeName, Origin},
+    key::{KeyPair, PublicKey},
+};
+use lianshi_store::{Db, Site};
+use serde::{Deserialize, Serialize};
+
+use crate::clock;
+
+/// `node.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Short name.
+    pub node: NodeName,
+    /// What people call it.
+    pub name: Texts,
+    /// The division it speaks for.
+    pub division: DivisionCode,
+    /// `city` or `district`.
+    pub level: String,
+    /// Which of its logs it writes, from 1.
+    pub generation: u32,
+    /// Database URL; empty for `node.sqlite` in the folder.
+    #[serde(default)]
+    pub database: String,
+    /// Where pages, calls and logs are served, such as `127.0.0.1:8800`.
+    pub listen: String,
+    /// Where health and metrics are served.
+    pub listen_ops: String,
+    /// libp2p address to listen on, such as `/ip4/127.0.0.1/tcp/8802`.
+    pub listen_peer: String,
+    /// Base URL others reach `listen` by.
+    pub public_url: String,
+    /// libp2p addresses others reach `listen_peer` by.
+    pub peer_addresses: Vec<String>,
+}
+
+/// `charter.toml`: what members of a federation agree on outside any log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Charter {
+    /// The federation's domain name.
+    pub domain: FederationDomain,
+    /// Its root authorities.
+    pub root: Vec<Root>,
+}
+
+/// A root authority: a node whose log admits the others.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Root {
+    /// Its log.
+    pub origin: Origin,
+    /// Public log key.
+    pub log_key: PublicKey,
+    /// Public libp2p identity key.
+    pub identity_key: PublicKey,
+    /// libp2p addresses for the first contact.
+    pub addresses: Vec<String>,
+}
+
+/// The four keys.
+#[derive(Clone)]
+pub struct Keys {
+    /// libp2p identity.
+    pub identity: KeyPair,
+    /// Signs checkpoints.
+    pub log: KeyPair,
+    /// Cosigns checkpoints of others.
+    pub witness: KeyPair,
+    /// Signs contracts and statements.
+    pub seal: KeyPair,
+}
+
+/// An opened data folder.
+#[derive(Clone)]
+pub struct Folder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// `node.toml`.
+    pub config: Config,
+    /// `charter.toml`.
+    pub charter: Charter,
+    /// The keys.
+    pub keys: Keys,
+}
+
+impl Folder {
+    /// Makes a folder with fresh keys. Without a charter the node becomes root authority of a new federation `domain`.
+    pub fn init(path: &Path, config: Config, charter: CharterSource) -> anyhow::Result<Self> {
+        ensure!(!path.join("node.toml").exists(), "{} is a data folder already", path.display());
+        let keys_path = path.join("keys");
+        fs::create_dir_all(&keys_path)
+            .with_context(|| format!("cannot make {}", keys_path.display()))?;
+        fs::set_permissions(&keys_path, fs::Permissions::from_mode(0o700))?;
+        let keys = Keys {
+            identity: make_key(&keys_path, "identity")?,
+            log: make_key(&keys_path, "log")?,
+            witness: make_key(&keys_path, "witness")?,
+            seal: make_key(&keys_path, "seal")?,
+        };
+        let charter = match charter {
+            CharterSource::Join(charter) => charter,
+            CharterSource::Found(domain) => Charter {
+                root: vec![Root {
+                    origin: Origin::new(domain.clone(), config.node.clone(), config.generation),
+                    log_key: keys.log.public(),
+                    identity_key: keys.identity.public(),
+                    addresses: config.peer_addresses.clone(),
+                }],
+                domain,
+            },
+        };
+        fs::write(path.join("charter.toml"), toml::to_string(&charter)?)?;
+        // Written last: a folder without it was never finished.
+        fs::write(path.join("node.toml"), toml::to_string(&config)?)?;
+        Ok(Self { path: path.to_owned(), config, charter, keys })
+    }
+
+    /// Opens a folder made by [`Folder::init`].
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let read = |name: &str| {
+            let file = path.join(name);
+            fs::read_to_string(&file).with_context(|| {
+                format!("cannot read {}; make a data folder with `lianshi init`", file.display())
+            })
+        };
+        let config = toml::from_str(&read("node.toml")?).context("node.toml is not valid")?;
+        let charter =
+            toml::from_str(&read("charter.toml")?).context("charter.toml is not valid")?;
+        let keys_path = path.join("keys");
+        let keys = Keys {
+            identity: read_key(&keys_path, "identity")?,
+            log: read_key(&keys_path, "log")?,
+            witness: read_key(&keys_path, "witness")?,
+            seal: read_key(&keys_path, "seal")?,
+        };
+        Ok(Self { path: path.to_owned(), config, charter, keys })
+    }
+
+    /// The log this node writes.
+    pub fn origin(&self) -> Origin {
+        Origin::new(self.charter.domain.clone(), self.config.node.clone(), self.config.generation)
+    }
+
+    /// Whether this node is a root authority of its federation.
+    pub fn is_root(&self) -> bool {
+        let origin = self.origin();
+        self.charter.root.iter().any(|root| root.origin == origin)
+    }
+
+    /// The database URL.
+    pub fn database_url(&self) -> String {
+        if self.config.database.is_empty() {
+            format!("sqlite://{}", self.path.join("node.sqlite").display())
+        } else {
+            self.config.database.clone()
+        }
+    }
+
+    /// What a root authority needs to admit this node.
+    pub fn application(&self) -> Admission {
+        Admission {
+            node: self.config.node.clone(),
+            name: self.config.name.clone(),
+            division: self.config.division.clone(),
+            level: self.config.level.clone(),
+            origin: self.origin(),
+            identity_key: self.keys.identity.public(),
+            log_key: self.keys.log.public(),
+            witness_key: self.keys.witness.public(),
+            seal_key: self.keys.seal.public(),
+            addresses: self.config.peer_addresses.clone(),
+            public_url: self.config.public_url.clone(),
+            quota_entries: ADMISSION_QUOTA_ENTRIES,
+        }
+    }
+
+    /// Opens the database and gives the shell rooms what they share. `nudge` wakes the jobs of a serving process; a
+    /// command beside it passes one that does nothing, and the serving process notices by itself.
+    pub fn site(&self, nudge: Arc<dyn Fn() + Send + Sync>) -> anyhow::Result<Site> {
+        let db = Db::open(&self.database_url()).context("cannot open the database")?;
+        Ok(Site {
+            db,
+            node: self.config.node.clone(),
+            name: self.config.name.clone(),
+            division: self.config.division.clone(),
+            origin: self.origin(),
+            public_url: self.config.public_url.trim_end_matches('/').to_owned(),
+            log_key: self.keys.log.clone(),
+            seal_key: self.keys.seal.clone(),
+            folder: self.path.clone(),
+            clock: clock::now,
+            nudge,
+        })
+    }
+
+    /// Opens the database for a command that runs beside or without a serving process.
+    pub fn command_site(&self) -> anyhow::Result<Site> {
+        self.site(Arc::new(|| {}))
+    }
+}
+
+/// Entries a newly admitted node may log before the root raises its quota: fifty years of a busy district.
+const ADMISSION_QUOTA_ENTRIES: u64 = 10_000_000;
+
+/// Where a new folder's charter comes from.
+pub enum CharterSource {
+    /// An existing federation.
+    Join(Charter),
+    /// A new one, with this node as its root authority.
+    Found(FederationDomain),
+}
+
+fn make_key(folder: &Path, role: &str) -> anyhow::Result<KeyPair> {
+    let mut seed = [0_u8; 32];
+    getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    let file = folder.join(format!("{role}.key"));
+    let mut out = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file)
+        .with_context(|| format!("cannot make {}", file.display()))?;
+    out.write_all(hex::encode(seed).as_bytes())?;
+    out.sync_all()?;
+    Ok(KeyPair::from_seed(seed))
+}
+
+fn read_key(folder: &Path, role: &str) -> anyhow::Result<KeyPair> {
+    let file = folder.join(format!("{role}.key"));
+    let mode = fs::metadata(&file)
+        .with_context(|| format!("cannot read {}", file.display()))?
+        .permissions()
+        .mode();
+    if mode & 0o077 != 0 {
+        bail!("{} can be read by others; run chmod 600 on it", file.display());
+    }
+    let text = fs::read_to_string(&file)?;
+    let seed: [u8; 32] = hex::decode(text.trim())
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .with_context(|| format!("{} does not hold a key", file.display()))?;
+    Ok(KeyPair::from_seed(seed))
+}

@@ -1,0 +1,5 @@
+//! `lianshi`: see [`lianshi_node::cli`].
+
+fn main() -> std::process::ExitCode {
+    lianshi_node::cli::main()
+}

@@ -1,0 +1,269 @@
+//! The database behind one pair of doors: [`Db::read`] gives one snapshot, [`Db::write`] one write transaction. Functions
+//! that change rows demand `&mut Write`, so forgetting the transaction does not compile.
+
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+};
+
+use diesel::{
+    connection::SimpleConnection,
+    r2d2::{self, CustomizeConnection, ManageConnection, Pool, PooledConnection},
+    result::{DatabaseErrorKind, Error as DieselError},
+};
+
+use crate::{dialect, fault::Fault};
+
+/// How often a write runs before it gives up: a serialization failure means another writer won, and five losses in a row
+/// mean that something else is wrong.
+pub const WRITE_ATTEMPTS_MAX: u32 = 5;
+/// Connections a process keeps: two cores cannot use more, and SQLite has one writer anyway.
+pub const CONNECTIONS_MAX: u32 = 12;
+/// How long a caller waits for a connection before it hears that the store is busy.
+const CONNECTION_TIMEOUT_MS: u64 = 10_000;
+
+/// A connection to either database.
+#[derive(diesel::MultiConnection)]
+pub enum Conn {
+    /// PostgreSQL.
+    Postgres(diesel::PgConnection),
+    /// SQLite.
+    Sqlite(diesel::SqliteConnection),
+}
+
+/// Reads inside one snapshot.
+pub struct Read<'c>(&'c mut Conn);
+
+/// One write transaction.
+pub struct Write<'c>(&'c mut Conn);
+
+impl Write<'_> {
+    /// The same transaction where only reading is asked for.
+    pub fn as_read(&mut self) -> Read<'_> {
+        Read(self.0)
+    }
+
+    /// The raw connection, for backend matches in `dialect`.
+    pub(crate) fn conn(&mut self) -> &mut Conn {
+        self.0
+    }
+}
+
+impl Deref for Read<'_> {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        self.0
+    }
+}
+
+impl DerefMut for Read<'_> {
+    fn deref_mut(&mut self) -> &mut Conn {
+        self.0
+    }
+}
+
+impl Deref for Write<'_> {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        self.0
+    }
+}
+
+impl DerefMut for Write<'_> {
+    fn deref_mut(&mut self) -> &mut Conn {
+        self.0
+    }
+}
+
+/// A node's database: a pool of connections, cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool<Manager>,
+}
+
+impl Db {
+    /// Opens `sqlite:///path` or `postgres://…` and brings the schema up to date. Refuses a database of a newer version.
+    pub fn open(url: &str) -> Result<Self, Fault> {
+        let db = Self::open_unmigrated(url)?;
+        let mut conn = db.connection()?;
+        dialect::migrate(&mut conn)?;
+        drop(conn);
+        Ok(db)
+    }
+
+    /// Opens a SQLite file.
+    pub fn open_file(path: &Path) -> Result<Self, Fault> {
+        Self::open(&format!("sqlite://{}", path.display()))
+    }
+
+    pub(crate) fn open_unmigrated(url: &str) -> Result<Self, Fault> {
+        let manager = Manager { url: url.to_owned() };
+        manager.check()?;
+        let pool = Pool::builder()
+            .max_size(CONNECTIONS_MAX)
+            .min_idle(Some(1))
+            .connection_timeout(std::time::Duration::from_millis(CONNECTION_TIMEOUT_MS))
+            .connection_customizer(Box::new(Prepare))
+            .build(manager)
+            .map_err(|error| Fault::Connection(error.to_string()))?;
+        Ok(Self { pool })
+    }
+
+    /// Runs `f` in one snapshot; changes nothing.
+    pub fn read<T, E: From<Fault>>(
+        &self,
+        f: impl FnOnce(&mut Read<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut conn = self.connection()?;
+        dialect::begin_read(&mut conn)?;
+        let outcome = f(&mut Read(&mut conn));
+        // Nothing was written: rolling back only ends the snapshot.
+        let ended = dialect::rollback(&mut conn);
+        let value = outcome?;
+        ended?;
+        Ok(value)
+    }
+
+    /// Runs `f` in one write transaction and commits when it gives `Ok`. `f` runs again, at most
+    /// [`WRITE_ATTEMPTS_MAX`] times, when another writer was faster; so it must have no effect but rows.
+    pub fn write<T, E>(&self, mut f: impl FnMut(&mut Write<'_>) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<Fault> + AsFault,
+    {
+        let mut conn = self.connection()?;
+        for _ in 0..WRITE_ATTEMPTS_MAX {
+            match attempt(&mut conn, &mut f) {
+                Err(error) if error.as_fault().is_some_and(is_conflict) => {}
+                done => return done,
+            }
+        }
+        Err(Fault::Busy { attempts: WRITE_ATTEMPTS_MAX }.into())
+    }
+
+    pub(crate) fn connection(&self) -> Result<PooledConnection<Manager>, Fault> {
+        self.pool.get().map_err(|error| Fault::Connection(error.to_string()))
+    }
+}
+
+fn attempt<T, E: From<Fault>>(
+    conn: &mut Conn,
+    f: &mut impl FnMut(&mut Write<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    dialect::begin_write(conn)?;
+    match f(&mut Write(conn)) {
+        Ok(value) => match dialect::commit(conn) {
+            Ok(()) => Ok(value),
+            Err(error) => {
+                // A failed commit may leave the transaction open; its end is what matters, not how.
+                let _ = dialect::rollback(conn);
+                Err(error.into())
+            }
+        },
+        Err(error) => {
+            let _ = dialect::rollback(conn);
+            Err(error)
+        }
+    }
+}
+
+fn is_conflict(fault: &Fault) -> bool {
+    match fault {
+        Fault::Database(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => {
+            true
+        }
+        Fault::Database(DieselError::DatabaseError(_, info)) => {
+            let message = info.message();
+            message.contains("database is locked")
+                || message.contains("could not serialize")
+                || message.contains("deadlock detected")
+        }
+        _ => false,
+    }
+}
+
+/// Errors that may carry a [`Fault`]: what [`Db::write`] looks into to decide whether to try again.
+pub trait AsFault {
+    /// The fault inside, if it is one.
+    fn as_fault(&self) -> Option<&Fault>;
+}
+
+impl AsFault for Fault {
+    fn as_fault(&self) -> Option<&Fault> {
+        Some(self)
+    }
+}
+
+/// A refusal of the rules, or a fault: what most write functions return.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure<R> {
+    /// The rules say no.
+    #[error("refused: {0}")]
+    Refused(R),
+    /// The machinery failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl<R> From<DieselError> for Failure<R> {
+    fn from(error: DieselError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl<R> AsFault for Failure<R> {
+    fn as_fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Refused(_) => None,
+            Self::Fault(fault) => Some(fault),
+        }
+    }
+}
+
+/// Makes connections from a URL by its scheme, because SQLite would accept any text as a file name.
+pub(crate) struct Manager {
+    url: String,
+}
+
+impl Manager {
+    fn check(&self) -> Result<(), Fault> {
+        let known = ["sqlite://", "postgres://", "postgresql://"];
+        if known.iter().any(|scheme| self.url.starts_with(scheme)) {
+            Ok(())
+        } else {
+            Err(Fault::Url(self.url.clone()))
+        }
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Conn;
+    type Error = r2d2::Error;
+
+    fn connect(&self) -> Result<Conn, r2d2::Error> {
+        use diesel::Connection as _;
+        if let Some(path) = self.url.strip_prefix("sqlite://") {
+            let conn = diesel::SqliteConnection::establish(path);
+            conn.map(Conn::Sqlite).map_err(r2d2::Error::ConnectionError)
+        } else {
+            let conn = diesel::PgConnection::establish(&self.url);
+            conn.map(Conn::Postgres).map_err(r2d2::Error::ConnectionError)
+        }
+    }
+
+    fn is_valid(&self, conn: &mut Conn) -> Result<(), r2d2::Error> {
+        conn.batch_execute("SELECT 1").map_err(r2d2::Error::QueryError)
+    }
+
+    fn has_broken(&self, _: &mut Conn) -> bool {
+        std::thread::panicking()
+    }
+}
+
+#[derive(Debug)]
+struct Prepare;
+
+impl CustomizeConnection<Conn, r2d2::Error> for Prepare {
+    fn on_acquire(&self, conn: &mut Conn) -> Result<(), r2d2::Error> {
+        dialect::prepare(conn).map_err(r2d2::Error::QueryError)
+    }
+}

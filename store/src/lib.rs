@@ -1,0 +1,16 @@
+//! The store: the only crate that knows a database. One public function is one whole transaction, or a step of one that
+//! demands the [`Write`] it runs in. SQLite by default, PostgreSQL by URL, one schema, one body of code.
+
+pub mod audit;
+pub mod db;
+mod dialect;
+pub mod fault;
+pub mod fold;
+pub mod numbers;
+pub mod outbox;
+mod schema;
+pub mod site;
+
+pub use db::{Db, Failure, Read, Write};
+pub use fault::Fault;
+pub use site::Site;

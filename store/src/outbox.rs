@@ -1,0 +1,102 @@
+//! The outbox: what must happen outside (a message to a peer) is a row written in the transaction that decides it, and
+//! carried out by a job afterwards, again and again until it is done. Receivers must accept repeats.
+
+use diesel::prelude::*;
+use lianshi_registry::time::Timestamp;
+
+use crate::{
+    db::{Read, Write},
+    dialect::insert_if_absent,
+    fault::Fault,
+    schema::outbox,
+};
+
+/// Longest pause between two attempts: a peer that comes back is served within seconds of its return, since a new
+/// connection also wakes the job.
+pub const RETRY_MS_MAX: i64 = 30_000;
+/// First pause after a failed attempt; doubles with each.
+pub const RETRY_MS_FIRST: i64 = 500;
+
+/// Something to be done outside.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = outbox)]
+pub struct OutboxRow {
+    /// Unique and sortable in the order of one `ordering_key`; a repeat of the same id is ignored.
+    pub id: String,
+    /// What kind of job: `market.message`, `usage.report`, `statement`.
+    pub kind: String,
+    /// The node it goes to.
+    pub target: String,
+    /// Rows with the same key are done one after the other, by id.
+    pub ordering_key: String,
+    /// The bytes to send.
+    pub payload: Vec<u8>,
+    /// When it was written.
+    pub created_at: i64,
+    /// Not before.
+    pub due_at: i64,
+    /// Attempts so far.
+    pub attempts: i64,
+    /// What the last attempt ended with.
+    pub last_error: String,
+}
+
+/// Writes a row; the id makes it idempotent.
+pub fn enqueue(write: &mut Write<'_>, row: &OutboxRow) -> Result<bool, Fault> {
+    Ok(insert_if_absent!(write, outbox::table, row)?)
+}
+
+/// Rows that are due, oldest first, only the first of each ordering key.
+pub fn due(read: &mut Read<'_>, now: Timestamp, limit: i64) -> Result<Vec<OutboxRow>, Fault> {
+    let earlier = diesel::alias!(outbox as earlier);
+    Ok(outbox::table
+        .filter(outbox::due_at.le(now.millis()))
+        .filter(diesel::dsl::not(diesel::dsl::exists(
+            earlier
+                .filter(earlier.field(outbox::ordering_key).eq(outbox::ordering_key))
+                .filter(earlier.field(outbox::id).lt(outbox::id)),
+        )))
+        .order((outbox::due_at.asc(), outbox::id.asc()))
+        .limit(limit)
+        .select(OutboxRow::as_select())
+        .load(&mut **read)?)
+}
+
+/// How many rows wait.
+pub fn waiting(read: &mut Read<'_>) -> Result<i64, Fault> {
+    Ok(outbox::table.count().get_result(&mut **read)?)
+}
+
+/// The job is done: the row goes.
+pub fn done(write: &mut Write<'_>, id: &str) -> Result<(), Fault> {
+    diesel::delete(outbox::table.filter(outbox::id.eq(id))).execute(&mut **write)?;
+    Ok(())
+}
+
+/// The attempt failed: tried again later, with a growing pause.
+pub fn failed(write: &mut Write<'_>, id: &str, error: &str, now: Timestamp) -> Result<(), Fault> {
+    let attempts: Option<i64> = outbox::table
+        .filter(outbox::id.eq(id))
+        .select(outbox::attempts)
+        .first(&mut **write)
+        .optional()?;
+    let Some(attempts) = attempts else { return Ok(()) };
+    let doublings = u32::try_from(attempts.clamp(0, 16)).unwrap_or(16);
+    let pause = RETRY_MS_FIRST.saturating_mul(1_i64 << doublings).min(RETRY_MS_MAX);
+    diesel::update(outbox::table.filter(outbox::id.eq(id)))
+        .set((
+            outbox::attempts.eq(attempts + 1),
+            outbox::due_at.eq(now.plus_millis(pause).millis()),
+            outbox::last_error.eq(error),
+        ))
+        .execute(&mut **write)?;
+    Ok(())
+}
+
+/// A peer came back: everything for it is due now.
+pub fn wake(write: &mut Write<'_>, target: &str, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(outbox::table.filter(outbox::target.eq(target)))
+        .set(outbox::due_at.eq(now.millis()))
+        .execute(&mut **write)?;
+    Ok(())
+}

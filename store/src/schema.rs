@@ -1,0 +1,520 @@
+//! The one schema of both databases. Columns are Text, Binary, BigInt and Bool only; a test compares it
+//! with what the migrations of either database make.
+
+diesel::table! {
+    node_state (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    audit_rows (seq) {
+        seq -> BigInt,
+        at -> BigInt,
+        actor -> Text,
+        organization -> Text,
+        action -> Text,
+        object -> Text,
+        outcome -> Text,
+        before -> Text,
+        after -> Text,
+        previous_hash -> Binary,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Text,
+        kind -> Text,
+        target -> Text,
+        ordering_key -> Text,
+        payload -> Binary,
+        created_at -> BigInt,
+        due_at -> BigInt,
+        attempts -> BigInt,
+        last_error -> Text,
+    }
+}
+
+diesel::table! {
+    number_series (series) {
+        series -> Text,
+        last_number -> BigInt,
+    }
+}
+
+diesel::table! {
+    organizations (uscc) {
+        uscc -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        division -> Text,
+        kind -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        login -> Text,
+        organization -> Text,
+        display_name -> Text,
+        password_hash -> Text,
+        disabled -> Bool,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    user_roles (user_id, role) {
+        user_id -> Text,
+        role -> Text,
+    }
+}
+
+diesel::table! {
+    sessions (id_hash) {
+        id_hash -> Binary,
+        user_id -> Text,
+        csrf_secret -> Binary,
+        created_at -> BigInt,
+        seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    api_tokens (id) {
+        id -> Text,
+        user_id -> Text,
+        token_hash -> Binary,
+        label -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    login_throttles (subject) {
+        subject -> Text,
+        failures -> BigInt,
+        retry_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    logs (origin) {
+        origin -> Text,
+        node -> Text,
+        generation -> BigInt,
+        own -> Bool,
+        log_key -> Text,
+        size -> BigInt,
+        root -> Binary,
+        checkpoint_size -> BigInt,
+        checkpoint -> Text,
+        checkpoint_at -> BigInt,
+        confirmed_at -> BigInt,
+        folded_size -> BigInt,
+    }
+}
+
+diesel::table! {
+    log_tiles (origin, level, number) {
+        origin -> Text,
+        level -> BigInt,
+        number -> BigInt,
+        width -> BigInt,
+        bytes -> Binary,
+    }
+}
+
+diesel::table! {
+    members (node) {
+        node -> Text,
+        origin -> Text,
+        division -> Text,
+        level -> Text,
+        name_zh -> Text,
+        name_en -> Text,
+        peer_id -> Text,
+        log_key -> Text,
+        witness_key -> Text,
+        seal_key -> Text,
+        addresses -> Text,
+        public_url -> Text,
+        quota_entries -> BigInt,
+        status -> Text,
+        suspended_from -> Nullable<BigInt>,
+        admitted_by -> Text,
+        admitted_index -> BigInt,
+    }
+}
+
+diesel::table! {
+    catalog_objects (object_key) {
+        object_key -> Text,
+        kind -> Text,
+        origin -> Text,
+        first_index -> BigInt,
+        last_index -> BigInt,
+        state -> Text,
+        state_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    catalog_products (number) {
+        number -> Text,
+        origin -> Text,
+        node -> Text,
+        division -> Text,
+        authorization_number -> Text,
+        form -> Text,
+        sector -> Text,
+        field -> Text,
+        grade -> Text,
+        purpose -> Text,
+        charge -> Text,
+        price_from_micro -> Nullable<BigInt>,
+        name_zh -> Text,
+        name_en -> Text,
+        summary_zh -> Text,
+        summary_en -> Text,
+        operator_uscc -> Text,
+        operator_name_zh -> Text,
+        operator_name_en -> Text,
+        status -> Text,
+        registered_at -> BigInt,
+        updated_at -> BigInt,
+        synthetic -> Bool,
+        origin_index -> BigInt,
+    }
+}
+
+diesel::table! {
+    catalog_terms (term, number) {
+        term -> Text,
+        number -> Text,
+        weight -> BigInt,
+    }
+}
+
+diesel::table! {
+    quarantined_entries (origin, entry_index) {
+        origin -> Text,
+        entry_index -> BigInt,
+        kind -> Text,
+        code -> Text,
+        reason -> Text,
+    }
+}
+
+diesel::table! {
+    subscriptions (id, side) {
+        id -> Text,
+        side -> Text,
+        home_node -> Text,
+        provider_node -> Text,
+        product -> Text,
+        plan -> Text,
+        purpose -> Text,
+        purpose_note -> Text,
+        buyer_uscc -> Text,
+        buyer_name -> Text,
+        provider_uscc -> Text,
+        state -> Text,
+        reason_code -> Text,
+        reason_text -> Text,
+        ended_by -> Text,
+        agreement -> Text,
+        agreement_hash -> Binary,
+        requested_at -> BigInt,
+        starts_at -> Nullable<BigInt>,
+        ends_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        updated_at -> BigInt,
+        sent_seq -> BigInt,
+        received_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    sealed_messages (id) {
+        id -> Text,
+        process -> Text,
+        side -> Text,
+        direction -> Text,
+        seq -> BigInt,
+        kind -> Text,
+        bytes -> Binary,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    access_keys (id, side) {
+        id -> Text,
+        side -> Text,
+        subscription -> Text,
+        label -> Text,
+        prefix -> Text,
+        key_hash -> Binary,
+        state -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    usage_events (gateway, seq) {
+        gateway -> Text,
+        seq -> BigInt,
+        subscription -> Text,
+        product -> Text,
+        operation -> Text,
+        at -> BigInt,
+        day -> Text,
+        request_id -> Text,
+        key_id -> Text,
+        outcome -> Text,
+        units -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotent_answers (subscription, idempotency_key) {
+        subscription -> Text,
+        idempotency_key -> Text,
+        body_hash -> Binary,
+        status -> BigInt,
+        answer -> Binary,
+        seq -> BigInt,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    usage_days (subscription, day, operation) {
+        subscription -> Text,
+        day -> Text,
+        operation -> Text,
+        calls -> BigInt,
+        units -> BigInt,
+        last_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    usage_report_days (subscription, day, operation) {
+        subscription -> Text,
+        day -> Text,
+        operation -> Text,
+        calls -> BigInt,
+        units -> BigInt,
+    }
+}
+
+diesel::table! {
+    usage_reports (subscription) {
+        subscription -> Text,
+        as_of -> BigInt,
+        received_at -> BigInt,
+        last_seq -> BigInt,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
+    usage_report_cursors (subscription) {
+        subscription -> Text,
+        reported_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    asked_subjects (subscription, period, subject_hash) {
+        subscription -> Text,
+        period -> Text,
+        subject_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    datasets (product, operation) {
+        product -> Text,
+        operation -> Text,
+        engine -> Text,
+        definition -> Text,
+        version -> BigInt,
+        row_count -> BigInt,
+        synthetic -> Bool,
+        source_hash -> Binary,
+        loaded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    dataset_rows (product, operation, version, row_key, row_number) {
+        product -> Text,
+        operation -> Text,
+        version -> BigInt,
+        row_key -> Text,
+        row_number -> BigInt,
+        cells -> Text,
+    }
+}
+
+diesel::table! {
+    periods (period) {
+        period -> Text,
+        state -> Text,
+        event_to -> BigInt,
+        ingest_to -> BigInt,
+        closed_at -> BigInt,
+        closed_by -> Text,
+        statement_count -> BigInt,
+        total_fen -> BigInt,
+        result_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    statements (number, side) {
+        number -> Text,
+        side -> Text,
+        period -> Text,
+        subscription -> Text,
+        product -> Text,
+        plan -> Text,
+        home_node -> Text,
+        provider_node -> Text,
+        buyer_uscc -> Text,
+        provider_uscc -> Text,
+        currency -> Text,
+        total_fen -> BigInt,
+        state -> Text,
+        issued_at -> BigInt,
+        statement_hash -> Binary,
+        document -> Text,
+        sealed -> Binary,
+        countersigned -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    statement_lines (statement, side, line) {
+        statement -> Text,
+        side -> Text,
+        line -> BigInt,
+        kind -> Text,
+        operation -> Text,
+        quantity -> BigInt,
+        price_micro -> BigInt,
+        amount_fen -> BigInt,
+        explanation -> Text,
+    }
+}
+
+diesel::table! {
+    allocations (side, period, product, party_uscc) {
+        side -> Text,
+        period -> Text,
+        product -> Text,
+        agreement -> Text,
+        party_uscc -> Text,
+        party_name -> Text,
+        role -> Text,
+        provider_node -> Text,
+        base_fen -> BigInt,
+        amount_fen -> BigInt,
+        explanation -> Text,
+    }
+}
+
+diesel::table! {
+    split_carries (agreement, tier, currency, party_uscc) {
+        agreement -> Text,
+        tier -> BigInt,
+        currency -> Text,
+        party_uscc -> Text,
+        numerator -> Text,
+        denominator -> Text,
+    }
+}
+
+diesel::table! {
+    ledger_accounts (account) {
+        account -> Text,
+        kind -> Text,
+        currency -> Text,
+        party_uscc -> Text,
+        debits_fen -> BigInt,
+        credits_fen -> BigInt,
+        opened_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    ledger_transfers (id) {
+        id -> Text,
+        seq -> BigInt,
+        period -> Text,
+        at -> BigInt,
+        debit_account -> Text,
+        credit_account -> Text,
+        amount_fen -> BigInt,
+        currency -> Text,
+        reason -> Text,
+        reference -> Text,
+    }
+}
+
+diesel::joinable!(users -> organizations (organization));
+diesel::joinable!(user_roles -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(api_tokens -> users (user_id));
+diesel::joinable!(log_tiles -> logs (origin));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    node_state,
+    audit_rows,
+    outbox,
+    number_series,
+    organizations,
+    users,
+    user_roles,
+    sessions,
+    api_tokens,
+    login_throttles,
+    logs,
+    log_tiles,
+    members,
+    catalog_objects,
+    catalog_products,
+    catalog_terms,
+    quarantined_entries,
+    subscriptions,
+    sealed_messages,
+    access_keys,
+    usage_events,
+    idempotent_answers,
+    usage_days,
+    usage_report_days,
+    usage_reports,
+    usage_report_cursors,
+    asked_subjects,
+    datasets,
+    dataset_rows,
+    periods,
+    statements,
+    statement_lines,
+    allocations,
+    split_carries,
+    ledger_accounts,
+    ledger_transfers,
+);

@@ -1,0 +1,83 @@
+//! Transactions, the audit chain, the outbox and number series.
+
+use lianshi_registry::time::Timestamp;
+use lianshi_store::{
+    Fault,
+    audit::{self, Act, Actor, Verdict},
+    numbers,
+    outbox::{self, OutboxRow},
+};
+
+use crate::support::on_both;
+
+fn row(id: &str, key: &str) -> OutboxRow {
+    OutboxRow {
+        id: id.to_owned(),
+        kind: "test".to_owned(),
+        target: "haishu".to_owned(),
+        ordering_key: key.to_owned(),
+        payload: b"bytes".to_vec(),
+        created_at: 1,
+        due_at: 1,
+        attempts: 0,
+        last_error: String::new(),
+    }
+}
+
+#[test]
+fn a_failed_write_leaves_nothing_and_gives_its_number_back() {
+    on_both(|db| {
+        let failed: Result<(), Fault> = db.write(|write| {
+            assert_eq!(numbers::next(write, "P-2026")?, 1);
+            Err(Fault::corrupt("test", "on purpose"))
+        });
+        assert!(failed.is_err());
+        let number: Result<i64, Fault> = db.write(|write| numbers::next(write, "P-2026"));
+        assert_eq!(number.expect("second try"), 1);
+    });
+}
+
+#[test]
+fn the_audit_chain_is_whole_as_written() {
+    on_both(|db| {
+        for index in 0..5 {
+            let act = Act {
+                at: Timestamp::from_millis(index),
+                actor: &Actor::node(),
+                action: "test.act",
+                object: "object",
+                outcome: "done",
+                before: "",
+                after: "after",
+            };
+            db.write(|write| audit::record(write, &act)).expect("recorded");
+        }
+        let verdict = db.read(|read| audit::verify(read)).expect("verified");
+        assert!(matches!(verdict, Verdict::Whole { rows: 5, .. }), "{verdict:?}");
+    });
+}
+
+#[test]
+fn the_outbox_keeps_order_within_a_key_and_ignores_repeats() {
+    on_both(|db| {
+        db.write(|write| {
+            assert!(outbox::enqueue(write, &row("a-1", "a"))?);
+            assert!(!outbox::enqueue(write, &row("a-1", "a"))?);
+            outbox::enqueue(write, &row("a-2", "a"))?;
+            outbox::enqueue(write, &row("b-1", "b"))?;
+            Ok::<_, Fault>(())
+        })
+        .expect("enqueued");
+        let now = Timestamp::from_millis(10);
+        let ids = |now| -> Vec<String> {
+            let rows = db.read(|read| outbox::due(read, now, 10)).expect("due");
+            rows.into_iter().map(|row| row.id).collect()
+        };
+        assert_eq!(ids(now), ["a-1", "b-1"]);
+        db.write(|write| outbox::failed(write, "a-1", "no route", now)).expect("failed");
+        assert_eq!(ids(now), ["b-1"], "a-2 waits behind a-1");
+        db.write(|write| outbox::wake(write, "haishu", now)).expect("woken");
+        db.write(|write| outbox::done(write, "a-1")).expect("done");
+        assert_eq!(ids(now), ["a-2", "b-1"]);
+    });
+}
