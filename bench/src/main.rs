@@ -1,1 +1,3 @@
+//! Measurements against named baselines.
+
 fn main() {}

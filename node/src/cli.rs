@@ -1,4 +1,5 @@
-//! The command line. One file per noun; `--json` on everything that prints; errors say what to do next.
+//! The command line. One file per noun; `--json` on everything that prints; errors say what to do
+//! next.
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -1,4 +1,5 @@
-//! A node's data folder: configuration, charter, keys and database. `init` makes one, every command opens one.
+//! A node's data folder: configuration, charter, keys and database. `init` makes one, every command
+//! opens one.
 //!
 //! ```text
 //! DIR/node.toml      who this node is and where it listens
@@ -107,7 +108,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes a folder with fresh keys. Without a charter the node becomes root authority of a new federation `domain`.
+    /// Makes a folder with fresh keys. Without a charter the node becomes root authority of a new
+    /// federation `domain`.
     pub fn init(path: &Path, config: Config, charter: CharterSource) -> anyhow::Result<Self> {
         ensure!(!path.join("node.toml").exists(), "{} is a data folder already", path.display());
         let keys_path = path.join("keys");
@@ -197,8 +199,9 @@ impl Folder {
         }
     }
 
-    /// Opens the database and gives the shell rooms what they share. `nudge` wakes the jobs of a serving process; a
-    /// command beside it passes one that does nothing, and the serving process notices by itself.
+    /// Opens the database and gives the shell rooms what they share. `nudge` wakes the jobs of a
+    /// serving process; a command beside it passes one that does nothing, and the serving process
+    /// notices by itself.
     pub fn site(&self, nudge: Arc<dyn Fn() + Send + Sync>) -> anyhow::Result<Site> {
         let db = Db::open(&self.database_url()).context("cannot open the database")?;
         Ok(Site {
@@ -222,7 +225,8 @@ impl Folder {
     }
 }
 
-/// Entries a newly admitted node may log before the root raises its quota: fifty years of a busy district.
+/// Entries a newly admitted node may log before the root raises its quota: fifty years of a busy
+/// district.
 const ADMISSION_QUOTA_ENTRIES: u64 = 10_000_000;
 
 /// Where a new folder's charter comes from.

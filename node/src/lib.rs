@@ -1,5 +1,5 @@
-//! The node: one program that a city or district runs. Command line, configuration, libp2p, jobs and wiring; every
-//! decision is made in the pure crates, every row written by `store`.
+//! The node: one program that a city or district runs. Command line, configuration, libp2p, jobs
+//! and wiring; every decision is made in the pure crates, every row written by `store`.
 
 pub mod cli;
 pub mod clock;

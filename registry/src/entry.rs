@@ -1,22 +1,25 @@
-//! What a node says in public: one entry, its kinds and their bodies. An entry is one JSON object in JCS form under a
-//! narrow profile (`json`); verifiers hash the stored bytes, never a re-serialization.
+//! What a node says in public: one entry, its kinds and their bodies. An entry is one JSON object
+//! in JCS form under a narrow profile (`json`); verifiers hash the stored bytes, never a
+//! re-serialization.
 
 mod catalog;
 mod member;
+mod offer;
 
 pub use catalog::{
-    Authorization, AuthorizationEnd, AuthorizationPause, Ceiling, Charge, Engine, Field, FieldType,
-    Grade, Guard, Operation, Organization, OrganizationKind, Plan, PlanRetired, Product,
-    ProductForm, ProductNotice, Purpose, Regrade, Resource, ResourceWithdrawn, Share, Split,
-    StatementSealed, Texts,
+    Authorization, AuthorizationEnd, AuthorizationPause, Engine, Field, FieldType, Grade, Guard,
+    Operation, Organization, OrganizationKind, Product, ProductForm, ProductNotice, Purpose,
+    Regrade, Resource, ResourceWithdrawn, Texts,
 };
 pub use member::{Admission, MemberChange};
+pub use offer::{Ceiling, Charge, Plan, PlanRetired, Share, Split, StatementSealed};
 
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// Version of the entry format this program writes and folds. Entries of another version are stored but not folded.
+/// Version of the entry format this program writes and folds. Entries of another version are stored
+/// but not folded.
 pub const ENTRY_VERSION: u32 = 1;
 /// Largest entry in bytes (DESIGN: 16 KiB): keeps a full bundle of 256 below 4.2 MiB, one response.
 pub const ENTRY_BYTES_MAX: usize = 16 * 1024;
@@ -29,7 +32,8 @@ pub struct Entry {
     pub v: u32,
     /// When the office says it acted; never used to order anything.
     pub at: Timestamp,
-    /// The office that acted: its unified social credit code, or the node's name for acts of the node itself.
+    /// The office that acted: its unified social credit code, or the node's name for acts of the
+    /// node itself.
     pub by: String,
     /// What is said, with its body: `"kind"` and `"body"` in the JSON.
     pub fact: Fact,
@@ -74,7 +78,8 @@ pub enum Fact {
     /// A root authority suspends a node from an index of its log on.
     #[serde(rename = "member.suspended")]
     MemberSuspended(MemberChange),
-    /// A root authority lifts a suspension: entries of the node's log from this index on count again.
+    /// A root authority lifts a suspension: entries of the node's log from this index on count
+    /// again.
     #[serde(rename = "member.reinstated")]
     MemberReinstated(MemberChange),
     /// A root authority ends a membership.

@@ -1,5 +1,5 @@
-//! Names and numbers of the federation: divisions, nodes, log origins and registration numbers. Each is parsed once at
-//! the edge, prints as people see it, and cannot be built wrong.
+//! Names and numbers of the federation: divisions, nodes, log origins and registration numbers.
+//! Each is parsed once at the edge, prints as people see it, and cannot be built wrong.
 
 use std::fmt;
 
@@ -40,7 +40,8 @@ pub enum IdError {
     },
 }
 
-/// A GB/T 2260 division code: six digits. Whether it exists on a date is asked of `governance::division`.
+/// A GB/T 2260 division code: six digits. Whether it exists on a date is asked of
+/// `governance::division`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DivisionCode(String);
 
@@ -59,8 +60,8 @@ impl DivisionCode {
         &self.0
     }
 
-    /// Whether a node of this division may speak for `other`: a province code (`xx0000`) covers its two-digit prefix, a
-    /// city code (`xxxx00`) its four-digit prefix, a county code only itself.
+    /// Whether a node of this division may speak for `other`: a province code (`xx0000`) covers its
+    /// two-digit prefix, a city code (`xxxx00`) its four-digit prefix, a county code only itself.
     pub fn covers(&self, other: &Self) -> bool {
         let significant = if self.0.ends_with("0000") {
             2
@@ -120,8 +121,8 @@ impl FederationDomain {
     }
 }
 
-/// The origin of a log: `<federation domain>/<node>/<generation>`, the first line of its checkpoints and the name of its
-/// key (C2SP tlog-checkpoint).
+/// The origin of a log: `<federation domain>/<node>/<generation>`, the first line of its
+/// checkpoints and the name of its key (C2SP tlog-checkpoint).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     domain: FederationDomain,
@@ -205,14 +206,14 @@ impl NumberKind {
     }
 }
 
-/// A registration number `DDDDDD-K-YYYY-NNNNNNN-C`: division, kind, year, gap-free sequence of the node, and an ISO 7064
-/// MOD 37-36 check character over everything before it (hyphens left out).
+/// A registration number `DDDDDD-K-YYYY-NNNNNNN-C`: division, kind, year, gap-free sequence of the
+/// node, and an ISO 7064 MOD 37-36 check character over everything before it (hyphens left out).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegistrationNumber(String);
 
 impl RegistrationNumber {
-    /// Builds a number and computes its check character. `None` when the year or sequence has too many digits or the
-    /// sequence is zero.
+    /// Builds a number and computes its check character. `None` when the year or sequence has too
+    /// many digits or the sequence is zero.
     pub fn new(
         division: &DivisionCode,
         kind: NumberKind,
@@ -281,7 +282,8 @@ impl RegistrationNumber {
     }
 }
 
-/// ISO/IEC 7064 MOD 37-36 (hybrid) over 0–9 A–Z; hyphens are skipped. `None` on any other character.
+/// ISO/IEC 7064 MOD 37-36 (hybrid) over 0–9 A–Z; hyphens are skipped. `None` on any other
+/// character.
 fn check_character(body: &str) -> Option<char> {
     let mut product: u32 = 36;
     for character in body.chars().filter(|c| *c != '-') {

@@ -1,6 +1,7 @@
-//! Ed25519 keys of a node. A node has four, one for each role, and never shares them between roles: identity (libp2p),
-//! log (checkpoints), witness (cosignatures) and seal (contracts, statements, receipts). Every printed key and signature
-//! names its algorithm, so that others can stand beside Ed25519.
+//! Ed25519 keys of a node. A node has four, one for each role, and never shares them between roles:
+//! identity (libp2p), log (checkpoints), witness (cosignatures) and seal (contracts, statements,
+//! receipts). Every printed key and signature names its algorithm, so that others can stand beside
+//! Ed25519.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! The registry: what nodes say in public, and how anyone can check it.
 //!
-//! Entries in canonical JSON, RFC 6962 logs in the C2SP formats, membership, the catalog fold and the
-//! synchronization state machine. Pure: no socket, no disk, no clock, no randomness; time and key bytes come in as
-//! arguments, and equal inputs give equal outputs on every node.
+//! Entries in canonical JSON, RFC 6962 logs in the C2SP formats, membership, the catalog fold and
+//! the synchronization state machine. Pure: no socket, no disk, no clock, no randomness; time and
+//! key bytes come in as arguments, and equal inputs give equal outputs on every node.
 
 #![deny(missing_docs)]
 

@@ -1,5 +1,5 @@
-//! Unit prices in micro-yuan. In entries and files a price is a decimal text with exactly six places (`"0.500000"`), so
-//! that no reader ever turns it into a floating-point number.
+//! Unit prices in micro-yuan. In entries and files a price is a decimal text with exactly six
+//! places (`"0.500000"`), so that no reader ever turns it into a floating-point number.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Micro-yuan of one yuan.
 pub const MICRO_PER_YUAN: i64 = 1_000_000;
-/// Highest unit price, one hundred million yuan: far above any tariff, low enough that a product with a call count
-/// fits 128 bits many times over.
+/// Highest unit price, one hundred million yuan: far above any tariff, low enough that a product
+/// with a call count fits 128 bits many times over.
 pub const PRICE_MICRO_MAX: i64 = 100_000_000 * MICRO_PER_YUAN;
 
 /// Why a text is not a price.

@@ -1,5 +1,5 @@
-//! Refusals: what the rules say no to. Every refusal has a stable code, which pages translate and programs match on, and
-//! may cite the article it follows.
+//! Refusals: what the rules say no to. Every refusal has a stable code, which pages translate and
+//! programs match on, and may cite the article it follows.
 
 /// A refusal of any room.
 pub trait Refusal: std::error::Error {

@@ -1,5 +1,5 @@
-//! Sealed messages: bytes one node signs with its seal key so that the other can show them to a third party. Contracts,
-//! usage reports and statements travel like this.
+//! Sealed messages: bytes one node signs with its seal key so that the other can show them to a
+//! third party. Contracts, usage reports and statements travel like this.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,8 @@ use crate::{
 
 /// First line of every signed text, so that a seal never passes for another kind of signature.
 const CONTEXT: &str = "lianshi/seal/v1";
-/// Largest sealed payload in bytes: an agreement with its terms is a few KiB, a usage report of a year of days below
-/// 100 KiB.
+/// Largest sealed payload in bytes: an agreement with its terms is a few KiB, a usage report of a
+/// year of days below 100 KiB.
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
 /// Why a sealed message was refused.

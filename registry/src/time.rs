@@ -1,6 +1,6 @@
-//! Time as the whole project uses it: an instant in UTC milliseconds, a civil date and a month, both in the business
-//! zone Asia/Shanghai (UTC+8 without daylight saving since 1991). The clock itself lives in `node`; here are only
-//! values.
+//! Time as the whole project uses it: an instant in UTC milliseconds, a civil date and a month,
+//! both in the business zone Asia/Shanghai (UTC+8 without daylight saving since 1991). The clock
+//! itself lives in `node`; here are only values.
 
 use std::fmt;
 
@@ -162,7 +162,8 @@ impl fmt::Display for Date {
     }
 }
 
-/// A settlement period: one civil month in Asia/Shanghai, the half-open interval `[start, end)`. Printed `YYYY-MM`.
+/// A settlement period: one civil month in Asia/Shanghai, the half-open interval `[start, end)`.
+/// Printed `YYYY-MM`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Period(jiff::civil::Date);
 

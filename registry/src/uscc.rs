@@ -1,11 +1,12 @@
-//! The unified social credit code of an organization (GB 32100-2015): 18 characters with a check character. Typing
-//! errors are named as what they are.
+//! The unified social credit code of an organization (GB 32100-2015): 18 characters with a check
+//! character. Typing errors are named as what they are.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// Characters a code may use; the position is the value. I, O, S, V and Z are left out by the standard.
+/// Characters a code may use; the position is the value. I, O, S, V and Z are left out by the
+/// standard.
 const ALPHABET: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
 /// Length of a code.
 const CODE_CHARS: usize = 18;
@@ -89,7 +90,8 @@ impl Uscc {
     }
 }
 
-/// Computes the check character of the first 17 characters, to issue plainly fictitious codes for demonstrations.
+/// Computes the check character of the first 17 characters, to issue plainly fictitious codes for
+/// demonstrations.
 pub fn complete(first_seventeen: &str) -> Option<Uscc> {
     ALPHABET.chars().find_map(|check| Uscc::parse(&format!("{first_seventeen}{check}")).ok())
 }

@@ -1,5 +1,5 @@
-//! The audit trail: every act leaves a row in the transaction that does it, and each row carries the hash of the row
-//! before it, so that an edit, a deletion or a swap is found and named.
+//! The audit trail: every act leaves a row in the transaction that does it, and each row carries
+//! the hash of the row before it, so that an edit, a deletion or a swap is found and named.
 
 use diesel::prelude::*;
 use lianshi_registry::time::Timestamp;

@@ -1,5 +1,6 @@
-//! The database behind one pair of doors: [`Db::read`] gives one snapshot, [`Db::write`] one write transaction. Functions
-//! that change rows demand `&mut Write`, so forgetting the transaction does not compile.
+//! The database behind one pair of doors: [`Db::read`] gives one snapshot, [`Db::write`] one write
+//! transaction. Functions that change rows demand `&mut Write`, so forgetting the transaction does
+//! not compile.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -14,8 +15,8 @@ use diesel::{
 
 use crate::{dialect, fault::Fault};
 
-/// How often a write runs before it gives up: a serialization failure means another writer won, and five losses in a row
-/// mean that something else is wrong.
+/// How often a write runs before it gives up: a serialization failure means another writer won, and
+/// five losses in a row mean that something else is wrong.
 pub const WRITE_ATTEMPTS_MAX: u32 = 5;
 /// Connections a process keeps: two cores cannot use more, and SQLite has one writer anyway.
 pub const CONNECTIONS_MAX: u32 = 12;
@@ -82,7 +83,8 @@ pub struct Db {
 }
 
 impl Db {
-    /// Opens `sqlite:///path` or `postgres://…` and brings the schema up to date. Refuses a database of a newer version.
+    /// Opens `sqlite:///path` or `postgres://…` and brings the schema up to date. Refuses a
+    /// database of a newer version.
     pub fn open(url: &str) -> Result<Self, Fault> {
         let db = Self::open_unmigrated(url)?;
         let mut conn = db.connection()?;
@@ -125,7 +127,8 @@ impl Db {
     }
 
     /// Runs `f` in one write transaction and commits when it gives `Ok`. `f` runs again, at most
-    /// [`WRITE_ATTEMPTS_MAX`] times, when another writer was faster; so it must have no effect but rows.
+    /// [`WRITE_ATTEMPTS_MAX`] times, when another writer was faster; so it must have no effect but
+    /// rows.
     pub fn write<T, E>(&self, mut f: impl FnMut(&mut Write<'_>) -> Result<T, E>) -> Result<T, E>
     where
         E: From<Fault> + AsFault,

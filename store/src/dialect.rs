@@ -17,7 +17,8 @@ pub(crate) const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations
 /// How long SQLite waits for another process's write lock before it says busy.
 const SQLITE_BUSY_MS: u32 = 15_000;
 
-/// Settings of a fresh connection: on SQLite a write-ahead log with a sync at every commit, and foreign keys.
+/// Settings of a fresh connection: on SQLite a write-ahead log with a sync at every commit, and
+/// foreign keys.
 pub(crate) fn prepare(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(sqlite) => {
@@ -33,7 +34,8 @@ pub(crate) fn prepare(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
-/// Starts a transaction that will write: SQLite takes its one write lock now, PostgreSQL checks serializability.
+/// Starts a transaction that will write: SQLite takes its one write lock now, PostgreSQL checks
+/// serializability.
 pub(crate) fn begin_write(conn: &mut Conn) -> Result<(), Fault> {
     Ok(match conn {
         Conn::Sqlite(sqlite) => {

@@ -1,5 +1,6 @@
-//! Faults: what goes wrong that is nobody's decision. Disk, database, a row that does not parse. A fault is never turned
-//! into a default; it is logged once where it is handled, and the user sees a reference number.
+//! Faults: what goes wrong that is nobody's decision. Disk, database, a row that does not parse. A
+//! fault is never turned into a default; it is logged once where it is handled, and the user sees a
+//! reference number.
 
 /// Why the store could not do its work.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,6 @@
-//! The store: the only crate that knows a database. One public function is one whole transaction, or a step of one that
-//! demands the [`Write`] it runs in. SQLite by default, PostgreSQL by URL, one schema, one body of code.
+//! The store: the only crate that knows a database. One public function is one whole transaction,
+//! or a step of one that demands the [`Write`] it runs in. SQLite by default, PostgreSQL by URL,
+//! one schema, one body of code.
 
 pub mod audit;
 pub mod db;

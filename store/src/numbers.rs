@@ -1,4 +1,5 @@
-//! Number series without gaps: a number is taken in the transaction that uses it, so a rollback gives it back.
+//! Number series without gaps: a number is taken in the transaction that uses it, so a rollback
+//! gives it back.
 
 use diesel::prelude::*;
 

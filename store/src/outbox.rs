@@ -1,5 +1,6 @@
-//! The outbox: what must happen outside (a message to a peer) is a row written in the transaction that decides it, and
-//! carried out by a job afterwards, again and again until it is done. Receivers must accept repeats.
+//! The outbox: what must happen outside (a message to a peer) is a row written in the transaction
+//! that decides it, and carried out by a job afterwards, again and again until it is done.
+//! Receivers must accept repeats.
 
 use diesel::prelude::*;
 use lianshi_registry::time::Timestamp;
@@ -11,8 +12,8 @@ use crate::{
     schema::outbox,
 };
 
-/// Longest pause between two attempts: a peer that comes back is served within seconds of its return, since a new
-/// connection also wakes the job.
+/// Longest pause between two attempts: a peer that comes back is served within seconds of its
+/// return, since a new connection also wakes the job.
 pub const RETRY_MS_MAX: i64 = 30_000;
 /// First pause after a failed attempt; doubles with each.
 pub const RETRY_MS_FIRST: i64 = 500;

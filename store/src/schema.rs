@@ -1,5 +1,5 @@
-//! The one schema of both databases. Columns are Text, Binary, BigInt and Bool only; a test compares it
-//! with what the migrations of either database make.
+//! The one schema of both databases. Columns are Text, Binary, BigInt and Bool only; a test
+//! compares it with what the migrations of either database make.
 
 diesel::table! {
     node_state (name) {

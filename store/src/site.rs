@@ -1,5 +1,5 @@
-//! What every shell room of a node shares: its database, who it is, its keys and its clock. Made once by `node`, handed
-//! to `web`, `gateway` and the jobs.
+//! What every shell room of a node shares: its database, who it is, its keys and its clock. Made
+//! once by `node`, handed to `web`, `gateway` and the jobs.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -35,7 +35,8 @@ pub struct Site {
     pub folder: PathBuf,
     /// Reads the clock.
     pub clock: fn() -> Timestamp,
-    /// Called after a commit that wrote to the log or the outbox, so that jobs need not wait for their interval.
+    /// Called after a commit that wrote to the log or the outbox, so that jobs need not wait for
+    /// their interval.
     pub nudge: Arc<dyn Fn() + Send + Sync>,
 }
 

@@ -1,6 +1,8 @@
-//! Tests of the store: one body each, run on SQLite and on PostgreSQL. PostgreSQL's address comes from
-//! `LIANSHI_TEST_POSTGRES` (a URL of a cluster where databases may be made); without it these tests fail, they are not
-//! skipped: `tests/run` starts a cluster.
+//! Tests of the store: one body each, run on SQLite and on PostgreSQL. PostgreSQL's address comes
+//! from `LIANSHI_TEST_POSTGRES` (a URL of a cluster where databases may be made); without it these
+//! tests fail, they are not skipped: `tests/run` starts a cluster.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod foundation;
 mod support;

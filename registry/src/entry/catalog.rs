@@ -1,11 +1,11 @@
-//! Bodies that describe what is offered: organizations, resources, authorizations, products, plans, ceilings and splits.
+//! Bodies that describe what is offered: organizations, resources, authorizations and
+//! products.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{DivisionCode, NodeName, RegistrationNumber},
-    price::Price,
-    time::{Date, Period},
+    id::{DivisionCode, RegistrationNumber},
+    time::Date,
     uscc::Uscc,
 };
 
@@ -96,8 +96,8 @@ pub struct Field {
     /// Its type.
     #[serde(rename = "type")]
     pub field_type: FieldType,
-    /// For a resource: the provider confirmed that this field may be used. For an operation input: it must be given.
-    /// For an output: it is always present.
+    /// For a resource: the provider confirmed that this field may be used. For an operation input:
+    /// it must be given. For an output: it is always present.
     pub required: bool,
 }
 
@@ -326,118 +326,4 @@ pub struct ProductNotice {
     pub number: RegistrationNumber,
     /// Why; empty for a plain listing.
     pub reason: String,
-}
-
-/// What a plan charges.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "model", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Charge {
-    /// Nothing.
-    Free,
-    /// A fee for each started month.
-    FlatMonthly {
-        /// Yuan per month.
-        price: Price,
-    },
-    /// A fee for each call beyond the included ones of a month.
-    PerCall {
-        /// Yuan per call.
-        price: Price,
-        /// Calls a month that cost nothing.
-        included_calls: u64,
-    },
-}
-
-/// A price plan of a product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
-    /// The product.
-    pub product: RegistrationNumber,
-    /// Code unique within the product: `a-z`, digits and `-`.
-    pub code: String,
-    /// Its name.
-    pub name: Texts,
-    /// The purpose it serves.
-    pub purpose: Purpose,
-    /// What it charges.
-    pub charge: Charge,
-    /// Most calls in a calendar month.
-    pub calls_per_month_max: u64,
-    /// Most calls in a minute.
-    pub calls_per_minute_max: u32,
-    /// Longest term in months.
-    pub term_months_max: u32,
-    /// Requests are agreed to without a person.
-    pub automatic_approval: bool,
-}
-
-/// A plan is retired.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlanRetired {
-    /// The product.
-    pub product: RegistrationNumber,
-    /// The plan's code.
-    pub code: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// A filed ceiling: no plan of the product may charge more per unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ceiling {
-    /// The product.
-    pub product: RegistrationNumber,
-    /// `call` or `month`.
-    pub unit: String,
-    /// Highest price per unit.
-    pub price_max: Price,
-    /// The document that sets it.
-    pub document: String,
-}
-
-/// One party's share of a split.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Share {
-    /// The party.
-    pub party: Uscc,
-    /// Its name.
-    pub name: Texts,
-    /// `provider`, `operator`, `partner`, `platform`, `public_interest`.
-    pub role: String,
-    /// The node where the party reads its statement.
-    pub node: NodeName,
-    /// Parts per million of the base; all shares of a split sum to 1,000,000.
-    pub share_ppm: u32,
-}
-
-/// A split agreement of a product; a new version replaces the one before from its first period on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Split {
-    /// The product.
-    pub product: RegistrationNumber,
-    /// Version, from 1.
-    pub version: u32,
-    /// First period it governs.
-    pub from: Period,
-    /// What is divided: `invoiced`.
-    pub base: String,
-    /// The shares.
-    pub shares: Vec<Share>,
-}
-
-/// A period's close was sealed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StatementSealed {
-    /// The period.
-    pub period: Period,
-    /// How many statements.
-    pub statement_count: u64,
-    /// SHA-256 of the close result, 64 hexadecimal digits.
-    pub result_hash: String,
 }

@@ -8,7 +8,8 @@ use crate::{
     key::PublicKey,
 };
 
-/// A node becomes a member: who it is, which division it may speak for, its four public keys and where it is reached.
+/// A node becomes a member: who it is, which division it may speak for, its four public keys and
+/// where it is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admission {

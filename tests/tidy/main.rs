@@ -1,0 +1,9 @@
+//! Rules kept by machines: what a reviewer would otherwise have to remember. Sizes and names of
+//! files, words that do not land, rooms that must not know each other, licences of what we depend
+//! on.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod boundaries;
+mod licences;
+mod sources;
