@@ -1,0 +1,247 @@
+//! The guard: the last thing an answer passes before it is metered. It lets out only what the product's output schema
+//! names, with the types it names, and blanks cells that count too few subjects, saying that it did.
+
+use std::collections::BTreeMap;
+
+use lianshi_registry::{
+    entry::{Field, FieldType},
+    refusal::Refusal,
+    time::Date,
+};
+use serde_json::{Map, Value};
+
+/// Largest text in a request field, in characters: names, codes and dates are far shorter.
+pub const INPUT_TEXT_CHARS_MAX: usize = 512;
+/// The member that marks a point whose figures were blanked.
+pub const SUPPRESSED: &str = "suppressed";
+
+/// Why a request does not fit an operation's input schema, or an answer its output schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GuardRefusal {
+    /// The body is not a JSON object.
+    #[error("the request must be one JSON object")]
+    InputNotObject,
+    /// A member the operation does not know.
+    #[error("the operation knows no field `{0}`")]
+    InputUnknown(String),
+    /// A required field is missing.
+    #[error("the field `{0}` is required")]
+    InputMissing(String),
+    /// A field has the wrong type.
+    #[error("the field `{field}` must be {expected}")]
+    InputType {
+        /// The field.
+        field: String,
+        /// What is expected, in words.
+        expected: &'static str,
+    },
+    /// The engine answered something the output schema does not allow; the provider must correct the data set.
+    #[error("the answer does not fit the product's output schema at `{0}`")]
+    AnswerOutsideSchema(String),
+    /// The product demands a smallest cell but the data set counts no subjects.
+    #[error("the data set does not say how many subjects a cell counts")]
+    CellsNotCounted,
+}
+
+impl Refusal for GuardRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::InputNotObject => "call.input_not_object",
+            Self::InputUnknown(_) => "call.input_unknown",
+            Self::InputMissing(_) => "call.input_missing",
+            Self::InputType { .. } => "call.input_type",
+            Self::AnswerOutsideSchema(_) => "guard.answer_outside_schema",
+            Self::CellsNotCounted => "guard.cells_not_counted",
+        }
+    }
+}
+
+impl GuardRefusal {
+    /// Whether the caller can mend it; otherwise the provider must.
+    pub fn is_callers(&self) -> bool {
+        !matches!(self, Self::AnswerOutsideSchema(_) | Self::CellsNotCounted)
+    }
+}
+
+/// A checked request: field name to its text form. Absent and `null` fields are left out.
+pub type Request = BTreeMap<String, String>;
+
+/// Checks a request body against the operation's input schema.
+pub fn read_request(body: &Value, input: &[Field]) -> Result<Request, GuardRefusal> {
+    let members = body.as_object().ok_or(GuardRefusal::InputNotObject)?;
+    if let Some(unknown) = members.keys().find(|name| !input.iter().any(|f| f.name == **name)) {
+        let shown: String = unknown.chars().take(64).collect();
+        return Err(GuardRefusal::InputUnknown(shown));
+    }
+    let mut request = Request::new();
+    for field in input {
+        match members.get(&field.name) {
+            None | Some(Value::Null) if field.required => {
+                return Err(GuardRefusal::InputMissing(field.name.clone()));
+            }
+            None | Some(Value::Null) => {}
+            Some(value) => {
+                let text = input_text(value, field.field_type).ok_or_else(|| {
+                    GuardRefusal::InputType {
+                        field: field.name.clone(),
+                        expected: expected(field.field_type),
+                    }
+                })?;
+                request.insert(field.name.clone(), text);
+            }
+        }
+    }
+    Ok(request)
+}
+
+fn input_text(value: &Value, field_type: FieldType) -> Option<String> {
+    match (field_type, value) {
+        (FieldType::Text, Value::String(text)) => {
+            let text = text.trim();
+            (!text.is_empty() && text.chars().count() <= INPUT_TEXT_CHARS_MAX)
+                .then(|| text.to_owned())
+        }
+        (FieldType::Integer, Value::Number(number)) => number.as_i64().map(|n| n.to_string()),
+        (FieldType::Decimal, Value::String(text)) => is_decimal(text).then(|| text.clone()),
+        (FieldType::Date, Value::String(text)) => Date::parse(text).ok().map(|d| d.to_string()),
+        (FieldType::Boolean, Value::Bool(value)) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+fn expected(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Text => "a text of 1 to 512 characters",
+        FieldType::Integer => "a whole number",
+        FieldType::Decimal => "a decimal number written as a text, such as \"1.50\"",
+        FieldType::Date => "a date of the form 2026-11-21",
+        FieldType::Boolean => "true or false",
+    }
+}
+
+/// Whether a text is a plain decimal number: digits, at most one point inside, an optional minus in front.
+pub fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, places) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    text.len() <= 40 && all_digits(whole) && all_digits(places)
+}
+
+/// Lets out of `answer` only what `output` names. A required field that is missing, or a value of another type, stops
+/// the whole answer: half of it may mean something else.
+pub fn release(
+    mut answer: Map<String, Value>,
+    output: &[Field],
+) -> Result<Map<String, Value>, GuardRefusal> {
+    let mut released = Map::new();
+    for field in output {
+        let outside = || GuardRefusal::AnswerOutsideSchema(field.name.clone());
+        match answer.remove(&field.name) {
+            None if field.required => return Err(outside()),
+            None => {}
+            Some(value) if value.is_null() || fits(&value, field.field_type) => {
+                released.insert(field.name.clone(), value);
+            }
+            Some(_) => return Err(outside()),
+        }
+    }
+    Ok(released)
+}
+
+fn fits(value: &Value, field_type: FieldType) -> bool {
+    match field_type {
+        FieldType::Text => value.is_string(),
+        FieldType::Integer => value.as_i64().is_some(),
+        FieldType::Decimal => value.as_str().is_some_and(is_decimal),
+        FieldType::Date => value.as_str().is_some_and(|text| Date::parse(text).is_ok()),
+        FieldType::Boolean => value.is_boolean(),
+    }
+}
+
+/// Applies the smallest-cell rule to one point: `figures` are the members that say something about the subjects
+/// counted. A cell below the limit keeps its place and loses its figures, and says so.
+pub fn suppress_small_cell(
+    point: &mut Map<String, Value>,
+    figures: &[String],
+    subjects: Option<u64>,
+    smallest_cell: u64,
+) -> Result<bool, GuardRefusal> {
+    if smallest_cell == 0 {
+        return Ok(false);
+    }
+    let subjects = subjects.ok_or(GuardRefusal::CellsNotCounted)?;
+    if subjects >= smallest_cell {
+        return Ok(false);
+    }
+    for figure in figures {
+        if let Some(value) = point.get_mut(figure) {
+            *value = Value::Null;
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use lianshi_registry::entry::Texts;
+    use serde_json::json;
+
+    use super::*;
+
+    fn field(name: &str, field_type: FieldType, required: bool) -> Field {
+        let label = Texts { zh: name.to_owned(), en: name.to_owned() };
+        Field { name: name.to_owned(), label, field_type, required }
+    }
+
+    fn object(value: Value) -> Map<String, Value> {
+        value.as_object().cloned().expect("an object")
+    }
+
+    #[test]
+    fn a_request_is_taken_only_as_the_schema_says() {
+        let input =
+            [field("code", FieldType::Text, true), field("date", FieldType::Date, false)];
+        let check = |body: Value, code: Option<&str>| {
+            let read = read_request(&body, &input);
+            assert_eq!(read.as_ref().err().map(Refusal::code), code, "{body}");
+        };
+        check(json!({ "code": "330212" }), None);
+        check(json!({ "code": "330212", "date": null }), None);
+        check(json!({ "code": "330212", "date": "2026-02-28" }), None);
+        check(json!([]), Some("call.input_not_object"));
+        check(json!({}), Some("call.input_missing"));
+        check(json!({ "code": "1", "name": "x" }), Some("call.input_unknown"));
+        check(json!({ "code": 330_212 }), Some("call.input_type"));
+        check(json!({ "code": " " }), Some("call.input_type"));
+        check(json!({ "code": "x".repeat(513) }), Some("call.input_type"));
+        check(json!({ "code": "1", "date": "2026-02-30" }), Some("call.input_type"));
+    }
+
+    #[test]
+    fn only_named_members_with_their_types_leave() {
+        let output =
+            [field("result", FieldType::Text, true), field("valid", FieldType::Boolean, false)];
+        let answer = object(json!({ "result": "match", "valid": true, "owner": "secret" }));
+        let released = release(answer, &output).expect("fits");
+        assert_eq!(Value::Object(released), json!({ "result": "match", "valid": true }));
+        let missing = release(object(json!({ "valid": true })), &output);
+        assert_eq!(missing, Err(GuardRefusal::AnswerOutsideSchema("result".to_owned())));
+        let wrong = release(object(json!({ "result": "match", "valid": "yes" })), &output);
+        assert_eq!(wrong, Err(GuardRefusal::AnswerOutsideSchema("valid".to_owned())));
+    }
+
+    #[test]
+    fn a_small_cell_keeps_its_place_and_loses_its_figures() {
+        let figures = ["mean".to_owned()];
+        let check = |subjects, smallest, expected: Value, blanked| {
+            let mut point = object(json!({ "year": 2025, "mean": "3.5" }));
+            let done = suppress_small_cell(&mut point, &figures, subjects, smallest);
+            assert_eq!((Value::Object(point), done), (expected, blanked));
+        };
+        let whole = json!({ "year": 2025, "mean": "3.5" });
+        check(Some(10), 10, whole.clone(), Ok(false));
+        check(Some(9), 10, json!({ "year": 2025, "mean": null }), Ok(true));
+        check(None, 0, whole.clone(), Ok(false));
+        check(None, 10, whole, Err(GuardRefusal::CellsNotCounted));
+    }
+}
