@@ -1,1 +1,85 @@
-//! placeholder
+//! The pages and the JSON API of a node: actix-web handlers, askama templates, two languages, one look. A handler extracts,
+//! calls one `store` function, and renders; it decides nothing.
+
+pub mod assets;
+pub mod figures;
+pub mod headers;
+mod home;
+mod icon;
+pub mod navigation;
+pub mod origin;
+pub mod page;
+pub mod preferences;
+pub mod problem;
+pub mod refusal;
+pub mod text;
+pub mod visitor;
+
+use actix_web::{
+    middleware::{Compress, from_fn},
+    web,
+};
+use lianshi_store::{Db, Fault, Read, Site};
+
+pub use problem::Problem;
+
+/// Largest request body in bytes: forms and API calls are a few hundred.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct WebState {
+    /// This node.
+    pub site: Site,
+}
+
+impl WebState {
+    /// Around a node.
+    pub fn new(site: Site) -> Self {
+        Self { site }
+    }
+
+    /// Reads in one snapshot, off the async threads.
+    pub async fn read<T, F>(&self, f: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Read<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let db: Db = self.site.db.clone();
+        self.run(move |_| db.read(f).map_err(Problem::from)).await
+    }
+
+    /// Runs blocking work of the store off the async threads.
+    pub async fn run<T, F>(&self, f: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Site) -> Result<T, Problem> + Send + 'static,
+    {
+        let site = self.site.clone();
+        web::block(move || f(&site))
+            .await
+            .map_err(|_| Problem::Template("a blocking task was canceled".to_owned()))?
+    }
+}
+
+/// Adds every page and API route. Call it last: it answers whatever no service before it took.
+pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
+    cfg.service(
+        web::scope("")
+            .app_data(web::Data::new(state))
+            .app_data(web::FormConfig::default().limit(BODY_BYTES_MAX))
+            .app_data(web::JsonConfig::default().limit(BODY_BYTES_MAX))
+            .wrap(from_fn(problem::explain))
+            .wrap(from_fn(headers::secure))
+            .wrap(Compress::default())
+            .configure(public)
+            .default_service(web::to(|| async { Err::<&str, _>(Problem::NotFound) })),
+    );
+}
+
+/// The routes anyone may use.
+fn public(cfg: &mut web::ServiceConfig) {
+    cfg.route("/", web::get().to(home::show))
+        .route("/preferences", web::post().to(preferences::keep))
+        .route("/assets/{name}", web::get().to(assets::serve));
+}

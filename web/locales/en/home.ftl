@@ -1,0 +1,1 @@
+home-title = Public data, safely put to use

@@ -1,0 +1,20 @@
+# Errors and refusals
+problem-not-found = Page not found
+problem-forbidden = You may not see this
+problem-too-many = Too many attempts
+problem-service = The service is not available right now
+problem-refused = The request was not accepted
+problem-rule = Rule:
+problem-reference = If you need help, quote this reference to the node's administrator:
+problem-home = Go to the home page
+problem-catalog = Browse products
+refusal-web-not-found = What you are looking for does not exist, was withdrawn, or is not open to you. Check the address, or look for it in the catalog.
+refusal-web-sign-in = Please sign in first.
+refusal-web-forbidden = Your account does not have the role for this. If you need it, ask your organization's administrator.
+refusal-web-malformed = What was sent could not be understood. Check it and try again.
+refusal-web-cross-site = This request did not come from our own pages, or the page was open for too long. Go back, reload the page and try again.
+refusal-web-throttled = Please wait a moment and try again.
+refusal-web-busy = The system is busy and nothing was changed. Please try again shortly.
+refusal-web-fault = Something went wrong on our side and nothing was changed. The problem has been recorded.
+refusal-web-method = This address does not support that kind of request.
+refusal-web-too-large = What was sent is larger than allowed.

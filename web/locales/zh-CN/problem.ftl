@@ -1,0 +1,20 @@
+# 出错与拒绝
+problem-not-found = 未找到该页面
+problem-forbidden = 您没有权限查看此内容
+problem-too-many = 操作过于频繁
+problem-service = 服务暂时不可用
+problem-refused = 请求未被受理
+problem-rule = 依据：
+problem-reference = 如需协助，请向节点管理员提供编号：
+problem-home = 返回首页
+problem-catalog = 浏览产品目录
+refusal-web-not-found = 您要找的内容不存在、已撤下，或不对您开放。请核对网址，或从目录重新查找。
+refusal-web-sign-in = 请先登录。
+refusal-web-forbidden = 您的账号没有办理此事项的角色。如有需要，请联系本单位管理员。
+refusal-web-malformed = 提交的内容无法识别，请检查后重试。
+refusal-web-cross-site = 此请求不是从本站页面发出，或页面停留过久。请返回上一页，刷新后重试。
+refusal-web-throttled = 请稍候再试。
+refusal-web-busy = 系统繁忙，您的操作没有生效，请稍后重试。
+refusal-web-fault = 系统出现故障，您的操作没有生效。我们已记录此问题。
+refusal-web-method = 此地址不支持该操作方式。
+refusal-web-too-large = 提交的内容超过大小限制。

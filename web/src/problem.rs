@@ -1,0 +1,307 @@
+//! What a handler returns instead of an answer, and how it reaches the reader: a localized page, or problem JSON
+//! (RFC 9457) under `/api/`. Handlers return [`Problem`] with `?`; the middleware [`explain`] turns it into words.
+
+use std::fmt;
+
+use actix_web::{
+    Error, HttpRequest, HttpResponse, ResponseError,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{StatusCode, header},
+    middleware::Next,
+};
+use askama::Template;
+use lianshi_registry::refusal::Refusal;
+use lianshi_store::{Failure, Fault};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{page::Page, refusal};
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Problem {
+    /// The rules say no.
+    Refused {
+        /// Stable code.
+        code: &'static str,
+        /// The article, where one applies.
+        rule: Option<String>,
+        /// The refusal in its own words, shown where no text exists for the code.
+        detail: String,
+    },
+    /// Nothing here, or nothing this visitor may know of.
+    NotFound,
+    /// Only for signed-in people: pages lead to the sign-in page and back.
+    SignIn,
+    /// Signed in, without the role.
+    Forbidden,
+    /// The request does not parse; what is wrong, for programs.
+    Malformed(String),
+    /// A form that did not come from our own pages or whose token is stale.
+    CrossSite,
+    /// Too many attempts.
+    Throttled {
+        /// When to come back.
+        retry_after_seconds: u64,
+    },
+    /// The machinery failed.
+    Fault(Fault),
+    /// A template did not render.
+    Template(String),
+}
+
+impl Problem {
+    /// A refusal of any room.
+    pub fn refused(refusal: &impl Refusal) -> Self {
+        Self::Refused { code: refusal.code(), rule: refusal.rule(), detail: refusal.to_string() }
+    }
+
+    /// The stable code programs match on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused { code, .. } => code,
+            Self::NotFound => "web.not_found",
+            Self::SignIn => "web.sign_in",
+            Self::Forbidden => "web.forbidden",
+            Self::Malformed(_) => "web.malformed",
+            Self::CrossSite => "web.cross_site",
+            Self::Throttled { .. } => "web.throttled",
+            Self::Fault(fault) if fault.is_transient() => "web.busy",
+            Self::Fault(_) | Self::Template(_) => "web.fault",
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { detail, .. } | Self::Malformed(detail) => f.write_str(detail),
+            Self::Fault(fault) => write!(f, "{fault}"),
+            Self::Template(error) => write!(f, "a template failed: {error}"),
+            other => f.write_str(other.code()),
+        }
+    }
+}
+
+impl std::error::Error for Problem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Fault(fault) => std::error::Error::source(fault),
+            _ => None,
+        }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl<R: Refusal> From<Failure<R>> for Problem {
+    fn from(failure: Failure<R>) -> Self {
+        match failure {
+            Failure::Refused(refusal) => Self::refused(&refusal),
+            Failure::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Refused { code, .. } => refusal::status(code),
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::SignIn => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Fault(fault) if fault.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Fault(_) | Self::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut builder = HttpResponse::build(self.status_code());
+        if let Self::Throttled { retry_after_seconds } = self {
+            builder.insert_header((header::RETRY_AFTER, retry_after_seconds.to_string()));
+        }
+        builder.finish()
+    }
+}
+
+/// Problem details as the API answers them.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemDetails {
+    /// `urn:lianshi:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The sentence in the language of the request.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What exactly is wrong.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// Stable code, such as `subscription.plan_retired`.
+    pub code: String,
+    /// The article of the ruleset, where one applies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Reference number of the log line, for faults.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    page: Page,
+    title: String,
+    text: String,
+    rule: Option<String>,
+    reference: Option<String>,
+    status: u16,
+}
+
+/// Middleware: gives every failed answer its words.
+pub async fn explain(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let http_request = request.request().clone();
+    let response = match next.call(request).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => {
+            let response = HttpResponse::from_error(error);
+            ServiceResponse::new(http_request, response)
+        }
+    };
+    let status = response.status();
+    let spoken = response.headers().contains_key(header::CONTENT_TYPE)
+        && response.response().error().is_none();
+    if spoken || !(status.is_client_error() || status.is_server_error()) {
+        return Ok(response);
+    }
+    let (http_request, response) = response.into_parts();
+    let words = Words::of(&http_request, &response);
+    let mut explained = words.answer(&http_request, status);
+    for (name, value) in response.headers() {
+        if !explained.headers().contains_key(name) {
+            explained.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    Ok(ServiceResponse::new(http_request, explained))
+}
+
+/// What there is to say about one failed request.
+struct Words {
+    code: &'static str,
+    rule: Option<String>,
+    detail: String,
+    reference: Option<String>,
+}
+
+impl Words {
+    fn of(request: &HttpRequest, response: &HttpResponse) -> Self {
+        let error = response.error();
+        if let Some(problem) = error.and_then(Error::as_error::<Problem>) {
+            return Self::of_problem(request, problem);
+        }
+        let detail = error.map(ToString::to_string).unwrap_or_default();
+        let code = match response.status() {
+            StatusCode::NOT_FOUND => "web.not_found",
+            StatusCode::METHOD_NOT_ALLOWED => "web.method",
+            StatusCode::PAYLOAD_TOO_LARGE => "web.too_large",
+            status if status.is_client_error() => "web.malformed",
+            _ => "web.fault",
+        };
+        let reference = (code == "web.fault").then(|| log_fault(request, &detail));
+        let detail = if reference.is_some() { String::new() } else { detail };
+        Self { code, rule: None, detail, reference }
+    }
+
+    fn of_problem(request: &HttpRequest, problem: &Problem) -> Self {
+        let mut words =
+            Self { code: problem.code(), rule: None, detail: String::new(), reference: None };
+        match problem {
+            Problem::Refused { rule, detail, .. } => {
+                words.rule.clone_from(rule);
+                words.detail.clone_from(detail);
+            }
+            Problem::Malformed(detail) => words.detail.clone_from(detail),
+            Problem::Fault(_) | Problem::Template(_) => {
+                words.reference = Some(log_fault(request, &chain(problem)));
+            }
+            _ => {}
+        }
+        words
+    }
+
+    fn answer(self, request: &HttpRequest, status: StatusCode) -> HttpResponse {
+        let page = Page::of(request);
+        let key = refusal::key(self.code);
+        let text = page.lang.find(&key).unwrap_or_else(|| self.detail.clone());
+        if request.path().starts_with("/api/") {
+            return HttpResponse::build(status).content_type("application/problem+json").json(
+                ProblemDetails {
+                    kind: format!("urn:lianshi:problem:{}", self.code),
+                    title: text,
+                    status: status.as_u16(),
+                    detail: self.detail,
+                    code: self.code.to_owned(),
+                    rule: self.rule,
+                    reference: self.reference,
+                },
+            );
+        }
+        if status == StatusCode::UNAUTHORIZED && self.code == "web.sign_in" {
+            let back = crate::preferences::encode(&page.path);
+            let location = format!("/login?next={back}");
+            return HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish();
+        }
+        let title = page.t(title_key(status));
+        let template = ProblemPage {
+            page,
+            title,
+            text,
+            rule: self.rule,
+            reference: self.reference,
+            status: status.as_u16(),
+        };
+        let html = template.render().unwrap_or_else(|_| status.to_string());
+        HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html)
+    }
+}
+
+fn title_key(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "problem-not-found",
+        StatusCode::FORBIDDEN => "problem-forbidden",
+        StatusCode::TOO_MANY_REQUESTS => "problem-too-many",
+        status if status.is_server_error() => "problem-service",
+        _ => "problem-refused",
+    }
+}
+
+/// Logs once, with a reference the reader can quote.
+fn log_fault(request: &HttpRequest, chain: &str) -> String {
+    let mut bytes = [0_u8; 5];
+    // A reference of zeros is still a reference.
+    let _ = getrandom::fill(&mut bytes);
+    let reference = hex::encode(bytes);
+    tracing::error!(%reference, method = %request.method(), path = request.path(), chain, "a request failed");
+    reference
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,44 @@
+//! The one place that says what a refusal is over HTTP: its status by its code, and the key of its text.
+
+use actix_web::http::StatusCode;
+
+/// Status of a refusal code such as `subscription.plan_retired`. What is absent, and what belongs to somebody else, is
+/// 404; what lost against another state of the same object is 409; whatever else the rules forbid is 422.
+pub fn status(code: &str) -> StatusCode {
+    let (_, what) = code.split_once('.').unwrap_or(("", code));
+    let has = |words: &[&str]| words.iter().any(|word| what.contains(word));
+    if has(&["not_found", "unknown", "absent", "no_such"]) {
+        StatusCode::NOT_FOUND
+    } else if has(&["throttled", "too_many", "quota"]) {
+        StatusCode::TOO_MANY_REQUESTS
+    } else if has(&["conflict", "already", "not_open", "wrong_state", "illegal_state"]) {
+        StatusCode::CONFLICT
+    } else if has(&["forbidden_to", "not_allowed", "role"]) {
+        StatusCode::FORBIDDEN
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    }
+}
+
+/// Key of the text shown for a refusal code.
+pub fn key(code: &str) -> String {
+    format!("refusal-{}", code.replace(['.', '_'], "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_map_to_statuses() {
+        for (code, expected) in [
+            ("subscription.plan_retired", 422),
+            ("subscription.unknown_product", 404),
+            ("subscription.already_decided", 409),
+            ("login.throttled", 429),
+        ] {
+            assert_eq!(status(code).as_u16(), expected, "{code}");
+        }
+        assert_eq!(key("subscription.plan_retired"), "refusal-subscription-plan-retired");
+    }
+}

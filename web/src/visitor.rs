@@ -1,0 +1,46 @@
+//! Who is looking at a page. The session layer puts a [`Visitor`] into the request's extensions; where it put none, the
+//! visitor is anonymous.
+
+use lianshi_registry::entry::Texts;
+
+/// Whoever made the request.
+#[derive(Debug, Clone, Default)]
+pub struct Visitor(pub Option<SignedIn>);
+
+/// A signed-in person, as the pages need to know them.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// Id of the user.
+    pub user: String,
+    /// The name they sign in with.
+    pub login: String,
+    /// The name they are called by.
+    pub name: String,
+    /// Unified social credit code of their organization.
+    pub organization: String,
+    /// Its name.
+    pub organization_name: Texts,
+    /// Their roles, as stored: `buyer`, `finance` …
+    pub roles: Vec<String>,
+    /// The token every form of this session must carry.
+    pub csrf: String,
+}
+
+impl SignedIn {
+    /// Whether the person has at least one of these roles.
+    pub fn has_any(&self, roles: &[&str]) -> bool {
+        self.roles.iter().any(|role| roles.contains(&role.as_str()))
+    }
+}
+
+impl Visitor {
+    /// The signed-in person, if any.
+    pub fn signed_in(&self) -> Option<&SignedIn> {
+        self.0.as_ref()
+    }
+
+    /// Whether somebody with one of these roles looks.
+    pub fn has_any(&self, roles: &[&str]) -> bool {
+        self.0.as_ref().is_some_and(|person| person.has_any(roles))
+    }
+}
