@@ -22,8 +22,9 @@ use lianshi_registry::{
     entry::{Admission, Texts},
     id::{DivisionCode, FederationDomain, NodeName, Origin},
     key::{KeyPair, PublicKey},
+    member,
 };
-use lianshi_store::{Db, Site};
+use lianshi_store::{Db, Site, members};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
@@ -65,6 +66,15 @@ pub struct Charter {
     pub domain: FederationDomain,
     /// Its root authorities.
     pub root: Vec<Root>,
+}
+
+impl Charter {
+    /// The root authorities as the membership fold needs them.
+    pub fn roots(&self) -> Vec<member::Root> {
+        let root =
+            |root: &Root| member::Root { origin: root.origin.clone(), log_key: root.log_key };
+        self.root.iter().map(root).collect()
+    }
 }
 
 /// A root authority: a node whose log admits the others.
@@ -204,6 +214,8 @@ impl Folder {
     /// notices by itself.
     pub fn site(&self, nudge: Arc<dyn Fn() + Send + Sync>) -> anyhow::Result<Site> {
         let db = Db::open(&self.database_url()).context("cannot open the database")?;
+        members::set_roots(&db, &self.charter.roots())
+            .context("cannot store the charter's roots")?;
         Ok(Site {
             db,
             node: self.config.node.clone(),

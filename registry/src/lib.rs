@@ -9,6 +9,7 @@
 pub mod entry;
 pub mod id;
 pub mod key;
+pub mod member;
 pub mod price;
 pub mod refusal;
 pub mod seal;

@@ -7,6 +7,7 @@ pub mod db;
 mod dialect;
 pub mod fault;
 pub mod fold;
+pub mod members;
 pub mod numbers;
 pub mod outbox;
 mod schema;

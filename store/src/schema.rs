@@ -140,7 +140,7 @@ diesel::table! {
         level -> Text,
         name_zh -> Text,
         name_en -> Text,
-        peer_id -> Text,
+        identity_key -> Text,
         log_key -> Text,
         witness_key -> Text,
         seal_key -> Text,
@@ -148,7 +148,7 @@ diesel::table! {
         public_url -> Text,
         quota_entries -> BigInt,
         status -> Text,
-        suspended_from -> Nullable<BigInt>,
+        changes -> Text,
         admitted_by -> Text,
         admitted_index -> BigInt,
     }

@@ -28,7 +28,7 @@ CREATE TABLE members (
     level TEXT NOT NULL,
     name_zh TEXT NOT NULL,
     name_en TEXT NOT NULL,
-    peer_id TEXT NOT NULL UNIQUE,
+    identity_key TEXT NOT NULL,
     log_key TEXT NOT NULL,
     witness_key TEXT NOT NULL,
     seal_key TEXT NOT NULL,
@@ -36,7 +36,7 @@ CREATE TABLE members (
     public_url TEXT NOT NULL,
     quota_entries BIGINT NOT NULL,
     status TEXT NOT NULL,
-    suspended_from BIGINT,
+    changes TEXT NOT NULL,
     admitted_by TEXT NOT NULL,
     admitted_index BIGINT NOT NULL
 );

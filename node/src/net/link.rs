@@ -1,0 +1,160 @@
+//! The peers the swarm should be connected to, and when to dial them next: at once when they are new or lost, then with
+//! growing pauses.
+
+use std::collections::BTreeMap;
+
+use lianshi_registry::id::NodeName;
+use libp2p::{Multiaddr, PeerId};
+use tokio::time::{Duration, Instant};
+
+use super::{Peer, peer_id};
+
+/// First pause after a failed dial; doubles with each.
+const BACKOFF_FIRST: Duration = Duration::from_millis(500);
+/// Longest pause: a peer that returns dials by itself anyway.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// One peer.
+struct Link {
+    peer: PeerId,
+    addresses: Vec<Multiaddr>,
+    failures: u32,
+    next_dial: Instant,
+}
+
+/// What changed when the allow-list was replaced.
+#[derive(Default)]
+pub(super) struct Change {
+    pub(super) allowed: Vec<PeerId>,
+    pub(super) removed: Vec<(NodeName, PeerId)>,
+}
+
+/// All peers by name.
+#[derive(Default)]
+pub(super) struct Links(BTreeMap<NodeName, Link>);
+
+impl Links {
+    /// Replaces the list. Peers whose key does not parse or is `own` are left out.
+    pub(super) fn replace(&mut self, peers: &[Peer], own: PeerId, now: Instant) -> Change {
+        let mut change = Change::default();
+        let mut next = BTreeMap::new();
+        for peer in peers {
+            let Some(id) = peer_id(&peer.identity_key).filter(|id| *id != own) else { continue };
+            let addresses = peer.addresses.iter().filter_map(|text| text.parse().ok()).collect();
+            let mut link = Link { peer: id, addresses, failures: 0, next_dial: now };
+            match self.0.remove(&peer.node) {
+                Some(old) if old.peer == id => {
+                    if old.addresses == link.addresses {
+                        (link.failures, link.next_dial) = (old.failures, old.next_dial);
+                    }
+                }
+                Some(old) => {
+                    change.removed.push((peer.node.clone(), old.peer));
+                    change.allowed.push(id);
+                }
+                None => change.allowed.push(id),
+            }
+            next.insert(peer.node.clone(), link);
+        }
+        let left = std::mem::replace(&mut self.0, next);
+        change.removed.extend(left.into_iter().map(|(node, link)| (node, link.peer)));
+        change
+    }
+
+    /// The id of a named peer.
+    pub(super) fn id(&self, node: &NodeName) -> Option<PeerId> {
+        self.0.get(node).map(|link| link.peer)
+    }
+
+    /// The ids of all peers.
+    pub(super) fn ids(&self) -> Vec<PeerId> {
+        self.0.values().map(|link| link.peer).collect()
+    }
+
+    /// The name of a peer.
+    pub(super) fn name(&self, peer: &PeerId) -> Option<&NodeName> {
+        self.0.iter().find(|(_, link)| link.peer == *peer).map(|(node, _)| node)
+    }
+
+    /// Peers to dial now, of those `is_down` says are not connected. The next dial of each is pushed back at once, so a
+    /// dial that hangs does not repeat.
+    pub(super) fn to_dial(
+        &mut self,
+        now: Instant,
+        is_down: impl Fn(&PeerId) -> bool,
+    ) -> Vec<(PeerId, Vec<Multiaddr>)> {
+        let mut dials = Vec::new();
+        for link in self.0.values_mut() {
+            if link.next_dial > now || link.addresses.is_empty() || !is_down(&link.peer) {
+                continue;
+            }
+            link.next_dial = now + pause(link.failures);
+            link.failures = link.failures.saturating_add(1);
+            dials.push((link.peer, link.addresses.clone()));
+        }
+        dials
+    }
+
+    /// A connection stands or was lost: the next dial is not delayed by earlier failures.
+    pub(super) fn reset(&mut self, peer: &PeerId, next_dial: Instant) {
+        if let Some(link) = self.0.values_mut().find(|link| link.peer == *peer) {
+            (link.failures, link.next_dial) = (0, next_dial);
+        }
+    }
+}
+
+/// Doubles with each failure; up to a quarter is random, so that nodes started together do not dial in step.
+fn pause(failures: u32) -> Duration {
+    let doubled = BACKOFF_FIRST.saturating_mul(1 << failures.min(10)).min(BACKOFF_MAX);
+    let random = getrandom::u32().unwrap_or(0) % 256;
+    doubled - doubled / 1024 * random
+}
+
+#[cfg(test)]
+mod tests {
+    use lianshi_registry::key::KeyPair;
+
+    use super::*;
+
+    fn peer(name: &str, seed: u8) -> Peer {
+        Peer {
+            node: NodeName::parse(name).expect("valid"),
+            identity_key: KeyPair::from_seed([seed; 32]).public(),
+            addresses: vec!["/ip4/127.0.0.1/tcp/1".to_owned(), "nonsense".to_owned()],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lost_peer_is_dialed_with_growing_pauses() {
+        let own = peer_id(&KeyPair::from_seed([9; 32]).public()).expect("own");
+        let mut links = Links::default();
+        let mut now = Instant::now();
+        let change = links.replace(&[peer("haishu", 1), peer("self", 9)], own, now);
+        assert_eq!((change.allowed.len(), change.removed.len()), (1, 0));
+        let mut pauses = Vec::new();
+        let mut last = now;
+        while pauses.len() < 9 {
+            for (_, addresses) in links.to_dial(now, |_| true) {
+                assert_eq!(addresses.len(), 1, "the address that does not parse is left out");
+                pauses.push(now - last);
+                last = now;
+            }
+            now += Duration::from_millis(50);
+        }
+        assert_eq!(pauses[0], Duration::ZERO);
+        assert!(pauses[1] >= Duration::from_millis(350) && pauses[1] <= BACKOFF_FIRST * 2);
+        assert!(pauses[8] <= BACKOFF_MAX + Duration::from_millis(50));
+        assert!(pauses[8] > pauses[2]);
+    }
+
+    #[tokio::test]
+    async fn a_peer_off_the_list_or_with_another_key_is_removed() {
+        let own = peer_id(&KeyPair::from_seed([9; 32]).public()).expect("own");
+        let mut links = Links::default();
+        let now = Instant::now();
+        links.replace(&[peer("haishu", 1), peer("yinzhou", 2)], own, now);
+        let change = links.replace(&[peer("haishu", 3)], own, now);
+        assert_eq!((change.allowed.len(), change.removed.len()), (1, 2));
+        assert!(links.id(&NodeName::parse("yinzhou").expect("valid")).is_none());
+    }
+}

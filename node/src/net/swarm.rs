@@ -1,0 +1,92 @@
+//! How the swarm is built: tcp, noise and yamux; identify, ping and one request-response protocol; an allow-list and
+//! connection limits. No discovery of any kind: addresses come from admission entries and the charter.
+
+use std::time::Duration;
+
+use lianshi_registry::key::KeyPair;
+use libp2p::{
+    Multiaddr, Swarm, SwarmBuilder, allow_block_list, connection_limits, identify, noise, ping,
+    request_response, swarm::NetworkBehaviour, tcp, yamux,
+};
+
+use super::{
+    StartError,
+    wire::{Codec, PROTOCOL},
+};
+
+/// Links between members stay open this long without a request: longer than the interval of head exchanges.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+/// A dead link is noticed after at most interval plus timeout.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+const PING_TIMEOUT: Duration = Duration::from_secs(15);
+/// A bundle of 4 MiB takes 4 s on 8 Mbit/s; three times that is a stall.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// Dialing and handshake together.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Streams of one connection at a time, in both directions together.
+const STREAMS_MAX: usize = 64;
+/// Handshakes in progress: bounds what strangers can make us compute.
+const PENDING_INBOUND_MAX: u32 = 32;
+const PENDING_OUTBOUND_MAX: u32 = 64;
+/// Both sides may dial at once, and a dead link may linger beside its successor.
+const PER_PEER_MAX: u32 = 4;
+/// A province has about a hundred districts; four connections each.
+const ESTABLISHED_MAX: u32 = 512;
+
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    pub(super) allowed: allow_block_list::Behaviour<allow_block_list::AllowedPeers>,
+    pub(super) limits: connection_limits::Behaviour,
+    pub(super) identify: identify::Behaviour,
+    pub(super) ping: ping::Behaviour,
+    pub(super) exchange: request_response::Behaviour<Codec>,
+}
+
+/// Builds a swarm that listens.
+pub(super) fn build(
+    identity: &KeyPair,
+    listen: &Multiaddr,
+) -> Result<Swarm<Behaviour>, StartError> {
+    let transport = |error: &dyn std::fmt::Display| StartError::Transport(error.to_string());
+    let keypair = libp2p::identity::Keypair::ed25519_from_bytes(identity.seed())
+        .map_err(|error| transport(&error))?;
+    let mut swarm = SwarmBuilder::with_existing_identity(keypair)
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+        .map_err(|error| transport(&error))?
+        .with_behaviour(|keypair| behaviour(keypair.public()))
+        .map_err(|error| transport(&error))?
+        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_TIMEOUT))
+        .with_connection_timeout(CONNECTION_TIMEOUT)
+        .build();
+    swarm
+        .listen_on(listen.clone())
+        .map_err(|source| StartError::Listen { address: listen.to_string(), source })?;
+    Ok(swarm)
+}
+
+fn behaviour(public: libp2p::identity::PublicKey) -> Behaviour {
+    let limits = connection_limits::ConnectionLimits::default()
+        .with_max_pending_incoming(Some(PENDING_INBOUND_MAX))
+        .with_max_pending_outgoing(Some(PENDING_OUTBOUND_MAX))
+        .with_max_established_per_peer(Some(PER_PEER_MAX))
+        .with_max_established(Some(ESTABLISHED_MAX));
+    let identify = identify::Config::new(PROTOCOL.to_string(), public)
+        .with_agent_version(concat!("lianshi/", env!("CARGO_PKG_VERSION")).to_owned())
+        .with_hide_listen_addrs(true);
+    let exchange = request_response::Config::default()
+        .with_request_timeout(REQUEST_TIMEOUT)
+        .with_max_concurrent_streams(STREAMS_MAX);
+    Behaviour {
+        allowed: allow_block_list::Behaviour::default(),
+        limits: connection_limits::Behaviour::new(limits),
+        identify: identify::Behaviour::new(identify),
+        ping: ping::Behaviour::new(
+            ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT),
+        ),
+        exchange: request_response::Behaviour::new(
+            [(PROTOCOL, request_response::ProtocolSupport::Full)],
+            exchange,
+        ),
+    }
+}

@@ -1,0 +1,287 @@
+//! The loop of the swarm: commands in, events out. Inbound requests run on blocking threads, a bounded number at a time.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use futures::StreamExt as _;
+use lianshi_registry::{id::NodeName, key::KeyPair};
+use libp2p::{
+    Multiaddr, PeerId, Swarm, ping,
+    request_response::{self, Message, OutboundRequestId, ResponseChannel},
+    swarm::{SwarmEvent, dial_opts::DialOpts},
+};
+use tokio::{
+    sync::{Mutex, Semaphore, mpsc, oneshot, watch},
+    time::{Duration, Instant, MissedTickBehavior, interval},
+};
+
+use super::{
+    LinkEvent, NetError, NetHandle, Serve,
+    handle::Command,
+    link::Links,
+    swarm::{Behaviour, BehaviourEvent, build},
+    wire::{Answer, Request},
+};
+
+/// Commands waiting for the loop; senders wait beyond that.
+const COMMANDS_MAX: usize = 256;
+/// Inbound requests answered at once by all peers together, and by one peer: beyond that a peer hears that we are busy.
+const SERVING_MAX: usize = 32;
+const SERVING_PER_PEER_MAX: usize = 12;
+/// How often links are looked over.
+const DIAL_TICK: Duration = Duration::from_millis(250);
+/// Pause before a swarm that panicked is built again.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a swarm and its successors after a panic share.
+struct Shared {
+    commands: Mutex<mpsc::Receiver<Command>>,
+    events: mpsc::UnboundedSender<LinkEvent>,
+    connected: watch::Sender<BTreeSet<NodeName>>,
+    links: Mutex<Links>,
+    serve: Serve,
+}
+
+pub(super) fn spawn(
+    identity: KeyPair,
+    listen: Multiaddr,
+    swarm: Swarm<Behaviour>,
+    serve: Serve,
+) -> (NetHandle, mpsc::UnboundedReceiver<LinkEvent>) {
+    let (commands_in, commands) = mpsc::channel(COMMANDS_MAX);
+    let (events, events_out) = mpsc::unbounded_channel();
+    let (connected, connected_out) = watch::channel(BTreeSet::new());
+    let shared = Arc::new(Shared {
+        commands: Mutex::new(commands),
+        events,
+        connected,
+        links: Mutex::new(Links::default()),
+        serve,
+    });
+    tokio::spawn(supervise(identity, listen, swarm, shared));
+    (NetHandle { commands: commands_in, connected: connected_out }, events_out)
+}
+
+async fn supervise(
+    identity: KeyPair,
+    listen: Multiaddr,
+    swarm: Swarm<Behaviour>,
+    shared: Arc<Shared>,
+) {
+    let mut next = Some(swarm);
+    loop {
+        if let Some(swarm) = next.take() {
+            let run = tokio::spawn(Loop::new(swarm, Arc::clone(&shared)).run());
+            match run.await {
+                Ok(()) => return,
+                Err(error) => tracing::error!(%error, "the peer network failed and is restarted"),
+            }
+        }
+        for node in shared.connected.send_replace(BTreeSet::new()) {
+            let _ = shared.events.send(LinkEvent::Disconnected(node));
+        }
+        tokio::time::sleep(RESTART_PAUSE).await;
+        match build(&identity, &listen) {
+            Ok(swarm) => next = Some(swarm),
+            Err(error) => tracing::error!(%error, "the peer network could not be restarted"),
+        }
+    }
+}
+
+type Waiting = oneshot::Sender<Result<Answer, NetError>>;
+
+struct Loop {
+    swarm: Swarm<Behaviour>,
+    shared: Arc<Shared>,
+    waiting: HashMap<OutboundRequestId, Waiting>,
+    serving: Arc<Semaphore>,
+    serving_by_peer: BTreeMap<PeerId, Arc<Semaphore>>,
+    answers_in: mpsc::UnboundedSender<(ResponseChannel<Answer>, Answer)>,
+    answers: mpsc::UnboundedReceiver<(ResponseChannel<Answer>, Answer)>,
+}
+
+impl Loop {
+    fn new(swarm: Swarm<Behaviour>, shared: Arc<Shared>) -> Self {
+        let (answers_in, answers) = mpsc::unbounded_channel();
+        Self {
+            swarm,
+            shared,
+            waiting: HashMap::new(),
+            serving: Arc::new(Semaphore::new(SERVING_MAX)),
+            serving_by_peer: BTreeMap::new(),
+            answers_in,
+            answers,
+        }
+    }
+
+    async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut commands = shared.commands.lock().await;
+        let mut links = shared.links.lock().await;
+        for peer in links.ids() {
+            self.swarm.behaviour_mut().allowed.allow_peer(peer);
+        }
+        let mut tick = interval(DIAL_TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Stop) | None => return,
+                    Some(command) => self.obey(command, &mut links),
+                },
+                event = self.swarm.select_next_some() => self.notice(event, &mut links),
+                Some((channel, answer)) = self.answers.recv() => {
+                    // The asker is gone when this fails; it will ask again.
+                    let _ = self.swarm.behaviour_mut().exchange.send_response(channel, answer);
+                }
+                _ = tick.tick() => self.dial(&mut links),
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command, links: &mut Links) {
+        match command {
+            Command::Ask { to, request, answer } => self.ask(&to, request, answer, links),
+            Command::SetPeers(peers) => {
+                let own = *self.swarm.local_peer_id();
+                let change = links.replace(&peers, own, Instant::now());
+                for (node, peer) in change.removed {
+                    self.swarm.behaviour_mut().allowed.disallow_peer(peer);
+                    self.lost(&node);
+                }
+                for peer in change.allowed {
+                    self.swarm.behaviour_mut().allowed.allow_peer(peer);
+                }
+                self.dial(links);
+            }
+            Command::Stop => {}
+        }
+    }
+
+    fn ask(&mut self, to: &NodeName, request: Request, answer: Waiting, links: &Links) {
+        let Some(peer) = links.id(to) else {
+            let _ = answer.send(Err(NetError::NotAMember(to.clone())));
+            return;
+        };
+        if !self.swarm.is_connected(&peer) {
+            let _ = answer.send(Err(NetError::NotConnected(to.clone())));
+            return;
+        }
+        let id = self.swarm.behaviour_mut().exchange.send_request(&peer, request);
+        self.waiting.insert(id, answer);
+    }
+
+    fn dial(&mut self, links: &mut Links) {
+        let swarm = &mut self.swarm;
+        for (peer, addresses) in links.to_dial(Instant::now(), |peer| !swarm.is_connected(peer)) {
+            let dial = DialOpts::peer_id(peer).addresses(addresses).build();
+            if let Err(error) = swarm.dial(dial) {
+                tracing::debug!(%peer, %error, "not dialed");
+            }
+        }
+    }
+
+    fn notice(&mut self, event: SwarmEvent<BehaviourEvent>, links: &mut Links) {
+        match event {
+            SwarmEvent::Behaviour(BehaviourEvent::Exchange(event)) => self.exchange(event, links),
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event {
+                peer,
+                connection,
+                result: Err(error),
+            })) => {
+                tracing::debug!(%peer, %error, "a link died");
+                self.swarm.close_connection(connection);
+            }
+            SwarmEvent::ConnectionEstablished { peer_id, num_established, .. } => {
+                links.reset(&peer_id, Instant::now());
+                if num_established.get() == 1
+                    && let Some(node) = links.name(&peer_id)
+                {
+                    self.gained(node);
+                }
+            }
+            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
+                links.reset(&peer_id, Instant::now() + DIAL_TICK);
+                self.serving_by_peer.remove(&peer_id);
+                if let Some(node) = links.name(&peer_id) {
+                    self.lost(node);
+                }
+            }
+            SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "listener"),
+            SwarmEvent::ListenerClosed { reason: Err(error), .. } => {
+                tracing::error!(%error, "the peer listener closed");
+            }
+            _ => {}
+        }
+    }
+
+    fn gained(&self, node: &NodeName) {
+        let is_new = self.shared.connected.send_if_modified(|set| set.insert(node.clone()));
+        if is_new {
+            let _ = self.shared.events.send(LinkEvent::Connected(node.clone()));
+        }
+    }
+
+    fn lost(&self, node: &NodeName) {
+        if self.shared.connected.send_if_modified(|set| set.remove(node)) {
+            let _ = self.shared.events.send(LinkEvent::Disconnected(node.clone()));
+        }
+    }
+
+    fn exchange(&mut self, event: request_response::Event<Request, Answer>, links: &Links) {
+        use request_response::Event;
+        match event {
+            Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
+                self.serve(peer, request, channel, links);
+            }
+            Event::Message { message: Message::Response { request_id, response }, .. } => {
+                if let Some(waiting) = self.waiting.remove(&request_id) {
+                    let _ = waiting.send(Ok(response));
+                }
+            }
+            Event::OutboundFailure { request_id, error, .. } => {
+                if let Some(waiting) = self.waiting.remove(&request_id) {
+                    let _ = waiting.send(Err(NetError::Lost(error.to_string())));
+                }
+            }
+            Event::InboundFailure { peer, error, .. } => {
+                tracing::debug!(%peer, %error, "an inbound request failed");
+            }
+            Event::ResponseSent { .. } => {}
+        }
+    }
+
+    fn serve(
+        &mut self,
+        peer: PeerId,
+        request: Request,
+        channel: ResponseChannel<Answer>,
+        links: &Links,
+    ) {
+        let answers = self.answers_in.clone();
+        let Some(node) = links.name(&peer).cloned() else {
+            let _ = answers.send((channel, Answer::Refused("not a member".to_owned())));
+            return;
+        };
+        let of_peer = self
+            .serving_by_peer
+            .entry(peer)
+            .or_insert_with(|| Arc::new(Semaphore::new(SERVING_PER_PEER_MAX)));
+        let permits = (
+            Arc::clone(of_peer).try_acquire_owned(),
+            Arc::clone(&self.serving).try_acquire_owned(),
+        );
+        let (Ok(of_peer), Ok(of_all)) = permits else {
+            let _ = answers.send((channel, Answer::Busy));
+            return;
+        };
+        let serve = Arc::clone(&self.shared.serve);
+        tokio::task::spawn_blocking(move || {
+            let answer = serve(node, request);
+            let _ = answers.send((channel, answer));
+            drop((of_peer, of_all));
+        });
+    }
+}

@@ -1,0 +1,361 @@
+//! Membership: the fold of the root authorities' logs that says who is a node of the federation, which division it may
+//! speak for, and which entries of its log count.
+//!
+//! A root authority admits itself first, then nodes of divisions its own covers. Every member is changed only by the
+//! root that admitted it. Standing is a list of changes, each from an index of the member's own log on, so the right of
+//! one entry never depends on when anybody learned of a suspension.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    entry::{Admission, Fact, MemberChange},
+    id::{DivisionCode, NodeName, Origin},
+    key::PublicKey,
+    refusal::Refusal,
+};
+
+/// Levels a node may have.
+pub const LEVELS: [&str; 3] = ["province", "city", "district"];
+
+/// A root authority, as the charter names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Root {
+    /// Its log.
+    pub origin: Origin,
+    /// The key that signs the log's checkpoints.
+    pub log_key: PublicKey,
+}
+
+/// A node of the federation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Who it is, as its newest admission entry says.
+    pub admission: Admission,
+    /// The log that admitted it.
+    pub admitted_by: Origin,
+    /// The index of the first admission entry in that log.
+    pub admitted_index: u64,
+    /// Suspensions and reinstatements in the order of that log.
+    pub changes: Vec<StandingChange>,
+}
+
+/// A change of standing, from an index of the member's own log on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StandingChange {
+    /// From this index on.
+    pub from: u64,
+    /// What holds from there.
+    pub status: Status,
+    /// Why.
+    pub reason: String,
+}
+
+/// Where a member stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Its entries count and its letters are read.
+    Active,
+    /// Its entries from an index on do not count and its letters are refused; it still reads what others say.
+    Suspended,
+    /// It is no member any more; its links are closed and its log is no longer followed.
+    Withdrawn,
+}
+
+impl Status {
+    /// The word stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// Why an admission or change was refused, or why an entry does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MemberRefusal {
+    /// Only root authorities speak of members.
+    #[error("`{0}` is not the log of a root authority")]
+    NotARoot(Origin),
+    /// The first entry of a root about members must admit the root itself.
+    #[error("the root authority of `{0}` has not admitted itself yet")]
+    RootNotAdmitted(Origin),
+    /// A root admits only inside its own division.
+    #[error("division {division} lies outside {root_division}, the division of the root authority")]
+    OutsideDivision {
+        /// The division asked for.
+        division: DivisionCode,
+        /// The root's own.
+        root_division: DivisionCode,
+    },
+    /// The level is not one of [`LEVELS`].
+    #[error("`{0}` is not a level; use province, city or district")]
+    Level(String),
+    /// The origin names another node or federation.
+    #[error("the log `{origin}` cannot be the log of node `{node}` in this federation")]
+    OriginMismatch {
+        /// The origin in the admission.
+        origin: Origin,
+        /// The node in the admission.
+        node: NodeName,
+    },
+    /// A key in the admission is used twice, inside it or by another member.
+    #[error("a key of `{node}` is already used by `{other}`; every role of every node has its own")]
+    KeyTaken {
+        /// The node to be admitted.
+        node: NodeName,
+        /// Who uses the key.
+        other: NodeName,
+    },
+    /// Log and log key stay with a node.
+    #[error("the log and log key of `{0}` cannot be changed")]
+    LogChanged(NodeName),
+    /// The member belongs to another root authority.
+    #[error("`{node}` was admitted by `{admitted_by}`, which alone may change it")]
+    OtherRoot {
+        /// The member.
+        node: NodeName,
+        /// The log that admitted it.
+        admitted_by: Origin,
+    },
+    /// There is no such member.
+    #[error("`{0}` is not a member")]
+    Unknown(NodeName),
+    /// The member has left for good.
+    #[error("`{0}` has withdrawn")]
+    Withdrawn(NodeName),
+    /// Only a suspended member can be reinstated.
+    #[error("`{0}` is not suspended")]
+    NotSuspended(NodeName),
+    /// Its entries from an index on do not count.
+    #[error("`{node}` is suspended: {reason}")]
+    Suspended {
+        /// The member.
+        node: NodeName,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Refusal for MemberRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotARoot(_) => "member.not_a_root",
+            Self::RootNotAdmitted(_) => "member.root_not_admitted",
+            Self::OutsideDivision { .. } => "member.outside_division",
+            Self::Level(_) => "member.level_unknown",
+            Self::OriginMismatch { .. } => "member.origin_mismatch",
+            Self::KeyTaken { .. } => "member.key_taken",
+            Self::LogChanged(_) => "member.log_changed",
+            Self::OtherRoot { .. } => "member.other_root",
+            Self::Unknown(_) => "member.unknown",
+            Self::Withdrawn(_) => "member.withdrawn",
+            Self::NotSuspended(_) => "member.not_suspended",
+            Self::Suspended { .. } => "member.suspended",
+        }
+    }
+}
+
+impl Member {
+    /// Where it stands after all changes.
+    pub fn status(&self) -> Status {
+        self.changes.last().map_or(Status::Active, |change| change.status)
+    }
+
+    /// Whether the entry at `index` of its log counts, and for which division it may speak.
+    pub fn voice(&self, index: u64) -> Result<&DivisionCode, MemberRefusal> {
+        let node = &self.admission.node;
+        let last = self.changes.iter().rev().find(|change| change.from <= index);
+        match last {
+            None => Ok(&self.admission.division),
+            Some(StandingChange { status: Status::Active, .. }) => Ok(&self.admission.division),
+            Some(StandingChange { status: Status::Suspended, reason, .. }) => {
+                Err(MemberRefusal::Suspended { node: node.clone(), reason: reason.clone() })
+            }
+            Some(StandingChange { status: Status::Withdrawn, .. }) => {
+                Err(MemberRefusal::Withdrawn(node.clone()))
+            }
+        }
+    }
+
+    /// Whether its letters are read.
+    pub fn may_write(&self) -> Result<(), MemberRefusal> {
+        self.voice(u64::MAX).map(|_| ())
+    }
+
+    fn keys(&self) -> [PublicKey; 4] {
+        keys(&self.admission)
+    }
+}
+
+fn keys(admission: &Admission) -> [PublicKey; 4] {
+    [admission.identity_key, admission.log_key, admission.witness_key, admission.seal_key]
+}
+
+/// All members by name.
+pub type Members = BTreeMap<NodeName, Member>;
+
+/// The lowest index of the member's log whose right differs between two states, if any does: entries folded from there
+/// on must be folded again.
+pub fn first_index_changed(before: Option<&Member>, after: &Member) -> Option<u64> {
+    let Some(before) = before else { return Some(0) };
+    if before.admission.division != after.admission.division
+        || before.admission.origin != after.admission.origin
+        || before.admitted_by != after.admitted_by
+    {
+        return Some(0);
+    }
+    let kept = before.changes.iter().zip(&after.changes).take_while(|(a, b)| a == b).count();
+    before.changes.iter().skip(kept).chain(after.changes.iter().skip(kept)).map(|c| c.from).min()
+}
+
+/// Applies one entry about members: the new state of the member it speaks of, or why it changes nothing. `None` for
+/// entries of other kinds.
+pub fn decide(
+    members: &Members,
+    roots: &[Root],
+    at: (&Origin, u64),
+    fact: &Fact,
+) -> Result<Option<Member>, MemberRefusal> {
+    let (origin, index) = at;
+    let (change, status) = match fact {
+        Fact::MemberAdmitted(admission) => {
+            let root = root_of(roots, origin)?;
+            return admit(members, root, index, admission).map(Some);
+        }
+        Fact::MemberSuspended(change) => (change, Status::Suspended),
+        Fact::MemberReinstated(change) => (change, Status::Active),
+        Fact::MemberWithdrawn(change) => (change, Status::Withdrawn),
+        _ => return Ok(None),
+    };
+    root_of(roots, origin)?;
+    alter(members, origin, change, status).map(Some)
+}
+
+fn root_of<'r>(roots: &'r [Root], origin: &Origin) -> Result<&'r Root, MemberRefusal> {
+    let root = roots.iter().find(|root| root.origin == *origin);
+    root.ok_or_else(|| MemberRefusal::NotARoot(origin.clone()))
+}
+
+fn admit(
+    members: &Members,
+    root: &Root,
+    index: u64,
+    admission: &Admission,
+) -> Result<Member, MemberRefusal> {
+    let node = &admission.node;
+    if !LEVELS.contains(&admission.level.as_str()) {
+        return Err(MemberRefusal::Level(admission.level.clone()));
+    }
+    let origin = &admission.origin;
+    if origin.node() != node || origin.domain() != root.origin.domain() {
+        return Err(MemberRefusal::OriginMismatch { origin: origin.clone(), node: node.clone() });
+    }
+    let is_root_itself = *origin == root.origin;
+    if is_root_itself && admission.log_key != root.log_key {
+        return Err(MemberRefusal::LogChanged(node.clone()));
+    }
+    if !is_root_itself {
+        let own = members
+            .get(root.origin.node())
+            .filter(|own| own.admission.origin == root.origin)
+            .ok_or_else(|| MemberRefusal::RootNotAdmitted(root.origin.clone()))?;
+        let root_division = &own.admission.division;
+        if !root_division.covers(&admission.division) {
+            return Err(MemberRefusal::OutsideDivision {
+                division: admission.division.clone(),
+                root_division: root_division.clone(),
+            });
+        }
+    }
+    check_keys(members, root, admission)?;
+    let mut member = Member {
+        admission: admission.clone(),
+        admitted_by: root.origin.clone(),
+        admitted_index: index,
+        changes: Vec::new(),
+    };
+    let Some(known) = members.get(node) else { return Ok(member) };
+    if known.admitted_by != root.origin {
+        // Two roots admitted the same name: the smaller origin keeps it, whichever entry was seen first.
+        if known.admitted_by < root.origin {
+            return Err(other_root(known));
+        }
+        return Ok(member);
+    }
+    if known.status() == Status::Withdrawn {
+        return Err(MemberRefusal::Withdrawn(node.clone()));
+    }
+    if known.admission.origin != *origin || known.admission.log_key != admission.log_key {
+        return Err(MemberRefusal::LogChanged(node.clone()));
+    }
+    member.admitted_index = known.admitted_index;
+    member.changes.clone_from(&known.changes);
+    Ok(member)
+}
+
+/// A key serves one role of one node: inside the admission, and among members of the same root.
+fn check_keys(members: &Members, root: &Root, admission: &Admission) -> Result<(), MemberRefusal> {
+    let taken = |other: &NodeName| MemberRefusal::KeyTaken {
+        node: admission.node.clone(),
+        other: other.clone(),
+    };
+    let wanted = keys(admission);
+    for (place, key) in wanted.iter().enumerate() {
+        if wanted.iter().skip(place + 1).any(|later| later == key) {
+            return Err(taken(&admission.node));
+        }
+    }
+    let others = members
+        .iter()
+        .filter(|(node, other)| **node != admission.node && other.admitted_by == root.origin);
+    for (node, other) in others {
+        if other.keys().iter().any(|key| wanted.contains(key)) {
+            return Err(taken(node));
+        }
+    }
+    Ok(())
+}
+
+fn other_root(known: &Member) -> MemberRefusal {
+    MemberRefusal::OtherRoot {
+        node: known.admission.node.clone(),
+        admitted_by: known.admitted_by.clone(),
+    }
+}
+
+fn alter(
+    members: &Members,
+    origin: &Origin,
+    change: &MemberChange,
+    status: Status,
+) -> Result<Member, MemberRefusal> {
+    let known =
+        members.get(&change.node).ok_or_else(|| MemberRefusal::Unknown(change.node.clone()))?;
+    if known.admitted_by != *origin {
+        return Err(other_root(known));
+    }
+    match (known.status(), status) {
+        (Status::Withdrawn, _) => return Err(MemberRefusal::Withdrawn(change.node.clone())),
+        (Status::Active, Status::Active) => {
+            return Err(MemberRefusal::NotSuspended(change.node.clone()));
+        }
+        _ => {}
+    }
+    let mut member = known.clone();
+    member.changes.push(StandingChange {
+        from: change.from_index,
+        status,
+        reason: change.reason.clone(),
+    });
+    Ok(member)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! The members of the federation as the root authorities' logs say: the table behind `registry::member`.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use lianshi_registry::{
+    entry::{Admission, Entry, Texts},
+    id::{DivisionCode, NodeName, Origin},
+    key::PublicKey,
+    member::{self, Member, MemberRefusal, Members, Root},
+};
+
+use crate::{
+    Db, Fault, Read, Write,
+    schema::{members, node_state},
+};
+
+/// Where the charter's root authorities are kept, so that the fold knows them.
+const ROOTS: &str = "charter.roots";
+
+/// A member's row.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = members)]
+struct MemberRow {
+    node: String,
+    origin: String,
+    division: String,
+    level: String,
+    name_zh: String,
+    name_en: String,
+    identity_key: String,
+    log_key: String,
+    witness_key: String,
+    seal_key: String,
+    addresses: String,
+    public_url: String,
+    quota_entries: i64,
+    status: String,
+    changes: String,
+    admitted_by: String,
+    admitted_index: i64,
+}
+
+impl MemberRow {
+    fn from_member(member: &Member) -> Result<Self, Fault> {
+        let admission = &member.admission;
+        let number = |value: u64| i64::try_from(value).map_err(|e| Fault::corrupt("members", e));
+        let json = |error: serde_json::Error| Fault::corrupt("members", error);
+        Ok(Self {
+            node: admission.node.to_string(),
+            origin: admission.origin.to_string(),
+            division: admission.division.to_string(),
+            level: admission.level.clone(),
+            name_zh: admission.name.zh.clone(),
+            name_en: admission.name.en.clone(),
+            identity_key: admission.identity_key.to_string(),
+            log_key: admission.log_key.to_string(),
+            witness_key: admission.witness_key.to_string(),
+            seal_key: admission.seal_key.to_string(),
+            addresses: serde_json::to_string(&admission.addresses).map_err(json)?,
+            public_url: admission.public_url.clone(),
+            // A quota above what a log can ever hold is no quota.
+            quota_entries: i64::try_from(admission.quota_entries).unwrap_or(i64::MAX),
+            status: member.status().as_str().to_owned(),
+            changes: serde_json::to_string(&member.changes).map_err(json)?,
+            admitted_by: member.admitted_by.to_string(),
+            admitted_index: number(member.admitted_index)?,
+        })
+    }
+
+    fn into_member(self) -> Result<Member, Fault> {
+        let corrupt = |what: String| Fault::corrupt("members", what);
+        let key = |text: &str| PublicKey::parse(text).map_err(|e| corrupt(e.to_string()));
+        let number = |value: i64| u64::try_from(value).map_err(|e| corrupt(e.to_string()));
+        let origin = |text: &str| Origin::parse(text).map_err(|e| corrupt(e.to_string()));
+        let json = |error: serde_json::Error| corrupt(error.to_string());
+        Ok(Member {
+            admission: Admission {
+                node: NodeName::parse(&self.node).map_err(|e| corrupt(e.to_string()))?,
+                name: Texts { zh: self.name_zh, en: self.name_en },
+                division: DivisionCode::parse(&self.division)
+                    .map_err(|e| corrupt(e.to_string()))?,
+                level: self.level,
+                origin: origin(&self.origin)?,
+                identity_key: key(&self.identity_key)?,
+                log_key: key(&self.log_key)?,
+                witness_key: key(&self.witness_key)?,
+                seal_key: key(&self.seal_key)?,
+                addresses: serde_json::from_str(&self.addresses).map_err(json)?,
+                public_url: self.public_url,
+                quota_entries: number(self.quota_entries)?,
+            },
+            admitted_by: origin(&self.admitted_by)?,
+            admitted_index: number(self.admitted_index)?,
+            changes: serde_json::from_str(&self.changes).map_err(json)?,
+        })
+    }
+}
+
+/// Remembers the charter's root authorities. Called whenever a data folder is opened; writes only what is new.
+pub fn set_roots(db: &Db, roots: &[Root]) -> Result<(), Fault> {
+    if db.read(|read| self::roots(read))? == roots {
+        return Ok(());
+    }
+    let value = serde_json::to_string(roots).map_err(|e| Fault::corrupt("node_state", e))?;
+    db.write(|write| {
+        diesel::delete(node_state::table.filter(node_state::name.eq(ROOTS)))
+            .execute(&mut **write)?;
+        diesel::insert_into(node_state::table)
+            .values((node_state::name.eq(ROOTS), node_state::value.eq(&value)))
+            .execute(&mut **write)?;
+        Ok(())
+    })
+}
+
+/// The charter's root authorities.
+pub fn roots(read: &mut Read<'_>) -> Result<Vec<Root>, Fault> {
+    let stored: Option<String> = node_state::table
+        .filter(node_state::name.eq(ROOTS))
+        .select(node_state::value)
+        .first(&mut **read)
+        .optional()?;
+    let Some(stored) = stored else { return Ok(Vec::new()) };
+    serde_json::from_str(&stored).map_err(|error| Fault::corrupt("node_state", error))
+}
+
+/// Every member, also suspended and withdrawn ones, by name.
+pub fn all(read: &mut Read<'_>) -> Result<Vec<Member>, Fault> {
+    let rows: Vec<MemberRow> = members::table
+        .order(members::node.asc())
+        .select(MemberRow::as_select())
+        .load(&mut **read)?;
+    rows.into_iter().map(MemberRow::into_member).collect()
+}
+
+/// A member by its name.
+pub fn by_node(read: &mut Read<'_>, node: &NodeName) -> Result<Option<Member>, Fault> {
+    let row: Option<MemberRow> = members::table
+        .filter(members::node.eq(node.as_str()))
+        .select(MemberRow::as_select())
+        .first(&mut **read)
+        .optional()?;
+    row.map(MemberRow::into_member).transpose()
+}
+
+/// The member that writes a log.
+pub fn by_origin(read: &mut Read<'_>, origin: &Origin) -> Result<Option<Member>, Fault> {
+    let member = by_node(read, origin.node())?;
+    Ok(member.filter(|member| member.admission.origin == *origin))
+}
+
+/// The member whose libp2p identity key this is.
+pub fn by_peer(read: &mut Read<'_>, identity_key: &PublicKey) -> Result<Option<Member>, Fault> {
+    let row: Option<MemberRow> = members::table
+        .filter(members::identity_key.eq(identity_key.to_string()))
+        .order(members::node.asc())
+        .select(MemberRow::as_select())
+        .first(&mut **read)
+        .optional()?;
+    row.map(MemberRow::into_member).transpose()
+}
+
+/// Whether the entry at `index` of `origin` counts: the division its author may speak for, or why not. A fold over many
+/// entries of one log asks [`by_origin`] once and then [`Member::voice`].
+pub fn may_speak(
+    read: &mut Read<'_>,
+    origin: &Origin,
+    index: u64,
+) -> Result<Result<DivisionCode, MemberRefusal>, Fault> {
+    Ok(match by_origin(read, origin)? {
+        Some(member) => member.voice(index).cloned(),
+        None => Err(MemberRefusal::Unknown(origin.node().clone())),
+    })
+}
+
+/// Whether letters of this node are read.
+pub fn may_write(read: &mut Read<'_>, node: &NodeName) -> Result<Result<(), MemberRefusal>, Fault> {
+    Ok(match by_node(read, node)? {
+        Some(member) => member.may_write(),
+        None => Err(MemberRefusal::Unknown(node.clone())),
+    })
+}
+
+/// Entries whose right changed: those of `origin` from `from` on must be folded again where they were folded before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refold {
+    /// The log of the member concerned.
+    pub origin: Origin,
+    /// The first index concerned.
+    pub from: u64,
+}
+
+/// Applies one entry about members (`member.*`) of the log `at.0` at index `at.1`. Other kinds change nothing.
+pub fn apply(
+    write: &mut Write<'_>,
+    at: (&Origin, u64),
+    entry: &Entry,
+) -> Result<Result<Option<Refold>, MemberRefusal>, Fault> {
+    let read = &mut write.as_read();
+    let roots = roots(read)?;
+    let known: Members =
+        all(read)?.into_iter().map(|m| (m.admission.node.clone(), m)).collect::<BTreeMap<_, _>>();
+    let member = match member::decide(&known, &roots, at, &entry.fact) {
+        Ok(Some(member)) => member,
+        Ok(None) => return Ok(Ok(None)),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let before = known.get(&member.admission.node);
+    let from = member::first_index_changed(before, &member);
+    let row = MemberRow::from_member(&member)?;
+    if before.is_some() {
+        diesel::update(members::table.filter(members::node.eq(&row.node)))
+            .set(&row)
+            .execute(&mut **write)?;
+    } else {
+        diesel::insert_into(members::table).values(&row).execute(&mut **write)?;
+    }
+    Ok(Ok(from.map(|from| Refold { origin: member.admission.origin, from })))
+}
+
+/// Forgets every member, before the logs are folded anew.
+pub fn clear(write: &mut Write<'_>) -> Result<(), Fault> {
+    diesel::delete(members::table).execute(&mut **write)?;
+    Ok(())
+}
