@@ -1,9 +1,7 @@
 //! What a key entitles its bearer to, and whether a call at a given time is inside it (guard G3). The store reads an
 //! [`Entitlement`] from the agreement; the gateway asks [`Entitlement::admit`] before any engine runs.
 
-use lianshi_registry::{
-    entry::Purpose, id::RegistrationNumber, refusal::Refusal, time::Timestamp,
-};
+use lianshi_registry::{entry::Purpose, id::RegistrationNumber, refusal::Refusal, time::Timestamp};
 
 /// Where the subscription behind a key stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

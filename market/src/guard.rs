@@ -81,12 +81,11 @@ pub fn read_request(body: &Value, input: &[Field]) -> Result<Request, GuardRefus
             }
             None | Some(Value::Null) => {}
             Some(value) => {
-                let text = input_text(value, field.field_type).ok_or_else(|| {
-                    GuardRefusal::InputType {
+                let text =
+                    input_text(value, field.field_type).ok_or_else(|| GuardRefusal::InputType {
                         field: field.name.clone(),
                         expected: expected(field.field_type),
-                    }
-                })?;
+                    })?;
                 request.insert(field.name.clone(), text);
             }
         }
@@ -199,8 +198,7 @@ mod tests {
 
     #[test]
     fn a_request_is_taken_only_as_the_schema_says() {
-        let input =
-            [field("code", FieldType::Text, true), field("date", FieldType::Date, false)];
+        let input = [field("code", FieldType::Text, true), field("date", FieldType::Date, false)];
         let check = |body: Value, code: Option<&str>| {
             let read = read_request(&body, &input);
             assert_eq!(read.as_ref().err().map(Refusal::code), code, "{body}");

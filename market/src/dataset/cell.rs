@@ -136,9 +136,7 @@ impl Column {
 pub fn normalize(text: &str) -> String {
     let narrow = |c: char| match c {
         '\u{3000}' => ' ',
-        '\u{ff01}'..='\u{ff5e}' => {
-            char::from_u32(u32::from(c).wrapping_sub(0xfee0)).unwrap_or(c)
-        }
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c).wrapping_sub(0xfee0)).unwrap_or(c),
         other => other,
     };
     let narrowed: String = text.chars().map(narrow).collect();

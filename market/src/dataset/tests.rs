@@ -91,10 +91,7 @@ fn a_series_under_a_smallest_cell_counts_its_subjects() {
     operation.output =
         vec![field("year", FieldType::Integer, true), field("mean", FieldType::Decimal, true)];
     assert_eq!(definition(Some("n")).check_operation(&operation, 10), Ok(()));
-    assert_eq!(
-        definition(None).check_operation(&operation, 10),
-        Err(DefinitionRefusal::NoCount)
-    );
+    assert_eq!(definition(None).check_operation(&operation, 10), Err(DefinitionRefusal::NoCount));
     assert_eq!(definition(None).check_operation(&operation, 0), Ok(()));
     let mut empty = definition(None);
     empty.series.as_mut().expect("there").values.clear();

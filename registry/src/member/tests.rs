@@ -154,7 +154,7 @@ fn of_two_roots_the_smaller_origin_keeps_a_name_in_any_order() {
         let mut fold = Fold::new();
         fold.roots.push(Root { origin: second.origin.clone(), log_key: second.log_key });
         let first_origin = fold.roots[0].origin.clone();
-        let mut first = |fold: &mut Fold| {
+        let first = |fold: &mut Fold| {
             let _ =
                 fold.says(&first_origin, Fact::MemberAdmitted(admission("ningbo", "330200", 1)));
             let _ =
