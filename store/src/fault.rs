@@ -33,6 +33,9 @@ pub enum Fault {
         /// What does not parse.
         what: String,
     },
+    /// The system gave no random bytes.
+    #[error("no random bytes: {0}")]
+    Randomness(String),
     /// The database URL names no database this program can open.
     #[error("`{0}` is no database URL; use sqlite:///path/to/file or postgres://…")]
     Url(String),

@@ -2,6 +2,7 @@
 //! or a step of one that demands the [`Write`] it runs in. SQLite by default, PostgreSQL by URL,
 //! one schema, one body of code.
 
+pub mod accounts;
 pub mod audit;
 pub mod db;
 mod dialect;

@@ -52,7 +52,7 @@ fn the_audit_chain_is_whole_as_written() {
             };
             db.write(|write| audit::record(write, &act)).expect("recorded");
         }
-        let verdict = db.read(|read| audit::verify(read)).expect("verified");
+        let verdict = db.read(audit::verify).expect("verified");
         assert!(matches!(verdict, Verdict::Whole { rows: 5, .. }), "{verdict:?}");
     });
 }

@@ -1,0 +1,36 @@
+//! Accounts: the organizations people act for, the people, what they may do, and how they prove who
+//! they are. Passwords are kept as Argon2id hashes, session ids and API tokens as SHA-256 hashes,
+//! so that a stolen database opens nothing.
+//!
+//! What is true here: a disabled user is out at the next request; whoever guesses passwords waits
+//! longer and longer but nobody is ever locked out; an unknown login, a wrong password and a
+//! disabled user get the same answer after the same work.
+
+mod login;
+mod organization;
+pub(crate) mod password;
+mod refusal;
+mod role;
+mod secret;
+mod session;
+mod throttle;
+mod token;
+mod user;
+
+pub use login::{Attempt, NewSession, log_in};
+pub use organization::{
+    ENTERPRISE, OrganizationRecord, add_organization, organization, organizations,
+};
+pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+pub use refusal::{AccountRefusal, LoginRefusal};
+pub use role::Role;
+pub use secret::{random_bytes, random_hex};
+pub use session::{
+    ABSOLUTE_MS, IDLE_MS, Session, end_session, end_sessions, resume_session, sessions_of, sweep,
+};
+pub use token::{
+    NewToken, TOKEN_DAYS_MAX, TokenRow, create_token, revoke_token, tokens_of, user_by_token,
+};
+pub use user::{
+    NewUser, Scope, User, add_user, set_disabled, set_password, set_roles, user_by_login, users,
+};

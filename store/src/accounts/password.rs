@@ -1,0 +1,210 @@
+//! Passwords: Argon2id with OWASP's parameters, and a bound on how many are hashed at once, since
+//! each takes 19 MiB.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+};
+
+use super::{refusal::AccountRefusal, secret::random_bytes};
+use crate::Fault;
+
+/// Shortest password accepted (ASVS 6.2.1).
+pub const PASSWORD_CHARS_MIN: usize = 8;
+/// Longest password accepted: long enough for any password manager, short enough to hash at once.
+pub const PASSWORD_CHARS_MAX: usize = 256;
+
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// How every current hash begins; another beginning is hashed anew at the next login.
+const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+/// A hash that fits no password, checked for an unknown login so that it costs the same work.
+const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
+                     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Hashes computed at once: the cores of the smallest machine a node runs on.
+const PARALLEL_MAX: u32 = 2;
+/// Callers that may wait for their turn: about a second of work; more are told to come back.
+const WAITING_MAX: u32 = 48;
+
+/// Passwords that attackers try first, and words of this place. Compared in lower case.
+const COMMON: &[&str] = &[
+    "12345678",
+    "123456789",
+    "1234567890",
+    "87654321",
+    "11111111",
+    "00000000",
+    "88888888",
+    "66666666",
+    "password",
+    "password1",
+    "password123",
+    "passw0rd",
+    "p@ssw0rd",
+    "qwertyui",
+    "qwertyuiop",
+    "1qaz2wsx",
+    "abcd1234",
+    "abc12345",
+    "a1234567",
+    "a12345678",
+    "aa123456",
+    "iloveyou",
+    "admin123",
+    "administrator",
+    "welcome1",
+    "letmein1",
+    "5201314520",
+    "woaini520",
+    "woaini1314",
+    "zaq12wsx",
+    "asdfghjkl",
+    "changeme",
+    "lianshi1",
+    "lianshi123",
+    "ningbo123",
+    "yinzhou123",
+    "haishu123",
+];
+
+struct Turns {
+    running: u32,
+    waiting: u32,
+}
+
+static TURNS: Mutex<Turns> = Mutex::new(Turns { running: 0, waiting: 0 });
+static TURN_ENDED: Condvar = Condvar::new();
+
+/// One place among [`PARALLEL_MAX`]; given back when dropped.
+struct Turn;
+
+impl Turn {
+    fn take() -> Option<Self> {
+        let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+        if turns.running >= PARALLEL_MAX {
+            if turns.waiting >= WAITING_MAX {
+                return None;
+            }
+            turns.waiting += 1;
+            while turns.running >= PARALLEL_MAX {
+                turns = TURN_ENDED.wait(turns).unwrap_or_else(PoisonError::into_inner);
+            }
+            turns.waiting -= 1;
+        }
+        turns.running += 1;
+        Some(Self)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        TURNS.lock().unwrap_or_else(PoisonError::into_inner).running -= 1;
+        TURN_ENDED.notify_one();
+    }
+}
+
+/// The queue of passwords to check is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct QueueFull;
+
+/// Refuses passwords that are too short, too long or guessed at once.
+pub(super) fn check(password: &str, login: &str) -> Result<(), AccountRefusal> {
+    let chars = password.chars().count();
+    if chars < PASSWORD_CHARS_MIN {
+        return Err(AccountRefusal::PasswordShort);
+    }
+    if chars > PASSWORD_CHARS_MAX {
+        return Err(AccountRefusal::PasswordLong);
+    }
+    let lower = password.to_lowercase();
+    let first = lower.chars().next();
+    let one_character = lower.chars().all(|c| Some(c) == first);
+    if one_character || lower == login || COMMON.contains(&lower.as_str()) {
+        return Err(AccountRefusal::PasswordCommon);
+    }
+    Ok(())
+}
+
+/// Hashes a password for keeping. Waits for its turn however long, since only administration calls
+/// it.
+pub(crate) fn hash(password: &str) -> Result<String, Fault> {
+    let salt = random_bytes::<16>()?;
+    let _turn = Turn::take().ok_or(Fault::Busy { attempts: 1 })?;
+    let hash: PasswordHash = hasher()?
+        .hash_password_with_salt(password.as_bytes(), &salt)
+        .map_err(|error| Fault::corrupt("users", error))?;
+    Ok(hash.to_string())
+}
+
+/// Whether the password fits. `None` for a login nobody has: the same work, never a fit.
+pub(super) fn verify(password: &str, stored: Option<&str>) -> Result<bool, QueueFull> {
+    let _turn = Turn::take().ok_or(QueueFull)?;
+    // A hash that does not parse fits nothing; the dummy keeps the work the same.
+    let parsed = stored.and_then(|text| PasswordHash::new(text).ok());
+    let (known, hash) = match parsed {
+        Some(hash) => (true, Some(hash)),
+        None => (false, PasswordHash::new(DUMMY).ok()),
+    };
+    let fits = hash.is_some_and(|hash| {
+        Argon2::default().verify_password(clip(password).as_bytes(), &hash).is_ok()
+    });
+    Ok(known && fits)
+}
+
+/// Whether a stored hash was made with other parameters than today's.
+pub(super) fn is_outdated(stored: &str) -> bool {
+    !stored.starts_with(CURRENT)
+}
+
+/// A login attempt may carry any text; hashing stops at the longest password there can be.
+fn clip(password: &str) -> &str {
+    let end =
+        password.char_indices().nth(PASSWORD_CHARS_MAX + 1).map_or(password.len(), |(at, _)| at);
+    password.get(..end).unwrap_or_default()
+}
+
+fn hasher() -> Result<Argon2<'static>, Fault> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+        .map_err(|error| Fault::corrupt("users", error))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_fits_its_password_only_and_names_its_parameters() {
+        let stored = hash("correct horse battery").expect("hashed");
+        assert!(stored.starts_with(CURRENT) && !is_outdated(&stored), "{stored}");
+        assert_eq!(verify("correct horse battery", Some(&stored)), Ok(true));
+        assert_eq!(verify("correct horse batterx", Some(&stored)), Ok(false));
+        assert_ne!(stored, hash("correct horse battery").expect("hashed"), "salted");
+    }
+
+    #[test]
+    fn the_dummy_parses_and_fits_nothing() {
+        let dummy = PasswordHash::new(DUMMY).expect("a hash like any other");
+        assert!(dummy.to_string().starts_with(CURRENT));
+        assert_eq!(verify("", None), Ok(false));
+        assert_eq!(verify("anything", Some("not a hash")), Ok(false));
+    }
+
+    #[test]
+    fn weak_passwords_are_refused_by_name() {
+        for (password, refusal) in [
+            ("short", AccountRefusal::PasswordShort),
+            ("Password123", AccountRefusal::PasswordCommon),
+            ("zzzzzzzzzz", AccountRefusal::PasswordCommon),
+            ("zhang.three", AccountRefusal::PasswordCommon),
+        ] {
+            assert_eq!(check(password, "zhang.three"), Err(refusal), "{password}");
+        }
+        assert_eq!(check(&"长".repeat(257), "a"), Err(AccountRefusal::PasswordLong));
+        assert_eq!(check("八个汉字也可以的", "a"), Ok(()));
+    }
+}

@@ -1,0 +1,108 @@
+//! What the rules of accounts say no to.
+
+use lianshi_registry::refusal::Refusal;
+
+use super::password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+
+/// Why an account was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccountRefusal {
+    /// A login is 2 to 64 of `a-z 0-9 . _ - @`.
+    #[error("`{0}` is not a login: 2 to 64 of a–z, 0–9, `.`, `_`, `-`, `@`")]
+    LoginMalformed(String),
+    /// Another user has it.
+    #[error("the login `{0}` is taken")]
+    LoginTaken(String),
+    /// No such user, or one of an organization the actor has no say in.
+    #[error("there is no user `{0}`")]
+    UserUnknown(String),
+    /// The organization is not in the books.
+    #[error("there is no organization `{0}`")]
+    OrganizationUnknown(String),
+    /// The organization is in the books with other facts.
+    #[error("the organization `{0}` is there already, with another name, kind or division")]
+    OrganizationExists(String),
+    /// An organization needs a name.
+    #[error("an organization needs a name in Chinese and in English")]
+    OrganizationNameless,
+    /// Not a role.
+    #[error("`{0}` is not a role")]
+    RoleUnknown(String),
+    /// A user without a role could do nothing.
+    #[error("a user needs at least one role")]
+    RoleMissing,
+    /// Nobody edits their own roles.
+    #[error("nobody changes their own roles or disables themselves")]
+    OwnRoles,
+    /// The role is given by the node only.
+    #[error("the role `{0}` is given by the node's administration only")]
+    RoleReserved(String),
+    /// Without an administrator nobody could repair the node.
+    #[error("the last administrator of the node cannot be removed")]
+    LastAdmin,
+    /// Too short.
+    #[error("a password has at least {PASSWORD_CHARS_MIN} characters")]
+    PasswordShort,
+    /// Too long.
+    #[error("a password has at most {PASSWORD_CHARS_MAX} characters")]
+    PasswordLong,
+    /// Among the first an attacker tries.
+    #[error("this password is among the first an attacker tries; take another")]
+    PasswordCommon,
+    /// No such token of this user.
+    #[error("there is no such token")]
+    TokenUnknown,
+    /// A token lives from one to [`super::TOKEN_DAYS_MAX`] days.
+    #[error("a token lives from 1 to {} days", super::TOKEN_DAYS_MAX)]
+    TokenTerm,
+}
+
+impl Refusal for AccountRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::LoginMalformed(_) => "account.login_malformed",
+            Self::LoginTaken(_) => "account.login_taken",
+            Self::UserUnknown(_) => "account.user_unknown",
+            Self::OrganizationUnknown(_) => "account.organization_unknown",
+            Self::OrganizationExists(_) => "account.organization_exists",
+            Self::OrganizationNameless => "account.organization_nameless",
+            Self::RoleUnknown(_) => "account.role_unknown",
+            Self::RoleMissing => "account.role_missing",
+            Self::OwnRoles => "account.own_roles",
+            Self::RoleReserved(_) => "account.role_reserved",
+            Self::LastAdmin => "account.last_admin",
+            Self::PasswordShort => "account.password_short",
+            Self::PasswordLong => "account.password_long",
+            Self::PasswordCommon => "account.password_common",
+            Self::TokenUnknown => "account.token_unknown",
+            Self::TokenTerm => "account.token_term",
+        }
+    }
+}
+
+/// Why nobody was logged in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoginRefusal {
+    /// Unknown login, wrong password or disabled user: which of them is not told.
+    #[error("the login or the password is wrong")]
+    Wrong,
+    /// Too many attempts from this address or for this login.
+    #[error("too many attempts; try again in {seconds} seconds")]
+    TryLater {
+        /// How long to wait.
+        seconds: i64,
+    },
+    /// More people log in at this moment than passwords can be checked.
+    #[error("too many people are logging in at this moment; try again in a few seconds")]
+    Busy,
+}
+
+impl Refusal for LoginRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Wrong => "login.wrong",
+            Self::TryLater { .. } => "login.try_later",
+            Self::Busy => "login.busy",
+        }
+    }
+}

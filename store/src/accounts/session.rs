@@ -1,0 +1,166 @@
+//! Sessions as rows: they can be listed and ended, and only a hash of their id is kept.
+
+use diesel::prelude::*;
+use lianshi_registry::time::Timestamp;
+
+use super::{
+    secret::{hash_of, random_bytes, random_hex},
+    throttle,
+    user::{User, enabled_by_id, record},
+};
+use crate::{Fault, Read, Site, Write, audit::Actor, schema::sessions};
+
+/// A session nobody used for this long has ended.
+pub const IDLE_MS: i64 = 30 * 60_000;
+/// No session lives longer: one working day.
+pub const ABSOLUTE_MS: i64 = 8 * 3_600_000;
+/// How exactly the last use is known; keeps reading from being writing.
+const SEEN_STEP_MS: i64 = 60_000;
+
+/// A person's session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// SHA-256 of the id in the cookie.
+    pub id_hash: Vec<u8>,
+    /// Key of this session's form tokens.
+    pub csrf_secret: Vec<u8>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub seen_at: Timestamp,
+    /// Whose it is.
+    pub user: User,
+}
+
+impl Session {
+    /// When it ends unless used before.
+    pub fn ends_at(&self) -> Timestamp {
+        self.created_at.plus_millis(ABSOLUTE_MS).min(self.seen_at.plus_millis(IDLE_MS))
+    }
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions)]
+struct Row {
+    id_hash: Vec<u8>,
+    user_id: String,
+    csrf_secret: Vec<u8>,
+    created_at: i64,
+    seen_at: i64,
+}
+
+impl Row {
+    fn is_over(&self, now: Timestamp) -> bool {
+        now.millis() >= self.seen_at + IDLE_MS || now.millis() >= self.created_at + ABSOLUTE_MS
+    }
+
+    fn into_session(self, user: User) -> Session {
+        Session {
+            id_hash: self.id_hash,
+            csrf_secret: self.csrf_secret,
+            created_at: Timestamp::from_millis(self.created_at),
+            seen_at: Timestamp::from_millis(self.seen_at),
+            user,
+        }
+    }
+}
+
+/// Begins a session and returns the id that goes into the cookie and is kept nowhere.
+pub(super) fn open(write: &mut Write<'_>, user_id: &str, now: Timestamp) -> Result<String, Fault> {
+    let secret = random_hex::<32>()?;
+    let row = Row {
+        id_hash: hash_of(&secret),
+        user_id: user_id.to_owned(),
+        csrf_secret: random_bytes::<32>()?.to_vec(),
+        created_at: now.millis(),
+        seen_at: now.millis(),
+    };
+    diesel::insert_into(sessions::table).values(&row).execute(&mut **write)?;
+    Ok(secret)
+}
+
+/// The session of a cookie, if it is alive and its user may still log in.
+pub fn resume_session(site: &Site, secret: &str) -> Result<Option<Session>, Fault> {
+    let now = site.now();
+    let found = site.db.read(|read| {
+        let row: Option<Row> = sessions::table
+            .find(hash_of(secret))
+            .select(Row::as_select())
+            .first(&mut **read)
+            .optional()?;
+        let Some(row) = row.filter(|row| !row.is_over(now)) else { return Ok(None) };
+        let user = enabled_by_id(read, &row.user_id)?;
+        Ok::<_, Fault>(user.map(|user| row.into_session(user)))
+    })?;
+    if let Some(session) = &found
+        && now.millis() - session.seen_at.millis() >= SEEN_STEP_MS
+    {
+        site.db.write(|write| touch(write, &session.id_hash, now))?;
+    }
+    Ok(found)
+}
+
+fn touch(write: &mut Write<'_>, id_hash: &[u8], now: Timestamp) -> Result<(), Fault> {
+    diesel::update(sessions::table.find(id_hash))
+        .set(sessions::seen_at.eq(now.millis()))
+        .execute(&mut **write)?;
+    Ok(())
+}
+
+/// Ends one session of its own user.
+pub fn end_session(site: &Site, user: &User, id_hash: &[u8]) -> Result<(), Fault> {
+    site.db.write(|write| {
+        let own = sessions::table.find(id_hash).filter(sessions::user_id.eq(&user.id));
+        if diesel::delete(own).execute(&mut **write)? == 0 {
+            return Ok(());
+        }
+        record(write, site, &user.actor(), ("session.end", &user.login, "", ""))
+    })
+}
+
+/// Ends all sessions of a user.
+pub fn end_sessions(site: &Site, actor: &Actor, user: &User) -> Result<(), Fault> {
+    site.db.write(|write| {
+        delete_of(write, &user.id)?;
+        record(write, site, actor, ("session.end_all", &user.login, "", ""))
+    })
+}
+
+/// The living sessions of a user, newest first.
+pub fn sessions_of(
+    read: &mut Read<'_>,
+    user: &User,
+    now: Timestamp,
+) -> Result<Vec<Session>, Fault> {
+    let rows: Vec<Row> = sessions::table
+        .filter(sessions::user_id.eq(&user.id))
+        .order(sessions::created_at.desc())
+        .select(Row::as_select())
+        .load(&mut **read)?;
+    let alive = rows.into_iter().filter(|row| !row.is_over(now));
+    Ok(alive.map(|row| row.into_session(user.clone())).collect())
+}
+
+/// Deletes sessions that are over and throttles that are old; a job calls it now and then.
+pub fn sweep(site: &Site) -> Result<(), Fault> {
+    let now = site.now();
+    site.db.write(|write| {
+        let idle = now.plus_millis(-IDLE_MS).millis();
+        let absolute = now.plus_millis(-ABSOLUTE_MS).millis();
+        let over = sessions::seen_at.le(idle).or(sessions::created_at.le(absolute));
+        diesel::delete(sessions::table.filter(over)).execute(&mut **write)?;
+        throttle::sweep(write, now)
+    })
+}
+
+/// Ends all sessions of a user inside a transaction.
+pub(super) fn delete_of(write: &mut Write<'_>, user_id: &str) -> Result<(), Fault> {
+    diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id))).execute(&mut **write)?;
+    Ok(())
+}
+
+/// Ends the session of a cookie inside a transaction, because another takes its place.
+pub(super) fn replace(write: &mut Write<'_>, secret: &str) -> Result<(), Fault> {
+    diesel::delete(sessions::table.find(hash_of(secret))).execute(&mut **write)?;
+    Ok(())
+}

@@ -1,0 +1,343 @@
+//! Accounts: logging in and being kept out, sessions and their end, tokens, who may change whom.
+
+use std::{cell::Cell, collections::BTreeSet, sync::Arc};
+
+use lianshi_registry::{
+    entry::Texts,
+    id::{DivisionCode, NodeName, Origin},
+    key::KeyPair,
+    refusal::Refusal,
+    time::Timestamp,
+    uscc::{self, Uscc},
+};
+use lianshi_store::{
+    Db, Failure, Fault, Site,
+    accounts::{
+        self, ABSOLUTE_MS, AccountRefusal, Attempt, ENTERPRISE, IDLE_MS, LoginRefusal, NewSession,
+        NewUser, OrganizationRecord, Role, Scope, User,
+    },
+    audit::{self, Actor, Verdict},
+};
+
+use crate::support::{on_both, on_sqlite};
+
+thread_local! {
+    /// The time of a test's site; each test has its thread.
+    static NOW_MS: Cell<i64> = const { Cell::new(1_795_000_000_000) };
+}
+
+fn pass(millis: i64) {
+    NOW_MS.with(|now| now.set(now.get() + millis));
+}
+
+fn site(db: &Db) -> Site {
+    Site {
+        db: db.clone(),
+        node: NodeName::parse("haishu").expect("valid"),
+        name: Texts { zh: "海曙".to_owned(), en: "Haishu".to_owned() },
+        division: DivisionCode::parse("330203").expect("valid"),
+        origin: Origin::parse("ningbo.example/haishu/1").expect("valid"),
+        public_url: "http://127.0.0.1:1".to_owned(),
+        log_key: KeyPair::from_seed([1; 32]),
+        seal_key: KeyPair::from_seed([2; 32]),
+        folder: std::env::temp_dir(),
+        clock: || Timestamp::from_millis(NOW_MS.with(Cell::get)),
+        nudge: Arc::new(|| {}),
+    }
+}
+
+fn code(serial: u8) -> Uscc {
+    uscc::complete(&format!("91330203MA2TEQT{serial:02}")).expect("a fictitious code")
+}
+
+fn organization(site: &Site, serial: u8) -> Uscc {
+    let uscc = code(serial);
+    let record = OrganizationRecord {
+        uscc: uscc.clone(),
+        name: Texts { zh: "测试企业".to_owned(), en: "Test Enterprise".to_owned() },
+        division: DivisionCode::parse("330203").expect("valid"),
+        kind: ENTERPRISE.to_owned(),
+    };
+    accounts::add_organization(site, &Actor::node(), &record).expect("added");
+    uscc
+}
+
+const PASSWORD: &str = "seven small boats";
+
+fn person(login: &str, organization: &Uscc, roles: &[Role]) -> NewUser {
+    NewUser {
+        login: login.to_owned(),
+        organization: organization.clone(),
+        display_name: "Somebody".to_owned(),
+        roles: roles.iter().copied().collect(),
+        password: PASSWORD.to_owned(),
+    }
+}
+
+fn add(site: &Site, login: &str, roles: &[Role]) -> User {
+    let organization = organization(site, 1);
+    let new = person(login, &organization, roles);
+    accounts::add_user(site, &Actor::node(), &Scope::Node, &new).expect("added")
+}
+
+fn log_in(site: &Site, login: &str, password: &str) -> Result<NewSession, LoginRefusal> {
+    let attempt = Attempt { login, password, address: "192.0.2.1", replaces: None };
+    accounts::log_in(site, &attempt).map_err(|failure| match failure {
+        Failure::Refused(refusal) => refusal,
+        Failure::Fault(fault) => panic!("{fault}"),
+    })
+}
+
+fn refused<T: std::fmt::Debug>(outcome: Result<T, Failure<AccountRefusal>>) -> &'static str {
+    match outcome.expect_err("refused") {
+        Failure::Refused(refusal) => refusal.code(),
+        Failure::Fault(fault) => panic!("{fault}"),
+    }
+}
+
+fn alive(site: &Site, secret: &str) -> bool {
+    accounts::resume_session(site, secret).expect("read").is_some()
+}
+
+#[test]
+fn a_person_logs_in_and_the_session_ends_when_idle_and_after_a_day() {
+    on_both(|db| {
+        let site = site(db);
+        let user = add(&site, "buyer.one", &[Role::Buyer]);
+        let session = log_in(&site, " Buyer.One ", PASSWORD).expect("logged in");
+        assert_eq!(session.user, user);
+        pass(IDLE_MS - 1);
+        assert!(alive(&site, &session.secret));
+        pass(IDLE_MS - 1);
+        assert!(alive(&site, &session.secret), "its use made it live on");
+        pass(IDLE_MS);
+        assert!(!alive(&site, &session.secret), "idle");
+        let busy = log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
+        for _ in 0..ABSOLUTE_MS / (IDLE_MS / 2) - 1 {
+            pass(IDLE_MS / 2);
+            assert!(alive(&site, &busy));
+        }
+        pass(IDLE_MS / 2);
+        assert!(!alive(&site, &busy), "eight hours are over");
+        accounts::sweep(&site).expect("swept");
+        assert!(!alive(&site, "no such session"));
+    });
+}
+
+#[test]
+fn an_unknown_login_a_wrong_password_and_a_disabled_user_get_one_answer() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        add(&site, "buyer.two", &[Role::Buyer]);
+        let node = Actor::node();
+        accounts::set_disabled(&site, &node, (&Scope::Node, "buyer.two"), true).expect("disabled");
+        for (login, password) in
+            [("nobody", PASSWORD), ("buyer.one", "seven small goats"), ("buyer.two", PASSWORD)]
+        {
+            assert_eq!(log_in(&site, login, password).err(), Some(LoginRefusal::Wrong), "{login}");
+        }
+        let rows = db.read(|read| audit::newest(read, None, 10)).expect("rows");
+        assert_eq!(rows.iter().filter(|row| row.outcome == "login.wrong").count(), 3);
+        assert!(rows.iter().all(|row| row.object != "nobody"), "no typed text is kept");
+    });
+}
+
+#[test]
+fn guessing_becomes_slower_but_never_ends_in_a_lock() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        let mut waited_ms = 0;
+        for _ in 0..12 {
+            match log_in(&site, "buyer.one", "wrong guess") {
+                Err(LoginRefusal::Wrong) => {}
+                Err(LoginRefusal::TryLater { seconds }) => {
+                    assert_eq!(
+                        log_in(&site, "buyer.one", PASSWORD).err(),
+                        Some(LoginRefusal::TryLater { seconds }),
+                        "the right password waits too"
+                    );
+                    waited_ms += seconds * 1000;
+                    pass(seconds * 1000);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(waited_ms >= 15_000, "waited {waited_ms} ms");
+        pass(300_000);
+        assert!(log_in(&site, "buyer.one", PASSWORD).is_ok(), "never a lock");
+        assert!(log_in(&site, "buyer.one", PASSWORD).is_ok(), "success forgets the failures");
+    });
+}
+
+#[test]
+fn an_unknown_login_is_slowed_like_a_known_one() {
+    on_sqlite(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        let answers = |login: &str| -> Vec<Option<LoginRefusal>> {
+            (0..8).map(|_| log_in(&site, login, "wrong guess").err()).collect()
+        };
+        assert_eq!(answers("buyer.one"), answers("nobody"));
+    });
+}
+
+#[test]
+fn parallel_guesses_do_not_slip_through() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        let checked = std::sync::atomic::AtomicU32::new(0);
+        let start = NOW_MS.with(Cell::get);
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    NOW_MS.with(|now| now.set(start));
+                    if log_in(&site, "buyer.one", "wrong guess") == Err(LoginRefusal::Wrong) {
+                        checked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(checked.into_inner(), 5);
+    });
+}
+
+#[test]
+fn a_new_session_replaces_the_old_one_and_disabling_ends_all() {
+    on_both(|db| {
+        let site = site(db);
+        let user = add(&site, "buyer.one", &[Role::Buyer]);
+        let first = log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
+        let attempt = Attempt {
+            login: "buyer.one",
+            password: PASSWORD,
+            address: "192.0.2.1",
+            replaces: Some(&first),
+        };
+        let second = accounts::log_in(&site, &attempt).expect("logged in").secret;
+        assert!(!alive(&site, &first) && alive(&site, &second));
+        let token = accounts::create_token(&site, &Actor::node(), ("buyer.one", "test"), 30)
+            .expect("a token");
+        let owner = |secret: &str| {
+            let now = site.now();
+            let user = db.read(|read| accounts::user_by_token(read, secret, now));
+            user.expect("read").map(|user| user.login)
+        };
+        assert_eq!(owner(&token.secret).as_deref(), Some("buyer.one"));
+        let node = Actor::node();
+        accounts::set_disabled(&site, &node, (&Scope::Node, "buyer.one"), true).expect("disabled");
+        assert!(!alive(&site, &second), "disabled at the next request");
+        assert_eq!(owner(&token.secret), None);
+        accounts::set_disabled(&site, &node, (&Scope::Node, "buyer.one"), false).expect("enabled");
+        assert_eq!(owner(&token.secret).as_deref(), Some("buyer.one"));
+        let living = db.read(|read| accounts::sessions_of(read, &user, site.now()));
+        assert!(living.expect("read").is_empty());
+        accounts::revoke_token(&site, &node, &user, &token.id).expect("revoked");
+        assert_eq!(owner(&token.secret), None);
+        assert_eq!(
+            refused(accounts::revoke_token(&site, &node, &user, &token.id)),
+            "account.token_unknown"
+        );
+        let verdict = db.read(audit::verify).expect("verified");
+        assert!(matches!(verdict, Verdict::Whole { .. }));
+    });
+}
+
+#[test]
+fn a_token_ends() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        let made = |days| accounts::create_token(&site, &Actor::node(), ("buyer.one", "t"), days);
+        let token = made(1).expect("a token");
+        let works = || -> bool {
+            let now = site.now();
+            let user: Result<_, Fault> =
+                db.read(|read| accounts::user_by_token(read, &token.secret, now));
+            user.expect("read").is_some()
+        };
+        assert!(works());
+        pass(86_400_000);
+        assert!(!works());
+        assert_eq!(refused(made(0)), "account.token_term");
+        assert_eq!(refused(made(367)), "account.token_term");
+    });
+}
+
+#[test]
+fn a_changed_password_or_role_ends_the_sessions() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        let node = Actor::node();
+        let before = log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
+        accounts::set_password(&site, &node, "buyer.one", "another good one").expect("changed");
+        assert!(!alive(&site, &before));
+        assert!(log_in(&site, "buyer.one", PASSWORD).is_err());
+        let after = log_in(&site, "buyer.one", "another good one").expect("logged in").secret;
+        let roles = BTreeSet::from([Role::Contributor]);
+        accounts::set_roles(&site, &node, (&Scope::Node, "buyer.one"), &roles).expect("changed");
+        assert!(!alive(&site, &after));
+        let user = db.read(|read| accounts::user_by_login(read, "buyer.one")).expect("read");
+        assert_eq!(user.expect("there").roles, roles);
+    });
+}
+
+#[test]
+fn every_refusal_of_an_account_change_has_its_code() {
+    on_both(|db| {
+        let site = site(db);
+        let node = Actor::node();
+        let own = organization(&site, 1);
+        let foreign = organization(&site, 2);
+        add(&site, "admin", &[Role::NodeAdmin]);
+        let scope = Scope::Organization(own.clone());
+        let add_as =
+            |scope: &Scope, new: NewUser| refused(accounts::add_user(&site, &node, scope, &new));
+        let base = || person("somebody", &own, &[Role::Buyer]);
+        let with = |password: &str| NewUser { password: password.to_owned(), ..base() };
+        assert_eq!(
+            add_as(&Scope::Node, person("A B", &own, &[Role::Buyer])),
+            "account.login_malformed"
+        );
+        assert_eq!(
+            add_as(&Scope::Node, person("ADMIN", &own, &[Role::Buyer])),
+            "account.login_taken"
+        );
+        assert_eq!(add_as(&Scope::Node, person("x1", &own, &[])), "account.role_missing");
+        assert_eq!(
+            add_as(&Scope::Node, person("x1", &code(9), &[Role::Buyer])),
+            "account.organization_unknown"
+        );
+        assert_eq!(
+            add_as(&scope, person("x1", &foreign, &[Role::Buyer])),
+            "account.organization_unknown"
+        );
+        assert_eq!(add_as(&scope, person("x1", &own, &[Role::NodeAdmin])), "account.role_reserved");
+        assert_eq!(add_as(&Scope::Node, with("short")), "account.password_short");
+        assert_eq!(add_as(&Scope::Node, with(&"x".repeat(300))), "account.password_long");
+        assert_eq!(add_as(&Scope::Node, with("password123")), "account.password_common");
+        let disable = |actor: &Actor, scope: &Scope, login: &str| {
+            refused(accounts::set_disabled(&site, actor, (scope, login), true))
+        };
+        assert_eq!(disable(&node, &Scope::Node, "nobody"), "account.user_unknown");
+        assert_eq!(disable(&node, &Scope::Node, "admin"), "account.last_admin");
+        let themselves = Actor { name: "admin".to_owned(), organization: own.to_string() };
+        assert_eq!(disable(&themselves, &Scope::Node, "admin"), "account.own_roles");
+        let away = person("away", &foreign, &[Role::Buyer]);
+        accounts::add_user(&site, &node, &Scope::Node, &away).expect("added");
+        assert_eq!(disable(&node, &scope, "away"), "account.user_unknown");
+        let other = OrganizationRecord {
+            uscc: own.clone(),
+            name: Texts { zh: "别名".to_owned(), en: "Other".to_owned() },
+            division: DivisionCode::parse("330203").expect("valid"),
+            kind: ENTERPRISE.to_owned(),
+        };
+        assert_eq!(
+            refused(accounts::add_organization(&site, &node, &other)),
+            "account.organization_exists"
+        );
+    });
+}
