@@ -1,9 +1,16 @@
-//! The market: plans, negotiation, entitlement, usage, rating, ledger and splits. Pure: no clock, disk, network or
-//! randomness; equal inputs give equal outputs on every node.
+//! The market: from a product on offer to a contract both nodes hold, and from calls to money.
+//! Pure: no clock, disk, network or randomness; equal inputs give equal outputs on every node.
 
 #![deny(missing_docs)]
 
+pub mod agreement;
 pub mod dataset;
+pub mod eligibility;
 pub mod entitlement;
 pub mod guard;
+pub mod key;
+pub mod message;
+pub mod negotiation;
+pub mod subscription;
+mod text;
 pub mod usage;

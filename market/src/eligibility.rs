@@ -1,0 +1,336 @@
+//! May this enterprise have this product on this plan, for this purpose and term? Guard G3 before a
+//! contract: the purpose lies inside the grant, the term ends no later than the authorization.
+
+use lianshi_registry::{
+    entry::{Authorization, Plan, Product, Purpose, Split, Texts},
+    id::{NodeName, RegistrationNumber},
+    refusal::Refusal,
+    time::Timestamp,
+    uscc::Uscc,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agreement::{Terms, after_day, hash_of},
+    subscription::State,
+};
+
+/// Longest purpose or reason in characters: a paragraph.
+pub const NOTE_CHARS_MAX: usize = 500;
+
+/// What the catalog says about a product, as far as a subscription depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offering {
+    /// The product.
+    pub product: Product,
+    /// `listed`, or why it is not offered: `paused`, `delisted`, ….
+    pub status: String,
+    /// The node that speaks for it.
+    pub node: NodeName,
+    /// Plans that take subscriptions.
+    pub plans: Vec<Plan>,
+    /// Codes of plans that no longer do.
+    pub retired: Vec<String>,
+    /// What it rests on, when the catalog knows it.
+    pub authorization: Option<Authorization>,
+    /// `active`, or why the authorization is not in force: `suspended`, `ended`, ….
+    pub authorization_status: String,
+    /// How its revenue is divided.
+    pub split: Option<Split>,
+}
+
+/// What an enterprise asks for, as its home node sends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The product.
+    pub product: RegistrationNumber,
+    /// What it was called.
+    pub product_name: Texts,
+    /// Its operator.
+    pub operator: Uscc,
+    /// Code of the plan.
+    pub plan: String,
+    /// Hash of the plan the enterprise saw: another price makes the provider offer, not agree.
+    pub plan_hash: String,
+    /// What it will be used for.
+    pub purpose: Purpose,
+    /// The same in the enterprise's words.
+    pub purpose_note: String,
+    /// Length of the term in months.
+    pub months: u32,
+    /// The enterprise.
+    pub buyer: Uscc,
+    /// Its name.
+    pub buyer_name: String,
+}
+
+/// Why a subscription, or an act on one, is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubscriptionRefusal {
+    /// No such product in the catalog.
+    #[error("product {0} is not in the catalog")]
+    ProductUnknown(RegistrationNumber),
+    /// The product is not listed.
+    #[error("product {product} is not offered: {status}")]
+    ProductNotOffered {
+        /// The product.
+        product: RegistrationNumber,
+        /// Its status.
+        status: String,
+    },
+    /// The product's registration ran out.
+    #[error("the registration of product {0} has expired")]
+    ProductExpired(RegistrationNumber),
+    /// The product has no such plan.
+    #[error("product {product} has no plan `{plan}`")]
+    PlanUnknown {
+        /// The product.
+        product: RegistrationNumber,
+        /// The plan asked for.
+        plan: String,
+    },
+    /// The plan takes no new subscriptions.
+    #[error("plan `{0}` takes no new subscriptions")]
+    PlanRetired(String),
+    /// The plan, product or authorization does not cover the purpose.
+    #[error("the plan or its authorization does not cover this purpose")]
+    PurposeNotCovered,
+    /// The enterprise did not say what it will use the product for.
+    #[error("say in a sentence what the product will be used for")]
+    PurposeMissing,
+    /// A text is too long.
+    #[error("the text has {chars} characters, at most {NOTE_CHARS_MAX} are accepted")]
+    TextTooLong {
+        /// How many it has.
+        chars: usize,
+    },
+    /// The term is zero or longer than the plan allows.
+    #[error("a term of {months} months is not offered: 1 to {max}")]
+    TermOutOfRange {
+        /// Months asked for.
+        months: u32,
+        /// Months the plan allows.
+        max: u32,
+    },
+    /// The authorization is not known, suspended or over.
+    #[error("the authorization of the product is not in force: {status}")]
+    AuthorizationNotInForce {
+        /// Its status.
+        status: String,
+        /// The ruleset it was granted under.
+        ruleset: String,
+    },
+    /// The authorization ends before the term could begin.
+    #[error("the authorization of the product ended on {until}")]
+    PastAuthorization {
+        /// Its last day.
+        until: String,
+        /// The ruleset it was granted under.
+        ruleset: String,
+    },
+    /// There is no such subscription, or it is another organization's.
+    #[error("there is no such subscription")]
+    Unknown,
+    /// The act does not fit the state.
+    #[error("this cannot be done while the subscription is {state}")]
+    NotInState {
+        /// Where it stands.
+        state: State,
+    },
+    /// The other node has the word.
+    #[error("the other node is about to answer; try again when the state has changed")]
+    AwaitsOtherSide,
+    /// A refusal or an ending needs a reason the other side can read.
+    #[error("give a reason the other side can read")]
+    ReasonMissing,
+    /// Calls are not served: keys can neither be made.
+    #[error("the subscription is not in force")]
+    NotInForce,
+    /// A key needs a name, a short one.
+    #[error("give the key a name of 1 to 60 characters")]
+    KeyLabel,
+    /// Enough keys.
+    #[error("the subscription has {0} valid keys already; revoke one first")]
+    TooManyKeys(usize),
+    /// No such key, or it was revoked before.
+    #[error("there is no such key, or it is revoked already")]
+    KeyUnknown,
+}
+
+impl Refusal for SubscriptionRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::ProductUnknown(_) => "subscription.product_unknown",
+            Self::ProductNotOffered { .. } => "subscription.product_not_offered",
+            Self::ProductExpired(_) => "subscription.product_expired",
+            Self::PlanUnknown { .. } => "subscription.plan_unknown",
+            Self::PlanRetired(_) => "subscription.plan_retired",
+            Self::PurposeNotCovered => "subscription.purpose_not_covered",
+            Self::PurposeMissing => "subscription.purpose_missing",
+            Self::TextTooLong { .. } => "subscription.text_too_long",
+            Self::TermOutOfRange { .. } => "subscription.term_out_of_range",
+            Self::AuthorizationNotInForce { .. } => "subscription.authorization_not_in_force",
+            Self::PastAuthorization { .. } => "subscription.past_authorization",
+            Self::Unknown => "subscription.unknown",
+            Self::NotInState { .. } => "subscription.not_in_state",
+            Self::AwaitsOtherSide => "subscription.awaits_other_side",
+            Self::ReasonMissing => "subscription.reason_missing",
+            Self::NotInForce => "subscription.not_in_force",
+            Self::KeyLabel => "subscription.key_label",
+            Self::TooManyKeys(_) => "subscription.too_many_keys",
+            Self::KeyUnknown => "subscription.key_unknown",
+        }
+    }
+
+    fn rule(&self) -> Option<String> {
+        match self {
+            Self::AuthorizationNotInForce { ruleset, .. }
+            | Self::PastAuthorization { ruleset, .. } => {
+                (!ruleset.is_empty()).then(|| ruleset.clone())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Decides whether a request can be met at `now`, and on which terms. The same on both nodes: the
+/// home node asks before it sends, the provider before it agrees.
+pub fn judge(
+    request: &Request,
+    offering: Option<&Offering>,
+    now: Timestamp,
+) -> Result<Terms, SubscriptionRefusal> {
+    let offering =
+        offering.ok_or_else(|| SubscriptionRefusal::ProductUnknown(request.product.clone()))?;
+    require_text(&request.purpose_note, SubscriptionRefusal::PurposeMissing)?;
+    let product = &offering.product;
+    if offering.status != "listed" {
+        return Err(SubscriptionRefusal::ProductNotOffered {
+            product: product.number.clone(),
+            status: offering.status.clone(),
+        });
+    }
+    if now >= after_day(product.valid_until) {
+        return Err(SubscriptionRefusal::ProductExpired(product.number.clone()));
+    }
+    let authorization = authorization_in_force(offering, now)?;
+    let plan = open_plan(request, offering)?;
+    let covered = plan.purpose == request.purpose
+        && product.purposes.contains(&request.purpose)
+        && authorization.purposes.contains(&request.purpose);
+    if !covered {
+        return Err(SubscriptionRefusal::PurposeNotCovered);
+    }
+    if request.months == 0 || request.months > plan.term_months_max {
+        return Err(SubscriptionRefusal::TermOutOfRange {
+            months: request.months,
+            max: plan.term_months_max,
+        });
+    }
+    Ok(Terms {
+        product_version: product.version.clone(),
+        plan: plan.clone(),
+        purpose: request.purpose,
+        purpose_note: request.purpose_note.clone(),
+        forbidden_uses: product.forbidden_uses.clone(),
+        months: request.months,
+        ends_by: after_day(authorization.until.min(product.valid_until)),
+        guard: product.guard.clone(),
+        authorization: authorization.number.clone(),
+        ruleset: authorization.ruleset.clone(),
+        split_version: offering.split.as_ref().map_or(0, |split| split.version),
+        split_hash: offering.split.as_ref().map_or_else(String::new, |s| hash_of("split", s)),
+    })
+}
+
+fn authorization_in_force(
+    offering: &Offering,
+    now: Timestamp,
+) -> Result<&Authorization, SubscriptionRefusal> {
+    let Some(authorization) = &offering.authorization else {
+        let (status, ruleset) = ("unknown".to_owned(), String::new());
+        return Err(SubscriptionRefusal::AuthorizationNotInForce { status, ruleset });
+    };
+    let ruleset = authorization.ruleset.clone();
+    if now >= after_day(authorization.until) {
+        let until = authorization.until.to_string();
+        return Err(SubscriptionRefusal::PastAuthorization { until, ruleset });
+    }
+    let status = match offering.authorization_status.as_str() {
+        "active" if now < authorization.from.start() => "not begun".to_owned(),
+        "active" => return Ok(authorization),
+        other => other.to_owned(),
+    };
+    Err(SubscriptionRefusal::AuthorizationNotInForce { status, ruleset })
+}
+
+fn open_plan<'a>(
+    request: &Request,
+    offering: &'a Offering,
+) -> Result<&'a Plan, SubscriptionRefusal> {
+    if let Some(plan) = offering.plans.iter().find(|plan| plan.code == request.plan) {
+        return Ok(plan);
+    }
+    if offering.retired.contains(&request.plan) {
+        return Err(SubscriptionRefusal::PlanRetired(request.plan.clone()));
+    }
+    Err(SubscriptionRefusal::PlanUnknown {
+        product: request.product.clone(),
+        plan: request.plan.clone(),
+    })
+}
+
+/// Checks a text people wrote: not blank, not longer than a paragraph.
+pub fn require_text(text: &str, missing: SubscriptionRefusal) -> Result<(), SubscriptionRefusal> {
+    let chars = text.chars().count();
+    if text.trim().is_empty() {
+        return Err(missing);
+    }
+    if chars > NOTE_CHARS_MAX {
+        return Err(SubscriptionRefusal::TextTooLong { chars });
+    }
+    Ok(())
+}
+
+/// How a contract in force must change because the catalog did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Consequence {
+    /// Over at once.
+    End {
+        /// Stable code.
+        code: &'static str,
+        /// The notice in words.
+        text: String,
+    },
+    /// Over earlier than agreed.
+    Cut {
+        /// First instant after the new term.
+        ends_at: Timestamp,
+        /// Stable code.
+        code: &'static str,
+        /// The notice in words.
+        text: String,
+    },
+}
+
+/// What the catalog's present state means for a contract that runs until `ends_at`. A paused product
+/// or a suspended authorization stops calls, not the contract.
+pub fn consequence(offering: Option<&Offering>, ends_at: Timestamp) -> Option<Consequence> {
+    let offering = offering?;
+    if matches!(offering.status.as_str(), "delisted" | "retired") {
+        let text = format!("product {} was delisted", offering.product.number);
+        return Some(Consequence::End { code: "product.delisted", text });
+    }
+    let authorization = offering.authorization.as_ref()?;
+    if matches!(offering.authorization_status.as_str(), "ended" | "terminated" | "revoked") {
+        let text = format!("authorization {} has ended", authorization.number);
+        return Some(Consequence::End { code: "authorization.ended", text });
+    }
+    let until = after_day(authorization.until.min(offering.product.valid_until));
+    (until < ends_at).then(|| Consequence::Cut {
+        ends_at: until,
+        code: "authorization.shortened",
+        text: format!("the term now ends with authorization {}", authorization.number),
+    })
+}
