@@ -6,12 +6,17 @@
 
 #![deny(missing_docs)]
 
+pub mod checkpoint;
 pub mod entry;
 pub mod id;
+pub mod json;
 pub mod key;
 pub mod member;
+pub mod merkle;
+pub mod note;
 pub mod price;
 pub mod refusal;
 pub mod seal;
+pub mod tile;
 pub mod time;
 pub mod uscc;
