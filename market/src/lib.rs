@@ -4,13 +4,19 @@
 #![deny(missing_docs)]
 
 pub mod agreement;
+pub mod close;
 pub mod dataset;
 pub mod eligibility;
 pub mod entitlement;
+pub mod export;
 pub mod guard;
 pub mod key;
+pub mod ledger;
 pub mod message;
+pub mod money;
 pub mod negotiation;
+pub mod rating;
+pub mod split;
 pub mod subscription;
 mod text;
 pub mod usage;

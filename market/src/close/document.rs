@@ -1,0 +1,190 @@
+//! The two documents of a close, as they are hashed, sealed, sent and shown: the statement of one subscription and the
+//! division of what one product earned. A received document is checked for adding up before anybody believes it.
+
+use lianshi_registry::{
+    entry::{Purpose, Texts},
+    id::{NodeName, RegistrationNumber},
+    time::Period,
+    uscc::Uscc,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    money::{Amount, Currency},
+    rating::RatedLine,
+    split::{CARRY_DENOMINATOR, Part},
+};
+
+/// Version of both documents' form.
+pub const DOCUMENT_VERSION: u32 = 1;
+/// Most lines of a statement: an operation count times the late months one close can bring, far above any real one and
+/// below what a sealed payload holds.
+pub const LINES_MAX: usize = 500;
+
+/// Why a document is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// Not the JSON of this document, or not in canonical form.
+    #[error("not a document of this kind: {0}")]
+    Malformed(String),
+    /// Made by a newer program.
+    #[error("the document has version {0}, this program knows 1")]
+    Version(u32),
+    /// It does not add up.
+    #[error("the document does not add up: {0}")]
+    Sum(&'static str),
+}
+
+/// A statement 结算单: what one subscription costs in one period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatementDocument {
+    /// [`DOCUMENT_VERSION`].
+    pub v: u32,
+    /// Its number, such as `ST-330212-202610-0000001`.
+    pub number: String,
+    /// The period.
+    pub period: Period,
+    /// The node that owns the product and closed its books.
+    pub provider_node: NodeName,
+    /// The enterprise's node.
+    pub home_node: NodeName,
+    /// The subscription.
+    pub subscription: String,
+    /// Hash of its agreement, in hexadecimal.
+    pub agreement_hash: String,
+    /// The enterprise.
+    pub buyer: Uscc,
+    /// Its name.
+    pub buyer_name: String,
+    /// Who is paid.
+    pub operator: Uscc,
+    /// The product.
+    pub product: RegistrationNumber,
+    /// Code of the plan as agreed.
+    pub plan: String,
+    /// Its name.
+    pub plan_name: Texts,
+    /// The purpose as agreed.
+    pub purpose: Purpose,
+    /// The currency.
+    pub currency: Currency,
+    /// The lines.
+    pub lines: Vec<RatedLine>,
+    /// Their sum.
+    pub total: Amount,
+}
+
+impl StatementDocument {
+    /// Reads a document as it was sealed and checks that it adds up.
+    pub fn read(text: &[u8]) -> Result<Self, DocumentError> {
+        let document: Self = read_canonical(text)?;
+        if document.v != DOCUMENT_VERSION {
+            return Err(DocumentError::Version(document.v));
+        }
+        if document.lines.is_empty() || document.lines.len() > LINES_MAX {
+            return Err(DocumentError::Sum("no lines, or more than 500"));
+        }
+        if document.lines.iter().any(|line| line.amount < Amount::ZERO) {
+            return Err(DocumentError::Sum("a line is negative"));
+        }
+        let sum = Amount::sum(document.lines.iter().map(|line| line.amount));
+        if sum == Ok(document.total) {
+            Ok(document)
+        } else {
+            Err(DocumentError::Sum("the lines are not the total"))
+        }
+    }
+
+    /// Its canonical text and the hash of it.
+    pub fn seal_text(&self) -> (String, [u8; 32]) {
+        sealed("lianshi/statement/v1\n", self)
+    }
+}
+
+/// A division 分账单: how what one product earned in one period was divided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DivisionDocument {
+    /// [`DOCUMENT_VERSION`].
+    pub v: u32,
+    /// The period.
+    pub period: Period,
+    /// The node that owns the product.
+    pub provider_node: NodeName,
+    /// The product.
+    pub product: RegistrationNumber,
+    /// Who operates it.
+    pub operator: Uscc,
+    /// The agreement version that governs it.
+    pub agreement: String,
+    /// The currency.
+    pub currency: Currency,
+    /// What was divided: the invoiced total.
+    pub base: Amount,
+    /// The parts, by party code.
+    pub parts: Vec<Part>,
+}
+
+impl DivisionDocument {
+    /// Reads a document as it was sealed and checks that it adds up, each part by its own explanation too.
+    pub fn read(text: &[u8]) -> Result<Self, DocumentError> {
+        let document: Self = read_canonical(text)?;
+        if document.v != DOCUMENT_VERSION {
+            return Err(DocumentError::Version(document.v));
+        }
+        if document.parts.iter().any(|part| !explains(document.base, part)) {
+            return Err(DocumentError::Sum("a part is not what its explanation says"));
+        }
+        let sum = Amount::sum(document.parts.iter().map(|part| part.amount));
+        if sum == Ok(document.base) {
+            Ok(document)
+        } else {
+            Err(DocumentError::Sum("the parts are not the base"))
+        }
+    }
+
+    /// Its canonical text and the hash of it.
+    pub fn seal_text(&self) -> (String, [u8; 32]) {
+        sealed("lianshi/division/v1\n", self)
+    }
+}
+
+/// base × share + carry before = amount + carry after, to the millionth of a fen, and nothing is negative.
+fn explains(base: Amount, part: &Part) -> bool {
+    let said = &part.explanation;
+    let exact = i128::from(base.fen()) * i128::from(said.share_ppm) + i128::from(said.carry_before);
+    let given = i128::from(part.amount.fen()) * i128::from(CARRY_DENOMINATOR)
+        + i128::from(said.carry_after);
+    exact == given
+        && part.amount >= Amount::ZERO
+        && said.base == base
+        && said.share_ppm == part.party.share_ppm
+        && said.carry_after.unsigned_abs() < CARRY_DENOMINATOR.unsigned_abs()
+        && said.floor.fen().checked_add(said.remainder_fen) == Some(part.amount.fen())
+}
+
+fn sealed<T: Serialize>(context: &str, value: &T) -> (String, [u8; 32]) {
+    let text = canonical(value);
+    let mut hasher = Sha256::new();
+    hasher.update(context.as_bytes());
+    hasher.update(text.as_bytes());
+    (text, hasher.finalize().into())
+}
+
+fn read_canonical<T: Serialize + DeserializeOwned>(text: &[u8]) -> Result<T, DocumentError> {
+    let value: T = serde_json::from_slice(text)
+        .map_err(|error| DocumentError::Malformed(error.to_string()))?;
+    if canonical(&value).as_bytes() == text {
+        Ok(value)
+    } else {
+        Err(DocumentError::Malformed("not in canonical form".to_owned()))
+    }
+}
+
+/// JSON with sorted members and no white space. The types hashed here hold texts and whole numbers only, for which this
+/// is RFC 8785.
+pub(super) fn canonical<T: Serialize>(value: &T) -> String {
+    serde_json::to_value(value).map(|value| value.to_string()).unwrap_or_default()
+}

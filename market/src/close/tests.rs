@@ -1,0 +1,271 @@
+//! A close is a function: exact, repeatable, and sensitive to every input.
+
+use lianshi_registry::{
+    entry::{Charge, Share, Split, Texts},
+    id::NumberKind,
+    price::Price,
+    uscc,
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::rating::Count;
+
+fn texts(text: &str) -> Texts {
+    Texts { zh: text.to_owned(), en: text.to_owned() }
+}
+
+fn period() -> Period {
+    Period::parse("2026-10").expect("month")
+}
+
+fn node(name: &str) -> NodeName {
+    NodeName::parse(name).expect("label")
+}
+
+fn division() -> DivisionCode {
+    DivisionCode::parse("330212").expect("six digits")
+}
+
+fn product(sequence: u32) -> RegistrationNumber {
+    RegistrationNumber::new(&division(), NumberKind::Product, 2026, sequence).expect("fits")
+}
+
+fn code(index: u32) -> Uscc {
+    uscc::complete(&format!("91330200MA2TEQT{index:02}")).expect("seventeen characters")
+}
+
+fn inputs() -> Inputs {
+    Inputs::new(node("yinzhou"), division(), period(), 99)
+}
+
+fn subject(id: u32, charge: Charge, units: u64) -> Subject {
+    let product = product(1 + id % 3);
+    let usage = Usage::from([("verify".to_owned(), Count { calls: units, units })]);
+    Subject {
+        subscription: format!("S-{id:05}"),
+        agreement_hash: "00".repeat(32),
+        home: node("haishu"),
+        buyer: code(50),
+        buyer_name: "海曙甲示例公司".to_owned(),
+        operator: code(1),
+        product: product.clone(),
+        plan: Plan {
+            product,
+            code: "standard".to_owned(),
+            name: texts("标准版"),
+            purpose: Purpose::Industry,
+            charge,
+            calls_per_month_max: 1_000_000,
+            calls_per_minute_max: 600,
+            term_months_max: 12,
+            automatic_approval: true,
+        },
+        purpose: Purpose::Industry,
+        starts_at: period().start(),
+        ends_at: period().end(),
+        usage,
+        late: Vec::new(),
+    }
+}
+
+fn per_call(micro: i64) -> Charge {
+    Charge::PerCall { price: Price::from_micro(micro).expect("in range"), included_calls: 10 }
+}
+
+fn agreement(product: &RegistrationNumber) -> SplitAgreement {
+    let share = |index, share_ppm| Share {
+        party: code(index),
+        name: texts("甲"),
+        role: "provider".to_owned(),
+        node: node("ningbo"),
+        share_ppm,
+    };
+    SplitAgreement::from_split(&Split {
+        product: product.clone(),
+        version: 1,
+        from: period(),
+        base: "invoiced".to_owned(),
+        shares: vec![share(1, 333_300), share(2, 333_300), share(3, 333_400)],
+    })
+    .expect("a whole")
+}
+
+fn close(subjects: &[Subject]) -> (Vec<Issued>, Vec<Divided>, Outcome) {
+    let mut run = Run::begin(inputs());
+    let issued: Vec<Issued> =
+        subjects.iter().filter_map(|subject| run.rate(subject).expect("rated")).collect();
+    let products: Vec<RegistrationNumber> = run.earned().keys().cloned().collect();
+    let divided = products
+        .iter()
+        .filter_map(|product| {
+            run.divide(product, &agreement(product), &mut Carries::new()).expect("divided")
+        })
+        .collect();
+    (issued, divided, run.finish())
+}
+
+#[test]
+fn a_period_without_usage_closes_to_nothing() {
+    let (issued, divided, outcome) = close(&[subject(1, per_call(500_000), 0)]);
+    assert!(issued.is_empty() && divided.is_empty());
+    assert_eq!((outcome.statement_count, outcome.total), (0, Amount::ZERO));
+}
+
+#[test]
+fn statements_are_numbered_without_gaps_and_skip_who_used_nothing() {
+    let subjects: Vec<Subject> =
+        (0..5).map(|id| subject(id, per_call(500_000), if id == 2 { 0 } else { 20 })).collect();
+    let (issued, _, outcome) = close(&subjects);
+    let numbers: Vec<&str> = issued.iter().map(|i| i.document.number.as_str()).collect();
+    assert_eq!(
+        numbers,
+        [
+            "ST-330212-202610-0000001",
+            "ST-330212-202610-0000002",
+            "ST-330212-202610-0000003",
+            "ST-330212-202610-0000004",
+        ]
+    );
+    assert_eq!((outcome.statement_count, outcome.calls), (4, 80));
+    assert_eq!(outcome.total, Amount::from_fen(4 * 500));
+}
+
+#[test]
+fn a_free_statement_posts_nothing_and_is_not_divided() {
+    let (issued, divided, _) = close(&[subject(1, Charge::Free, 7)]);
+    assert_eq!(issued.len(), 1);
+    assert_eq!(issued[0].transfer, None);
+    assert!(divided.is_empty());
+}
+
+#[test]
+fn a_month_is_started_by_one_instant_inside_it() {
+    let flat = Charge::FlatMonthly { price: Price::parse("100").expect("price") };
+    let base = Subject { usage: Usage::new(), ..subject(1, flat, 0) };
+    let minus = |time: Timestamp| time.plus_millis(-1);
+    let (start, end) = (period().start(), period().end());
+    for (starts_at, ends_at, billed) in [
+        (start, end, true),
+        (minus(end), end.plus_millis(1), true),
+        (minus(start), start, false),
+        (minus(start), start.plus_millis(1), true),
+        (end, end.plus_millis(1), false),
+        (start, start, false),
+    ] {
+        let subject = Subject { starts_at, ends_at, ..base.clone() };
+        assert_eq!(close(&[subject]).0.len(), usize::from(billed), "{starts_at} to {ends_at}");
+    }
+}
+
+#[test]
+fn every_posting_balances_and_clearing_returns_to_zero() {
+    let subjects: Vec<Subject> =
+        (0..30).map(|id| subject(id, per_call(7_777), 10 + u64::from(id))).collect();
+    let (issued, divided, outcome) = close(&subjects);
+    let mut balances: BTreeMap<Account, i64> = BTreeMap::new();
+    let transfers = issued
+        .iter()
+        .filter_map(|issued| issued.transfer.clone())
+        .chain(divided.iter().flat_map(|divided| divided.transfers.clone()));
+    for transfer in transfers {
+        *balances.entry(transfer.debit().clone()).or_default() += transfer.amount().fen();
+        *balances.entry(transfer.credit().clone()).or_default() -= transfer.amount().fen();
+    }
+    assert_eq!(balances.values().sum::<i64>(), 0);
+    assert_eq!(balances[&Account::SplitClearing], 0);
+    assert_eq!(balances[&Account::Receivable(code(50))], outcome.total.fen());
+    let payable: i64 = (1..4).map(|index| balances[&Account::Payable(code(index))]).sum();
+    assert_eq!(-payable, outcome.total.fen());
+}
+
+#[test]
+fn every_input_is_in_the_hash() {
+    let subjects = [subject(0, per_call(500_000), 20), subject(1, per_call(500_000), 30)];
+    let hash = close(&subjects).2.result_hash;
+    assert_eq!(close(&subjects).2.result_hash, hash);
+    let mut more = subjects.clone();
+    more[1].usage.insert("list".to_owned(), Count { calls: 1, units: 0 });
+    assert_ne!(close(&more).2.result_hash, hash);
+    let mut dearer = subjects.clone();
+    dearer[0].plan.charge = per_call(500_001);
+    assert_ne!(close(&dearer).2.result_hash, hash);
+    let mut other = Run::begin(Inputs { ingest_to: 100, ..inputs() });
+    for subject in &subjects {
+        other.rate(subject).expect("rated");
+    }
+    assert_ne!(other.finish().result_hash, hash);
+}
+
+#[test]
+fn one_product_for_two_operators_is_an_error() {
+    let mut second = subject(3, per_call(500_000), 20);
+    second.operator = code(2);
+    let mut run = Run::begin(inputs());
+    run.rate(&subject(0, per_call(500_000), 20)).expect("rated");
+    assert_eq!(run.rate(&second), Err(CloseError::TwoOperators(product(1))));
+}
+
+#[test]
+fn documents_read_back_and_what_does_not_add_up_is_refused() {
+    let (issued, divided, _) = close(&[subject(0, per_call(500_000), 31)]);
+    let statement = &issued[0];
+    assert_eq!(StatementDocument::read(statement.text.as_bytes()), Ok(statement.document.clone()));
+    assert_eq!(DivisionDocument::read(divided[0].text.as_bytes()), Ok(divided[0].document.clone()));
+    let mut wrong = statement.document.clone();
+    wrong.total = Amount::from_fen(1);
+    assert!(matches!(
+        StatementDocument::read(wrong.seal_text().0.as_bytes()),
+        Err(DocumentError::Sum(_))
+    ));
+    let mut newer = statement.document.clone();
+    newer.v = 2;
+    assert_eq!(
+        StatementDocument::read(newer.seal_text().0.as_bytes()),
+        Err(DocumentError::Version(2))
+    );
+    let mut shifted = divided[0].document.clone();
+    shifted.parts[0].amount = Amount::from_fen(shifted.parts[0].amount.fen() + 1);
+    shifted.parts[1].amount = Amount::from_fen(shifted.parts[1].amount.fen() - 1);
+    assert!(matches!(
+        DivisionDocument::read(shifted.seal_text().0.as_bytes()),
+        Err(DocumentError::Sum(_))
+    ));
+    let spaced = statement.text.replacen(':', ": ", 1);
+    for bad in [spaced.as_str(), "", "{}", "[]", "null"] {
+        assert!(matches!(
+            StatementDocument::read(bad.as_bytes()),
+            Err(DocumentError::Malformed(_))
+        ));
+    }
+}
+
+proptest! {
+    #[test]
+    fn statements_lines_and_parts_all_sum(
+        units in proptest::collection::vec(0_u64..10_000, 1..20),
+        micro in 0_i64..1_000_000,
+    ) {
+        let subjects: Vec<Subject> = (0_u32..)
+            .zip(units)
+            .map(|(id, units)| subject(id, per_call(micro), units))
+            .collect();
+        let (issued, divided, outcome) = close(&subjects);
+        let stated = Amount::sum(issued.iter().map(|i| i.document.total)).expect("small");
+        prop_assert_eq!(stated, outcome.total);
+        let bases = Amount::sum(divided.iter().map(|d| d.document.base)).expect("small");
+        prop_assert_eq!(bases, outcome.total);
+        for issued in &issued {
+            prop_assert!(StatementDocument::read(issued.text.as_bytes()).is_ok());
+        }
+        for divided in &divided {
+            prop_assert!(DivisionDocument::read(divided.text.as_bytes()).is_ok());
+        }
+    }
+
+    #[test]
+    fn garbage_is_no_document(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(StatementDocument::read(&bytes).is_err());
+        prop_assert!(DivisionDocument::read(&bytes).is_err());
+    }
+}
