@@ -125,3 +125,23 @@ macro_rules! insert_if_absent {
     }};
 }
 pub(crate) use insert_if_absent;
+
+/// Inserts many rows with one statement; keep a call below [`BULK_ROWS_MAX`] rows.
+/// `insert_all!(write, table, rows)` with `rows: &Vec<_>`.
+macro_rules! insert_all {
+    ($write:expr, $table:expr, $rows:expr) => {{
+        use diesel::RunQueryDsl as _;
+        match $write.conn() {
+            $crate::db::Conn::Postgres(postgres) => {
+                diesel::insert_into($table).values($rows).execute(postgres)
+            }
+            $crate::db::Conn::Sqlite(sqlite) => {
+                diesel::insert_into($table).values($rows).execute(sqlite)
+            }
+        }
+    }};
+}
+pub(crate) use insert_all;
+
+/// Rows of one bulk insert: with eleven columns far below the bind limits of both databases.
+pub(crate) const BULK_ROWS_MAX: usize = 500;

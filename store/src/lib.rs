@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod datasets;
 pub mod db;
 mod dialect;
 pub mod fault;
@@ -13,6 +14,7 @@ pub mod numbers;
 pub mod outbox;
 mod schema;
 pub mod site;
+pub mod usage;
 
 pub use db::{Db, Failure, Read, Write};
 pub use fault::Fault;

@@ -310,6 +310,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    usage_months (subscription, period) {
+        subscription -> Text,
+        period -> Text,
+        calls -> BigInt,
+        units -> BigInt,
+        subjects -> BigInt,
+        last_seq -> BigInt,
+    }
+}
+
+diesel::table! {
     usage_report_days (subscription, day, operation) {
         subscription -> Text,
         day -> Text,
@@ -326,13 +337,6 @@ diesel::table! {
         received_at -> BigInt,
         last_seq -> BigInt,
         sealed -> Binary,
-    }
-}
-
-diesel::table! {
-    usage_report_cursors (subscription) {
-        subscription -> Text,
-        reported_seq -> BigInt,
     }
 }
 
@@ -504,9 +508,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     usage_events,
     idempotent_answers,
     usage_days,
+    usage_months,
     usage_report_days,
     usage_reports,
-    usage_report_cursors,
     asked_subjects,
     datasets,
     dataset_rows,

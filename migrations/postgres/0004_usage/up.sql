@@ -33,6 +33,16 @@ CREATE TABLE usage_days (
     last_seq BIGINT NOT NULL,
     PRIMARY KEY (subscription, day, operation)
 );
+CREATE TABLE usage_months (
+    subscription TEXT NOT NULL,
+    period TEXT NOT NULL,
+    calls BIGINT NOT NULL,
+    units BIGINT NOT NULL,
+    subjects BIGINT NOT NULL,
+    last_seq BIGINT NOT NULL,
+    PRIMARY KEY (subscription, period)
+);
+CREATE INDEX usage_months_last_seq ON usage_months (last_seq);
 CREATE TABLE usage_report_days (
     subscription TEXT NOT NULL,
     day TEXT NOT NULL,
@@ -47,10 +57,6 @@ CREATE TABLE usage_reports (
     received_at BIGINT NOT NULL,
     last_seq BIGINT NOT NULL,
     sealed BYTEA NOT NULL
-);
-CREATE TABLE usage_report_cursors (
-    subscription TEXT NOT NULL PRIMARY KEY,
-    reported_seq BIGINT NOT NULL
 );
 CREATE TABLE asked_subjects (
     subscription TEXT NOT NULL,

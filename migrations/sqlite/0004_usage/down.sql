@@ -1,9 +1,9 @@
 DROP TABLE dataset_rows;
 DROP TABLE datasets;
 DROP TABLE asked_subjects;
-DROP TABLE usage_report_cursors;
 DROP TABLE usage_reports;
 DROP TABLE usage_report_days;
+DROP TABLE usage_months;
 DROP TABLE usage_days;
 DROP TABLE idempotent_answers;
 DROP TABLE usage_events;

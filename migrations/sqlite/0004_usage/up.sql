@@ -33,6 +33,16 @@ CREATE TABLE usage_days (
     last_seq INTEGER NOT NULL,
     PRIMARY KEY (subscription, day, operation)
 ) STRICT;
+CREATE TABLE usage_months (
+    subscription TEXT NOT NULL,
+    period TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    units INTEGER NOT NULL,
+    subjects INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    PRIMARY KEY (subscription, period)
+) STRICT;
+CREATE INDEX usage_months_last_seq ON usage_months (last_seq);
 CREATE TABLE usage_report_days (
     subscription TEXT NOT NULL,
     day TEXT NOT NULL,
@@ -47,10 +57,6 @@ CREATE TABLE usage_reports (
     received_at INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
     sealed BLOB NOT NULL
-) STRICT;
-CREATE TABLE usage_report_cursors (
-    subscription TEXT NOT NULL PRIMARY KEY,
-    reported_seq INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE asked_subjects (
     subscription TEXT NOT NULL,

@@ -1,0 +1,392 @@
+//! Loading a data set, streaming: a claim, many small transactions with rows of a new version, one that switches, and a
+//! sweep. Calls are answered from the old version until the switch; a load that fails or is killed leaves it in service,
+//! and the next load sweeps what was left.
+
+use std::io;
+
+use diesel::prelude::*;
+use lianshi_market::dataset::{Definition, DefinitionRefusal};
+use lianshi_registry::{entry::Engine, id::RegistrationNumber, refusal::Refusal};
+
+use super::source::{Line, Source, SourceRow};
+use crate::{
+    audit::{self, Act, Actor},
+    db::{Failure, Write},
+    dialect::{BULK_ROWS_MAX, insert_all},
+    fault::Fault,
+    schema::{dataset_rows, datasets, node_state},
+    site::Site,
+};
+
+/// Errors told at once; a file with more is better mended at its source.
+pub const ROW_ERRORS_MAX: usize = 50;
+/// Rows swept in one transaction, so that calls are metered in between.
+const SWEEP_ROWS: i64 = 5_000;
+/// Rows written in one transaction: a few milliseconds of the one writer SQLite has.
+const ROWS_PER_WRITE: usize = 2_000;
+
+/// Where a file belongs.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The product.
+    pub product: RegistrationNumber,
+    /// Its operation.
+    pub operation: String,
+    /// How the file is read; check it against the operation first, where the product is known here.
+    pub definition: Definition,
+}
+
+/// How far a load is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the file read.
+    pub bytes: u64,
+    /// Rows written.
+    pub rows: u64,
+}
+
+/// What a load did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The version now in service.
+    pub version: i64,
+    /// Its rows.
+    pub rows: u64,
+    /// SHA-256 of the file.
+    pub source_hash: Vec<u8>,
+}
+
+/// One thing that is wrong with one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowError {
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// The column, empty where the whole row is meant.
+    pub column: String,
+    /// What is wrong.
+    pub why: String,
+}
+
+impl RowError {
+    pub(super) fn new(line: u64, column: &str, why: &str) -> Self {
+        Self { line, column: column.to_owned(), why: why.to_owned() }
+    }
+}
+
+impl std::fmt::Display for RowError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.column.is_empty() {
+            write!(f, "line {}: the row {}", self.line, self.why)
+        } else {
+            write!(f, "line {}, column `{}`: {}", self.line, self.column, self.why)
+        }
+    }
+}
+
+/// Why a file was not loaded; the version in service stays.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadRefusal {
+    /// The definition is not whole.
+    #[error("the definition is not usable: {0}")]
+    Definition(#[from] DefinitionRefusal),
+    /// Rows do not fit the definition.
+    #[error("{} rows or columns do not fit the definition", errors.len())]
+    Rows {
+        /// What is wrong, in the order of the file, at most [`ROW_ERRORS_MAX`].
+        errors: Vec<RowError>,
+        /// There are more.
+        more: bool,
+    },
+    /// The file cannot be read to its end.
+    #[error("the file cannot be read: {0}")]
+    Unreadable(String),
+    /// A file without a row would silence the product.
+    #[error("the file has no rows")]
+    Empty,
+    /// A later load of the same operation took over.
+    #[error("another load of the same operation has begun since; this one was given up")]
+    Overtaken,
+}
+
+impl Refusal for LoadRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Definition(refusal) => refusal.code(),
+            Self::Rows { .. } => "dataset.rows",
+            Self::Unreadable(_) => "dataset.unreadable",
+            Self::Empty => "dataset.empty",
+            Self::Overtaken => "dataset.overtaken",
+        }
+    }
+}
+
+/// Loads a file. `progress` is called every few thousand rows.
+pub fn load(
+    site: &Site,
+    actor: &Actor,
+    target: &Target,
+    file: impl io::Read,
+    mut progress: impl FnMut(Progress),
+) -> Result<Loaded, Failure<LoadRefusal>> {
+    target.definition.check().map_err(|refusal| Failure::Refused(refusal.into()))?;
+    let claim = site.db.write(|write| Claim::take(write, site, target))?;
+    let outcome = fill(site, actor, target, &claim, file, &mut progress);
+    let kept = if outcome.is_ok() { claim.version } else { claim.version_before };
+    let swept = sweep(site, target, kept, &claim);
+    let loaded = outcome?;
+    swept?;
+    Ok(loaded)
+}
+
+/// The right to switch: a mark in `node_state` that a later load of the same operation overwrites.
+struct Claim {
+    name: String,
+    mark: String,
+    version_before: i64,
+    version: i64,
+}
+
+impl Claim {
+    fn take(
+        write: &mut Write<'_>,
+        site: &Site,
+        target: &Target,
+    ) -> Result<Self, Failure<LoadRefusal>> {
+        let product = target.product.as_str();
+        let operation = target.operation.as_str();
+        let before = super::version(&mut write.as_read(), product, operation)?.unwrap_or(0);
+        let highest: Option<i64> = dataset_rows::table
+            .filter(dataset_rows::product.eq(product))
+            .filter(dataset_rows::operation.eq(operation))
+            .order(dataset_rows::version.desc())
+            .select(dataset_rows::version)
+            .first(&mut **write)
+            .optional()?;
+        let version = before.max(highest.unwrap_or(0)) + 1;
+        let claim = Self {
+            name: format!("dataset.load/{product}/{operation}"),
+            mark: format!("{version}/{}", random_mark()?),
+            version_before: before,
+            version,
+        };
+        let named = node_state::table.filter(node_state::name.eq(&claim.name));
+        diesel::delete(named).execute(&mut **write)?;
+        diesel::insert_into(node_state::table)
+            .values((node_state::name.eq(&claim.name), node_state::value.eq(&claim.mark)))
+            .execute(&mut **write)?;
+        tracing::debug!(node = %site.node, product, operation, version, "load begins");
+        Ok(claim)
+    }
+
+    fn is_held(&self, write: &mut Write<'_>) -> Result<bool, Fault> {
+        let mark: Option<String> = node_state::table
+            .filter(node_state::name.eq(&self.name))
+            .select(node_state::value)
+            .first(&mut **write)
+            .optional()?;
+        Ok(mark.as_deref() == Some(&self.mark))
+    }
+
+    fn check(&self, write: &mut Write<'_>) -> Result<(), Failure<LoadRefusal>> {
+        if self.is_held(write)? { Ok(()) } else { Err(Failure::Refused(LoadRefusal::Overtaken)) }
+    }
+}
+
+/// Tells two loads apart that chose the same version, one after the other's rows were swept.
+fn random_mark() -> Result<String, Fault> {
+    let mut bytes = [0_u8; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Fault::corrupt("node_state", format!("no randomness: {error}")))?;
+    Ok(hex::encode(bytes))
+}
+
+fn fill(
+    site: &Site,
+    actor: &Actor,
+    target: &Target,
+    claim: &Claim,
+    file: impl io::Read,
+    progress: &mut impl FnMut(Progress),
+) -> Result<Loaded, Failure<LoadRefusal>> {
+    let mut source = Source::open(&target.definition, file).map_err(Failure::Refused)?;
+    let mut errors = Vec::new();
+    let mut waiting = Vec::new();
+    let mut rows: u64 = 0;
+    loop {
+        match source.next().map_err(Failure::Refused)? {
+            Line::End => break,
+            Line::Bad(bad) => errors.extend(bad),
+            // After the first error only errors are looked for.
+            Line::Row(_) if !errors.is_empty() => {}
+            Line::Row(row) => waiting.push(row),
+        }
+        if errors.len() >= ROW_ERRORS_MAX {
+            break;
+        }
+        if waiting.len() >= ROWS_PER_WRITE {
+            rows = keep_rows(site, target, claim, rows, &mut waiting)?;
+            progress(Progress { bytes: source.bytes(), rows });
+        }
+    }
+    if !errors.is_empty() {
+        let more = errors.len() >= ROW_ERRORS_MAX;
+        errors.truncate(ROW_ERRORS_MAX);
+        return Err(Failure::Refused(LoadRefusal::Rows { errors, more }));
+    }
+    rows = keep_rows(site, target, claim, rows, &mut waiting)?;
+    if rows == 0 {
+        return Err(Failure::Refused(LoadRefusal::Empty));
+    }
+    progress(Progress { bytes: source.bytes(), rows });
+    let loaded = Loaded { version: claim.version, rows, source_hash: source.hash() };
+    switch(site, actor, target, claim, &loaded)?;
+    Ok(loaded)
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = dataset_rows)]
+struct DatasetRowRow {
+    product: String,
+    operation: String,
+    version: i64,
+    row_key: String,
+    row_number: i64,
+    cells: String,
+}
+
+fn keep_rows(
+    site: &Site,
+    target: &Target,
+    claim: &Claim,
+    before: u64,
+    waiting: &mut Vec<SourceRow>,
+) -> Result<u64, Failure<LoadRefusal>> {
+    let mut number = before;
+    let mut rows = Vec::with_capacity(waiting.len());
+    for row in waiting.drain(..) {
+        number += 1;
+        rows.push(DatasetRowRow {
+            product: target.product.to_string(),
+            operation: target.operation.clone(),
+            version: claim.version,
+            row_key: row.key,
+            row_number: i64::try_from(number).unwrap_or(i64::MAX),
+            cells: serde_json::to_string(&row.cells)
+                .map_err(|error| Fault::corrupt("dataset_rows", error))?,
+        });
+    }
+    let mut batches = Vec::new();
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(BULK_ROWS_MAX));
+        batches.push(rows);
+        rows = rest;
+    }
+    site.db.write(|write| {
+        claim.check(write)?;
+        for batch in &batches {
+            insert_all!(write, dataset_rows::table, batch)?;
+        }
+        Ok::<_, Failure<LoadRefusal>>(())
+    })?;
+    Ok(number)
+}
+
+fn switch(
+    site: &Site,
+    actor: &Actor,
+    target: &Target,
+    claim: &Claim,
+    loaded: &Loaded,
+) -> Result<(), Failure<LoadRefusal>> {
+    let definition = serde_json::to_string(&target.definition)
+        .map_err(|error| Fault::corrupt("datasets", error))?;
+    let now = site.now();
+    let product = target.product.as_str();
+    let operation = target.operation.as_str();
+    let engine = match target.definition.engine() {
+        Engine::Lookup => "lookup",
+        Engine::Series => "series",
+    };
+    site.db.write(|write| {
+        claim.check(write)?;
+        let old = datasets::table
+            .filter(datasets::product.eq(product))
+            .filter(datasets::operation.eq(operation));
+        diesel::delete(old).execute(&mut **write)?;
+        diesel::insert_into(datasets::table)
+            .values((
+                datasets::product.eq(product),
+                datasets::operation.eq(operation),
+                datasets::engine.eq(engine),
+                datasets::definition.eq(&definition),
+                datasets::version.eq(loaded.version),
+                datasets::row_count.eq(i64::try_from(loaded.rows).unwrap_or(i64::MAX)),
+                datasets::synthetic.eq(target.definition.synthetic),
+                datasets::source_hash.eq(&loaded.source_hash),
+                datasets::loaded_at.eq(now.millis()),
+            ))
+            .execute(&mut **write)?;
+        audit::record(
+            write,
+            &Act {
+                at: now,
+                actor,
+                action: "dataset.load",
+                object: &format!("{product}/{operation}"),
+                outcome: "done",
+                before: &format!("version {}", claim.version_before),
+                after: &format!(
+                    "version {}, {} rows, sha256 {}",
+                    loaded.version,
+                    loaded.rows,
+                    hex::encode(&loaded.source_hash)
+                ),
+            },
+        )?;
+        Ok(())
+    })
+}
+
+/// Removes rows of every version but the one in service. Stops when another load has begun: its rows are not ours.
+fn sweep(
+    site: &Site,
+    target: &Target,
+    kept: i64,
+    claim: &Claim,
+) -> Result<(), Failure<LoadRefusal>> {
+    loop {
+        let done = site.db.write(|write| {
+            if claim.is_held(write)? { sweep_some(write, target, kept) } else { Ok(true) }
+        })?;
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+/// Along the primary key, so that each step touches only what it removes. Tells whether nothing is left.
+fn sweep_some(write: &mut Write<'_>, target: &Target, kept: i64) -> Result<bool, Fault> {
+    let all = dataset_rows::table
+        .filter(dataset_rows::product.eq(target.product.as_str()))
+        .filter(dataset_rows::operation.eq(&target.operation));
+    let stale: Option<i64> = all
+        .filter(dataset_rows::version.ne(kept))
+        .order(dataset_rows::version.asc())
+        .select(dataset_rows::version)
+        .first(&mut **write)
+        .optional()?;
+    let Some(version) = stale else { return Ok(true) };
+    let of_version = all.filter(dataset_rows::version.eq(version));
+    let boundary: Option<String> = of_version
+        .order(dataset_rows::row_key.asc())
+        .offset(SWEEP_ROWS)
+        .select(dataset_rows::row_key)
+        .first(&mut **write)
+        .optional()?;
+    match boundary {
+        Some(key) => diesel::delete(of_version.filter(dataset_rows::row_key.le(key)))
+            .execute(&mut **write)?,
+        None => diesel::delete(of_version).execute(&mut **write)?,
+    };
+    Ok(false)
+}

@@ -1,0 +1,151 @@
+//! Usage: what was answered, to whom, how often. Events are append-only and dense per gateway; an event, the answer kept
+//! for its idempotency key and the counts made from it are one transaction. The provider node meters and reports; the
+//! home node keeps the last report it received.
+
+mod batch;
+mod meter;
+mod report;
+
+pub use meter::{Idempotency, MeterRefusal, Metered, Metering, SubjectClaim, answer_of, meter};
+pub use report::{ReportRefusal, enqueue_reports, receive_report};
+
+use diesel::prelude::*;
+use lianshi_market::usage::DayCount;
+use lianshi_registry::time::{Date, Period, Timestamp};
+
+use crate::{
+    db::{Read, Write},
+    fault::Fault,
+    schema::{idempotent_answers, usage_days, usage_months, usage_report_days, usage_reports},
+};
+
+/// Outcome of an event: what kind of answer was given. Every one of them is charged; a refused or failed call leaves no
+/// event.
+pub const OUTCOME_ANSWERED: &str = "answered";
+/// How long an answer is kept for its idempotency key: a day covers every sensible retry, and answers are not kept longer
+/// than that because they are not ours to collect.
+pub const ANSWER_KEPT_MS: i64 = 24 * 3_600_000;
+
+/// What one subscription used in one month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MonthCount {
+    /// Calls answered.
+    pub calls: u64,
+    /// Units charged for.
+    pub units: u64,
+    /// Distinct subjects asked about.
+    pub subjects: u64,
+}
+
+/// The last report the home node received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedUsage {
+    /// When the provider read the counts.
+    pub as_of: Timestamp,
+    /// When they arrived here.
+    pub received_at: Timestamp,
+    /// Sequence of the newest event counted.
+    pub last_seq: u64,
+    /// The counts, oldest first.
+    pub days: Vec<DayCount>,
+}
+
+type DayRow = (String, String, i64, i64);
+
+/// Usage of a subscription as this node metered it (provider's side), oldest first.
+pub fn usage_days(read: &mut Read<'_>, subscription: &str) -> Result<Vec<DayCount>, Fault> {
+    let rows: Vec<DayRow> = usage_days::table
+        .filter(usage_days::subscription.eq(subscription))
+        .order((usage_days::day.asc(), usage_days::operation.asc()))
+        .select((usage_days::day, usage_days::operation, usage_days::calls, usage_days::units))
+        .load(&mut **read)?;
+    rows.into_iter().map(|row| day_count("usage_days", row)).collect()
+}
+
+/// The same from a day on.
+pub fn usage_days_since(
+    read: &mut Read<'_>,
+    subscription: &str,
+    first: Date,
+) -> Result<Vec<DayCount>, Fault> {
+    let rows: Vec<DayRow> = usage_days::table
+        .filter(usage_days::subscription.eq(subscription))
+        .filter(usage_days::day.ge(first.to_string()))
+        .order((usage_days::day.asc(), usage_days::operation.asc()))
+        .select((usage_days::day, usage_days::operation, usage_days::calls, usage_days::units))
+        .load(&mut **read)?;
+    rows.into_iter().map(|row| day_count("usage_days", row)).collect()
+}
+
+/// Usage of one month as this node metered it.
+pub fn usage_month(
+    read: &mut Read<'_>,
+    subscription: &str,
+    period: Period,
+) -> Result<MonthCount, Fault> {
+    let row: Option<(i64, i64, i64)> = usage_months::table
+        .filter(usage_months::subscription.eq(subscription))
+        .filter(usage_months::period.eq(period.to_string()))
+        .select((usage_months::calls, usage_months::units, usage_months::subjects))
+        .first(&mut **read)
+        .optional()?;
+    let Some((calls, units, subjects)) = row else { return Ok(MonthCount::default()) };
+    let count = |value| count_of("usage_months", value);
+    Ok(MonthCount { calls: count(calls)?, units: count(units)?, subjects: count(subjects)? })
+}
+
+/// Usage of a subscription as its provider last reported it (home's side); `None` before the first report.
+pub fn reported_usage(
+    read: &mut Read<'_>,
+    subscription: &str,
+) -> Result<Option<ReportedUsage>, Fault> {
+    let head: Option<(i64, i64, i64)> = usage_reports::table
+        .filter(usage_reports::subscription.eq(subscription))
+        .select((usage_reports::as_of, usage_reports::received_at, usage_reports::last_seq))
+        .first(&mut **read)
+        .optional()?;
+    let Some((as_of, received_at, last_seq)) = head else { return Ok(None) };
+    let rows: Vec<DayRow> = usage_report_days::table
+        .filter(usage_report_days::subscription.eq(subscription))
+        .order((usage_report_days::day.asc(), usage_report_days::operation.asc()))
+        .select((
+            usage_report_days::day,
+            usage_report_days::operation,
+            usage_report_days::calls,
+            usage_report_days::units,
+        ))
+        .load(&mut **read)?;
+    let days: Result<Vec<DayCount>, Fault> =
+        rows.into_iter().map(|row| day_count("usage_report_days", row)).collect();
+    Ok(Some(ReportedUsage {
+        as_of: Timestamp::from_millis(as_of),
+        received_at: Timestamp::from_millis(received_at),
+        last_seq: count_of("usage_reports", last_seq)?,
+        days: days?,
+    }))
+}
+
+/// Forgets answers older than [`ANSWER_KEPT_MS`]; a job calls it now and then. Gives how many went.
+pub fn forget_answers(write: &mut Write<'_>, now: Timestamp) -> Result<usize, Fault> {
+    let before = now.plus_millis(-ANSWER_KEPT_MS).millis();
+    Ok(diesel::delete(idempotent_answers::table.filter(idempotent_answers::at.lt(before)))
+        .execute(&mut **write)?)
+}
+
+fn day_count(table: &'static str, row: DayRow) -> Result<DayCount, Fault> {
+    let (day, operation, calls, units) = row;
+    Ok(DayCount {
+        day: Date::parse(&day).map_err(|error| Fault::corrupt(table, error))?,
+        operation,
+        calls: count_of(table, calls)?,
+        units: count_of(table, units)?,
+    })
+}
+
+fn count_of(table: &'static str, value: i64) -> Result<u64, Fault> {
+    u64::try_from(value).map_err(|_| Fault::corrupt(table, format!("negative count {value}")))
+}
+
+fn stored(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

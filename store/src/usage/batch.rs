@@ -1,0 +1,301 @@
+//! One batch of calls inside its transaction: counters are read once and written once, however many calls touch them.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use lianshi_registry::{id::NodeName, time::Period};
+
+use super::{
+    meter::{MeterRefusal, Metered, Metering, SubjectClaim, answer_of},
+    stored,
+};
+use crate::{
+    db::Write,
+    dialect::{BULK_ROWS_MAX, insert_all, insert_if_absent},
+    fault::Fault,
+    schema::{asked_subjects, idempotent_answers, usage_days, usage_events, usage_months},
+};
+
+#[derive(Insertable)]
+#[diesel(table_name = usage_events)]
+struct EventRow {
+    gateway: String,
+    seq: i64,
+    subscription: String,
+    product: String,
+    operation: String,
+    at: i64,
+    day: String,
+    request_id: String,
+    key_id: String,
+    outcome: String,
+    units: i64,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = idempotent_answers)]
+struct AnswerRow {
+    subscription: String,
+    idempotency_key: String,
+    body_hash: Vec<u8>,
+    status: i64,
+    answer: Vec<u8>,
+    seq: i64,
+    at: i64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Month {
+    stored: bool,
+    calls: i64,
+    units: i64,
+    subjects: i64,
+    last_seq: i64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Day {
+    calls: i64,
+    units: i64,
+    last_seq: i64,
+}
+
+/// What a batch will write, gathered so that each counter is read and written once however many calls touch it.
+pub(super) struct Batch {
+    gateway: String,
+    last_seq: i64,
+    events: Vec<EventRow>,
+    months: BTreeMap<(String, Period), Month>,
+    days: BTreeMap<(String, String, String), Day>,
+}
+
+impl Batch {
+    pub(super) fn begin(write: &mut Write<'_>, gateway: &NodeName) -> Result<Self, Fault> {
+        let gateway = gateway.to_string();
+        let last: Option<i64> = usage_events::table
+            .filter(usage_events::gateway.eq(&gateway))
+            .order(usage_events::seq.desc())
+            .select(usage_events::seq)
+            .first(&mut **write)
+            .optional()?;
+        Ok(Self {
+            gateway,
+            last_seq: last.unwrap_or(0),
+            events: Vec::new(),
+            months: BTreeMap::new(),
+            days: BTreeMap::new(),
+        })
+    }
+
+    pub(super) fn take(
+        &mut self,
+        write: &mut Write<'_>,
+        call: &Metering,
+    ) -> Result<Metered, Fault> {
+        if let Some(idempotency) = &call.idempotency
+            && let Some(known) = answer_of(&mut write.as_read(), &call.subscription, idempotency)?
+        {
+            return Ok(known);
+        }
+        let period = call.at.period();
+        let mut month = self.month(write, &call.subscription, period)?;
+        if month.calls >= stored(call.calls_per_month_max) {
+            let max = call.calls_per_month_max;
+            return Ok(Metered::Refused(MeterRefusal::QuotaUsed { max, resets_at: period.end() }));
+        }
+        if let Some(claim) = &call.subject
+            && is_new_subject(write, &call.subscription, period, claim)?
+        {
+            if month.subjects >= stored(claim.per_month_max) {
+                let max = claim.per_month_max;
+                let refusal = MeterRefusal::SubjectBudgetUsed { max, resets_at: period.end() };
+                return Ok(Metered::Refused(refusal));
+            }
+            keep_subject(write, &call.subscription, period, claim)?;
+            month.subjects += 1;
+        }
+        self.last_seq += 1;
+        month.calls += 1;
+        month.units = month.units.saturating_add(stored(call.units));
+        month.last_seq = self.last_seq;
+        self.months.insert((call.subscription.clone(), period), month);
+        self.keep_event(write, call)?;
+        let calls_this_month = u64::try_from(month.calls).unwrap_or_default();
+        let seq = u64::try_from(self.last_seq).unwrap_or_default();
+        Ok(Metered::Recorded { seq, calls_this_month })
+    }
+
+    fn month(
+        &mut self,
+        write: &mut Write<'_>,
+        subscription: &str,
+        period: Period,
+    ) -> Result<Month, Fault> {
+        if let Some(month) = self.months.get(&(subscription.to_owned(), period)) {
+            return Ok(*month);
+        }
+        let row: Option<(i64, i64, i64, i64)> = usage_months::table
+            .filter(usage_months::subscription.eq(subscription))
+            .filter(usage_months::period.eq(period.to_string()))
+            .select((
+                usage_months::calls,
+                usage_months::units,
+                usage_months::subjects,
+                usage_months::last_seq,
+            ))
+            .first(&mut **write)
+            .optional()?;
+        Ok(row.map_or_else(Month::default, |(calls, units, subjects, last_seq)| Month {
+            stored: true,
+            calls,
+            units,
+            subjects,
+            last_seq,
+        }))
+    }
+
+    fn keep_event(&mut self, write: &mut Write<'_>, call: &Metering) -> Result<(), Fault> {
+        let day = call.at.date().to_string();
+        let key = (call.subscription.clone(), day.clone(), call.operation.clone());
+        let count = self.days.entry(key).or_default();
+        count.calls += 1;
+        count.units = count.units.saturating_add(stored(call.units));
+        count.last_seq = self.last_seq;
+        self.events.push(EventRow {
+            gateway: self.gateway.clone(),
+            seq: self.last_seq,
+            subscription: call.subscription.clone(),
+            product: call.product.clone(),
+            operation: call.operation.clone(),
+            at: call.at.millis(),
+            day,
+            request_id: call.request_id.clone(),
+            key_id: call.key_id.clone(),
+            outcome: call.outcome.clone(),
+            units: stored(call.units),
+        });
+        let Some(idempotency) = &call.idempotency else { return Ok(()) };
+        // Written at once, so that a twin later in the same batch finds it.
+        diesel::insert_into(idempotent_answers::table)
+            .values(AnswerRow {
+                subscription: call.subscription.clone(),
+                idempotency_key: idempotency.key.clone(),
+                body_hash: idempotency.body_hash.to_vec(),
+                status: i64::from(call.status),
+                answer: call.answer.clone(),
+                seq: self.last_seq,
+                at: call.at.millis(),
+            })
+            .execute(&mut **write)?;
+        Ok(())
+    }
+
+    pub(super) fn save(self, write: &mut Write<'_>) -> Result<(), Fault> {
+        let mut events = self.events;
+        while !events.is_empty() {
+            let rest = events.split_off(events.len().min(BULK_ROWS_MAX));
+            insert_all!(write, usage_events::table, &events)?;
+            events = rest;
+        }
+        for ((subscription, period), month) in &self.months {
+            save_month(write, subscription, *period, month)?;
+        }
+        for ((subscription, day, operation), count) in &self.days {
+            add_day(write, (subscription, day, operation), count)?;
+        }
+        Ok(())
+    }
+}
+
+fn is_new_subject(
+    write: &mut Write<'_>,
+    subscription: &str,
+    period: Period,
+    claim: &SubjectClaim,
+) -> Result<bool, Fault> {
+    let known: Option<String> = asked_subjects::table
+        .filter(asked_subjects::subscription.eq(subscription))
+        .filter(asked_subjects::period.eq(period.to_string()))
+        .filter(asked_subjects::subject_hash.eq(claim.hash.as_slice()))
+        .select(asked_subjects::subscription)
+        .first(&mut **write)
+        .optional()?;
+    Ok(known.is_none())
+}
+
+fn keep_subject(
+    write: &mut Write<'_>,
+    subscription: &str,
+    period: Period,
+    claim: &SubjectClaim,
+) -> Result<(), Fault> {
+    diesel::insert_into(asked_subjects::table)
+        .values((
+            asked_subjects::subscription.eq(subscription),
+            asked_subjects::period.eq(period.to_string()),
+            asked_subjects::subject_hash.eq(claim.hash.as_slice()),
+        ))
+        .execute(&mut **write)?;
+    Ok(())
+}
+
+fn save_month(
+    write: &mut Write<'_>,
+    subscription: &str,
+    period: Period,
+    month: &Month,
+) -> Result<(), Fault> {
+    let counts = (
+        usage_months::calls.eq(month.calls),
+        usage_months::units.eq(month.units),
+        usage_months::subjects.eq(month.subjects),
+        usage_months::last_seq.eq(month.last_seq),
+    );
+    if month.stored {
+        diesel::update(usage_months::table)
+            .filter(usage_months::subscription.eq(subscription))
+            .filter(usage_months::period.eq(period.to_string()))
+            .set(counts)
+            .execute(&mut **write)?;
+    } else {
+        let key = (
+            usage_months::subscription.eq(subscription),
+            usage_months::period.eq(period.to_string()),
+        );
+        diesel::insert_into(usage_months::table).values((key, counts)).execute(&mut **write)?;
+    }
+    Ok(())
+}
+
+fn add_day(
+    write: &mut Write<'_>,
+    (subscription, day, operation): (&str, &str, &str),
+    count: &Day,
+) -> Result<(), Fault> {
+    let updated = diesel::update(usage_days::table)
+        .filter(usage_days::subscription.eq(subscription))
+        .filter(usage_days::day.eq(day))
+        .filter(usage_days::operation.eq(operation))
+        .set((
+            usage_days::calls.eq(usage_days::calls + count.calls),
+            usage_days::units.eq(usage_days::units + count.units),
+            usage_days::last_seq.eq(count.last_seq),
+        ))
+        .execute(&mut **write)?;
+    if updated > 0 {
+        return Ok(());
+    }
+    insert_if_absent!(
+        write,
+        usage_days::table,
+        (
+            usage_days::subscription.eq(subscription),
+            usage_days::day.eq(day),
+            usage_days::operation.eq(operation),
+            usage_days::calls.eq(count.calls),
+            usage_days::units.eq(count.units),
+            usage_days::last_seq.eq(count.last_seq),
+        )
+    )?;
+    Ok(())
+}

@@ -1,0 +1,315 @@
+//! Reports: the provider node tells the home node what was used, as whole counts under its seal, within two seconds of a
+//! change. At most one report of a subscription waits in the outbox: a newer one takes the place of an older one.
+
+use diesel::prelude::*;
+use lianshi_market::usage::{
+    DayCount, REPORT_COUNTS_MAX, REPORT_DAYS_MAX, REPORT_KIND, REPORT_VERSION, UsageReport,
+};
+use lianshi_registry::{
+    id::NodeName,
+    key::PublicKey,
+    refusal::Refusal,
+    seal::{SealError, Sealed},
+    time::Timestamp,
+};
+
+use super::{count_of, stored, usage_days_since};
+use crate::{
+    db::{Failure, Read, Write},
+    dialect::{BULK_ROWS_MAX, insert_all},
+    fault::Fault,
+    outbox::{self, OutboxRow},
+    schema::{
+        members, node_state, outbox as outbox_table, subscriptions, usage_months,
+        usage_report_days, usage_reports,
+    },
+    site::Site,
+};
+
+/// Subscriptions reported in one transaction: short enough to let calls be metered in between.
+const REPORTS_PER_WRITE: i64 = 32;
+/// Row of `node_state`: every event up to this sequence has been put into a report.
+const REPORTED_SEQ: &str = "usage.reported_seq";
+
+/// Why a report was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReportRefusal {
+    /// The envelope is broken or its seal does not fit.
+    #[error("the usage report is not properly sealed: {0}")]
+    Seal(#[from] SealError),
+    /// Sealed by another node than the one that sent it, or of another kind.
+    #[error("the message is not a usage report of its sender")]
+    NotOfSender,
+    /// The sender is no member whose seal is known here.
+    #[error("the sender `{0}` is not a member known here")]
+    UnknownSender(NodeName),
+    /// The payload is not a report of a version known here.
+    #[error("the usage report cannot be read: {0}")]
+    Malformed(String),
+    /// No subscription of this id with this provider has its home here.
+    #[error("no subscription `{0}` of the sender has its home here")]
+    UnknownSubscription(String),
+}
+
+impl Refusal for ReportRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Seal(_) => "usage.seal",
+            Self::NotOfSender => "usage.not_of_sender",
+            Self::UnknownSender(_) => "usage.unknown_sender",
+            Self::Malformed(_) => "usage.malformed",
+            Self::UnknownSubscription(_) => "usage.unknown_subscription",
+        }
+    }
+}
+
+/// Puts a report into the outbox for every subscription used since the last run; called by a job every second. A
+/// subscription at home here is reported at once, without the network. Gives how many were reported.
+pub fn enqueue_reports(site: &Site) -> Result<usize, Fault> {
+    let mut reported = 0;
+    while site.db.read(is_report_due)? {
+        let done = site.db.write(|write| report_some(write, site))?;
+        reported += done;
+    }
+    if reported > 0 {
+        site.nudge();
+    }
+    Ok(reported)
+}
+
+/// Asked first, because it takes no write lock.
+fn is_report_due(read: &mut Read<'_>) -> Result<bool, Fault> {
+    let low = reported_seq(read)?;
+    Ok(!changed_since(read, low, 1)?.is_empty())
+}
+
+fn report_some(write: &mut Write<'_>, site: &Site) -> Result<usize, Fault> {
+    let low = reported_seq(&mut write.as_read())?;
+    let changed = changed_since(&mut write.as_read(), low, REPORTS_PER_WRITE)?;
+    let Some((_, newest)) = changed.last() else { return Ok(0) };
+    for (subscription, last_seq) in &changed {
+        report_one(write, site, subscription, *last_seq)?;
+    }
+    keep_reported_seq(write, *newest)?;
+    Ok(changed.len())
+}
+
+fn report_one(
+    write: &mut Write<'_>,
+    site: &Site,
+    subscription: &str,
+    last_seq: i64,
+) -> Result<(), Fault> {
+    let home: Option<String> = subscriptions::table
+        .filter(subscriptions::id.eq(subscription))
+        .filter(subscriptions::side.eq("provider"))
+        .select(subscriptions::home_node)
+        .first(&mut **write)
+        .optional()?;
+    let Some(home) = home else {
+        tracing::warn!(subscription, "usage of a subscription this node does not provide");
+        return Ok(());
+    };
+    let now = site.now();
+    let first = now.date().plus_days(-REPORT_DAYS_MAX);
+    let mut days = usage_days_since(&mut write.as_read(), subscription, first)?;
+    cut_to_newest(&mut days);
+    let report = UsageReport {
+        v: REPORT_VERSION,
+        subscription: subscription.to_owned(),
+        provider: site.node.clone(),
+        as_of: now,
+        last_seq: count_of("usage_months", last_seq)?,
+        days,
+    };
+    let payload =
+        serde_json::to_vec(&report).map_err(|error| Fault::corrupt("usage_days", error))?;
+    let sealed = Sealed::new(site.node.clone(), REPORT_KIND, &payload, &site.seal_key).to_bytes();
+    if home == site.node.as_str() {
+        keep_report(write, &report, &sealed, now)?;
+    } else {
+        replace_pending(write, &home, &report, sealed)?;
+    }
+    Ok(())
+}
+
+/// Leaves out the oldest days, whole ones, where a report would grow too long.
+fn cut_to_newest(days: &mut Vec<DayCount>) {
+    let surplus = days.len().saturating_sub(REPORT_COUNTS_MAX);
+    if let Some(last_cut) = surplus.checked_sub(1).and_then(|at| days.get(at)).map(|d| d.day) {
+        days.retain(|count| count.day > last_cut);
+    }
+}
+
+/// Takes the place of a report that still waits, and of its patience: a peer that cannot be reached is not tried more
+/// often because calls go on.
+fn replace_pending(
+    write: &mut Write<'_>,
+    home: &str,
+    report: &UsageReport,
+    sealed: Vec<u8>,
+) -> Result<(), Fault> {
+    let ordering_key = format!("usage/{}", report.subscription);
+    let pending = outbox_table::table.filter(outbox_table::ordering_key.eq(&ordering_key));
+    let waiting: Option<(i64, i64)> = pending
+        .select((outbox_table::attempts, outbox_table::due_at))
+        .order(outbox_table::id.desc())
+        .first(&mut **write)
+        .optional()?;
+    diesel::delete(pending).execute(&mut **write)?;
+    let created_at = report.as_of.millis();
+    let (attempts, due_at) = waiting.filter(|(tried, _)| *tried > 0).unwrap_or((0, created_at));
+    let row = OutboxRow {
+        id: format!("{ordering_key}/{:020}", report.last_seq),
+        kind: REPORT_KIND.to_owned(),
+        target: home.to_owned(),
+        ordering_key,
+        payload: sealed,
+        created_at,
+        due_at,
+        attempts,
+        last_error: String::new(),
+    };
+    outbox::enqueue(write, &row)?;
+    Ok(())
+}
+
+/// Takes a report from a provider node. An older or repeated one is accepted and changes nothing.
+pub fn receive_report(
+    site: &Site,
+    from: &NodeName,
+    bytes: &[u8],
+) -> Result<(), Failure<ReportRefusal>> {
+    let refuse = Failure::Refused;
+    let sealed = Sealed::parse(bytes).map_err(|error| refuse(error.into()))?;
+    if sealed.claimed_sender() != from || sealed.kind() != REPORT_KIND {
+        return Err(refuse(ReportRefusal::NotOfSender));
+    }
+    let key = site.db.read(|read| seal_key(read, site, from))?;
+    let key = key.ok_or_else(|| refuse(ReportRefusal::UnknownSender(from.clone())))?;
+    let payload = sealed.open(&key).map_err(|error| refuse(error.into()))?;
+    let report: UsageReport = serde_json::from_slice(&payload)
+        .map_err(|error| refuse(ReportRefusal::Malformed(error.to_string())))?;
+    if report.v != REPORT_VERSION || report.days.len() > REPORT_COUNTS_MAX {
+        return Err(refuse(ReportRefusal::Malformed("version or length".to_owned())));
+    }
+    if report.provider != *from {
+        return Err(refuse(ReportRefusal::NotOfSender));
+    }
+    site.db.write(|write| {
+        let known: Option<String> = subscriptions::table
+            .filter(subscriptions::id.eq(&report.subscription))
+            .filter(subscriptions::side.eq("home"))
+            .filter(subscriptions::provider_node.eq(from.as_str()))
+            .select(subscriptions::id)
+            .first(&mut **write)
+            .optional()?;
+        if known.is_none() {
+            let unknown = ReportRefusal::UnknownSubscription(report.subscription.clone());
+            return Err(Failure::Refused(unknown));
+        }
+        keep_report(write, &report, bytes, site.now())?;
+        Ok(())
+    })
+}
+
+fn keep_report(
+    write: &mut Write<'_>,
+    report: &UsageReport,
+    sealed: &[u8],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let known: Option<i64> = usage_reports::table
+        .filter(usage_reports::subscription.eq(&report.subscription))
+        .select(usage_reports::last_seq)
+        .first(&mut **write)
+        .optional()?;
+    let last_seq = stored(report.last_seq);
+    if known.is_some_and(|known| known >= last_seq) {
+        return Ok(());
+    }
+    diesel::delete(usage_reports::table)
+        .filter(usage_reports::subscription.eq(&report.subscription))
+        .execute(&mut **write)?;
+    diesel::insert_into(usage_reports::table)
+        .values((
+            usage_reports::subscription.eq(&report.subscription),
+            usage_reports::as_of.eq(report.as_of.millis()),
+            usage_reports::received_at.eq(now.millis()),
+            usage_reports::last_seq.eq(last_seq),
+            usage_reports::sealed.eq(sealed),
+        ))
+        .execute(&mut **write)?;
+    keep_report_days(write, report)
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = usage_report_days)]
+struct ReportDayRow {
+    subscription: String,
+    day: String,
+    operation: String,
+    calls: i64,
+    units: i64,
+}
+
+/// Days inside the report are replaced; days before its first one stay, since a report goes back only so far.
+fn keep_report_days(write: &mut Write<'_>, report: &UsageReport) -> Result<(), Fault> {
+    let Some(first) = report.days.first() else { return Ok(()) };
+    diesel::delete(usage_report_days::table)
+        .filter(usage_report_days::subscription.eq(&report.subscription))
+        .filter(usage_report_days::day.ge(first.day.to_string()))
+        .execute(&mut **write)?;
+    let row = |count: &DayCount| ReportDayRow {
+        subscription: report.subscription.clone(),
+        day: count.day.to_string(),
+        operation: count.operation.clone(),
+        calls: stored(count.calls),
+        units: stored(count.units),
+    };
+    for some in report.days.chunks(BULK_ROWS_MAX) {
+        let rows: Vec<ReportDayRow> = some.iter().map(row).collect();
+        insert_all!(write, usage_report_days::table, &rows)?;
+    }
+    Ok(())
+}
+
+fn seal_key(read: &mut Read<'_>, site: &Site, node: &NodeName) -> Result<Option<PublicKey>, Fault> {
+    if *node == site.node {
+        return Ok(Some(site.seal_key.public()));
+    }
+    let text: Option<String> = members::table
+        .filter(members::node.eq(node.as_str()))
+        .select(members::seal_key)
+        .first(&mut **read)
+        .optional()?;
+    text.map(|text| PublicKey::parse(&text).map_err(|error| Fault::corrupt("members", error)))
+        .transpose()
+}
+
+fn changed_since(read: &mut Read<'_>, low: i64, limit: i64) -> Result<Vec<(String, i64)>, Fault> {
+    Ok(usage_months::table
+        .filter(usage_months::last_seq.gt(low))
+        .order(usage_months::last_seq.asc())
+        .limit(limit)
+        .select((usage_months::subscription, usage_months::last_seq))
+        .load(&mut **read)?)
+}
+
+fn reported_seq(read: &mut Read<'_>) -> Result<i64, Fault> {
+    let text: Option<String> = node_state::table
+        .filter(node_state::name.eq(REPORTED_SEQ))
+        .select(node_state::value)
+        .first(&mut **read)
+        .optional()?;
+    text.map_or(Ok(0), |text| text.parse().map_err(|_| Fault::corrupt("node_state", text)))
+}
+
+fn keep_reported_seq(write: &mut Write<'_>, seq: i64) -> Result<(), Fault> {
+    diesel::delete(node_state::table.filter(node_state::name.eq(REPORTED_SEQ)))
+        .execute(&mut **write)?;
+    diesel::insert_into(node_state::table)
+        .values((node_state::name.eq(REPORTED_SEQ), node_state::value.eq(seq.to_string())))
+        .execute(&mut **write)?;
+    Ok(())
+}
