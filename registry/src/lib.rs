@@ -17,6 +17,7 @@ pub mod note;
 pub mod price;
 pub mod refusal;
 pub mod seal;
+pub mod sync;
 pub mod tile;
 pub mod time;
 pub mod uscc;

@@ -173,8 +173,9 @@ impl Member {
         let node = &self.admission.node;
         let last = self.changes.iter().rev().find(|change| change.from <= index);
         match last {
-            None => Ok(&self.admission.division),
-            Some(StandingChange { status: Status::Active, .. }) => Ok(&self.admission.division),
+            None | Some(StandingChange { status: Status::Active, .. }) => {
+                Ok(&self.admission.division)
+            }
             Some(StandingChange { status: Status::Suspended, reason, .. }) => {
                 Err(MemberRefusal::Suspended { node: node.clone(), reason: reason.clone() })
             }

@@ -99,7 +99,7 @@ impl MemberRow {
 
 /// Remembers the charter's root authorities. Called whenever a data folder is opened; writes only what is new.
 pub fn set_roots(db: &Db, roots: &[Root]) -> Result<(), Fault> {
-    if db.read(|read| self::roots(read))? == roots {
+    if db.read(self::roots)? == roots {
         return Ok(());
     }
     let value = serde_json::to_string(roots).map_err(|e| Fault::corrupt("node_state", e))?;

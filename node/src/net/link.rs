@@ -78,7 +78,7 @@ impl Links {
 
     /// Peers to dial now, of those `is_down` says are not connected. The next dial of each is pushed back at once, so a
     /// dial that hangs does not repeat.
-    pub(super) fn to_dial(
+    pub(super) fn take_due(
         &mut self,
         now: Instant,
         is_down: impl Fn(&PeerId) -> bool,
@@ -107,7 +107,7 @@ impl Links {
 fn pause(failures: u32) -> Duration {
     let doubled = BACKOFF_FIRST.saturating_mul(1 << failures.min(10)).min(BACKOFF_MAX);
     let random = getrandom::u32().unwrap_or(0) % 256;
-    doubled - doubled / 1024 * random
+    doubled.saturating_sub(doubled / 1024 * random)
 }
 
 #[cfg(test)]
@@ -134,7 +134,7 @@ mod tests {
         let mut pauses = Vec::new();
         let mut last = now;
         while pauses.len() < 9 {
-            for (_, addresses) in links.to_dial(now, |_| true) {
+            for (_, addresses) in links.take_due(now, |_| true) {
                 assert_eq!(addresses.len(), 1, "the address that does not parse is left out");
                 pauses.push(now - last);
                 last = now;

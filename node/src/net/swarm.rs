@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Links between members stay open this long without a request: longer than the interval of head exchanges.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 /// A dead link is noticed after at most interval plus timeout.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 const PING_TIMEOUT: Duration = Duration::from_secs(15);

@@ -175,7 +175,7 @@ impl Loop {
 
     fn dial(&mut self, links: &mut Links) {
         let swarm = &mut self.swarm;
-        for (peer, addresses) in links.to_dial(Instant::now(), |peer| !swarm.is_connected(peer)) {
+        for (peer, addresses) in links.take_due(Instant::now(), |peer| !swarm.is_connected(peer)) {
             let dial = DialOpts::peer_id(peer).addresses(addresses).build();
             if let Err(error) = swarm.dial(dial) {
                 tracing::debug!(%peer, %error, "not dialed");

@@ -1,0 +1,95 @@
+//! What peers say they hold: compared with what is held here and with each other.
+
+use super::{Conflict, HEADS_INTERVAL_MS, Output, Pending, RequestId, SignedHead, Sync, Wanted};
+use crate::{
+    id::{NodeName, Origin},
+    time::Timestamp,
+};
+
+impl Sync {
+    pub(super) fn take_heads(
+        &mut self,
+        now: Timestamp,
+        request: RequestId,
+        heads: Vec<SignedHead>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(Pending { peer, what: Wanted::Heads, .. }) = self.pending.remove(&request) else {
+            return;
+        };
+        if let Some(peer_state) = self.peers.get_mut(&peer) {
+            peer_state.heads_due = now.plus_millis(HEADS_INTERVAL_MS + spread_ms(&peer));
+        }
+        for head in heads {
+            let origin = head.origin().clone();
+            let is_writer = *head.writer() == peer;
+            self.take_claim(&peer, head, out);
+            if is_writer && self.holds_claim_of(&peer, &origin) {
+                out.push(Output::Confirmed(origin));
+            }
+        }
+    }
+
+    /// Notes that a connected peer has a head, and looks for contradictions.
+    pub(super) fn take_claim(&mut self, peer: &NodeName, head: SignedHead, out: &mut Vec<Output>) {
+        let origin = head.origin().clone();
+        if origin == self.own {
+            self.check_own(head, out);
+            return;
+        }
+        let Some(source) = self.sources.get(&origin) else { return };
+        if head.size() > source.quota_entries || !self.peers.contains_key(peer) {
+            return;
+        }
+        if let Some(other) = self.contradiction(&origin, &head) {
+            self.freeze(&origin, Conflict { one: other, other: head }, out);
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(peer) else { return };
+        // An answer may overtake an announcement; within one connection the larger head is the newer.
+        if peer.claims.get(&origin).is_none_or(|claim| claim.size() < head.size()) {
+            peer.claims.insert(origin, head);
+        }
+    }
+
+    fn check_own(&mut self, head: SignedHead, out: &mut Vec<Output>) {
+        let origin = self.own.clone();
+        let Some(log) = self.logs.get(&origin) else { return };
+        if head.size() > log.size {
+            out.push(Output::OwnLogBehind(Box::new(head)));
+        } else if let Some(held) = log.head.clone().filter(|held| contradict(held, &head)) {
+            self.freeze(&origin, Conflict { one: held, other: head }, out);
+        }
+    }
+
+    fn contradiction(&self, origin: &Origin, head: &SignedHead) -> Option<SignedHead> {
+        let held = self.logs.get(origin).and_then(|log| log.head.as_ref());
+        let claimed = self.peers.values().filter_map(|peer| peer.claims.get(origin));
+        held.into_iter().chain(claimed).find(|other| contradict(other, head)).cloned()
+    }
+
+    fn freeze(&mut self, origin: &Origin, conflict: Conflict, out: &mut Vec<Output>) {
+        self.drop_pull(origin);
+        let log = self.logs.entry(origin.clone()).or_default();
+        if !log.frozen {
+            log.frozen = true;
+            out.push(Output::Conflict(Box::new(conflict)));
+        }
+    }
+
+    fn holds_claim_of(&self, peer: &NodeName, origin: &Origin) -> bool {
+        let claim = self.peers.get(peer).and_then(|peer| peer.claims.get(origin));
+        let held = self.logs.get(origin).and_then(|log| log.head.as_ref());
+        matches!((claim, held), (Some(claim), Some(held)) if claim.size() <= held.size())
+    }
+}
+
+fn contradict(one: &SignedHead, other: &SignedHead) -> bool {
+    one.size() == other.size() && one.root() != other.root()
+}
+
+/// Up to five seconds, fixed by the peer's name.
+fn spread_ms(peer: &NodeName) -> i64 {
+    let sum: u32 = peer.as_str().bytes().map(u32::from).sum();
+    i64::from(sum * 37 % 5000)
+}

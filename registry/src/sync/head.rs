@@ -1,0 +1,59 @@
+//! Signed heads: checkpoints whose signature was verified with the key of their log. There is no other way to make one.
+
+use crate::{
+    checkpoint::{Checkpoint, CheckpointError},
+    id::{NodeName, Origin},
+    key::PublicKey,
+    merkle::Hash,
+};
+
+/// A log to hold, as the charter or an admission entry names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The log.
+    pub origin: Origin,
+    /// The key that signs its checkpoints.
+    pub log_key: PublicKey,
+    /// How many entries it may hold before peers stop pulling it.
+    pub quota_entries: u64,
+}
+
+/// A verified checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedHead {
+    checkpoint: Checkpoint,
+    note: String,
+}
+
+impl SignedHead {
+    /// Verifies a checkpoint note against the log it must be of.
+    pub fn open(note: &str, origin: &Origin, log_key: &PublicKey) -> Result<Self, CheckpointError> {
+        let checkpoint = Checkpoint::open(note.as_bytes(), origin, log_key)?;
+        Ok(Self { checkpoint, note: note.to_owned() })
+    }
+
+    /// The log.
+    pub fn origin(&self) -> &Origin {
+        &self.checkpoint.origin
+    }
+
+    /// The node that writes the log.
+    pub fn writer(&self) -> &NodeName {
+        self.checkpoint.origin.node()
+    }
+
+    /// Entries it covers.
+    pub fn size(&self) -> u64 {
+        self.checkpoint.size
+    }
+
+    /// The root it signs.
+    pub fn root(&self) -> Hash {
+        self.checkpoint.root
+    }
+
+    /// The signed note, as stored and served.
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+}

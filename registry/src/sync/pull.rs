@@ -1,0 +1,226 @@
+//! Pulling a log from one peer, range by range: while one range is verified and stored, the next is fetched.
+
+use std::collections::BTreeMap;
+
+use super::{
+    AVOID_FALSE_MS, Output, PULLS_MAX, Pending, Pulled, RANGE_BUNDLES, RequestId, STORE_RETRY_MS,
+    SignedHead, Sync, Wanted,
+};
+use crate::{
+    id::{NodeName, Origin},
+    tile::{Coordinate, Level},
+    time::Timestamp,
+};
+
+/// Entries of a full bundle.
+const WIDTH: u64 = 256;
+
+/// A pull in progress.
+#[derive(Debug)]
+pub(super) struct Pull {
+    peer: NodeName,
+    head: SignedHead,
+    range: Option<Range>,
+}
+
+impl Pull {
+    pub(super) fn peer(&self) -> &NodeName {
+        &self.peer
+    }
+}
+
+/// A range that is being verified and stored.
+#[derive(Debug)]
+pub(super) struct Storing {
+    peer: NodeName,
+    head: SignedHead,
+    to: u64,
+}
+
+/// A range that is being fetched.
+#[derive(Debug)]
+struct Range {
+    from: u64,
+    to: u64,
+    bundles: BTreeMap<u64, Option<Vec<u8>>>,
+    proof: Option<Option<Vec<u8>>>,
+}
+
+impl Range {
+    /// The next range after `from` on the way to `size`: up to a bundle's end, or the end of the log.
+    fn next(from: u64, size: u64) -> Self {
+        let to = (from / WIDTH).saturating_add(RANGE_BUNDLES).saturating_mul(WIDTH).min(size);
+        let bundles = if from == to { 0..0 } else { from / WIDTH..to.div_ceil(WIDTH) };
+        Self {
+            from,
+            to,
+            bundles: bundles.map(|number| (number, None)).collect(),
+            proof: (to < size).then_some(None),
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.bundles.values().all(Option::is_some)
+            && self.proof.as_ref().is_none_or(Option::is_some)
+    }
+
+    fn into_pulled(self, peer: NodeName, head: SignedHead) -> Pulled {
+        Pulled {
+            peer,
+            from: self.from,
+            to: self.to,
+            bundles: self.bundles.into_values().flatten().collect(),
+            proof: self.proof.flatten(),
+            head,
+        }
+    }
+}
+
+impl Sync {
+    /// Starts and continues every pull that can be.
+    pub(super) fn advance_pulls(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        let origins: Vec<Origin> = self.sources.keys().cloned().collect();
+        for origin in origins {
+            self.logs.entry(origin.clone()).or_default();
+            self.choose_peer(now, &origin);
+            self.hand_over(&origin, out);
+            self.fetch_next(now, &origin, out);
+        }
+    }
+
+    /// Begins a pull from the peer that has most and is least busy.
+    fn choose_peer(&mut self, now: Timestamp, origin: &Origin) {
+        let Some(log) = self.logs.get(origin) else { return };
+        let running = self.logs.values().filter(|log| log.pull.is_some()).count();
+        let is_idle = log.pull.is_none() && log.storing.is_none() && !log.frozen;
+        if !is_idle || log.rests_until > now || running >= PULLS_MAX {
+            return;
+        }
+        let (size, head_size) = (log.size, log.head_size());
+        let useful = |claim: &&SignedHead| claim.size() > head_size && claim.size() >= size;
+        let best = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.avoided_until.get(origin).is_none_or(|until| *until <= now))
+            .filter_map(|(name, peer)| Some((name, peer.claims.get(origin).filter(useful)?)))
+            .min_by_key(|(name, claim)| (u64::MAX - claim.size(), self.load(name), *name));
+        let Some((peer, head)) = best else { return };
+        let pull = Pull { peer: peer.clone(), head: head.clone(), range: None };
+        if let Some(log) = self.logs.get_mut(origin) {
+            log.pull = Some(pull);
+        }
+    }
+
+    fn load(&self, peer: &NodeName) -> usize {
+        self.logs.values().filter(|log| log.pull.as_ref().is_some_and(|p| p.peer == *peer)).count()
+    }
+
+    /// Gives a complete range to be stored, when the one before it is.
+    fn hand_over(&mut self, origin: &Origin, out: &mut Vec<Output>) {
+        let Some(log) = self.logs.get_mut(origin) else { return };
+        let Some(pull) = log.pull.as_mut().filter(|_| log.storing.is_none()) else { return };
+        let Some(range) = pull.range.take_if(|range| range.is_complete()) else { return };
+        if range.from != log.size {
+            return;
+        }
+        let (peer, head) = (pull.peer.clone(), pull.head.clone());
+        log.storing = Some(Storing { peer: peer.clone(), head: head.clone(), to: range.to });
+        if range.to == head.size() {
+            log.pull = None;
+        }
+        out.push(Output::Store(Box::new(range.into_pulled(peer, head))));
+    }
+
+    /// Asks for every part of the next range.
+    fn fetch_next(&mut self, now: Timestamp, origin: &Origin, out: &mut Vec<Output>) {
+        let Some(log) = self.logs.get_mut(origin) else { return };
+        let from = log.storing.as_ref().map_or(log.size, |storing| storing.to);
+        let Some(pull) = log.pull.as_mut().filter(|pull| pull.range.is_none()) else { return };
+        let range = Range::next(from, pull.head.size());
+        let (peer, size, to) = (pull.peer.clone(), pull.head.size(), range.to);
+        let numbers: Vec<u64> = range.bundles.keys().copied().collect();
+        let needs_proof = range.proof.is_some();
+        pull.range = Some(range);
+        for number in numbers {
+            let Some(bundle) = Coordinate::at(Level::Entries, number, to) else { continue };
+            let request = self.request(now, &peer, Wanted::Bundle(origin.clone(), number));
+            let path = bundle.to_string();
+            let (peer, origin) = (peer.clone(), origin.clone());
+            out.push(Output::Fetch { request, peer, origin, path });
+        }
+        if needs_proof {
+            let request = self.request(now, &peer, Wanted::Proof(origin.clone()));
+            let path = format!("proof/{to}/{size}");
+            let (peer, origin) = (peer.clone(), origin.clone());
+            out.push(Output::Fetch { request, peer, origin, path });
+        }
+        self.hand_over(origin, out);
+    }
+
+    pub(super) fn take_part(
+        &mut self,
+        now: Timestamp,
+        request: RequestId,
+        bytes: Vec<u8>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(Pending { peer, what, .. }) = self.pending.remove(&request) else { return };
+        let origin = match &what {
+            Wanted::Bundle(origin, _) | Wanted::Proof(origin) => origin.clone(),
+            Wanted::Heads => return,
+        };
+        let pull = self.logs.get_mut(&origin).and_then(|log| log.pull.as_mut());
+        let Some(range) = pull.filter(|pull| pull.peer == peer).and_then(|p| p.range.as_mut())
+        else {
+            return;
+        };
+        match what {
+            Wanted::Bundle(_, number) => {
+                if let Some(place) = range.bundles.get_mut(&number) {
+                    *place = Some(bytes);
+                }
+            }
+            _ => range.proof = Some(Some(bytes)),
+        }
+        self.hand_over(&origin, out);
+        self.fetch_next(now, &origin, out);
+    }
+
+    pub(super) fn take_stored(&mut self, origin: &Origin, size: u64, out: &mut Vec<Output>) {
+        let Some(log) = self.logs.get_mut(origin) else { return };
+        let Some(storing) = log.storing.take() else { return };
+        log.size = log.size.max(size);
+        if storing.to < storing.head.size() {
+            return;
+        }
+        let from_writer = *storing.head.writer() == storing.peer;
+        log.head = Some(storing.head);
+        self.announce(origin, out);
+        if from_writer {
+            out.push(Output::Confirmed(origin.clone()));
+        }
+    }
+
+    pub(super) fn take_not_stored(&mut self, now: Timestamp, origin: &Origin, peer_at_fault: bool) {
+        let Some(log) = self.logs.get_mut(origin) else { return };
+        let Some(storing) = log.storing.take() else { return };
+        if peer_at_fault {
+            self.avoid(&storing.peer, origin, now.plus_millis(AVOID_FALSE_MS));
+        } else {
+            log.rests_until = now.plus_millis(STORE_RETRY_MS);
+        }
+        self.drop_pull(origin);
+    }
+
+    /// Ends a pull; answers still on their way find nobody waiting. A range being stored stays until its outcome is
+    /// known.
+    pub(super) fn drop_pull(&mut self, origin: &Origin) {
+        if let Some(log) = self.logs.get_mut(origin) {
+            log.pull = None;
+        }
+        self.pending.retain(|_, pending| match &pending.what {
+            Wanted::Bundle(of, _) | Wanted::Proof(of) => of != origin,
+            Wanted::Heads => true,
+        });
+    }
+}
