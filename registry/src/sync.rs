@@ -15,8 +15,6 @@ mod head;
 mod pull;
 mod range;
 
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -43,7 +43,15 @@ struct Range {
     from: u64,
     to: u64,
     bundles: BTreeMap<u64, Option<Vec<u8>>>,
-    proof: Option<Option<Vec<u8>>>,
+    proof: Proof,
+}
+
+/// The consistency proof of a range.
+#[derive(Debug)]
+enum Proof {
+    NotNeeded,
+    Awaited,
+    Arrived(Vec<u8>),
 }
 
 impl Range {
@@ -55,13 +63,12 @@ impl Range {
             from,
             to,
             bundles: bundles.map(|number| (number, None)).collect(),
-            proof: (to < size).then_some(None),
+            proof: if to < size { Proof::Awaited } else { Proof::NotNeeded },
         }
     }
 
     fn is_complete(&self) -> bool {
-        self.bundles.values().all(Option::is_some)
-            && self.proof.as_ref().is_none_or(Option::is_some)
+        self.bundles.values().all(Option::is_some) && !matches!(self.proof, Proof::Awaited)
     }
 
     fn into_pulled(self, peer: NodeName, head: SignedHead) -> Pulled {
@@ -70,7 +77,7 @@ impl Range {
             from: self.from,
             to: self.to,
             bundles: self.bundles.into_values().flatten().collect(),
-            proof: self.proof.flatten(),
+            proof: if let Proof::Arrived(bytes) = self.proof { Some(bytes) } else { None },
             head,
         }
     }
@@ -139,7 +146,7 @@ impl Sync {
         let range = Range::next(from, pull.head.size());
         let (peer, size, to) = (pull.peer.clone(), pull.head.size(), range.to);
         let numbers: Vec<u64> = range.bundles.keys().copied().collect();
-        let needs_proof = range.proof.is_some();
+        let needs_proof = matches!(range.proof, Proof::Awaited);
         pull.range = Some(range);
         for number in numbers {
             let Some(bundle) = Coordinate::at(Level::Entries, number, to) else { continue };
@@ -180,7 +187,7 @@ impl Sync {
                     *place = Some(bytes);
                 }
             }
-            _ => range.proof = Some(Some(bytes)),
+            _ => range.proof = Proof::Arrived(bytes),
         }
         self.hand_over(&origin, out);
         self.fetch_next(now, &origin, out);

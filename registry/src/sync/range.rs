@@ -132,7 +132,7 @@ impl Pulled {
                 index += 1;
             }
             let is_last = place + 1 == self.bundles.len();
-            if !is_last && index % width != 0 {
+            if !is_last && !index.is_multiple_of(width) {
                 return Err(PullRefusal::Count { expected: self.to, found: index });
             }
         }
