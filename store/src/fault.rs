@@ -2,6 +2,10 @@
 //! fault is never turned into a default; it is logged once where it is handled, and the user sees a
 //! reference number.
 
+use std::path::Path;
+
+use lianshi_registry::json::EntryRefusal;
+
 /// Why the store could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -36,6 +40,18 @@ pub enum Fault {
     /// The system gave no random bytes.
     #[error("no random bytes: {0}")]
     Randomness(String),
+    /// A file of the data folder could not be read or written.
+    #[error("cannot read or write {path}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An entry that may not stand in a log.
+    #[error("the entry is refused")]
+    Entry(#[source] EntryRefusal),
     /// The database URL names no database this program can open.
     #[error("`{0}` is no database URL; use sqlite:///path/to/file or postgres://…")]
     Url(String),
@@ -45,6 +61,11 @@ impl Fault {
     /// A row of `table` that does not parse.
     pub fn corrupt(table: &'static str, what: impl ToString) -> Self {
         Self::Corrupt { table, what: what.to_string() }
+    }
+
+    /// A file that could not be read or written.
+    pub fn file(path: &Path, source: std::io::Error) -> Self {
+        Self::File { path: path.display().to_string(), source }
     }
 
     /// Whether trying again later may help.

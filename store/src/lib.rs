@@ -9,6 +9,8 @@ pub mod db;
 mod dialect;
 pub mod fault;
 pub mod fold;
+pub mod group;
+pub mod log;
 pub mod members;
 pub mod numbers;
 pub mod outbox;

@@ -1,0 +1,126 @@
+//! Appending: entries, their bundle and every hash tile they change, in one transaction.
+
+use diesel::prelude::*;
+use lianshi_registry::{
+    entry::Entry,
+    id::Origin,
+    json,
+    merkle::{Hash, leaf_hash},
+    tile::{Coordinate, Level, TILE_WIDTH, encode_bundle, encode_hashes},
+    time::Timestamp,
+};
+
+use super::{read, signed};
+use crate::{
+    Fault, Read, Write, fold,
+    schema::{log_tiles, logs},
+};
+
+/// Where a log stands after an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tip {
+    /// Entries in it.
+    pub size: u64,
+    /// Root of its tree.
+    pub root: Hash,
+}
+
+/// Appends entries to this node's own log and folds them. Gives their indexes. An entry outside the
+/// profile is the caller's fault: what people typed is refused before it becomes an entry.
+pub fn append(
+    write: &mut Write<'_>,
+    own: &Origin,
+    entries: &[Entry],
+    now: Timestamp,
+) -> Result<Vec<u64>, Fault> {
+    let bytes: Vec<Vec<u8>> = entries
+        .iter()
+        .map(|entry| json::encode_entry(entry).map_err(Fault::Entry))
+        .collect::<Result<_, _>>()?;
+    let first = size(&mut write.as_read(), own)?;
+    let tip = extend(write, own, &bytes)?;
+    fold::apply(write, own, first, &bytes)?;
+    diesel::update(logs::table.filter(logs::origin.eq(own.to_string())))
+        .set((logs::folded_size.eq(signed(tip.size)?), logs::confirmed_at.eq(now.millis())))
+        .execute(&mut **write)?;
+    Ok((first..tip.size).collect())
+}
+
+/// Appends the bytes of entries to any log held here, without folding. A replica compares the root
+/// with a verified checkpoint before it commits.
+pub fn extend(write: &mut Write<'_>, origin: &Origin, entries: &[Vec<u8>]) -> Result<Tip, Fault> {
+    let before = size(&mut write.as_read(), origin)?;
+    let mut edge = read::load_edge(&mut write.as_read(), origin, before)?;
+    let leaves: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+    for tile in edge.extend(&leaves) {
+        put(write, (origin, before), tile.coordinate(), encode_hashes(&tile.hashes))?;
+    }
+    put_bundles(write, (origin, before), entries)?;
+    let tip = Tip { size: edge.size(), root: edge.root() };
+    diesel::update(logs::table.filter(logs::origin.eq(origin.to_string())))
+        .set((logs::size.eq(signed(tip.size)?), logs::root.eq(tip.root.bytes().as_slice())))
+        .execute(&mut **write)?;
+    Ok(tip)
+}
+
+fn put_bundles(
+    write: &mut Write<'_>,
+    (origin, before): (&Origin, u64),
+    entries: &[Vec<u8>],
+) -> Result<(), Fault> {
+    let bad = |error| Fault::corrupt("log_tiles", error);
+    let last = before / u64::from(TILE_WIDTH);
+    let mut rest = entries;
+    if let Some(partial) = Coordinate::at(Level::Entries, last, before)
+        && !rest.is_empty()
+    {
+        let room = usize::from(TILE_WIDTH - partial.width).min(rest.len());
+        let (filling, after) = rest.split_at(room);
+        let mut bytes = read::row(&mut write.as_read(), origin, partial)?;
+        bytes.extend(encode_bundle(filling).map_err(bad)?);
+        put(write, (origin, before), widened(partial, filling.len()), bytes)?;
+        rest = after;
+    }
+    let whole = before.div_ceil(u64::from(TILE_WIDTH));
+    for (number, bundle) in (whole..).zip(rest.chunks(usize::from(TILE_WIDTH))) {
+        let empty = Coordinate { level: Level::Entries, number, width: 0 };
+        let bytes = encode_bundle(bundle).map_err(bad)?;
+        put(write, (origin, before), widened(empty, bundle.len()), bytes)?;
+    }
+    Ok(())
+}
+
+fn widened(coordinate: Coordinate, by: usize) -> Coordinate {
+    let by = u16::try_from(by).unwrap_or(TILE_WIDTH);
+    Coordinate { width: coordinate.width + by, ..coordinate }
+}
+
+/// Writes a tile of a log that had `before` entries, which tells whether its row exists.
+fn put(
+    write: &mut Write<'_>,
+    (origin, before): (&Origin, u64),
+    tile: Coordinate,
+    bytes: Vec<u8>,
+) -> Result<(), Fault> {
+    let (level, number) = (tile.level.number(), signed(tile.number)?);
+    let contents = (log_tiles::width.eq(i64::from(tile.width)), log_tiles::bytes.eq(bytes));
+    let changed = if Coordinate::at(tile.level, tile.number, before).is_some() {
+        diesel::update(log_tiles::table.find((origin.to_string(), level, number)))
+            .set(contents)
+            .execute(&mut **write)?
+    } else {
+        let place = (
+            log_tiles::origin.eq(origin.to_string()),
+            log_tiles::level.eq(level),
+            log_tiles::number.eq(number),
+        );
+        diesel::insert_into(log_tiles::table).values((place, contents)).execute(&mut **write)?
+    };
+    if changed == 1 { Ok(()) } else { Err(Fault::corrupt("log_tiles", format!("no {tile}"))) }
+}
+
+fn size(read: &mut Read<'_>, origin: &Origin) -> Result<u64, Fault> {
+    let head = super::head(read, origin)?;
+    head.map(|head| head.size)
+        .ok_or_else(|| Fault::corrupt("logs", format!("log {origin} was never begun")))
+}
