@@ -4,7 +4,7 @@
 use lianshi_registry::{
     entry::{Guard, Plan, Purpose, Texts},
     id::{NodeName, RegistrationNumber},
-    time::{Date, Timestamp},
+    time::Timestamp,
     uscc::Uscc,
 };
 use serde::{Deserialize, Serialize};
@@ -65,11 +65,6 @@ impl Terms {
 
 fn full_term(starts_at: Timestamp, months: u32) -> Timestamp {
     starts_at.date().plus_months(i64::from(months)).start()
-}
-
-/// First instant after a last valid day.
-pub fn after_day(last: Date) -> Timestamp {
-    last.plus_days(1).start()
 }
 
 /// The contract of one subscription.

@@ -11,7 +11,7 @@ use lianshi_registry::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agreement::{Terms, after_day, hash_of},
+    agreement::{Terms, hash_of},
     subscription::State,
 };
 
@@ -23,8 +23,10 @@ pub const NOTE_CHARS_MAX: usize = 500;
 pub struct Offering {
     /// The product.
     pub product: Product,
-    /// `listed`, or why it is not offered: `paused`, `delisted`, ….
+    /// `listed`, or how it is not offered by the logs alone: `paused`, `stopped`, `delisted`, ….
     pub status: String,
+    /// Why it is not offered, in words or by a code of the catalog; empty while listed.
+    pub status_reason: String,
     /// The node that speaks for it.
     pub node: NodeName,
     /// Plans that take subscriptions.
@@ -72,13 +74,18 @@ pub enum SubscriptionRefusal {
     #[error("product {0} is not in the catalog")]
     ProductUnknown(RegistrationNumber),
     /// The product is not listed.
-    #[error("product {product} is not offered: {status}")]
+    #[error("product {product} is not offered: {status} {reason}")]
     ProductNotOffered {
         /// The product.
         product: RegistrationNumber,
         /// Its status.
         status: String,
+        /// Why, as the catalog tells.
+        reason: String,
     },
+    /// The product is operated by another organization than the one asked.
+    #[error("product {0} has another operator now")]
+    OperatorChanged(RegistrationNumber),
     /// The product's registration ran out.
     #[error("the registration of product {0} has expired")]
     ProductExpired(RegistrationNumber),
@@ -122,9 +129,9 @@ pub enum SubscriptionRefusal {
         ruleset: String,
     },
     /// The authorization ends before the term could begin.
-    #[error("the authorization of the product ended on {until}")]
+    #[error("the authorization of the product is over since {until}")]
     PastAuthorization {
-        /// Its last day.
+        /// First day it is no longer in force.
         until: String,
         /// The ruleset it was granted under.
         ruleset: String,
@@ -163,6 +170,7 @@ impl Refusal for SubscriptionRefusal {
         match self {
             Self::ProductUnknown(_) => "subscription.product_unknown",
             Self::ProductNotOffered { .. } => "subscription.product_not_offered",
+            Self::OperatorChanged(_) => "subscription.operator_changed",
             Self::ProductExpired(_) => "subscription.product_expired",
             Self::PlanUnknown { .. } => "subscription.plan_unknown",
             Self::PlanRetired(_) => "subscription.plan_retired",
@@ -205,16 +213,20 @@ pub fn judge(
         offering.ok_or_else(|| SubscriptionRefusal::ProductUnknown(request.product.clone()))?;
     require_text(&request.purpose_note, SubscriptionRefusal::PurposeMissing)?;
     let product = &offering.product;
+    let authorization = authorization_in_force(offering, now)?;
     if offering.status != "listed" {
         return Err(SubscriptionRefusal::ProductNotOffered {
             product: product.number.clone(),
             status: offering.status.clone(),
+            reason: offering.status_reason.clone(),
         });
     }
-    if now >= after_day(product.valid_until) {
+    if now >= product.valid_until.start() {
         return Err(SubscriptionRefusal::ProductExpired(product.number.clone()));
     }
-    let authorization = authorization_in_force(offering, now)?;
+    if product.operator != request.operator {
+        return Err(SubscriptionRefusal::OperatorChanged(product.number.clone()));
+    }
     let plan = open_plan(request, offering)?;
     let covered = plan.purpose == request.purpose
         && product.purposes.contains(&request.purpose)
@@ -235,7 +247,7 @@ pub fn judge(
         purpose_note: request.purpose_note.clone(),
         forbidden_uses: product.forbidden_uses.clone(),
         months: request.months,
-        ends_by: after_day(authorization.until.min(product.valid_until)),
+        ends_by: authorization.until.min(product.valid_until).start(),
         guard: product.guard.clone(),
         authorization: authorization.number.clone(),
         ruleset: authorization.ruleset.clone(),
@@ -253,7 +265,7 @@ fn authorization_in_force(
         return Err(SubscriptionRefusal::AuthorizationNotInForce { status, ruleset });
     };
     let ruleset = authorization.ruleset.clone();
-    if now >= after_day(authorization.until) {
+    if now >= authorization.until.start() {
         let until = authorization.until.to_string();
         return Err(SubscriptionRefusal::PastAuthorization { until, ruleset });
     }
@@ -318,16 +330,16 @@ pub enum Consequence {
 /// or a suspended authorization stops calls, not the contract.
 pub fn consequence(offering: Option<&Offering>, ends_at: Timestamp) -> Option<Consequence> {
     let offering = offering?;
-    if matches!(offering.status.as_str(), "delisted" | "retired") {
+    if offering.status == "delisted" {
         let text = format!("product {} was delisted", offering.product.number);
         return Some(Consequence::End { code: "product.delisted", text });
     }
     let authorization = offering.authorization.as_ref()?;
-    if matches!(offering.authorization_status.as_str(), "ended" | "terminated" | "revoked") {
+    if offering.authorization_status == "ended" {
         let text = format!("authorization {} has ended", authorization.number);
         return Some(Consequence::End { code: "authorization.ended", text });
     }
-    let until = after_day(authorization.until.min(offering.product.valid_until));
+    let until = authorization.until.min(offering.product.valid_until).start();
     (until < ends_at).then(|| Consequence::Cut {
         ends_at: until,
         code: "authorization.shortened",

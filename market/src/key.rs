@@ -120,6 +120,9 @@ impl From<KeyHash> for String {
     }
 }
 
+/// Random bytes of a new key with its id.
+pub const NEW_KEY_BYTES: usize = KEY_BYTES + 10;
+
 /// What the home node tells the provider about a new key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,6 +139,32 @@ pub struct KeyGrant {
     pub created_at: Timestamp,
     /// First instant it is no longer valid.
     pub expires_at: Timestamp,
+}
+
+impl KeyGrant {
+    /// A new key and what may be told about it, from fresh random bytes.
+    pub fn new(
+        random: [u8; NEW_KEY_BYTES],
+        label: &str,
+        created_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> (AccessKey, Self) {
+        let mut secret = [0; KEY_BYTES];
+        let mut id = [0; NEW_KEY_BYTES - KEY_BYTES];
+        let (for_secret, for_id) = random.split_at(KEY_BYTES);
+        secret.copy_from_slice(for_secret);
+        id.copy_from_slice(for_id);
+        let key = AccessKey::from_random(secret);
+        let grant = Self {
+            id: format!("K-{}", base32(&id)),
+            label: label.trim().to_owned(),
+            prefix: key.prefix().to_owned(),
+            hash: key.hash(),
+            created_at,
+            expires_at,
+        };
+        (key, grant)
+    }
 }
 
 /// Whether a key opens anything.

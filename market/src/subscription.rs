@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use crate::{
     agreement::{Agreement, Terms},
     entitlement::Entitlement,
+    message::Cut,
     text::{base32, is_base32},
 };
 
@@ -234,6 +235,8 @@ pub struct SubscriptionView {
     pub agreement: Option<Agreement>,
     /// Its hash in hexadecimal, equal on both nodes; empty before.
     pub agreement_hash: String,
+    /// The latest cut of the term, with its reason.
+    pub notice: Option<Cut>,
     /// Why it is over.
     pub ending: Option<Ending>,
     /// When it was asked for.

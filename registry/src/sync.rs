@@ -15,7 +15,6 @@ mod head;
 mod pull;
 mod range;
 
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{

@@ -16,6 +16,7 @@ pub mod numbers;
 pub mod outbox;
 mod schema;
 pub mod site;
+pub mod subscriptions;
 pub mod usage;
 
 pub use db::{Db, Failure, Read, Write};

@@ -230,6 +230,7 @@ diesel::table! {
         reason_code -> Text,
         reason_text -> Text,
         ended_by -> Text,
+        negotiation -> Text,
         agreement -> Text,
         agreement_hash -> Binary,
         requested_at -> BigInt,

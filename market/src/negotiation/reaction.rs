@@ -17,10 +17,8 @@ impl Step {
     pub(super) fn react(&mut self, body: &Body, offering: Option<&Offering>, now: Timestamp) {
         match body {
             Body::Request(_) => self.judge_request(offering, now),
-            Body::Offer(terms) => {
-                if self.only_shortens(terms) {
-                    self.say(Body::Acceptance(Hashed { hash: terms.hash() }), now);
-                }
+            Body::Offer(terms) if self.only_shortens(terms) => {
+                self.say(Body::Acceptance(Hashed { hash: terms.hash() }), now);
             }
             Body::Acceptance(accepted) => self.agree_as_offered(&accepted.hash, offering, now),
             Body::Agreement(agreement) => match self.difference(agreement) {
@@ -35,11 +33,9 @@ impl Step {
                     self.terminate("agreement.hash_differs", "the hashes differ", now);
                 }
             }
-            Body::Finalization(finalized) => {
-                if finalized.hash != self.process.agreement_hash() {
-                    let ending = self.ending("agreement.hash_differs", "the hashes differ", now);
-                    self.say(Body::End(ending), now);
-                }
+            Body::Finalization(finalized) if finalized.hash != self.process.agreement_hash() => {
+                let ending = self.ending("agreement.hash_differs", "the hashes differ", now);
+                self.say(Body::End(ending), now);
             }
             _ => {}
         }

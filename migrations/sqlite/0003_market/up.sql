@@ -14,6 +14,7 @@ CREATE TABLE subscriptions (
     reason_code TEXT NOT NULL,
     reason_text TEXT NOT NULL,
     ended_by TEXT NOT NULL,
+    negotiation TEXT NOT NULL,
     agreement TEXT NOT NULL,
     agreement_hash BLOB NOT NULL,
     requested_at INTEGER NOT NULL,

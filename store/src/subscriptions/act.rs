@@ -1,0 +1,201 @@
+//! What people and the catalog do to a subscription: ask for it, decide it, end it, cut it.
+
+use lianshi_market::{
+    agreement::hash_of,
+    eligibility::{Request, SubscriptionRefusal, consequence},
+    negotiation::{Command, Parties, Process, Step},
+    subscription::{SUBSCRIPTION_ID_BYTES, Side, SubscriptionId},
+};
+
+use super::{Decision, RequestSubscription, offering, post, rows};
+use crate::{
+    Site,
+    audit::{self, Act, Actor},
+    db::{Failure, Read, Write},
+    fault::Fault,
+};
+
+type Refused = Failure<SubscriptionRefusal>;
+
+/// An enterprise asks for a product at its home node. The request goes to the product's node, which
+/// decides; the id is the same on both.
+pub fn request(
+    site: &Site,
+    actor: &Actor,
+    wanted: RequestSubscription,
+) -> Result<SubscriptionId, Refused> {
+    let mut random = [0; SUBSCRIPTION_ID_BYTES];
+    getrandom::fill(&mut random).map_err(|error| Fault::Randomness(error.to_string()))?;
+    let id = SubscriptionId::from_random(random);
+    let now = site.now();
+    site.db.write(|write| {
+        let offering = offering::of(&mut write.as_read(), &wanted.product)?;
+        let unknown = || SubscriptionRefusal::ProductUnknown(wanted.product.clone());
+        let Some(offering) = offering else { return Err(Failure::Refused(unknown())) };
+        let plan = offering.plans.iter().find(|plan| plan.code == wanted.plan);
+        let request = Request {
+            product: wanted.product.clone(),
+            product_name: offering.product.name.clone(),
+            operator: offering.product.operator.clone(),
+            plan: wanted.plan.clone(),
+            plan_hash: plan.map_or_else(String::new, |plan| hash_of("plan", plan)),
+            purpose: wanted.purpose,
+            purpose_note: wanted.purpose_note.trim().to_owned(),
+            months: wanted.months,
+            buyer: wanted.buyer.clone(),
+            buyer_name: wanted.buyer_name.clone(),
+        };
+        let provider = offering.node.clone();
+        let parties = Parties { id: id.clone(), home: site.node.clone(), provider };
+        let step =
+            Process::open(parties, request, Some(&offering), now).map_err(Failure::Refused)?;
+        let done = Done { actor, action: "subscription.request", before: "" };
+        Ok::<_, Refused>(finish(write, site, &done, &step)?)
+    })?;
+    site.nudge();
+    Ok(id)
+}
+
+/// A person decides: the provider a request, the enterprise an offer.
+pub fn decide(
+    site: &Site,
+    actor: &Actor,
+    id: &SubscriptionId,
+    decision: Decision,
+) -> Result<(), Refused> {
+    let (side, action, command) = match decision {
+        Decision::Approve => (Side::Provider, "subscription.approve", Command::Approve),
+        Decision::Refuse { text } => {
+            (Side::Provider, "subscription.refuse", Command::Refuse { text })
+        }
+        Decision::Accept => (Side::Home, "subscription.accept", Command::Accept),
+        Decision::Decline { text } => {
+            (Side::Home, "subscription.decline", Command::Decline { text })
+        }
+    };
+    site.db.write(|write| {
+        let process = of_actor(&mut write.as_read(), actor, id, Some(side))?;
+        let offering = offering::of(&mut write.as_read(), &process.request.product)?;
+        let step = process
+            .command(command.clone(), offering.as_ref(), site.now())
+            .map_err(Failure::Refused)?;
+        let done = Done { actor, action, before: process.state.as_str() };
+        Ok::<_, Refused>(finish(write, site, &done, &step)?)
+    })?;
+    site.nudge();
+    Ok(())
+}
+
+/// Withdraws from a negotiation or ends a contract, from the side of the actor's organization. Both
+/// nodes will hold who ended it, when and why.
+pub fn end(site: &Site, actor: &Actor, id: &SubscriptionId, reason: &str) -> Result<(), Refused> {
+    site.db.write(|write| {
+        let process = of_actor(&mut write.as_read(), actor, id, None)?;
+        let command = Command::End { text: reason.trim().to_owned() };
+        let step = process.command(command, None, site.now()).map_err(Failure::Refused)?;
+        let done = Done { actor, action: "subscription.end", before: process.state.as_str() };
+        Ok::<_, Refused>(finish(write, site, &done, &step)?)
+    })?;
+    site.nudge();
+    Ok(())
+}
+
+/// Ends or cuts the contracts whose product was delisted or whose authorization ended or became
+/// shorter, and tells the home nodes. Called by a job of the provider; returns how many changed.
+pub fn follow_catalog(site: &Site) -> Result<usize, Fault> {
+    let mut due = Vec::new();
+    site.db.read(|read| {
+        for product in rows::products_in_force(read)? {
+            let offering = offering::of(read, &product)?;
+            for (id, ends_at) in rows::in_force_of(read, &product)? {
+                if consequence(offering.as_ref(), ends_at).is_some() {
+                    due.push(id);
+                }
+            }
+        }
+        Ok::<_, Fault>(())
+    })?;
+    let mut changed = 0;
+    for id in due {
+        changed += usize::from(site.db.write(|write| follow(write, site, &id))?);
+    }
+    if changed > 0 {
+        site.nudge();
+    }
+    Ok(changed)
+}
+
+fn follow(write: &mut Write<'_>, site: &Site, id: &SubscriptionId) -> Result<bool, Fault> {
+    let read = &mut write.as_read();
+    let Some(process) = rows::load(read, id, Side::Provider)? else { return Ok(false) };
+    let offering = offering::of(read, &process.request.product)?;
+    let due = process.ends_at.and_then(|ends_at| consequence(offering.as_ref(), ends_at));
+    let Some(due) = due else { return Ok(false) };
+    // Refused when the contract ended meanwhile.
+    let Ok(step) = process.command(Command::Follow(due), None, site.now()) else {
+        return Ok(false);
+    };
+    if step.send.is_empty() {
+        return Ok(false);
+    }
+    let actor = Actor::node();
+    let before = process.state.as_str();
+    let done = Done { actor: &actor, action: "subscription.follow_catalog", before };
+    finish(write, site, &done, &step)?;
+    Ok(true)
+}
+
+/// An act to be recorded.
+pub(super) struct Done<'a> {
+    pub(super) actor: &'a Actor,
+    pub(super) action: &'static str,
+    pub(super) before: &'a str,
+}
+
+/// Writes what follows from an act, and the act.
+pub(super) fn finish(
+    write: &mut Write<'_>,
+    site: &Site,
+    done: &Done<'_>,
+    step: &Step,
+) -> Result<(), Fault> {
+    let now = site.now();
+    post::carry_out(write, site, step, now)?;
+    audit::record(
+        write,
+        &Act {
+            at: now,
+            actor: done.actor,
+            action: done.action,
+            object: step.process.id.as_str(),
+            outcome: "done",
+            before: done.before,
+            after: step.process.state.as_str(),
+        },
+    )?;
+    Ok(())
+}
+
+/// The copy the actor may act on: the home copy for the buyer's people, the provider's for the
+/// operator's, either for the node itself. Anyone else hears that there is none.
+pub(super) fn of_actor(
+    read: &mut Read<'_>,
+    actor: &Actor,
+    id: &SubscriptionId,
+    side: Option<Side>,
+) -> Result<Process, Refused> {
+    for candidate in [Side::Home, Side::Provider] {
+        if side.is_some_and(|side| side != candidate) {
+            continue;
+        }
+        let Some(process) = rows::load(read, id, candidate)? else { continue };
+        let party = match candidate {
+            Side::Home => &process.request.buyer,
+            Side::Provider => &process.request.operator,
+        };
+        if actor.organization.is_empty() || actor.organization == party.as_str() {
+            return Ok(process);
+        }
+    }
+    Err(Failure::Refused(SubscriptionRefusal::Unknown))
+}

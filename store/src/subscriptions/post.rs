@@ -1,0 +1,209 @@
+//! Messages between the two sides: sealed, kept, and put into the outbox in the transaction that
+//! decides them. Messages of one side of one process leave in order.
+
+use diesel::prelude::*;
+use lianshi_market::{
+    message::{MESSAGE_KIND, Message},
+    negotiation::{Command, Process, Rejection, Step},
+    subscription::{Side, SubscriptionId},
+};
+use lianshi_registry::{seal::Sealed, time::Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use super::{keys, rows};
+use crate::{
+    Site,
+    audit::{self, Act, Actor},
+    db::{Read, Write},
+    fault::Fault,
+    outbox::{self, OutboxRow},
+    schema::{outbox as outbox_table, sealed_messages},
+};
+
+/// Which way a kept message went.
+pub(super) const OUT: &str = "out";
+/// See [`OUT`].
+pub(super) const IN: &str = "in";
+
+/// Outbox rows of one side of one process share this key and leave in order.
+pub(super) fn ordering_key(process: &SubscriptionId, side: Side) -> String {
+    format!("market/{process}/{side}")
+}
+
+fn outbox_id(process: &SubscriptionId, side: Side, seq: u64) -> String {
+    format!("{}/{seq:010}", ordering_key(process, side))
+}
+
+fn parse_outbox_id(id: &str) -> Option<(SubscriptionId, Side, u64)> {
+    let mut parts = id.strip_prefix("market/")?.split('/');
+    let process = SubscriptionId::parse(parts.next()?).ok()?;
+    let side = Side::parse(parts.next()?)?;
+    let seq = parts.next()?.parse().ok()?;
+    parts.next().is_none().then_some((process, side, seq))
+}
+
+/// A message as it is kept on either side.
+pub(super) struct Kept<'a> {
+    pub(super) message: &'a Message,
+    pub(super) side: Side,
+    pub(super) direction: &'static str,
+    pub(super) bytes: &'a [u8],
+}
+
+/// Keeps the sealed bytes of a message as evidence.
+pub(super) fn keep(write: &mut Write<'_>, kept: &Kept<'_>, now: Timestamp) -> Result<(), Fault> {
+    let message = kept.message;
+    let hash = hex::encode(Sha256::digest(kept.bytes));
+    let short = hash.get(..16).unwrap_or(&hash);
+    let seq = i64::try_from(message.seq).map_err(|e| Fault::corrupt("sealed_messages", e))?;
+    let id = format!("{}/{}/{}/{seq:010}/{short}", message.process, kept.side, kept.direction);
+    diesel::insert_into(sealed_messages::table)
+        .values((
+            sealed_messages::id.eq(id),
+            sealed_messages::process.eq(message.process.as_str()),
+            sealed_messages::side.eq(kept.side.as_str()),
+            sealed_messages::direction.eq(kept.direction),
+            sealed_messages::seq.eq(seq),
+            sealed_messages::kind.eq(message.body.kind()),
+            sealed_messages::bytes.eq(kept.bytes),
+            sealed_messages::at.eq(now.millis()),
+        ))
+        .execute(&mut **write)?;
+    Ok(())
+}
+
+/// The kept bytes of a message, if it was kept.
+pub(super) fn kept_bytes(
+    read: &mut Read<'_>,
+    message: &Message,
+    side: Side,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let seq = i64::try_from(message.seq).unwrap_or(i64::MAX);
+    Ok(sealed_messages::table
+        .filter(sealed_messages::process.eq(message.process.as_str()))
+        .filter(sealed_messages::side.eq(side.as_str()))
+        .filter(sealed_messages::direction.eq(IN))
+        .filter(sealed_messages::seq.eq(seq))
+        .select(sealed_messages::bytes)
+        .first(&mut **read)
+        .optional()?)
+}
+
+/// Writes everything that follows from a command or a message: the copy, its keys, its messages.
+pub(super) fn carry_out(
+    write: &mut Write<'_>,
+    site: &Site,
+    step: &Step,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    rows::save(write, &step.process, now)?;
+    for effect in &step.effects {
+        keys::apply(write, &step.process, effect)?;
+    }
+    for message in &step.send {
+        send(write, site, &step.process, message, now)?;
+    }
+    Ok(())
+}
+
+fn send(
+    write: &mut Write<'_>,
+    site: &Site,
+    process: &Process,
+    message: &Message,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let payload = serde_json::to_vec(message).map_err(|e| Fault::corrupt("sealed_messages", e))?;
+    let sealed = Sealed::new(site.node.clone(), MESSAGE_KIND, &payload, &site.seal_key);
+    let bytes = sealed.to_bytes();
+    let side = process.side;
+    keep(write, &Kept { message, side, direction: OUT, bytes: &bytes }, now)?;
+    let target = match side {
+        Side::Home => &process.provider,
+        Side::Provider => &process.home,
+    };
+    let row = OutboxRow {
+        id: outbox_id(&process.id, side, message.seq),
+        kind: MESSAGE_KIND.to_owned(),
+        target: target.to_string(),
+        ordering_key: ordering_key(&process.id, side),
+        payload: bytes,
+        created_at: now.millis(),
+        due_at: now.millis(),
+        attempts: 0,
+        last_error: String::new(),
+    };
+    outbox::enqueue(write, &row)?;
+    Ok(())
+}
+
+/// The other side refused a message for good, so the two copies differ: it and those behind it are
+/// withdrawn, the process ends here, and the other side is told.
+pub fn rejected(site: &Site, outbox_id: &str, code: &str, text: &str) -> Result<(), Fault> {
+    let Some((id, side, seq)) = parse_outbox_id(outbox_id) else {
+        return site.db.write(|write| outbox::done(write, outbox_id));
+    };
+    let now = site.now();
+    site.db.write(|write| {
+        let Some(was_final) = withdraw(write, outbox_id, (&id, side, seq))? else {
+            return Ok(());
+        };
+        let Some(process) = rows::load(&mut write.as_read(), &id, side)? else { return Ok(()) };
+        let (code, text) = (code.to_owned(), text.to_owned());
+        let command = Command::GiveUp(Rejection { seq, was_final, code: code.clone(), text });
+        // Giving up is never refused; if it were, the rows are gone and the copy stays.
+        let Ok(step) = process.command(command, None, now) else { return Ok(()) };
+        carry_out(write, site, &step, now)?;
+        audit::record(
+            write,
+            &Act {
+                at: now,
+                actor: &Actor::node(),
+                action: "subscription.message_refused",
+                object: id.as_str(),
+                outcome: &code,
+                before: process.state.as_str(),
+                after: step.process.state.as_str(),
+            },
+        )
+    })?;
+    site.nudge();
+    Ok(())
+}
+
+/// Takes a refused message and those behind it out of the outbox; whether it told the end, or `None`
+/// when it was not waiting.
+fn withdraw(
+    write: &mut Write<'_>,
+    first: &str,
+    (id, side, seq): (&SubscriptionId, Side, u64),
+) -> Result<Option<bool>, Fault> {
+    let gone = diesel::delete(
+        outbox_table::table
+            .filter(outbox_table::ordering_key.eq(ordering_key(id, side)))
+            .filter(outbox_table::id.ge(first)),
+    )
+    .execute(&mut **write)?;
+    if gone == 0 {
+        return Ok(None);
+    }
+    let seq = i64::try_from(seq).map_err(|e| Fault::corrupt("sealed_messages", e))?;
+    let refused: Vec<(String, i64, String)> = sealed_messages::table
+        .filter(sealed_messages::process.eq(id.as_str()))
+        .filter(sealed_messages::side.eq(side.as_str()))
+        .filter(sealed_messages::direction.eq(OUT))
+        .filter(sealed_messages::seq.ge(seq))
+        .order(sealed_messages::seq.asc())
+        .select((sealed_messages::id, sealed_messages::seq, sealed_messages::kind))
+        .load(&mut **write)?;
+    for (row, _, _) in &refused {
+        diesel::update(sealed_messages::table.filter(sealed_messages::id.eq(row)))
+            .set(sealed_messages::direction.eq(format!("refused:{row}")))
+            .execute(&mut **write)?;
+    }
+    let was_final = refused
+        .iter()
+        .find(|(_, at, _)| *at == seq)
+        .is_some_and(|(_, _, kind)| kind == "termination" || kind == "end");
+    Ok(Some(was_final))
+}

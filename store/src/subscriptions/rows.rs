@@ -1,0 +1,240 @@
+//! A subscription's row: one side's copy of the negotiation and of the contract.
+
+use diesel::prelude::*;
+use lianshi_market::{
+    agreement::{Agreement, Terms},
+    eligibility::Request,
+    message::Cut,
+    negotiation::Process,
+    subscription::{Ending, Side, State, SubscriptionId},
+};
+use lianshi_registry::{
+    entry::Purpose,
+    id::{NodeName, RegistrationNumber},
+    time::Timestamp,
+    uscc::Uscc,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    db::{Read, Write},
+    fault::Fault,
+    schema::subscriptions,
+};
+
+#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = subscriptions, treat_none_as_null = true)]
+pub(super) struct SubscriptionRow {
+    id: String,
+    side: String,
+    home_node: String,
+    provider_node: String,
+    product: String,
+    plan: String,
+    purpose: String,
+    purpose_note: String,
+    buyer_uscc: String,
+    buyer_name: String,
+    provider_uscc: String,
+    state: String,
+    reason_code: String,
+    reason_text: String,
+    ended_by: String,
+    negotiation: String,
+    agreement: String,
+    agreement_hash: Vec<u8>,
+    requested_at: i64,
+    starts_at: Option<i64>,
+    ends_at: Option<i64>,
+    ended_at: Option<i64>,
+    pub(super) updated_at: i64,
+    sent_seq: i64,
+    received_seq: i64,
+}
+
+/// The parts of a copy that nobody searches by.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    request: Request,
+    offer: Option<Terms>,
+    notice: Option<Cut>,
+}
+
+fn corrupt(what: impl ToString) -> Fault {
+    Fault::corrupt("subscriptions", what)
+}
+
+/// `industry`, `public_good`.
+pub(super) fn purpose_text(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::PublicGood => "public_good",
+        Purpose::Industry => "industry",
+    }
+}
+
+impl SubscriptionRow {
+    fn of(process: &Process, now: Timestamp) -> Result<Self, Fault> {
+        let (request, ending) = (&process.request, process.ending.as_ref());
+        let kept = Kept {
+            request: request.clone(),
+            offer: process.offer.clone(),
+            notice: process.notice.clone(),
+        };
+        let text = |value: Option<&String>| value.cloned().unwrap_or_default();
+        Ok(Self {
+            id: process.id.to_string(),
+            side: process.side.as_str().to_owned(),
+            home_node: process.home.to_string(),
+            provider_node: process.provider.to_string(),
+            product: request.product.to_string(),
+            plan: request.plan.clone(),
+            purpose: purpose_text(request.purpose).to_owned(),
+            purpose_note: request.purpose_note.clone(),
+            buyer_uscc: request.buyer.to_string(),
+            buyer_name: request.buyer_name.clone(),
+            provider_uscc: request.operator.to_string(),
+            state: process.state.as_str().to_owned(),
+            reason_code: text(ending.map(|ending| &ending.code)),
+            reason_text: text(ending.map(|ending| &ending.text)),
+            ended_by: ending.map(|ending| ending.by.to_string()).unwrap_or_default(),
+            negotiation: serde_json::to_string(&kept).map_err(corrupt)?,
+            agreement: process.agreement.as_ref().map(Agreement::document).unwrap_or_default(),
+            agreement_hash: hex::decode(process.agreement_hash()).map_err(corrupt)?,
+            requested_at: process.requested_at.millis(),
+            starts_at: process.agreement.as_ref().map(|agreement| agreement.starts_at.millis()),
+            ends_at: process.ends_at.map(Timestamp::millis),
+            ended_at: ending.map(|ending| ending.at.millis()),
+            updated_at: now.millis(),
+            sent_seq: i64::try_from(process.sent_seq).map_err(corrupt)?,
+            received_seq: i64::try_from(process.received_seq).map_err(corrupt)?,
+        })
+    }
+
+    pub(super) fn into_process(self) -> Result<Process, Fault> {
+        let kept: Kept = serde_json::from_str(&self.negotiation).map_err(corrupt)?;
+        let state = State::parse(&self.state).ok_or_else(|| corrupt(&self.state))?;
+        let agreement = if self.agreement.is_empty() {
+            None
+        } else {
+            Some(serde_json::from_str::<Agreement>(&self.agreement).map_err(corrupt)?)
+        };
+        let ending = match self.ended_at {
+            Some(at) => Some(Ending {
+                by: Side::parse(&self.ended_by).ok_or_else(|| corrupt(&self.ended_by))?,
+                code: self.reason_code,
+                text: self.reason_text,
+                at: Timestamp::from_millis(at),
+            }),
+            None => None,
+        };
+        Ok(Process {
+            id: SubscriptionId::parse(&self.id).map_err(corrupt)?,
+            side: Side::parse(&self.side).ok_or_else(|| corrupt(&self.side))?,
+            home: NodeName::parse(&self.home_node).map_err(corrupt)?,
+            provider: NodeName::parse(&self.provider_node).map_err(corrupt)?,
+            state,
+            sent_seq: u64::try_from(self.sent_seq).map_err(corrupt)?,
+            received_seq: u64::try_from(self.received_seq).map_err(corrupt)?,
+            request: kept.request,
+            requested_at: Timestamp::from_millis(self.requested_at),
+            offer: kept.offer,
+            agreement,
+            ends_at: self.ends_at.map(Timestamp::from_millis),
+            notice: kept.notice,
+            ending,
+        })
+    }
+}
+
+/// One side's copy as a row.
+pub(super) fn row(
+    read: &mut Read<'_>,
+    id: &SubscriptionId,
+    side: Side,
+) -> Result<Option<SubscriptionRow>, Fault> {
+    Ok(subscriptions::table
+        .filter(subscriptions::id.eq(id.as_str()))
+        .filter(subscriptions::side.eq(side.as_str()))
+        .select(SubscriptionRow::as_select())
+        .first(&mut **read)
+        .optional()?)
+}
+
+/// One side's copy.
+pub(super) fn load(
+    read: &mut Read<'_>,
+    id: &SubscriptionId,
+    side: Side,
+) -> Result<Option<Process>, Fault> {
+    row(read, id, side)?.map(SubscriptionRow::into_process).transpose()
+}
+
+/// Writes a copy, whether new or changed.
+pub(super) fn save(write: &mut Write<'_>, process: &Process, now: Timestamp) -> Result<(), Fault> {
+    let row = SubscriptionRow::of(process, now)?;
+    let changed = diesel::update(
+        subscriptions::table
+            .filter(subscriptions::id.eq(&row.id))
+            .filter(subscriptions::side.eq(&row.side)),
+    )
+    .set(&row)
+    .execute(&mut **write)?;
+    if changed == 0 {
+        diesel::insert_into(subscriptions::table).values(&row).execute(&mut **write)?;
+    }
+    Ok(())
+}
+
+/// Products of contracts in force on the provider's side.
+pub(super) fn products_in_force(read: &mut Read<'_>) -> Result<Vec<RegistrationNumber>, Fault> {
+    let numbers: Vec<String> = subscriptions::table
+        .filter(subscriptions::side.eq(Side::Provider.as_str()))
+        .filter(subscriptions::state.eq(State::Finalized.as_str()))
+        .select(subscriptions::product)
+        .distinct()
+        .load(&mut **read)?;
+    numbers.iter().map(|number| RegistrationNumber::parse(number).map_err(corrupt)).collect()
+}
+
+/// Contracts of a product in force on the provider's side: id and end.
+pub(super) fn in_force_of(
+    read: &mut Read<'_>,
+    product: &RegistrationNumber,
+) -> Result<Vec<(SubscriptionId, Timestamp)>, Fault> {
+    let rows: Vec<(String, Option<i64>)> = subscriptions::table
+        .filter(subscriptions::side.eq(Side::Provider.as_str()))
+        .filter(subscriptions::product.eq(product.as_str()))
+        .filter(subscriptions::state.eq(State::Finalized.as_str()))
+        .select((subscriptions::id, subscriptions::ends_at))
+        .order(subscriptions::id.asc())
+        .load(&mut **read)?;
+    rows.into_iter()
+        .filter_map(|(id, end)| end.map(|end| (id, end)))
+        .map(|(id, end)| {
+            Ok((SubscriptionId::parse(&id).map_err(corrupt)?, Timestamp::from_millis(end)))
+        })
+        .collect()
+}
+
+/// The node's own copies of one column's value, newest first.
+pub(super) fn list(
+    read: &mut Read<'_>,
+    side: Side,
+    party: Option<&Uscc>,
+    limit: i64,
+) -> Result<Vec<SubscriptionRow>, Fault> {
+    let mut query = subscriptions::table
+        .filter(subscriptions::side.eq(side.as_str()))
+        .order((subscriptions::requested_at.desc(), subscriptions::id.asc()))
+        .limit(limit)
+        .select(SubscriptionRow::as_select())
+        .into_boxed();
+    if let Some(party) = party {
+        query = match side {
+            Side::Home => query.filter(subscriptions::buyer_uscc.eq(party.as_str())),
+            Side::Provider => query.filter(subscriptions::provider_uscc.eq(party.as_str())),
+        };
+    }
+    Ok(query.load(&mut **read)?)
+}
