@@ -6,6 +6,7 @@
 
 #![deny(missing_docs)]
 
+pub mod catalog;
 pub mod checkpoint;
 pub mod entry;
 pub mod id;

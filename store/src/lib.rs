@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod catalog;
 pub mod datasets;
 pub mod db;
 mod dialect;
@@ -13,6 +14,7 @@ pub mod group;
 pub mod log;
 pub mod members;
 pub mod numbers;
+pub mod organizations;
 pub mod outbox;
 mod schema;
 pub mod site;

@@ -158,6 +158,8 @@ diesel::table! {
     catalog_objects (object_key) {
         object_key -> Text,
         kind -> Text,
+        name -> Text,
+        parent -> Text,
         origin -> Text,
         first_index -> BigInt,
         last_index -> BigInt,
@@ -188,10 +190,26 @@ diesel::table! {
         operator_name_zh -> Text,
         operator_name_en -> Text,
         status -> Text,
+        status_code -> Text,
+        status_reason -> Text,
+        usable_until -> BigInt,
         registered_at -> BigInt,
         updated_at -> BigInt,
         synthetic -> Bool,
         origin_index -> BigInt,
+    }
+}
+
+diesel::table! {
+    catalog_counts (form, sector, division, node, field, charge, status) {
+        form -> Text,
+        sector -> Text,
+        division -> Text,
+        node -> Text,
+        field -> Text,
+        charge -> Text,
+        status -> Text,
+        listings -> BigInt,
     }
 }
 
@@ -501,6 +519,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     members,
     catalog_objects,
     catalog_products,
+    catalog_counts,
     catalog_terms,
     quarantined_entries,
     subscriptions,

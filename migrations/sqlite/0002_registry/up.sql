@@ -43,6 +43,8 @@ CREATE TABLE members (
 CREATE TABLE catalog_objects (
     object_key TEXT NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    parent TEXT NOT NULL,
     origin TEXT NOT NULL,
     first_index INTEGER NOT NULL,
     last_index INTEGER NOT NULL,
@@ -50,6 +52,8 @@ CREATE TABLE catalog_objects (
     state_hash BLOB NOT NULL
 ) STRICT;
 CREATE INDEX catalog_objects_origin ON catalog_objects (origin, kind);
+CREATE INDEX catalog_objects_name ON catalog_objects (name, kind);
+CREATE INDEX catalog_objects_parent ON catalog_objects (parent, kind);
 CREATE TABLE catalog_products (
     number TEXT NOT NULL PRIMARY KEY,
     origin TEXT NOT NULL,
@@ -71,6 +75,9 @@ CREATE TABLE catalog_products (
     operator_name_zh TEXT NOT NULL,
     operator_name_en TEXT NOT NULL,
     status TEXT NOT NULL,
+    status_code TEXT NOT NULL,
+    status_reason TEXT NOT NULL,
+    usable_until INTEGER NOT NULL,
     registered_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     synthetic INTEGER NOT NULL,
@@ -78,7 +85,20 @@ CREATE TABLE catalog_products (
 ) STRICT;
 CREATE INDEX catalog_products_newest ON catalog_products (registered_at, number);
 CREATE INDEX catalog_products_authorization ON catalog_products (authorization_number);
+CREATE INDEX catalog_products_operator ON catalog_products (operator_uscc);
 CREATE INDEX catalog_products_node ON catalog_products (node, number);
+CREATE INDEX catalog_products_until ON catalog_products (usable_until);
+CREATE TABLE catalog_counts (
+    form TEXT NOT NULL,
+    sector TEXT NOT NULL,
+    division TEXT NOT NULL,
+    node TEXT NOT NULL,
+    field TEXT NOT NULL,
+    charge TEXT NOT NULL,
+    status TEXT NOT NULL,
+    listings INTEGER NOT NULL,
+    PRIMARY KEY (form, sector, division, node, field, charge, status)
+) STRICT;
 CREATE TABLE catalog_terms (
     term TEXT NOT NULL,
     number TEXT NOT NULL,

@@ -1,0 +1,187 @@
+//! What is offered: products, plans, ceilings and splits against their authorization and resources.
+
+use super::{
+    AuthorizationStatus, Change, Fold, Object, ObjectKey, PlanState, ProductState, ProductStatus,
+    Quarantine, rule, unknown, word,
+};
+use crate::{
+    catalog::rule::CeilingCheck,
+    entry::{Ceiling, Plan, PlanRetired, Product, ProductNotice, Split},
+    id::{NumberKind, RegistrationNumber},
+};
+
+impl Fold<'_> {
+    pub(super) fn product_registered(&self, body: &Product) -> Result<Change, Quarantine> {
+        let key = ObjectKey::product(&body.number, self.located.origin);
+        self.absent(&key, &body.number)?;
+        self.product_fits(body)?;
+        let state = ProductState {
+            product: body.clone(),
+            status: ProductStatus::Registered,
+            reason: String::new(),
+            registered_at: self.entry.at,
+            registered_index: self.located.index,
+            updated_at: self.entry.at,
+            described_index: self.located.index,
+        };
+        Ok(Change { key, object: Object::Product(Box::new(state)) })
+    }
+
+    pub(super) fn product_revised(&self, body: &Product) -> Result<Change, Quarantine> {
+        let old = self.known_product(&body.number)?;
+        if old.status == ProductStatus::Delisted {
+            return Err(Quarantine::WrongState {
+                what: body.number.to_string(),
+                state: "delisted",
+            });
+        }
+        self.product_fits(body)?;
+        let mut state = old.clone();
+        state.product = body.clone();
+        state.updated_at = self.entry.at;
+        state.described_index = self.located.index;
+        let key = ObjectKey::product(&body.number, self.located.origin);
+        Ok(Change { key, object: Object::Product(Box::new(state)) })
+    }
+
+    /// Scope, operator, purposes, resources and grade against the authorization.
+    pub(super) fn product_fits(&self, body: &Product) -> Result<(), Quarantine> {
+        self.numbered(&body.number, NumberKind::Product)?;
+        let granted = self.known_authorization(&body.authorization)?;
+        if granted.status == AuthorizationStatus::Ended {
+            let what = body.authorization.to_string();
+            return Err(Quarantine::WrongState { what, state: word(granted.status) });
+        }
+        let granted = &granted.authorization;
+        let beyond = |what: String| Quarantine::BeyondAuthorization {
+            what,
+            authorization: granted.number.clone(),
+        };
+        if body.operator != granted.operator {
+            return Err(beyond(format!("operator {}", body.operator)));
+        }
+        if let Some(purpose) = body.purposes.iter().find(|p| !granted.purposes.contains(p)) {
+            return Err(beyond(format!("purpose {purpose:?}")));
+        }
+        let mut inputs = Vec::new();
+        for number in &body.resources {
+            if !granted.resources.contains(number) {
+                return Err(beyond(format!("resource {number}")));
+            }
+            inputs.push(self.usable_resource(number)?);
+        }
+        let grade = |why: String| Quarantine::Grade { number: body.number.clone(), why };
+        if !rule::may_be_offered(body.grade) {
+            return Err(grade("core and important data are not offered".to_owned()));
+        }
+        if let Some(input) = rule::input_above(body, inputs) {
+            return Err(grade(format!("resource {} is graded higher", input.number)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn known_product(
+        &self,
+        number: &RegistrationNumber,
+    ) -> Result<&ProductState, Quarantine> {
+        match self.known.get(&ObjectKey::product(number, self.located.origin)) {
+            Some(Object::Product(state)) => Ok(state),
+            _ => Err(unknown(number)),
+        }
+    }
+
+    pub(super) fn product_moved(
+        &self,
+        body: &ProductNotice,
+        from: &[ProductStatus],
+        to: ProductStatus,
+    ) -> Result<Change, Quarantine> {
+        let old = self.known_product(&body.number)?;
+        if !from.contains(&old.status) {
+            let what = body.number.to_string();
+            return Err(Quarantine::WrongState { what, state: old.status.as_str() });
+        }
+        let mut state = old.clone();
+        state.status = to;
+        state.reason.clone_from(&body.reason);
+        state.updated_at = self.entry.at;
+        let key = ObjectKey::product(&body.number, self.located.origin);
+        Ok(Change { key, object: Object::Product(Box::new(state)) })
+    }
+
+    pub(super) fn plan(&self, body: &Plan) -> Result<Change, Quarantine> {
+        let origin = self.located.origin;
+        let key = ObjectKey::plan(&body.product, &body.code, origin);
+        self.absent(&key, format!("plan {}", body.code))?;
+        let product = &self.known_product(&body.product)?.product;
+        if !product.purposes.contains(&body.purpose) {
+            return Err(Quarantine::BeyondAuthorization {
+                what: format!("purpose {:?} of plan {}", body.purpose, body.code),
+                authorization: product.authorization.clone(),
+            });
+        }
+        if !rule::public_good_is_free(body) {
+            return Err(Quarantine::PublicGoodPriced { code: body.code.clone() });
+        }
+        let ceilings: Vec<&Ceiling> = ["call", "month"]
+            .into_iter()
+            .filter_map(|unit| {
+                match self.known.get(&ObjectKey::ceiling(&body.product, unit, origin)) {
+                    Some(Object::Ceiling(ceiling)) => Some(ceiling),
+                    _ => None,
+                }
+            })
+            .collect();
+        let code = body.code.clone();
+        match rule::check_ceiling(body, &ceilings) {
+            CeilingCheck::Within => {}
+            CeilingCheck::Missing { unit } => {
+                return Err(Quarantine::CeilingMissing { code, unit });
+            }
+            CeilingCheck::Above { unit, price_max } => {
+                return Err(Quarantine::AboveCeiling { code, unit, price_max });
+            }
+        }
+        let state = PlanState { plan: body.clone(), retired: None };
+        Ok(Change { key, object: Object::Plan(state) })
+    }
+
+    pub(super) fn plan_retired(&self, body: &PlanRetired) -> Result<Change, Quarantine> {
+        let key = ObjectKey::plan(&body.product, &body.code, self.located.origin);
+        let what = || format!("plan {}", body.code);
+        match self.known.get(&key) {
+            Some(Object::Plan(state)) if state.retired.is_none() => {
+                let retired = Some(body.reason.clone());
+                let state = PlanState { plan: state.plan.clone(), retired };
+                Ok(Change { key, object: Object::Plan(state) })
+            }
+            Some(_) => Err(Quarantine::WrongState { what: what(), state: "retired" }),
+            None => Err(unknown(what())),
+        }
+    }
+
+    pub(super) fn ceiling(&self, body: &Ceiling) -> Result<Change, Quarantine> {
+        self.known_product(&body.product)?;
+        if !["call", "month"].contains(&body.unit.as_str()) {
+            let what = format!("unit `{}`: call or month is meant", body.unit);
+            return Err(Quarantine::Malformed { what });
+        }
+        let key = ObjectKey::ceiling(&body.product, &body.unit, self.located.origin);
+        Ok(Change { key, object: Object::Ceiling(body.clone()) })
+    }
+
+    pub(super) fn split(&self, body: &Split) -> Result<Change, Quarantine> {
+        let origin = self.located.origin;
+        self.known_product(&body.product)?;
+        let key = ObjectKey::split(&body.product, body.version, origin);
+        self.absent(&key, format!("split version {}", body.version))?;
+        let before = ObjectKey::split(&body.product, body.version.saturating_sub(1), origin);
+        if body.version == 0 || (body.version > 1 && !self.known.contains_key(&before)) {
+            return Err(unknown(format!("the split before version {}", body.version)));
+        }
+        if !rule::shares_are_whole(body) {
+            return Err(Quarantine::SharesNotWhole);
+        }
+        Ok(Change { key, object: Object::Split(body.clone()) })
+    }
+}

@@ -1,0 +1,60 @@
+//! What a decision looks at: so that a store loads these objects and no others.
+
+use super::ObjectKey;
+use crate::{entry::Fact, id::Origin};
+
+/// The objects [`super::decide`] looks at for this fact, all in the same log.
+pub fn needs(fact: &Fact, origin: &Origin) -> Vec<ObjectKey> {
+    let authorization = |number| ObjectKey::authorization(number, origin);
+    match fact {
+        Fact::OrganizationListed(body)
+        | Fact::OrganizationRevised(body)
+        | Fact::OrganizationWithdrawn(body) => vec![ObjectKey::organization(&body.uscc, origin)],
+        Fact::ResourceCataloged(body) | Fact::ResourceRevised(body) => vec![
+            ObjectKey::resource(&body.number, origin),
+            ObjectKey::organization(&body.provider, origin),
+        ],
+        Fact::ResourceWithdrawn(body) => vec![ObjectKey::resource(&body.number, origin)],
+        Fact::AuthorizationGranted(body) => {
+            let mut keys = vec![
+                authorization(&body.number),
+                ObjectKey::organization(&body.grantor, origin),
+                ObjectKey::organization(&body.operator, origin),
+            ];
+            keys.extend(body.resources.iter().map(|number| ObjectKey::resource(number, origin)));
+            keys
+        }
+        Fact::AuthorizationSuspended(body) | Fact::AuthorizationResumed(body) => {
+            vec![authorization(&body.number)]
+        }
+        Fact::AuthorizationEnded(body) => vec![authorization(&body.number)],
+        Fact::ProductRegistered(body) | Fact::ProductRevised(body) => {
+            let mut keys =
+                vec![ObjectKey::product(&body.number, origin), authorization(&body.authorization)];
+            keys.extend(body.resources.iter().map(|number| ObjectKey::resource(number, origin)));
+            keys
+        }
+        Fact::ProductListed(body)
+        | Fact::ProductPaused(body)
+        | Fact::ProductResumed(body)
+        | Fact::ProductDelisted(body) => vec![ObjectKey::product(&body.number, origin)],
+        Fact::PlanPublished(body) => vec![
+            ObjectKey::plan(&body.product, &body.code, origin),
+            ObjectKey::product(&body.product, origin),
+            ObjectKey::ceiling(&body.product, "call", origin),
+            ObjectKey::ceiling(&body.product, "month", origin),
+        ],
+        Fact::PlanRetired(body) => vec![ObjectKey::plan(&body.product, &body.code, origin)],
+        Fact::CeilingFiled(body) => vec![ObjectKey::product(&body.product, origin)],
+        Fact::SplitAgreed(body) => vec![
+            ObjectKey::product(&body.product, origin),
+            ObjectKey::split(&body.product, body.version, origin),
+            ObjectKey::split(&body.product, body.version.saturating_sub(1), origin),
+        ],
+        Fact::StatementSealed(body) => vec![ObjectKey::statement(body.period, origin)],
+        Fact::MemberAdmitted(_)
+        | Fact::MemberSuspended(_)
+        | Fact::MemberReinstated(_)
+        | Fact::MemberWithdrawn(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,85 @@
+//! The catalog as tables: what the logs say, folded, in a form that pages can search. Everything
+//! here follows from the logs: [`rebuild`] makes the same rows and the same digest again.
+
+pub(crate) mod objects;
+mod offer;
+pub(crate) mod project;
+mod rebuild;
+mod search;
+mod words;
+
+use diesel::prelude::*;
+use lianshi_registry::{
+    catalog::{self, ObjectKind},
+    id::Origin,
+};
+
+pub(crate) use offer::organization;
+pub use offer::{Offer, authorized_products, product, split_for};
+pub(crate) use rebuild::refold;
+pub use rebuild::{Rebuilt, rebuild};
+pub use search::{FacetValue, Facets, Hit, PAGE_ITEMS_MAX, Page, Query, Sort, search};
+
+use crate::{
+    db::Read,
+    fault::Fault,
+    schema::{catalog_objects, quarantined_entries},
+};
+
+/// The digest of the catalog held here. Nodes that hold the same logs have the same digest.
+pub fn digest(read: &mut Read<'_>) -> Result<[u8; 32], Fault> {
+    let rows: Vec<(String, Vec<u8>)> = catalog_objects::table
+        .select((catalog_objects::object_key, catalog_objects::state_hash))
+        .load(&mut **read)?;
+    let mut objects = Vec::with_capacity(rows.len());
+    for (key, hash) in rows {
+        let hash: [u8; 32] =
+            hash.try_into().map_err(|_| Fault::corrupt("catalog_objects", &key))?;
+        objects.push((key, hash));
+    }
+    Ok(catalog::digest(objects))
+}
+
+/// How many objects of a kind the catalog holds.
+pub fn count(read: &mut Read<'_>, kind: ObjectKind) -> Result<u64, Fault> {
+    let rows: i64 = catalog_objects::table
+        .filter(catalog_objects::kind.eq(kind.as_str()))
+        .count()
+        .get_result(&mut **read)?;
+    Ok(u64::try_from(rows).unwrap_or_default())
+}
+
+/// An entry that is in its log but not in the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Its log.
+    pub origin: Origin,
+    /// Its index.
+    pub index: u64,
+    /// Its kind, empty when it could not be read.
+    pub kind: String,
+    /// Stable code of the reason.
+    pub code: String,
+    /// The reason in words.
+    pub reason: String,
+}
+
+/// The newest quarantined entries of every log, at most `limit`.
+pub fn quarantined(read: &mut Read<'_>, limit: i64) -> Result<Vec<Quarantined>, Fault> {
+    let rows: Vec<(String, i64, String, String, String)> = quarantined_entries::table
+        .order((quarantined_entries::origin.asc(), quarantined_entries::entry_index.desc()))
+        .limit(limit)
+        .load(&mut **read)?;
+    rows.into_iter()
+        .map(|(origin, index, kind, code, reason)| {
+            Ok(Quarantined {
+                origin: Origin::parse(&origin)
+                    .map_err(|error| Fault::corrupt("quarantined_entries", error))?,
+                index: u64::try_from(index).unwrap_or_default(),
+                kind,
+                code,
+                reason,
+            })
+        })
+        .collect()
+}

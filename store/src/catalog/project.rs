@@ -1,0 +1,362 @@
+//! From objects to the rows pages search: one row for each product, its terms, and the counts
+//! behind the facets. Done once for each product that a group of entries touched.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use lianshi_registry::{
+    catalog::{Object, ObjectKind, ProductState, rule},
+    entry::{Plan, Purpose},
+    id::{DivisionCode, Origin, RegistrationNumber},
+    price::Price,
+    uscc::Uscc,
+};
+use serde::Serialize;
+
+use super::{
+    objects,
+    offer::{Above, Below},
+    words,
+};
+use crate::{
+    db::{Read, Write},
+    dialect::{BULK_ROWS_MAX, insert_all},
+    fault::Fault,
+    schema::{catalog_counts, catalog_products, catalog_terms},
+};
+
+/// What a group of entries changed, as far as products are concerned.
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    products: BTreeSet<RegistrationNumber>,
+    authorizations: BTreeSet<RegistrationNumber>,
+    resources: BTreeSet<RegistrationNumber>,
+    operators: BTreeSet<Uscc>,
+}
+
+impl Touched {
+    /// Notes one change. What appears for the first time has nothing below it yet.
+    pub(crate) fn note(&mut self, before: Option<&Object>, after: &Object) {
+        if let Some(number) = after.product_number() {
+            self.products.insert(number.clone());
+        }
+        if before.is_none() {
+            return;
+        }
+        match after {
+            Object::Authorization(state) => {
+                self.authorizations.insert(state.authorization.number.clone());
+            }
+            Object::Resource(state) => {
+                self.resources.insert(state.resource.number.clone());
+            }
+            Object::Organization(state) => {
+                self.operators.insert(state.organization.uscc.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn has_links(&self) -> bool {
+        !(self.authorizations.is_empty() && self.resources.is_empty() && self.operators.is_empty())
+    }
+}
+
+/// Brings the rows of the touched products of a log up to date.
+pub(crate) fn products(
+    write: &mut Write<'_>,
+    origin: &Origin,
+    touched: &Touched,
+) -> Result<(), Fault> {
+    let mut numbers = touched.products.clone();
+    if touched.has_links() {
+        for object in objects::in_log(&mut write.as_read(), ObjectKind::Product, origin)? {
+            if let Object::Product(state) = object {
+                let product = &state.product;
+                let hit = touched.authorizations.contains(&product.authorization)
+                    || touched.operators.contains(&product.operator)
+                    || product.resources.iter().any(|r| touched.resources.contains(r));
+                if hit {
+                    numbers.insert(product.number.clone());
+                }
+            }
+        }
+    }
+    for number in &numbers {
+        product(write, number)?;
+    }
+    Ok(())
+}
+
+/// A row of `catalog_products`.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = catalog_products, treat_none_as_null = true)]
+pub(crate) struct ProductRow {
+    pub number: String,
+    pub origin: String,
+    pub node: String,
+    pub division: String,
+    pub authorization_number: String,
+    pub form: String,
+    pub sector: String,
+    pub field: String,
+    pub grade: String,
+    pub purpose: String,
+    pub charge: String,
+    pub price_from_micro: Option<i64>,
+    pub name_zh: String,
+    pub name_en: String,
+    pub summary_zh: String,
+    pub summary_en: String,
+    pub operator_uscc: String,
+    pub operator_name_zh: String,
+    pub operator_name_en: String,
+    pub status: String,
+    pub status_code: String,
+    pub status_reason: String,
+    pub usable_until: i64,
+    pub registered_at: i64,
+    pub updated_at: i64,
+    pub synthetic: bool,
+    pub origin_index: i64,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = catalog_terms)]
+struct TermRow {
+    term: String,
+    number: String,
+    weight: i64,
+}
+
+/// Brings one product's rows up to date.
+fn product(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Fault> {
+    let Some((origin, state)) = speaker(&mut write.as_read(), number)? else {
+        return forget(write, number);
+    };
+    let product = &state.product;
+    let above = Above::load(&mut write.as_read(), product, &origin)?;
+    let hanging = objects::of_product(&mut write.as_read(), number.as_str(), &origin)?;
+    let below = Below::from_objects(hanging);
+    let row = row(&origin, &state, &above, &below);
+    let old: Option<ProductRow> = catalog_products::table
+        .filter(catalog_products::number.eq(number.as_str()))
+        .select(ProductRow::as_select())
+        .first(&mut **write)
+        .optional()?;
+    match &old {
+        Some(old) if *old == row => return Ok(()),
+        Some(old) => {
+            count(write, old, -1)?;
+            diesel::update(
+                catalog_products::table.filter(catalog_products::number.eq(number.as_str())),
+            )
+            .set(&row)
+            .execute(&mut **write)?;
+        }
+        None => {
+            diesel::insert_into(catalog_products::table).values(&row).execute(&mut **write)?;
+        }
+    }
+    count(write, &row, 1)?;
+    let same_words = old.as_ref().is_some_and(|old| {
+        old.origin == row.origin
+            && old.origin_index == row.origin_index
+            && old.operator_name_zh == row.operator_name_zh
+            && old.operator_name_en == row.operator_name_en
+    });
+    if same_words { Ok(()) } else { store_terms(write, &state, &row, old.is_some()) }
+}
+
+/// The log whose word on a number counts. Numbers cannot collide between divisions; where a city
+/// and a district, or two generations of a node, both claim one, the nearer node and the later
+/// generation win, the same everywhere.
+fn speaker(
+    read: &mut Read<'_>,
+    number: &RegistrationNumber,
+) -> Result<Option<(Origin, ProductState)>, Fault> {
+    let mut claims = objects::by_name(read, ObjectKind::Product, number.as_str())?;
+    if claims.len() > 1 {
+        let mut ranked = Vec::with_capacity(claims.len());
+        for claim in claims {
+            let near = division(read, &claim.origin)? == Some(number.division());
+            ranked.push((!near, std::cmp::Reverse(claim.origin.generation()), claim));
+        }
+        ranked.sort_by(|a, b| (a.0, a.1, &a.2.origin).cmp(&(b.0, b.1, &b.2.origin)));
+        claims = ranked.into_iter().map(|(_, _, claim)| claim).collect();
+    }
+    Ok(claims.into_iter().find_map(|claim| match claim.object {
+        Object::Product(state) => Some((claim.origin, *state)),
+        _ => None,
+    }))
+}
+
+fn division(read: &mut Read<'_>, origin: &Origin) -> Result<Option<DivisionCode>, Fault> {
+    Ok(crate::fold::right::load(read, origin)?.division().cloned())
+}
+
+/// A product no log speaks of anymore, because its log is being folded again.
+fn forget(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Fault> {
+    let filter = catalog_products::number.eq(number.as_str());
+    let old: Option<ProductRow> = catalog_products::table
+        .filter(filter)
+        .select(ProductRow::as_select())
+        .first(&mut **write)
+        .optional()?;
+    if let Some(old) = old {
+        count(write, &old, -1)?;
+        diesel::delete(catalog_products::table.filter(filter)).execute(&mut **write)?;
+        diesel::delete(catalog_terms::table.filter(catalog_terms::number.eq(number.as_str())))
+            .execute(&mut **write)?;
+    }
+    Ok(())
+}
+
+/// Forgets rows of products that only this log spoke of; called before it is folded again.
+pub(crate) fn forget_log(write: &mut Write<'_>, origin: &Origin) -> Result<(), Fault> {
+    let numbers: Vec<String> = catalog_products::table
+        .filter(catalog_products::origin.eq(origin.to_string()))
+        .select(catalog_products::number)
+        .load(&mut **write)?;
+    for number in numbers {
+        let number = RegistrationNumber::parse(&number)
+            .map_err(|error| Fault::corrupt("catalog_products", error))?;
+        product(write, &number)?;
+    }
+    Ok(())
+}
+
+fn row(origin: &Origin, state: &ProductState, above: &Above, below: &Below) -> ProductRow {
+    let product = &state.product;
+    let standing = above.standing(state);
+    let operator = above.operator.as_ref().map(|state| state.organization.name.clone());
+    let (operator_name_zh, operator_name_en) =
+        operator.map_or_else(Default::default, |name| (name.zh, name.en));
+    let authorized_until = above.authorization.as_ref().map(|state| state.authorization.until);
+    let until = authorized_until.map_or(product.valid_until, |day| day.min(product.valid_until));
+    ProductRow {
+        number: product.number.to_string(),
+        origin: origin.to_string(),
+        node: origin.node().to_string(),
+        division: product.number.division().to_string(),
+        authorization_number: product.authorization.to_string(),
+        form: word(&product.form),
+        sector: product.sector.clone(),
+        field: product.field.clone(),
+        grade: word(&product.grade),
+        purpose: purpose(&product.purposes).to_owned(),
+        charge: charge(&below.plans).to_owned(),
+        price_from_micro: price_from(&below.plans).map(Price::micro),
+        name_zh: product.name.zh.clone(),
+        name_en: product.name.en.clone(),
+        summary_zh: product.summary.zh.clone(),
+        summary_en: product.summary.en.clone(),
+        operator_uscc: product.operator.to_string(),
+        operator_name_zh,
+        operator_name_en,
+        status: standing.status.as_str().to_owned(),
+        status_code: standing.code.to_owned(),
+        status_reason: standing.reason,
+        usable_until: until.start().millis(),
+        registered_at: state.registered_at.millis(),
+        updated_at: state.updated_at.millis(),
+        synthetic: product.synthetic,
+        origin_index: i64::try_from(state.described_index).unwrap_or(i64::MAX),
+    }
+}
+
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+fn purpose(purposes: &[Purpose]) -> &'static str {
+    let good = purposes.contains(&Purpose::PublicGood);
+    match (good, purposes.contains(&Purpose::Industry)) {
+        (true, true) => "both",
+        (true, false) => "public_good",
+        (false, true) => "industry",
+        (false, false) => "none",
+    }
+}
+
+fn charge(plans: &[Plan]) -> &'static str {
+    let paid = plans.iter().filter(|plan| rule::unit_price(&plan.charge).is_some()).count();
+    match (paid, plans.len() - paid) {
+        (0, 0) => "none",
+        (0, _) => "free",
+        (_, 0) => "paid",
+        _ => "both",
+    }
+}
+
+fn price_from(plans: &[Plan]) -> Option<Price> {
+    plans
+        .iter()
+        .map(|plan| rule::unit_price(&plan.charge).map_or(Price::ZERO, |(_, price)| price))
+        .min()
+}
+
+fn store_terms(
+    write: &mut Write<'_>,
+    state: &ProductState,
+    row: &ProductRow,
+    replace: bool,
+) -> Result<(), Fault> {
+    if replace {
+        diesel::delete(catalog_terms::table.filter(catalog_terms::number.eq(&row.number)))
+            .execute(&mut **write)?;
+    }
+    let product = &state.product;
+    let mut terms = words::terms(&[
+        (&row.name_zh, 10),
+        (&row.name_en, 10),
+        (&row.summary_zh, 4),
+        (&row.summary_en, 4),
+        (&row.operator_name_zh, 2),
+        (&row.operator_name_en, 2),
+        (&product.description.zh, 1),
+        (&product.description.en, 1),
+        (&product.coverage.zh, 1),
+    ]);
+    terms.insert(row.number.to_lowercase(), 100);
+    let rows: Vec<TermRow> = terms
+        .into_iter()
+        .map(|(term, weight)| TermRow { term, number: row.number.clone(), weight })
+        .collect();
+    for chunk in rows.chunks(BULK_ROWS_MAX) {
+        insert_all!(write, catalog_terms::table, chunk)?;
+    }
+    Ok(())
+}
+
+fn count(write: &mut Write<'_>, row: &ProductRow, by: i64) -> Result<(), Fault> {
+    let cell = catalog_counts::table
+        .filter(catalog_counts::form.eq(&row.form))
+        .filter(catalog_counts::sector.eq(&row.sector))
+        .filter(catalog_counts::division.eq(&row.division))
+        .filter(catalog_counts::node.eq(&row.node))
+        .filter(catalog_counts::field.eq(&row.field))
+        .filter(catalog_counts::charge.eq(&row.charge))
+        .filter(catalog_counts::status.eq(&row.status));
+    let updated = diesel::update(cell)
+        .set(catalog_counts::listings.eq(catalog_counts::listings + by))
+        .execute(&mut **write)?;
+    if updated == 0 {
+        diesel::insert_into(catalog_counts::table)
+            .values((
+                catalog_counts::form.eq(&row.form),
+                catalog_counts::sector.eq(&row.sector),
+                catalog_counts::division.eq(&row.division),
+                catalog_counts::node.eq(&row.node),
+                catalog_counts::field.eq(&row.field),
+                catalog_counts::charge.eq(&row.charge),
+                catalog_counts::status.eq(&row.status),
+                catalog_counts::listings.eq(by),
+            ))
+            .execute(&mut **write)?;
+    }
+    Ok(())
+}
