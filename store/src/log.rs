@@ -20,7 +20,7 @@ use lianshi_registry::{
     time::Timestamp,
 };
 
-use crate::{Fault, Read, Site, Write, dialect::insert_if_absent, schema::logs};
+use crate::{Fault, Read, Site, Write, dialect::insert_if_absent, fold::right, schema::logs};
 
 /// What a node knows of one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,7 @@ impl TryFrom<LogRow> for Head {
 
 /// Begins the log this node writes; does nothing when it is there.
 pub fn create_own(write: &mut Write<'_>, site: &Site) -> Result<(), Fault> {
+    right::remember_own_division(write, &site.division)?;
     create(write, &site.origin, site.log_key.public(), true)
 }
 

@@ -8,7 +8,7 @@ use super::{digest, objects, project, words};
 use crate::{
     db::{Db, Write},
     fault::Fault,
-    fold,
+    fold, log,
     schema::{
         catalog_counts, catalog_objects, catalog_products, catalog_terms, logs, quarantined_entries,
     },
@@ -97,7 +97,7 @@ fn fold_again(
     let mut index = 0;
     while index < size {
         let count = FOLD_ENTRIES.min(size - index);
-        let entries = stored_entries(write, origin, index, count)?;
+        let entries = log::entries(&mut write.as_read(), origin, index, count)?;
         let found = u64::try_from(entries.len()).unwrap_or_default();
         if found != count {
             return Err(Fault::corrupt(
@@ -110,14 +110,4 @@ fn fold_again(
         progress(count);
     }
     Ok(())
-}
-
-fn stored_entries(
-    write: &mut Write<'_>,
-    origin: &Origin,
-    from: u64,
-    count: u64,
-) -> Result<Vec<Vec<u8>>, Fault> {
-    let _ = (write, origin, from, count);
-    Ok(Vec::new())
 }
