@@ -1,15 +1,35 @@
 //! The catalog's word on a product, as far as a subscription depends on it.
 
 use lianshi_market::eligibility::Offering;
-use lianshi_registry::id::RegistrationNumber;
+use lianshi_registry::{catalog::AuthorizationStatus, id::RegistrationNumber};
 
-use crate::{db::Read, fault::Fault};
+use crate::{catalog, db::Read, fault::Fault};
 
 /// What the catalog says about a product now; `None` when no log speaks of it.
 pub(super) fn of(
     read: &mut Read<'_>,
     number: &RegistrationNumber,
 ) -> Result<Option<Offering>, Fault> {
-    let _ = (read, number);
-    Ok(None)
+    let Some(offer) = catalog::product(read, number)? else { return Ok(None) };
+    let reason = if offer.status.reason.is_empty() {
+        offer.status.code.to_owned()
+    } else {
+        offer.status.reason.clone()
+    };
+    let status = offer.authorization.as_ref().map(|state| match state.status {
+        AuthorizationStatus::Active => "active",
+        AuthorizationStatus::Suspended => "suspended",
+        AuthorizationStatus::Ended => "ended",
+    });
+    Ok(Some(Offering {
+        status: offer.status.status.as_str().to_owned(),
+        status_reason: reason,
+        node: offer.node,
+        retired: offer.closed_plans.into_iter().map(|(plan, _)| plan.code).collect(),
+        plans: offer.plans,
+        authorization_status: status.unwrap_or("unknown").to_owned(),
+        authorization: offer.authorization.map(|state| state.authorization),
+        split: offer.split,
+        product: offer.product,
+    }))
 }
