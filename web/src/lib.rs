@@ -1,7 +1,10 @@
 //! The pages and the JSON API of a node: actix-web handlers, askama templates, two languages, one look. A handler extracts,
 //! calls one `store` function, and renders; it decides nothing.
 
+pub mod access;
+mod account;
 pub mod assets;
+pub mod csrf;
 pub mod figures;
 pub mod headers;
 mod home;
@@ -12,6 +15,7 @@ pub mod page;
 pub mod preferences;
 pub mod problem;
 pub mod refusal;
+pub mod session;
 pub mod text;
 pub mod visitor;
 
@@ -69,17 +73,30 @@ pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
             .app_data(web::Data::new(state))
             .app_data(web::FormConfig::default().limit(BODY_BYTES_MAX))
             .app_data(web::JsonConfig::default().limit(BODY_BYTES_MAX))
+            .wrap(from_fn(access::admit))
             .wrap(from_fn(problem::explain))
             .wrap(from_fn(headers::secure))
             .wrap(Compress::default())
             .configure(public)
+            .configure(signed_in)
             .default_service(web::to(|| async { Err::<&str, _>(Problem::NotFound) })),
     );
 }
 
-/// The routes anyone may use.
+/// The routes anyone may use. Each has a row in [`access::ROUTES`].
 fn public(cfg: &mut web::ServiceConfig) {
     cfg.route("/", web::get().to(home::show))
         .route("/preferences", web::post().to(preferences::keep))
         .route("/assets/{name}", web::get().to(assets::serve));
+}
+
+/// The routes of people with an account. Each has a row in [`access::ROUTES`], which says whose.
+fn signed_in(cfg: &mut web::ServiceConfig) {
+    cfg.route("/login", web::get().to(session::show_login))
+        .route("/login", web::post().to(session::log_in))
+        .route("/logout", web::post().to(session::log_out))
+        .route("/account", web::get().to(account::show))
+        .route("/account/sessions/end", web::post().to(account::end_sessions))
+        .route("/account/tokens", web::post().to(account::make_token))
+        .route("/account/tokens/{id}/revoke", web::post().to(account::revoke_token));
 }

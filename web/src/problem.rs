@@ -170,14 +170,9 @@ pub async fn explain(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let http_request = request.request().clone();
-    let response = match next.call(request).await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => {
-            let response = HttpResponse::from_error(error);
-            ServiceResponse::new(http_request, response)
-        }
-    };
+    // The request must not be cloned before it is routed; handlers and the access middleware give
+    // their errors as answers that remember them.
+    let response = next.call(request).await?.map_into_boxed_body();
     let status = response.status();
     let spoken = response.headers().contains_key(header::CONTENT_TYPE)
         && response.response().error().is_none();

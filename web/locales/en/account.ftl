@@ -1,0 +1,56 @@
+# Signing in, the own account, users
+error-title = Error: { $title }
+error-summary = There is a problem
+login-title = Sign in
+login-name = Login
+login-password = Password
+login-help = Forgotten your password? Your organization's administrator or the node can give you a new one. We never ask for it by telephone.
+login-wrong = The login or the password is wrong
+login-busy = Many people are signing in at this moment. Try again in a few seconds
+login-try-later = { $n ->
+    [one] Too many attempts. Try again in { $n } second
+   *[other] Too many attempts. Try again in { $n } seconds
+    }
+refusal-account-login-malformed = A login has 2 to 64 of the characters a–z, 0–9, full stop, underscore, hyphen and @.
+refusal-account-login-taken = This login is taken.
+refusal-account-user-unknown = There is no such user.
+refusal-account-organization-unknown = There is no such organization.
+refusal-account-organization-exists = This organization is in the books already, with other facts.
+refusal-account-organization-nameless = An organization needs a name in Chinese and in English.
+refusal-account-role-unknown = There is no such role.
+refusal-account-role-missing = Choose at least one role.
+refusal-account-own-roles = Nobody changes their own roles or disables themselves.
+refusal-account-role-reserved = This role is given by the node's administration only.
+refusal-account-last-admin = The last administrator of the node cannot be removed.
+refusal-account-password-short = A password has at least 8 characters.
+refusal-account-password-long = A password has at most 256 characters.
+refusal-account-password-common = This password is among the first an attacker tries. Choose another.
+refusal-account-token-unknown = There is no such token.
+refusal-account-token-term = A token lives from 1 to 366 days.
+account-title = My account
+account-roles = Roles
+account-sessions = Where you are signed in
+account-tokens = Access tokens for programs
+session-began = Signed in
+session-seen = Last used
+session-own = this session
+sessions-end = Sign out everywhere
+token-what = A token lets a program use the API with your roles. It ends by itself.
+token-made = Your new access token
+token-once = Copy it now: it is shown this once.
+token-id = Number
+token-label = What it is for
+token-until = Valid until
+token-days = Days it is valid (1 to 366)
+token-make = Make a token
+token-revoke = Revoke
+token-revoke-named = Revoke token { $id }
+token-ended = ended
+role-node-admin = Node administration
+role-org-admin = Organization administration
+role-buyer = Buyer
+role-provider = Provider
+role-reviewer = Reviewer
+role-finance = Finance
+role-contributor = Contributor
+role-regulator = Regulator

@@ -1,0 +1,54 @@
+//! The signed-in caller, as handlers ask for it.
+
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
+use lianshi_store::{
+    accounts::{Session, User},
+    audit::Actor,
+};
+
+use crate::{
+    problem::Problem,
+    visitor::{SignedIn, Visitor},
+};
+
+/// Whoever makes the request, put there by the middleware.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub user: User,
+    /// Their session; none for an API token.
+    pub session: Option<Session>,
+    /// The token for the forms of the page being made.
+    pub csrf_token: String,
+}
+
+impl Caller {
+    /// Them, as the audit trail names them.
+    pub fn actor(&self) -> Actor {
+        self.user.actor()
+    }
+
+    /// Them, as the page frame shows them.
+    pub fn visitor(&self) -> Visitor {
+        Visitor(Some(SignedIn {
+            user: self.user.id.clone(),
+            login: self.user.login.clone(),
+            name: self.user.display_name.clone(),
+            organization: self.user.organization.to_string(),
+            organization_name: self.user.organization_name.clone(),
+            roles: self.user.roles.iter().map(ToString::to_string).collect(),
+            csrf: self.csrf_token.clone(),
+        }))
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.extensions().get::<Self>().cloned().ok_or(Problem::SignIn))
+    }
+}

@@ -1,0 +1,179 @@
+//! The session cookie and the pages that begin and end a session.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    cookie::{Cookie, SameSite},
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue, LOCATION, ORIGIN},
+    },
+    web,
+};
+use askama::Template;
+use lianshi_store::{
+    Failure,
+    accounts::{self, Attempt, LoginRefusal, random_hex},
+};
+use serde::Deserialize;
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    WebState,
+    access::Caller,
+    csrf::{self, Posted},
+    page::{Page, render_as},
+    preferences::own_path,
+    problem::Problem,
+};
+
+/// Cookie with the id of the session. The prefix makes browsers take it from this host over a
+/// trustworthy connection only.
+pub const SESSION_COOKIE: &str = "__Host-lianshi";
+/// Cookie that ties the sign-in form to the browser it was shown in.
+const FORM_COOKIE: &str = "__Host-lianshi-form";
+
+/// The session id a request carries.
+pub fn cookie_value(request: &HttpRequest) -> Option<String> {
+    request.cookie(SESSION_COOKIE).map(|cookie| cookie.value().to_owned())
+}
+
+fn cookie<'c>(name: &'static str, value: String) -> Cookie<'c> {
+    Cookie::build(name, value)
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .finish()
+}
+
+#[derive(Template)]
+#[template(path = "account/login.html")]
+struct LoginPage {
+    page: Page,
+    next: String,
+    login: String,
+    token: String,
+    error: Option<String>,
+}
+
+/// Where to go after signing in.
+#[derive(Debug, Deserialize)]
+pub struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+/// `GET /login`
+pub async fn show_login(page: Page, query: web::Query<Next>) -> Result<HttpResponse, Problem> {
+    let next = own_path(&query.next);
+    login_page(
+        StatusCode::OK,
+        LoginPage { page, next, login: String::new(), token: random_hex::<16>()?, error: None },
+    )
+}
+
+fn login_page(status: StatusCode, form: LoginPage) -> Result<HttpResponse, Problem> {
+    let mut response = render_as(status, &form)?;
+    let cookie = cookie(FORM_COOKIE, form.token);
+    response.add_cookie(&cookie).map_err(|error| Problem::Template(error.to_string()))?;
+    Ok(response)
+}
+
+/// What the sign-in form sends.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginForm {
+    #[serde(default)]
+    login: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /login`
+pub async fn log_in(
+    request: HttpRequest,
+    page: Page,
+    state: web::Data<WebState>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let (token, rest) = csrf::split_token(&body)?;
+    demand_own_form(&request, &token)?;
+    let form: LoginForm = csrf::parse(&rest)?;
+    let (login, next) = (form.login.clone(), own_path(&form.next));
+    let address = request.peer_addr().map_or_else(String::new, |peer| peer.ip().to_string());
+    let replaces = cookie_value(&request);
+    let outcome = state
+        .run(move |site| {
+            let attempt = Attempt {
+                login: &form.login,
+                password: &form.password,
+                address: &address,
+                replaces: replaces.as_deref(),
+            };
+            match accounts::log_in(site, &attempt) {
+                Ok(session) => Ok(Ok(session.secret)),
+                Err(Failure::Refused(refusal)) => Ok(Err(refusal)),
+                Err(Failure::Fault(fault)) => Err(Problem::Fault(fault)),
+            }
+        })
+        .await?;
+    match outcome {
+        Ok(secret) => Ok(HttpResponse::SeeOther()
+            .insert_header((LOCATION, next))
+            .cookie(cookie(SESSION_COOKIE, secret))
+            .finish()),
+        Err(refusal) => {
+            let (status, error) = explain(&page, &refusal);
+            let token = random_hex::<16>()?;
+            login_page(status, LoginPage { page, next, login, token, error: Some(error) })
+        }
+    }
+}
+
+fn explain(page: &Page, refusal: &LoginRefusal) -> (StatusCode, String) {
+    match refusal {
+        LoginRefusal::Wrong => (StatusCode::UNPROCESSABLE_ENTITY, page.t("login-wrong")),
+        LoginRefusal::TryLater { seconds } => {
+            (StatusCode::TOO_MANY_REQUESTS, page.tn("login-try-later", *seconds))
+        }
+        LoginRefusal::Busy => (StatusCode::SERVICE_UNAVAILABLE, page.t("login-busy")),
+    }
+}
+
+/// The origin was checked already where the browser names one; where it does not, the form must
+/// carry what its cookie says.
+fn demand_own_form(request: &HttpRequest, token: &str) -> Result<(), Problem> {
+    let headers = request.headers();
+    if headers.contains_key("sec-fetch-site") || headers.contains_key(ORIGIN) {
+        return Ok(());
+    }
+    let cookie = request.cookie(FORM_COOKIE).ok_or(Problem::CrossSite)?;
+    let same = cookie.value().as_bytes().ct_eq(token.as_bytes());
+    if !token.is_empty() && bool::from(same) { Ok(()) } else { Err(Problem::CrossSite) }
+}
+
+/// A form that sends nothing but its token.
+#[derive(Debug, Deserialize)]
+pub struct Nothing {}
+
+/// `POST /logout`
+pub async fn log_out(
+    caller: Caller,
+    state: web::Data<WebState>,
+    _: Posted<Nothing>,
+) -> Result<HttpResponse, Problem> {
+    let session = caller.session.ok_or(Problem::SignIn)?;
+    state
+        .run(move |site| Ok(accounts::end_session(site, &session.user, &session.id_hash)?))
+        .await?;
+    let mut gone = cookie(SESSION_COOKIE, String::new());
+    gone.make_removal();
+    let clear = HeaderName::from_static("clear-site-data");
+    Ok(HttpResponse::SeeOther()
+        .insert_header((LOCATION, "/"))
+        .insert_header((clear, HeaderValue::from_static("\"cache\", \"storage\"")))
+        .cookie(gone)
+        .finish())
+}

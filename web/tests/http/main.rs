@@ -1,0 +1,7 @@
+//! The pages and the API over HTTP, against a real database: signing in, who may do what, and what
+//! each page shows.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
+
+mod matrix;
+mod signing_in;
+mod support;

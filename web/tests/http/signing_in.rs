@@ -1,0 +1,171 @@
+//! Signing in and out, the session cookie, forms from elsewhere, tokens of the API.
+
+use actix_web::{
+    cookie::{Cookie, SameSite},
+    http::{StatusCode, header},
+    test::TestRequest,
+};
+use lianshi_store::accounts::{IDLE_MS, Role};
+use lianshi_web::session::SESSION_COOKIE;
+
+use crate::support::{Node, PASSWORD, app, get, pass, post, send, sign_in};
+
+fn credentials(login: &str, password: &str) -> String {
+    format!("login={login}&password={}&next=%2Fsubscriptions", password.replace(' ', "+"))
+}
+
+#[actix_web::test]
+async fn a_person_signs_in_works_and_signs_out() {
+    let node = Node::new();
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    let asked = send(&app, get("/account?x=1")).await;
+    assert_eq!(asked.status, StatusCode::SEE_OTHER);
+    assert_eq!(asked.location, "/login?next=%2Faccount%3Fx%3D1");
+    let answer = send(&app, post("/login", &credentials("buyer", PASSWORD))).await;
+    assert_eq!(
+        (answer.status, answer.location.as_str()),
+        (StatusCode::SEE_OTHER, "/subscriptions")
+    );
+    let cookie = answer.cookies.into_iter().find(|c| c.name() == SESSION_COOKIE).unwrap();
+    assert_eq!(cookie.secure(), Some(true));
+    assert_eq!(cookie.http_only(), Some(true));
+    assert_eq!(cookie.same_site(), Some(SameSite::Lax));
+    assert_eq!((cookie.path(), cookie.domain()), (Some("/"), None));
+    assert_eq!(cookie.value().len(), 64, "256 random bits");
+    let page = send(&app, get("/").cookie(cookie.clone())).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("Test unit 1"), "{}", page.body);
+    let form = format!("csrf={}", page.csrf());
+    let out = send(&app, post("/logout", &form).cookie(cookie.clone())).await;
+    assert_eq!((out.status, out.location.as_str()), (StatusCode::SEE_OTHER, "/"));
+    assert!(out.headers.contains_key("clear-site-data"));
+    let after = send(&app, get("/account").cookie(cookie)).await;
+    assert_eq!(after.status, StatusCode::SEE_OTHER, "the session is gone");
+}
+
+#[actix_web::test]
+async fn every_way_to_fail_looks_the_same() {
+    let node = Node::new();
+    node.person("buyer", 1, &[Role::Buyer]);
+    node.person("gone", 1, &[Role::Buyer]);
+    lianshi_store::accounts::set_disabled(
+        &node.site,
+        &lianshi_store::audit::Actor::node(),
+        (&lianshi_store::accounts::Scope::Node, "gone"),
+        true,
+    )
+    .unwrap();
+    let app = app!(node);
+    let mut bodies = Vec::new();
+    for (login, password) in [("buyer", "wrong password"), ("nobody", PASSWORD), ("gone", PASSWORD)]
+    {
+        let answer = send(&app, post("/login", &credentials(login, password))).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.cookies.iter().all(|cookie| cookie.name() != SESSION_COOKIE));
+        let token = answer.csrf();
+        bodies.push(answer.body.replace(&token, "").replace(&format!("value=\"{login}\""), ""));
+    }
+    assert_eq!(bodies[0], bodies[1]);
+    assert_eq!(bodies[0], bodies[2]);
+    assert!(bodies[0].contains("<title>Error:"), "{}", bodies[0]);
+}
+
+#[actix_web::test]
+async fn guessing_is_slowed_with_the_time_to_wait() {
+    let node = Node::on_clock::<1>();
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    for _ in 0..5 {
+        let answer = send(&app, post("/login", &credentials("buyer", "wrong password"))).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let answer = send(&app, post("/login", &credentials("buyer", PASSWORD))).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.body.contains("second"), "{}", answer.body);
+    pass::<1>(2000);
+    let answer = send(&app, post("/login", &credentials("buyer", PASSWORD))).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+}
+
+#[actix_web::test]
+async fn forms_from_elsewhere_and_with_foreign_tokens_are_refused() {
+    let node = Node::new();
+    node.person("buyer", 1, &[Role::Buyer]);
+    node.person("other", 2, &[Role::Buyer]);
+    let app = app!(node);
+    let (own, foreign) = (sign_in(&app, "buyer").await, sign_in(&app, "other").await);
+    let token = send(&app, get("/").cookie(own.clone())).await.csrf();
+    let foreign_token = send(&app, get("/").cookie(foreign)).await.csrf();
+    let form = format!("csrf={token}");
+    let attempts = [
+        post("/logout", "").cookie(own.clone()),
+        post("/logout", &format!("csrf={foreign_token}")).cookie(own.clone()),
+        post("/logout", &form).cookie(own.clone()).insert_header(("sec-fetch-site", "cross-site")),
+        plain("/logout", &form)
+            .cookie(own.clone())
+            .insert_header((header::ORIGIN, "http://evil.example")),
+        plain("/logout", "").cookie(own.clone()),
+    ];
+    for attempt in attempts {
+        let answer = send(&app, attempt).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.body);
+    }
+    let still = send(&app, get("/account").cookie(own.clone())).await;
+    assert_ne!(still.location, "/login?next=%2Faccount", "still signed in");
+    let without_headers = send(&app, plain("/logout", &form).cookie(own)).await;
+    assert_eq!(without_headers.status, StatusCode::SEE_OTHER, "an old browser has the token");
+}
+
+/// A form without any header that names its origin.
+fn plain(path: &str, body: &str) -> TestRequest {
+    TestRequest::post()
+        .uri(path)
+        .insert_header(("content-type", "application/x-www-form-urlencoded"))
+        .insert_header(("host", "127.0.0.1:8800"))
+        .set_payload(body.to_owned())
+}
+
+#[actix_web::test]
+async fn the_sign_in_form_of_an_old_browser_needs_its_cookie() {
+    let node = Node::new();
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    let form = send(&app, get("/login?next=//evil.example")).await;
+    assert!(form.body.contains("name=\"next\" value=\"/\""), "{}", form.body);
+    let token = form.csrf();
+    let body = format!("csrf={token}&{}", credentials("buyer", PASSWORD));
+    let without = send(&app, plain("/login", &body)).await;
+    assert_eq!(without.status, StatusCode::FORBIDDEN);
+    let cookie = form.cookies.iter().find(|c| c.value() == token).unwrap().clone();
+    let with = send(&app, plain("/login", &body).cookie(cookie)).await;
+    assert_eq!(with.status, StatusCode::SEE_OTHER);
+}
+
+#[actix_web::test]
+async fn a_session_ends_when_idle_and_an_invented_one_is_nobody() {
+    let node = Node::on_clock::<2>();
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    let cookie = sign_in(&app, "buyer").await;
+    pass::<2>(IDLE_MS);
+    let answer = send(&app, get("/account").cookie(cookie)).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let invented = Cookie::new(SESSION_COOKIE, "00".repeat(32));
+    let answer = send(&app, get("/account").cookie(invented)).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+}
+
+#[actix_web::test]
+async fn signing_in_again_gives_a_new_id_and_ends_the_old_session() {
+    let node = Node::new();
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    let first = sign_in(&app, "buyer").await;
+    let again = post("/login", &credentials("buyer", PASSWORD)).cookie(first.clone());
+    let answer = send(&app, again).await;
+    let second = answer.cookies.into_iter().find(|c| c.name() == SESSION_COOKIE).unwrap();
+    assert_ne!(first.value(), second.value());
+    let old = send(&app, get("/account").cookie(first)).await;
+    assert_eq!(old.status, StatusCode::SEE_OTHER);
+}

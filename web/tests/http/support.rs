@@ -1,0 +1,191 @@
+//! A node with people on it, and a browser to visit it with.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use actix_http::Request;
+use actix_web::{
+    Error,
+    body::MessageBody,
+    cookie::Cookie,
+    dev::{Service, ServiceResponse},
+    http::{StatusCode, header},
+    test,
+};
+use lianshi_registry::{
+    entry::Texts,
+    id::{DivisionCode, NodeName, Origin},
+    key::KeyPair,
+    time::Timestamp,
+    uscc::{self, Uscc},
+};
+use lianshi_store::{
+    Db, Site,
+    accounts::{self, ENTERPRISE, NewUser, OrganizationRecord, Role, Scope},
+    audit::Actor,
+};
+use lianshi_web::session::SESSION_COOKIE;
+
+/// Everybody's password.
+pub const PASSWORD: &str = "seven small boats";
+
+/// When every node's time begins.
+const BEGIN_MS: i64 = 1_795_000_000_000;
+/// Clocks of the tests that let time pass; the first never moves.
+static CLOCKS: [AtomicI64; 8] = [const { AtomicI64::new(BEGIN_MS) }; 8];
+
+fn clock<const N: usize>() -> Timestamp {
+    Timestamp::from_millis(CLOCKS[N].load(Ordering::SeqCst))
+}
+
+/// Lets time pass on one clock.
+pub fn pass<const N: usize>(millis: i64) {
+    CLOCKS[N].fetch_add(millis, Ordering::SeqCst);
+}
+
+/// A node on a fresh SQLite file.
+pub struct Node {
+    pub site: Site,
+    _folder: tempfile::TempDir,
+}
+
+impl Node {
+    pub fn new() -> Self {
+        Self::on_clock::<0>()
+    }
+
+    /// With a clock of its own, for one test only.
+    pub fn on_clock<const N: usize>() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let site = Site {
+            db: Db::open_file(&folder.path().join("node.sqlite")).unwrap(),
+            node: NodeName::parse("haishu").unwrap(),
+            name: Texts { zh: "海曙节点".to_owned(), en: "Haishu node".to_owned() },
+            division: DivisionCode::parse("330203").unwrap(),
+            origin: Origin::parse("ningbo.example/haishu/1").unwrap(),
+            public_url: "http://127.0.0.1:8800".to_owned(),
+            log_key: KeyPair::from_seed([1; 32]),
+            seal_key: KeyPair::from_seed([2; 32]),
+            folder: folder.path().to_owned(),
+            clock: clock::<N>,
+            nudge: Arc::new(|| {}),
+        };
+        Self { site, _folder: folder }
+    }
+
+    /// Adds a fictitious organization.
+    pub fn organization(&self, serial: u8) -> Uscc {
+        let uscc = uscc::complete(&format!("91330203MA2TEQT{serial:02}")).unwrap();
+        let record = OrganizationRecord {
+            uscc: uscc.clone(),
+            name: Texts { zh: format!("测试单位{serial}"), en: format!("Test unit {serial}") },
+            division: DivisionCode::parse("330203").unwrap(),
+            kind: ENTERPRISE.to_owned(),
+        };
+        accounts::add_organization(&self.site, &Actor::node(), &record).unwrap();
+        uscc
+    }
+
+    /// Adds a person to organization `serial`.
+    pub fn person(&self, login: &str, serial: u8, roles: &[Role]) {
+        let new = NewUser {
+            login: login.to_owned(),
+            organization: self.organization(serial),
+            display_name: login.to_owned(),
+            roles: roles.iter().copied().collect(),
+            password: PASSWORD.to_owned(),
+        };
+        accounts::add_user(&self.site, &Actor::node(), &Scope::Node, &new).unwrap();
+    }
+
+    /// A token of a person.
+    pub fn token(&self, login: &str) -> String {
+        let made = accounts::create_token(&self.site, &Actor::node(), (login, "test"), 30);
+        made.unwrap().secret
+    }
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub location: String,
+    pub cookies: Vec<Cookie<'static>>,
+    pub headers: header::HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    /// The form token of the page.
+    pub fn csrf(&self) -> String {
+        let (_, rest) = self.body.split_once("name=\"csrf\" value=\"").expect("a form");
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).expect(&self.body)
+    }
+}
+
+/// Sends one request to an application.
+pub async fn send<S, B>(app: &S, request: test::TestRequest) -> Answer
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    let request = request.peer_addr("192.0.2.1:4000".parse().unwrap()).to_request();
+    let response = test::call_service(app, request).await;
+    let header = |name| {
+        let value = response.headers().get(name);
+        value.map_or_else(String::new, |value| value.to_str().unwrap().to_owned())
+    };
+    Answer {
+        status: response.status(),
+        location: header(header::LOCATION),
+        cookies: response.response().cookies().map(Cookie::into_owned).collect(),
+        headers: response.headers().clone(),
+        body: String::from_utf8_lossy(&test::read_body(response).await).into_owned(),
+    }
+}
+
+/// Starts the application of a node inside a test.
+macro_rules! app {
+    ($node:expr) => {{
+        let state = lianshi_web::WebState::new($node.site.clone());
+        let configure = move |cfg: &mut actix_web::web::ServiceConfig| {
+            lianshi_web::configure(cfg, state.clone());
+        };
+        actix_web::test::init_service(actix_web::App::new().configure(configure)).await
+    }};
+}
+pub(crate) use app;
+
+/// A page asked for by an anonymous browser.
+pub fn get(path: &str) -> test::TestRequest {
+    test::TestRequest::get().uri(path).insert_header(("accept-language", "en"))
+}
+
+/// A form sent by an anonymous browser from our own page.
+pub fn post(path: &str, body: &str) -> test::TestRequest {
+    test::TestRequest::post()
+        .uri(path)
+        .insert_header(("accept-language", "en"))
+        .insert_header(("sec-fetch-site", "same-origin"))
+        .insert_header(("content-type", "application/x-www-form-urlencoded"))
+        .set_payload(body.to_owned())
+}
+
+/// Signs somebody in and returns the session cookie.
+pub async fn sign_in<S, B>(app: &S, login: &str) -> Cookie<'static>
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    let password = PASSWORD.replace(' ', "+");
+    let body = format!("login={login}&password={password}&next=%2F");
+    let answer = send(app, post("/login", &body)).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    answer.cookies.into_iter().find(|cookie| cookie.name() == SESSION_COOKIE).unwrap()
+}
