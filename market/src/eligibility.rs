@@ -346,3 +346,6 @@ pub fn consequence(offering: Option<&Offering>, ends_at: Timestamp) -> Option<Co
         text: format!("the term now ends with authorization {}", authorization.number),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,8 @@ pub mod message;
 pub mod money;
 pub mod negotiation;
 pub mod rating;
+#[cfg(test)]
+mod sample;
 pub mod split;
 pub mod subscription;
 mod text;

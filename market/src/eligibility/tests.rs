@@ -1,0 +1,101 @@
+use lianshi_registry::{entry::Purpose, refusal::Refusal as _};
+
+use super::*;
+use crate::sample::{day, noon, offering, request};
+
+/// A change of what is offered or asked for.
+type Change = fn(&mut Offering, &mut Request);
+
+fn code(change: Change) -> &'static str {
+    let mut offering = offering();
+    let mut request = request(&offering, "manual", 12);
+    change(&mut offering, &mut request);
+    match judge(&request, Some(&offering), noon("2026-11-21")) {
+        Ok(_) => "met",
+        Err(refusal) => refusal.code(),
+    }
+}
+
+#[test]
+fn what_cannot_be_had_is_refused_with_its_own_code() {
+    let cases: [(&str, Change); 17] = [
+        ("met", |_, _| {}),
+        ("subscription.product_not_offered", |o, _| o.status = "paused".to_owned()),
+        ("subscription.product_expired", |o, _| o.product.valid_until = day("2026-11-21")),
+        ("subscription.operator_changed", |o, r| o.product.operator = r.buyer.clone()),
+        ("subscription.plan_unknown", |_, r| r.plan = "none".to_owned()),
+        ("subscription.plan_retired", |_, r| r.plan = "old".to_owned()),
+        ("subscription.purpose_not_covered", |_, r| r.purpose = Purpose::PublicGood),
+        ("subscription.purpose_not_covered", |o, _| o.product.purposes.clear()),
+        ("subscription.purpose_not_covered", |o, _| {
+            o.authorization.as_mut().expect("there").purposes.clear();
+        }),
+        ("subscription.purpose_missing", |_, r| r.purpose_note = "  ".to_owned()),
+        ("subscription.text_too_long", |_, r| r.purpose_note = "用".repeat(501)),
+        ("subscription.term_out_of_range", |_, r| r.months = 0),
+        ("subscription.term_out_of_range", |_, r| r.months = 25),
+        ("subscription.authorization_not_in_force", |o, _| o.authorization = None),
+        ("subscription.authorization_not_in_force", |o, _| {
+            o.authorization_status = "suspended".to_owned();
+        }),
+        ("subscription.authorization_not_in_force", |o, _| {
+            o.authorization.as_mut().expect("there").from = day("2026-11-22");
+        }),
+        ("subscription.past_authorization", |o, _| {
+            o.authorization.as_mut().expect("there").until = day("2026-11-21");
+        }),
+    ];
+    for (expected, change) in cases {
+        assert_eq!(code(change), expected);
+    }
+    let request = request(&offering(), "manual", 12);
+    let unknown = judge(&request, None, noon("2026-11-21"));
+    assert_eq!(unknown.map_err(|no| no.code()), Err("subscription.product_unknown"));
+}
+
+#[test]
+fn refusals_of_the_authorization_cite_its_ruleset() {
+    let mut offering = offering();
+    "ended".clone_into(&mut offering.authorization_status);
+    let request = request(&offering, "manual", 12);
+    let refusal = judge(&request, Some(&offering), noon("2026-11-21")).expect_err("ended");
+    assert_eq!(refusal.rule().as_deref(), Some("330200-2023"));
+}
+
+#[test]
+fn a_term_ends_with_the_authorization_or_the_certificate() {
+    let mut offering = offering();
+    let now = noon("2026-11-21");
+    let request = request(&offering, "manual", 24);
+    let terms = judge(&request, Some(&offering), now).expect("met");
+    assert!(terms.is_cut(now));
+    assert_eq!(terms.end_of_term(now), day("2028-01-01").start());
+    offering.product.valid_until = day("2027-06-01");
+    let terms = judge(&request, Some(&offering), now).expect("met");
+    assert_eq!(terms.end_of_term(now), day("2027-06-01").start());
+    let month = judge(&Request { months: 1, ..request }, Some(&offering), now).expect("met");
+    assert!(!month.is_cut(now));
+    assert_eq!(month.end_of_term(now), day("2026-12-21").start());
+}
+
+#[test]
+fn contracts_follow_what_they_stand_on() {
+    let ends_at = day("2027-11-21").start();
+    let mut offering = offering();
+    assert_eq!(consequence(Some(&offering), ends_at), None);
+    assert_eq!(consequence(None, ends_at), None);
+    "paused".clone_into(&mut offering.status);
+    "suspended".clone_into(&mut offering.authorization_status);
+    assert_eq!(consequence(Some(&offering), ends_at), None, "calls rest, the contract stays");
+    offering.product.valid_until = day("2027-02-01");
+    let cut = consequence(Some(&offering), ends_at);
+    assert!(
+        matches!(cut, Some(Consequence::Cut { ends_at, .. }) if ends_at == day("2027-02-01").start())
+    );
+    "ended".clone_into(&mut offering.authorization_status);
+    let ended = consequence(Some(&offering), ends_at);
+    assert!(matches!(ended, Some(Consequence::End { code: "authorization.ended", .. })));
+    "delisted".clone_into(&mut offering.status);
+    let delisted = consequence(Some(&offering), ends_at);
+    assert!(matches!(delisted, Some(Consequence::End { code: "product.delisted", .. })));
+}
