@@ -1,0 +1,206 @@
+//! Loads: streamed, all or nothing, with errors an editor can jump to.
+
+use std::{io, sync::Arc};
+
+use lianshi_market::dataset::Definition;
+use lianshi_registry::{
+    entry::Texts,
+    id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
+    key::KeyPair,
+    refusal::Refusal as _,
+    time::Timestamp,
+};
+use lianshi_store::{
+    Db, Failure, Fault, Site,
+    audit::Actor,
+    datasets::{self, LoadRefusal, Loaded, Target},
+};
+
+use crate::support::on_both;
+
+fn site(db: &Db) -> Site {
+    Site {
+        db: db.clone(),
+        node: NodeName::parse("yinzhou").expect("valid"),
+        name: Texts { zh: "鄞州".to_owned(), en: "Yinzhou".to_owned() },
+        division: DivisionCode::parse("330212").expect("valid"),
+        origin: Origin::parse("ningbo.example/yinzhou/1").expect("valid"),
+        public_url: "http://127.0.0.1:1".to_owned(),
+        log_key: KeyPair::from_seed([1; 32]),
+        seal_key: KeyPair::from_seed([2; 32]),
+        folder: std::env::temp_dir(),
+        clock: || Timestamp::from_millis(1_795_000_000_000),
+        nudge: Arc::new(|| {}),
+    }
+}
+
+fn target() -> Target {
+    let division = DivisionCode::parse("330212").expect("valid");
+    let definition: Definition = serde_json::from_value(serde_json::json!({
+        "columns": [{ "name": "code" }, { "name": "since", "type": "date" },
+            { "name": "note", "optional": true }],
+        "lookup": { "key": ["code"], "answer": ["note"] }
+    }))
+    .expect("a definition");
+    Target {
+        product: RegistrationNumber::new(&division, NumberKind::Product, 2026, 1).expect("fits"),
+        operation: "verify".to_owned(),
+        definition,
+    }
+}
+
+fn load(site: &Site, file: impl io::Read) -> Result<Loaded, LoadRefusal> {
+    match datasets::load(site, &Actor::node(), &target(), file, |_| {}) {
+        Ok(loaded) => Ok(loaded),
+        Err(Failure::Refused(refusal)) => Err(refusal),
+        Err(Failure::Fault(fault)) => panic!("{fault}"),
+    }
+}
+
+fn rows(db: &Db, key: &str) -> Vec<Vec<String>> {
+    db.read(|read| {
+        let product = target().product;
+        match datasets::dataset(read, product.as_str(), "verify")? {
+            Some(dataset) => datasets::rows(read, &dataset, key, 10),
+            None => Ok::<_, Fault>(Vec::new()),
+        }
+    })
+    .expect("read")
+}
+
+fn stored_rows(db: &Db) -> i64 {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        rows: i64,
+    }
+    use diesel::RunQueryDsl as _;
+    db.write(|write| {
+        let query = diesel::sql_query("SELECT COUNT(*) AS rows FROM dataset_rows");
+        Ok::<_, Fault>(query.get_result::<Row>(&mut **write)?.rows)
+    })
+    .expect("counted")
+}
+
+#[test]
+fn a_file_replaces_the_one_before_as_a_whole() {
+    on_both(|db| {
+        let site = site(db);
+        let first =
+            "\u{feff}since,code,note\n2020-01-01, a1 ,\"old, with comma\"\n2021-01-01,b2,\n";
+        let loaded = load(&site, first.as_bytes()).expect("loaded");
+        assert_eq!((loaded.version, loaded.rows), (1, 2));
+        assert_eq!(rows(db, "A1"), [["a1", "2020-01-01", "old, with comma"]]);
+        let second = "code,since,note\na1,2022-01-01,new\n";
+        let loaded = load(&site, second.as_bytes()).expect("loaded");
+        assert_eq!((loaded.version, loaded.rows), (2, 1));
+        assert_eq!(rows(db, "A1"), [["a1", "2022-01-01", "new"]]);
+        assert!(rows(db, "B2").is_empty());
+        assert_eq!(stored_rows(db), 1, "the old version is swept");
+        let all = db.read(datasets::all).expect("listed");
+        assert_eq!((all.len(), all[0].version, all[0].row_count), (1, 2, 1));
+    });
+}
+
+#[test]
+fn bad_rows_are_named_exactly_and_nothing_changes() {
+    on_both(|db| {
+        let site = site(db);
+        load(&site, "code,since,note\na,2020-01-01,\n".as_bytes()).expect("loaded");
+        let bad = "code,since,note\nx,2020-01-01,\ny,2020-02-30,\nz,2020-01-01\n,soon,ok\n";
+        let Err(LoadRefusal::Rows { errors, more }) = load(&site, bad.as_bytes()) else {
+            panic!("the file has errors")
+        };
+        let shown: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let expected = [
+            "line 3, column `since`: `2020-02-30` is not a date of the form 2026-11-21",
+            "line 4: the row has 2 cells, the first line has 3",
+            "line 5, column `code`: is empty",
+            "line 5, column `since`: `soon` is not a date of the form 2026-11-21",
+        ];
+        assert_eq!((shown.as_slice(), more), (&expected.map(str::to_owned)[..], false));
+        assert_eq!((rows(db, "A").len(), rows(db, "X").len(), stored_rows(db)), (1, 0, 1));
+    });
+}
+
+#[test]
+fn every_other_refusal_leaves_the_version_in_service() {
+    on_both(|db| {
+        let site = site(db);
+        load(&site, "code,since,note\na,2020-01-01,\n".as_bytes()).expect("loaded");
+        let check = |file: &[u8], code: &str| {
+            let refusal = load(&site, file).expect_err("refused");
+            assert_eq!(refusal.code(), code, "{refusal:?}");
+            assert_eq!((rows(db, "A").len(), stored_rows(db)), (1, 1));
+        };
+        check(b"", "dataset.rows");
+        check(b"code,since,note\n", "dataset.empty");
+        check(b"code,since\na,2020-01-01\n", "dataset.rows");
+        check(b"code,since,note,extra\na,2020-01-01,,\n", "dataset.rows");
+        check(b"code,since,note,code\na,2020-01-01,,\n", "dataset.rows");
+        check(b"code,since,note\n\xff\xfe,2020-01-01,\n", "dataset.rows");
+        let mut many = String::from("code,since,note\n");
+        many.push_str(&"a,bad,\n".repeat(80));
+        let Err(LoadRefusal::Rows { errors, more }) = load(&site, many.as_bytes()) else {
+            panic!("the file has errors")
+        };
+        assert_eq!((errors.len(), more), (datasets::ROW_ERRORS_MAX, true));
+    });
+}
+
+/// A file whose disk fails in its middle.
+struct Torn<'t>(&'t [u8]);
+
+impl io::Read for Torn<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            return Err(io::Error::other("the disk failed"));
+        }
+        self.0.read(buffer)
+    }
+}
+
+#[test]
+fn a_torn_file_is_not_half_loaded() {
+    on_both(|db| {
+        let site = site(db);
+        load(&site, "code,since,note\na,2020-01-01,\n".as_bytes()).expect("loaded");
+        let mut file = String::from("code,since,note\n");
+        for row in 0..5_000 {
+            file.push_str(&format!("k{row},2020-01-01,\n"));
+        }
+        let refusal = load(&site, Torn(file.as_bytes())).expect_err("refused");
+        assert_eq!(refusal.code(), "dataset.unreadable");
+        assert_eq!((rows(db, "A").len(), stored_rows(db)), (1, 1));
+        let loaded = load(&site, file.as_bytes()).expect("loaded");
+        assert_eq!((loaded.rows, stored_rows(db)), (5_000, 5_000));
+    });
+}
+
+/// A file during whose reading another load of the same operation begins and ends.
+struct Overtaken<'o> {
+    site: &'o Site,
+    rest: &'o [u8],
+    overtaken: bool,
+}
+
+impl io::Read for Overtaken<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.rest.is_empty() && !self.overtaken {
+            self.overtaken = true;
+            load(self.site, "code,since,note\nlater,2020-01-01,\n".as_bytes()).expect("loaded");
+        }
+        self.rest.read(buffer)
+    }
+}
+
+#[test]
+fn of_two_loads_at_once_the_later_one_stands() {
+    on_both(|db| {
+        let site = site(db);
+        let rest = "code,since,note\nearlier,2020-01-01,\n".as_bytes();
+        let refusal = load(&site, Overtaken { site: &site, rest, overtaken: false });
+        assert_eq!(refusal, Err(LoadRefusal::Overtaken));
+        assert_eq!((rows(db, "LATER").len(), stored_rows(db)), (1, 1));
+    });
+}
