@@ -1,1 +1,59 @@
-//! placeholder
+//! The gateway: the one door through which a product is called. A call passes, in this order, key, subscription,
+//! entitlement, rate, engine, guard and meter; nothing is answered that has not been recorded durably.
+
+mod call;
+mod engine;
+mod headers;
+mod meter;
+mod problem;
+mod rate;
+mod refusal;
+mod terms;
+
+use std::sync::Arc;
+
+use actix_web::web::{self, ServiceConfig};
+use lianshi_store::{Fault, Site};
+use tokio::sync::Semaphore;
+
+pub use refusal::CallRefusal;
+
+use crate::{engine::Slots, meter::Meter, rate::Rates, terms::Terms};
+
+/// The gateway of a node; cheap to clone, shared by all workers of a server.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    site: Site,
+    terms: Terms,
+    rates: Rates,
+    slots: Slots,
+    bodies: Semaphore,
+    meter: Meter,
+}
+
+impl Gateway {
+    /// Starts the thread that records calls. One gateway of a node runs in one process; more of them on one PostgreSQL
+    /// database take turns at the node's sequence of events.
+    pub fn start(site: Site) -> Result<Self, Fault> {
+        let meter = Meter::start(&site)?;
+        Ok(Self(Arc::new(Inner {
+            site,
+            terms: Terms::default(),
+            rates: Rates::default(),
+            slots: Slots::default(),
+            bodies: Semaphore::new(call::BODIES_MAX),
+            meter,
+        })))
+    }
+}
+
+/// Adds `POST /call/<product>/<operation>` to a server.
+pub fn configure(config: &mut ServiceConfig, gateway: Gateway) {
+    config.app_data(web::Data::new(gateway)).service(
+        web::resource("/call/{product}/{operation}")
+            .route(web::post().to(call::call))
+            .default_service(web::to(call::wrong_method)),
+    );
+}

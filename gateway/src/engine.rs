@@ -1,0 +1,133 @@
+//! Engines answer inside the domain, from the data set behind an operation. They take rows and give values; which of
+//! these may leave is the guard's word, and how many engines run at once is kept here, so that a slow one cannot take
+//! the others' place.
+
+mod lookup;
+mod series;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use lianshi_market::{
+    dataset::Definition,
+    guard::{self, Request},
+};
+use lianshi_registry::{
+    entry::{Guard, Operation},
+    time::Date,
+};
+use lianshi_store::{
+    Fault, Read,
+    datasets::{self, Dataset},
+};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::refusal::CallRefusal;
+
+/// Engines at work at once: below the store's connections, of which the meter and the pages need some.
+const ENGINES_MAX: usize = 8;
+/// Of which one subscription may hold so many, so that its slow calls leave room for others.
+const ENGINES_PER_SUBSCRIPTION_MAX: usize = 4;
+/// Rows an engine reads for one key: the points of a long series.
+pub(crate) const ROWS_MAX: i64 = 20_000;
+/// Most points of one answer.
+pub(crate) const POINTS_MAX: usize = 2_000;
+/// Subscriptions whose slots are remembered before idle ones are forgotten.
+const SUBSCRIPTIONS_KEPT: usize = 10_000;
+
+/// What an engine works on.
+pub(crate) struct Task<'t> {
+    pub dataset: &'t Dataset,
+    pub operation: &'t Operation,
+    pub guard: &'t Guard,
+    pub request: &'t Request,
+    pub today: Date,
+}
+
+/// An answer that passed the guard.
+pub(crate) struct Answer {
+    pub data: Map<String, Value>,
+    /// What was asked about, of which the guard allows so many distinct ones in a month.
+    pub subject: [u8; 32],
+}
+
+/// Answers, in the snapshot the data set's version was read in.
+pub(crate) fn answer(
+    read: &mut Read<'_>,
+    task: &Task<'_>,
+) -> Result<Result<Answer, CallRefusal>, Fault> {
+    let definition = &task.dataset.definition;
+    let value = |name: &str| task.request.get(name).map(String::as_str);
+    let Some(row_key) = definition.row_key(value) else {
+        return Ok(Err(CallRefusal::KeyTooLong));
+    };
+    let rows = datasets::rows(read, task.dataset, &row_key, ROWS_MAX)?;
+    let subject = subject(task, definition, &row_key);
+    Ok(guarded(task, &rows).map(|data| Answer { data, subject }))
+}
+
+fn guarded(task: &Task<'_>, rows: &[Vec<String>]) -> Result<Map<String, Value>, CallRefusal> {
+    let definition = &task.dataset.definition;
+    if let Some(shape) = &definition.lookup {
+        let found = lookup::judge(&lookup::Question { definition, shape, task }, rows);
+        return Ok(guard::release(found, &task.operation.output)?);
+    }
+    let Some(shape) = &definition.series else { return Err(CallRefusal::NoDataset) };
+    let points = series::draw(&series::Question { definition, shape, task }, rows)?;
+    let mut data = Map::new();
+    data.insert("points".to_owned(), Value::Array(points));
+    Ok(data)
+}
+
+/// The same subject asked about through two operations that find it by the same columns is one subject.
+fn subject(task: &Task<'_>, definition: &Definition, row_key: &str) -> [u8; 32] {
+    let columns = definition.key().join("\u{1f}");
+    let product = &task.dataset.product;
+    let text = format!("lianshi/subject/v1\n{product}\n{columns}\n{row_key}");
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// Places for engines, some for everybody, some for each subscription.
+pub(crate) struct Slots {
+    all: Arc<Semaphore>,
+    each: Mutex<BTreeMap<String, Arc<Semaphore>>>,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self { all: Arc::new(Semaphore::new(ENGINES_MAX)), each: Mutex::default() }
+    }
+}
+
+impl Slots {
+    /// Waits for a place; it is free again when the permits are dropped.
+    pub(crate) async fn take(&self, subscription: &str) -> Option<Permits> {
+        let own = self.own(subscription);
+        let first = own.acquire_owned().await.ok()?;
+        let second = Arc::clone(&self.all).acquire_owned().await.ok()?;
+        Some(Permits { _own: first, _all: second })
+    }
+
+    fn own(&self, subscription: &str) -> Arc<Semaphore> {
+        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        if each.len() > SUBSCRIPTIONS_KEPT {
+            each.retain(|_, slots| Arc::strong_count(slots) > 1);
+        }
+        if let Some(slots) = each.get(subscription) {
+            return Arc::clone(slots);
+        }
+        let slots = Arc::new(Semaphore::new(ENGINES_PER_SUBSCRIPTION_MAX));
+        each.insert(subscription.to_owned(), Arc::clone(&slots));
+        slots
+    }
+}
+
+/// Held while an engine runs.
+pub(crate) struct Permits {
+    _own: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+}
