@@ -8,7 +8,8 @@ mod read;
 pub use append::{Tip, append, extend};
 pub use head::{HeadRefusal, Published, publish_head, remember_head};
 pub use read::{
-    checkpoint, consistency_proof, entries, entry, inclusion_proof, root_at, tile, unpublished_tile,
+    checkpoint, consistency_proof, entries, entry, inclusion_proof, origin, root_at, tile,
+    unpublished_tile,
 };
 
 use diesel::prelude::*;

@@ -7,5 +7,7 @@
 mod accounts;
 mod datasets;
 mod foundation;
+mod group;
+mod log;
 mod support;
 mod usage;

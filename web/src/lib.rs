@@ -9,6 +9,7 @@ pub mod figures;
 pub mod headers;
 mod home;
 mod icon;
+pub mod logs;
 pub mod navigation;
 pub mod origin;
 pub mod page;
@@ -68,6 +69,7 @@ impl WebState {
 
 /// Adds every page and API route. Call it last: it answers whatever no service before it took.
 pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
+    logs::configure(cfg, state.clone());
     cfg.service(
         web::scope("")
             .app_data(web::Data::new(state))

@@ -18,6 +18,22 @@ use crate::{
     schema::{log_tiles, logs},
 };
 
+/// The log a node writes in a generation. `None` when this node does not hold it.
+pub fn origin(
+    read: &mut Read<'_>,
+    node: &NodeName,
+    generation: u32,
+) -> Result<Option<Origin>, Fault> {
+    let origin: Option<String> = logs::table
+        .filter(logs::node.eq(node.as_str()))
+        .filter(logs::generation.eq(i64::from(generation)))
+        .select(logs::origin)
+        .first(&mut **read)
+        .optional()?;
+    let parse = |text: String| Origin::parse(&text).map_err(|e| Fault::corrupt("logs", e));
+    origin.map(parse).transpose()
+}
+
 /// The newest checkpoint of a node's log as a signed note. `None` when this node holds no such log
 /// or no checkpoint of it.
 pub fn checkpoint(

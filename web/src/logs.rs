@@ -1,0 +1,115 @@
+//! Logs as static resources, exactly as C2SP tlog-tiles says: the node's own and every replica under
+//! `/log/<node>/<generation>/`. Plain bytes, no redirects, 404 for what is missing; tiles and bundles
+//! never change and may be kept for ever, the checkpoint may never be kept.
+
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{self, HeaderName},
+    },
+    middleware::Compress,
+    web,
+};
+use lianshi_registry::{id::NodeName, tile::Coordinate};
+use lianshi_store::{Fault, Read, log};
+
+use crate::WebState;
+
+/// A full tile, a partial one and a bundle are each immutable: a wider one has another path.
+const KEPT: &str = "public, max-age=31536000, immutable";
+/// Anyone must see the newest checkpoint.
+const NOT_KEPT: &str = "no-cache";
+/// Verifiers may run in pages of other sites; everything here is public.
+const ANY_SITE: [(HeaderName, &str); 2] =
+    [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+
+/// Adds `/log/…`.
+pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
+    cfg.service(
+        web::scope("/log")
+            .app_data(web::Data::new(state))
+            .wrap(Compress::default())
+            .service(
+                web::resource("/{node}/{generation}/checkpoint")
+                    .route(web::get().to(checkpoint))
+                    .route(web::head().to(checkpoint)),
+            )
+            .service(
+                web::resource("/{node}/{generation}/{tile:tile/.*}")
+                    .route(web::get().to(tile))
+                    .route(web::head().to(tile)),
+            )
+            .default_service(web::to(|| async { plain(StatusCode::NOT_FOUND) })),
+    );
+}
+
+async fn checkpoint(state: web::Data<WebState>, path: web::Path<(String, String)>) -> HttpResponse {
+    let (node, generation) = path.into_inner();
+    let found = find(state, node, generation, log::checkpoint).await;
+    answer(found, ("text/plain; charset=utf-8", NOT_KEPT))
+}
+
+async fn tile(
+    state: web::Data<WebState>,
+    path: web::Path<(String, String, String)>,
+) -> HttpResponse {
+    let (node, generation, tile) = path.into_inner();
+    let Ok(place) = Coordinate::parse(&tile) else { return plain(StatusCode::NOT_FOUND) };
+    let found = find(state, node, generation, move |read, node, generation| {
+        match log::origin(read, node, generation)? {
+            Some(origin) => log::tile(read, &origin, place),
+            None => Ok(None),
+        }
+    });
+    answer(found.await, ("application/octet-stream", KEPT))
+}
+
+/// Reads off the async threads. A path that cannot name a log finds nothing.
+async fn find<T: Send + 'static>(
+    state: web::Data<WebState>,
+    node: String,
+    generation: String,
+    f: impl FnOnce(&mut Read<'_>, &NodeName, u32) -> Result<Option<T>, Fault> + Send + 'static,
+) -> Result<Option<T>, Fault> {
+    let number = generation.parse::<u32>().ok().filter(|n| n.to_string() == generation);
+    let (Ok(node), Some(number)) = (NodeName::parse(&node), number) else { return Ok(None) };
+    let db = state.site.db.clone();
+    let found = web::block(move || db.read(|read| f(read, &node, number))).await;
+    found.unwrap_or_else(|_| Err(Fault::Connection("the process is stopping".to_owned())))
+}
+
+fn answer(
+    found: Result<Option<impl Into<Vec<u8>>>, Fault>,
+    (content_type, cache): (&'static str, &'static str),
+) -> HttpResponse {
+    match found {
+        Ok(Some(bytes)) => {
+            let mut response = HttpResponse::Ok();
+            ANY_SITE.into_iter().for_each(|pair| {
+                response.insert_header(pair);
+            });
+            response
+                .insert_header((header::CONTENT_TYPE, content_type))
+                .insert_header((header::CACHE_CONTROL, cache))
+                .body(bytes.into())
+        }
+        Ok(None) => plain(StatusCode::NOT_FOUND),
+        Err(fault) if fault.is_transient() => plain(StatusCode::SERVICE_UNAVAILABLE),
+        Err(fault) => {
+            tracing::error!(error = &fault as &dyn std::error::Error, "a log could not be read");
+            plain(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
+}
+
+fn plain(status: StatusCode) -> HttpResponse {
+    let reason = status.canonical_reason().unwrap_or("error");
+    HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .insert_header((header::CACHE_CONTROL, NOT_KEPT))
+        .body(format!("{reason}\n"))
+}
+
+#[cfg(test)]
+mod tests;
