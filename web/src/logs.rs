@@ -14,7 +14,7 @@ use actix_web::{
 use lianshi_registry::{id::NodeName, tile::Coordinate};
 use lianshi_store::{Fault, Read, log};
 
-use crate::WebState;
+use crate::{WebState, problem::chain};
 
 /// A full tile, a partial one and a bundle are each immutable: a wider one has another path.
 const KEPT: &str = "public, max-age=31536000, immutable";
@@ -86,9 +86,9 @@ fn answer(
     match found {
         Ok(Some(bytes)) => {
             let mut response = HttpResponse::Ok();
-            ANY_SITE.into_iter().for_each(|pair| {
+            for pair in ANY_SITE {
                 response.insert_header(pair);
-            });
+            }
             response
                 .insert_header((header::CONTENT_TYPE, content_type))
                 .insert_header((header::CACHE_CONTROL, cache))
@@ -97,7 +97,7 @@ fn answer(
         Ok(None) => plain(StatusCode::NOT_FOUND),
         Err(fault) if fault.is_transient() => plain(StatusCode::SERVICE_UNAVAILABLE),
         Err(fault) => {
-            tracing::error!(error = &fault as &dyn std::error::Error, "a log could not be read");
+            tracing::error!(chain = chain(&fault), "a log could not be read");
             plain(StatusCode::INTERNAL_SERVER_ERROR)
         }
     }

@@ -290,7 +290,7 @@ fn log_fault(request: &HttpRequest, chain: &str) -> String {
     reference
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -1,17 +1,173 @@
-//! `lianshi log`.
+//! `lianshi log`: keys, heads, entries and files of the logs a node holds, its own and replicas.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, ensure};
 use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use lianshi_registry::{
+    checkpoint::{Checkpoint, vkey},
+    id::Origin,
+    tile::{Coordinate, Level},
+};
+use lianshi_store::{
+    Site,
+    log::{self, Head},
+};
+use serde_json::json;
 
 use super::At;
 
 /// What `lianshi log` can do.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// List the logs held here with their heads.
+    List,
+    /// Print the key that verifies a log's checkpoints, as outside tools take it.
+    Vkey {
+        /// The log, such as `ningbo.example/yinzhou/1`; this node's own when not given.
+        origin: Option<String>,
+    },
+    /// Show an entry.
+    #[command(subcommand)]
+    Show(Show),
+    /// Write a log as the files that are served: checkpoint, tiles and bundles.
+    Export {
+        /// Where to; must be empty or absent.
+        dir: PathBuf,
+        /// The log; this node's own when not given.
+        #[arg(long)]
+        origin: Option<String>,
+    },
+}
+
+/// What can be shown.
+#[derive(Debug, Subcommand)]
+pub enum Show {
+    /// One entry, exactly as it is stored and hashed.
+    Entry {
+        /// Its index, from 0.
+        index: u64,
+        /// The log; this node's own when not given.
+        #[arg(long)]
+        origin: Option<String>,
+    },
+}
 
 impl Command {
     /// Runs it.
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
-        let _ = at;
-        match *self {}
+        let site = at.folder()?.command_site()?;
+        match self {
+            Self::List => list(at, &site),
+            Self::Vkey { origin } => {
+                let head = head(&site, origin.as_deref())?;
+                let key = vkey(&head.origin, head.log_key).to_string();
+                at.print(&json!({ "origin": head.origin, "vkey": key }), &key)
+            }
+            Self::Show(Show::Entry { index, origin }) => {
+                show_entry(at, &site, (origin.as_deref(), *index))
+            }
+            Self::Export { dir, origin } => export(at, &site, (origin.as_deref(), dir)),
+        }
     }
+}
+
+fn list(at: &At, site: &Site) -> anyhow::Result<()> {
+    let heads = site.db.read(log::heads)?;
+    let rows: Vec<_> = heads
+        .iter()
+        .map(|head| {
+            json!({
+                "origin": head.origin,
+                "own": head.own,
+                "size": head.size,
+                "root": head.root.to_base64(),
+                "checkpoint_size": head.checkpoint_size,
+                "checkpoint_at": head.checkpoint_at,
+                "confirmed_at": head.confirmed_at,
+                "folded_size": head.folded_size,
+                "vkey": vkey(&head.origin, head.log_key).to_string(),
+            })
+        })
+        .collect();
+    let lines: Vec<String> = heads.iter().map(line).collect();
+    let none = "No log is held here yet; start the node with `lianshi serve`.".to_owned();
+    at.print(&rows, if lines.is_empty() { none } else { lines.join("\n") })
+}
+
+fn line(head: &Head) -> String {
+    let Head { origin, size, checkpoint_size, root, .. } = head;
+    let kind = if head.own { "own" } else { "replica" };
+    format!("{origin}  {kind}  {size} entries, {checkpoint_size} signed  root {}", root.to_base64())
+}
+
+fn show_entry(at: &At, site: &Site, (origin, index): (Option<&str>, u64)) -> anyhow::Result<()> {
+    let head = head(site, origin)?;
+    let bytes = site
+        .db
+        .read(|read| log::entry(read, &head.origin, index))?
+        .with_context(|| format!("{} has {} entries, from 0", head.origin, head.size))?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    at.print(&json!({ "origin": head.origin, "index": index, "entry": value }), text)
+}
+
+fn export(at: &At, site: &Site, (origin, dir): (Option<&str>, &Path)) -> anyhow::Result<()> {
+    let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    ensure!(!occupied, "{} is not empty; give an empty or new folder", dir.display());
+    let head = head(site, origin)?;
+    ensure!(
+        !head.checkpoint.is_empty(),
+        "{} has no signed checkpoint yet; start the node with `lianshi serve` to sign one",
+        head.origin
+    );
+    // The checkpoint read here says how far to go, whatever is appended meanwhile.
+    let size = Checkpoint::open(head.checkpoint.as_bytes(), &head.origin, &head.log_key)?.size;
+    let levels = [Level::Entries].into_iter().chain((0..8).map(Level::Hashes));
+    let tiles: Vec<Coordinate> = levels.flat_map(|level| Coordinate::all(level, 0, size)).collect();
+    let bar = ProgressBar::new(u64::try_from(tiles.len())?).with_style(
+        ProgressStyle::with_template("{bar:40} {pos}/{len} tiles")
+            .context("the progress bar's template")?,
+    );
+    for tile in bar.wrap_iter(tiles.iter()) {
+        let bytes = site
+            .db
+            .read(|read| log::tile(read, &head.origin, *tile))?
+            .with_context(|| format!("{tile} is missing"))?;
+        write(&dir.join(tile.to_string()), &bytes)?;
+    }
+    bar.finish_and_clear();
+    write(&dir.join("checkpoint"), head.checkpoint.as_bytes())?;
+    let key = vkey(&head.origin, head.log_key).to_string();
+    at.print(
+        &json!({ "origin": head.origin, "size": size, "tiles": tiles.len(), "vkey": key }),
+        format!(
+            "Wrote {size} entries of {} in {} files to {}.\nThe key that verifies it: {key}",
+            head.origin,
+            tiles.len() + 1,
+            dir.display()
+        ),
+    )
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let written = path.parent().map_or(Ok(()), fs::create_dir_all);
+    written
+        .and_then(|()| fs::write(path, bytes))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn head(site: &Site, origin: Option<&str>) -> anyhow::Result<Head> {
+    let origin = match origin {
+        Some(text) => Origin::parse(text)?,
+        None => site.origin.clone(),
+    };
+    let head = site.db.read(|read| log::head(read, &origin))?;
+    head.with_context(|| {
+        format!("no log {origin} is held here; `lianshi log list` shows those that are")
+    })
 }
