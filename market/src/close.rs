@@ -43,9 +43,6 @@ pub enum CloseError {
     /// A transfer cannot be posted.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// One product was sold for two operators in one period.
-    #[error("product `{0}` has agreements with two different operators")]
-    TwoOperators(RegistrationNumber),
 }
 
 /// What a close is pinned to.
@@ -125,12 +122,12 @@ pub struct Issued {
 }
 
 /// What a product earned in the period.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Earned {
-    /// Who operates it.
-    pub operator: Uscc,
-    /// The sum of its statements.
+    /// The sum of its statements: what is divided.
     pub base: Amount,
+    /// The same by the operator each agreement names; more than one when the product changed hands.
+    pub by_operator: BTreeMap<Uscc, Amount>,
 }
 
 /// A division made by a run, with what is kept and posted for it.
@@ -242,17 +239,12 @@ impl Run {
     }
 
     fn earn(&mut self, subject: &Subject, total: Amount) -> Result<(), CloseError> {
-        let earned = self
-            .earned
-            .entry(subject.product.clone())
-            .or_insert_with(|| Earned { operator: subject.operator.clone(), base: Amount::ZERO });
-        if earned.operator != subject.operator {
-            return Err(CloseError::TwoOperators(subject.product.clone()));
-        }
-        earned.base = earned.base.plus(total).map_err(|source| CloseError::Money {
-            subscription: subject.product.to_string(),
-            source,
-        })?;
+        let money =
+            |source| CloseError::Money { subscription: subject.product.to_string(), source };
+        let earned = self.earned.entry(subject.product.clone()).or_default();
+        earned.base = earned.base.plus(total).map_err(money)?;
+        let of_operator = earned.by_operator.entry(subject.operator.clone()).or_default();
+        *of_operator = of_operator.plus(total).map_err(money)?;
         Ok(())
     }
 
@@ -279,18 +271,22 @@ impl Run {
             period: self.inputs.period,
             provider_node: self.inputs.node.clone(),
             product: product.clone(),
-            operator: earned.operator.clone(),
             agreement: agreement.id().to_owned(),
             currency: Currency::Cny,
             base: earned.base,
+            by_operator: earned.by_operator.clone(),
             parts,
         };
-        let mut transfers = vec![Transfer::new(
-            self.purpose(Reason::SplitBase, product.to_string()),
-            Account::Shares(earned.operator.clone()),
-            Account::SplitClearing,
-            earned.base,
-        )?];
+        let mut transfers = Vec::with_capacity(document.parts.len() + 1);
+        for (operator, amount) in earned.by_operator.iter().filter(|(_, fen)| **fen > Amount::ZERO)
+        {
+            transfers.push(Transfer::new(
+                self.purpose(Reason::SplitBase, product.to_string()),
+                Account::Shares(operator.clone()),
+                Account::SplitClearing,
+                *amount,
+            )?);
+        }
         for part in document.parts.iter().filter(|part| part.amount > Amount::ZERO) {
             transfers.push(Transfer::new(
                 self.purpose(Reason::SplitPart, product.to_string()),

@@ -196,7 +196,10 @@ impl Transfer {
         let Purpose { period, reason, reference } = purpose;
         let id = match reason {
             Reason::Fee => format!("fee/{reference}"),
-            Reason::SplitBase => format!("split/{period}/{reference}"),
+            Reason::SplitBase => {
+                let operator = debit.party().map_or("", Uscc::as_str);
+                format!("split/{period}/{reference}/base/{operator}")
+            }
             Reason::SplitPart => {
                 let party = credit.party().map_or("", Uscc::as_str);
                 format!("split/{period}/{reference}/{party}")

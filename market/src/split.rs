@@ -103,6 +103,14 @@ impl Agreement {
         }
     }
 
+    /// As a division recorded it, to compute the division again.
+    pub fn recorded(id: String, parts: &[Part]) -> Self {
+        let version = parts.first().and_then(|part| part.explanation.split_version);
+        let parties =
+            parts.iter().map(|part| (part.party.uscc.clone(), part.party.clone())).collect();
+        Self { id, version, parties }
+    }
+
     /// The name carries are kept under, such as `330212-P-2026-0000001-X/split/1`.
     pub fn id(&self) -> &str {
         &self.id

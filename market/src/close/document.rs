@@ -1,8 +1,10 @@
 //! The two documents of a close, as they are hashed, sealed, sent and shown: the statement of one subscription and the
 //! division of what one product earned. A received document is checked for adding up before anybody believes it.
 
+use std::collections::BTreeMap;
+
 use lianshi_registry::{
-    entry::{Purpose, Texts},
+    entry::{Plan, Purpose, Texts},
     id::{NodeName, RegistrationNumber},
     time::Period,
     uscc::Uscc,
@@ -12,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     money::{Amount, Currency},
-    rating::RatedLine,
+    rating::{Count, LineExplanation, LineKind, RatedLine, Usage, rate},
     split::{CARRY_DENOMINATOR, Part},
 };
 
@@ -97,6 +99,31 @@ impl StatementDocument {
         }
     }
 
+    /// Whether the lines follow from the agreed plan and the counts they state: the home node rates again what it is
+    /// asked to confirm.
+    pub fn follows(&self, plan: &Plan) -> bool {
+        let mut usage = Usage::new();
+        let mut late_fits = true;
+        let mut of_period = Vec::new();
+        for line in &self.lines {
+            if let LineExplanation::Late { before, now, amount_before, amount_now, .. } =
+                &line.explanation
+            {
+                late_fits &= line.kind == LineKind::LateCalls
+                    && amount_now.minus(*amount_before) == Ok(line.amount)
+                    && now.units.checked_sub(before.units) == Some(line.quantity);
+                continue;
+            }
+            if let Some(count) = count_of(&line.explanation) {
+                usage.insert(line.operation.clone(), count);
+            }
+            of_period.push(line);
+        }
+        let started = self.lines.iter().any(|line| line.kind == LineKind::MonthlyFee);
+        rate(&plan.charge, started, &usage)
+            .is_ok_and(|rated| late_fits && rated.iter().eq(of_period.iter().copied()))
+    }
+
     /// Its canonical text and the hash of it.
     pub fn seal_text(&self) -> (String, [u8; 32]) {
         sealed("lianshi/statement/v1\n", self)
@@ -115,14 +142,14 @@ pub struct DivisionDocument {
     pub provider_node: NodeName,
     /// The product.
     pub product: RegistrationNumber,
-    /// Who operates it.
-    pub operator: Uscc,
     /// The agreement version that governs it.
     pub agreement: String,
     /// The currency.
     pub currency: Currency,
     /// What was divided: the invoiced total.
     pub base: Amount,
+    /// The same by the operator for whom it was invoiced.
+    pub by_operator: BTreeMap<Uscc, Amount>,
     /// The parts, by party code.
     pub parts: Vec<Part>,
 }
@@ -138,7 +165,8 @@ impl DivisionDocument {
             return Err(DocumentError::Sum("a part is not what its explanation says"));
         }
         let sum = Amount::sum(document.parts.iter().map(|part| part.amount));
-        if sum == Ok(document.base) {
+        let earned = Amount::sum(document.by_operator.values().copied());
+        if sum == Ok(document.base) && earned == Ok(document.base) {
             Ok(document)
         } else {
             Err(DocumentError::Sum("the parts are not the base"))
@@ -148,6 +176,15 @@ impl DivisionDocument {
     /// Its canonical text and the hash of it.
     pub fn seal_text(&self) -> (String, [u8; 32]) {
         sealed("lianshi/division/v1\n", self)
+    }
+}
+
+fn count_of(explanation: &LineExplanation) -> Option<Count> {
+    match explanation {
+        LineExplanation::Free { count }
+        | LineExplanation::InsideMonthlyFee { count }
+        | LineExplanation::PerCall { count, .. } => Some(*count),
+        LineExplanation::MonthlyFee { .. } | LineExplanation::Late { .. } => None,
     }
 }
 

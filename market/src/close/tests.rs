@@ -198,12 +198,39 @@ fn every_input_is_in_the_hash() {
 }
 
 #[test]
-fn one_product_for_two_operators_is_an_error() {
+fn a_product_that_changed_hands_is_divided_once_and_booked_for_both() {
     let mut second = subject(3, per_call(500_000), 20);
     second.operator = code(2);
-    let mut run = Run::begin(inputs());
-    run.rate(&subject(0, per_call(500_000), 20)).expect("rated");
-    assert_eq!(run.rate(&second), Err(CloseError::TwoOperators(product(1))));
+    let (_, divided, outcome) = close(&[subject(0, per_call(500_000), 30), second]);
+    let document = &divided[0].document;
+    assert_eq!((divided.len(), document.base), (1, outcome.total));
+    let booked: Vec<i64> = document.by_operator.values().map(|amount| amount.fen()).collect();
+    assert_eq!(booked, [1000, 500]);
+    let ids: std::collections::BTreeSet<&str> =
+        divided[0].transfers.iter().map(Transfer::id).collect();
+    assert_eq!(ids.len(), divided[0].transfers.len());
+}
+
+#[test]
+fn a_statement_that_does_not_follow_the_plan_is_noticed() {
+    let agreed = subject(0, per_call(500_000), 31);
+    let mut late = agreed.clone();
+    late.late = vec![LateUsage {
+        period: period().previous(),
+        before: Usage::new(),
+        now: late.usage.clone(),
+    }];
+    let document = close(&[late]).0[0].document.clone();
+    assert!(document.follows(&agreed.plan));
+    let mut dearer = agreed.plan.clone();
+    dearer.charge = per_call(400_000);
+    assert!(!document.follows(&dearer));
+    let mut padded = document.clone();
+    padded.lines.push(padded.lines[0].clone());
+    assert!(!padded.follows(&agreed.plan));
+    let mut more = document;
+    more.lines[1].quantity += 1;
+    assert!(!more.follows(&agreed.plan));
 }
 
 #[test]
