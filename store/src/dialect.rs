@@ -145,3 +145,24 @@ pub(crate) use insert_all;
 
 /// Rows of one bulk insert: with eleven columns far below the bind limits of both databases.
 pub(crate) const BULK_ROWS_MAX: usize = 500;
+
+/// Inserts those of many rows whose keys are not there yet; keep a call below [`BULK_ROWS_MAX`] rows.
+/// `insert_all_if_absent!(write, table, rows)` with `rows: &[_]`.
+macro_rules! insert_all_if_absent {
+    ($write:expr, $table:expr, $rows:expr) => {{
+        use diesel::RunQueryDsl as _;
+        match $write.conn() {
+            $crate::db::Conn::Postgres(postgres) => {
+                diesel::insert_into($table).values($rows).on_conflict_do_nothing().execute(postgres)
+            }
+            $crate::db::Conn::Sqlite(sqlite) => $rows.iter().try_fold(0, |sum, row| {
+                let inserted = diesel::insert_into($table)
+                    .values(row)
+                    .on_conflict_do_nothing()
+                    .execute(sqlite);
+                inserted.map(|rows| sum + rows)
+            }),
+        }
+    }};
+}
+pub(crate) use insert_all_if_absent;

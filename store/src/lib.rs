@@ -3,14 +3,17 @@
 //! one schema, one body of code.
 
 pub mod accounts;
+pub mod allocations;
 pub mod audit;
 pub mod catalog;
+pub mod close;
 pub mod datasets;
 pub mod db;
 mod dialect;
 pub mod fault;
 pub mod fold;
 pub mod group;
+pub mod ledger;
 pub mod log;
 pub mod members;
 pub mod numbers;
@@ -18,6 +21,7 @@ pub mod organizations;
 pub mod outbox;
 mod schema;
 pub mod site;
+pub mod statements;
 pub mod subscriptions;
 pub mod usage;
 

@@ -401,8 +401,10 @@ diesel::table! {
         closed_at -> BigInt,
         closed_by -> Text,
         statement_count -> BigInt,
+        calls -> BigInt,
         total_fen -> BigInt,
         result_hash -> Binary,
+        log_index -> BigInt,
     }
 }
 
@@ -417,6 +419,7 @@ diesel::table! {
         home_node -> Text,
         provider_node -> Text,
         buyer_uscc -> Text,
+        buyer_name -> Text,
         provider_uscc -> Text,
         currency -> Text,
         total_fen -> BigInt,
@@ -456,6 +459,31 @@ diesel::table! {
         base_fen -> BigInt,
         amount_fen -> BigInt,
         explanation -> Text,
+    }
+}
+
+diesel::table! {
+    split_documents (side, period, product) {
+        side -> Text,
+        period -> Text,
+        product -> Text,
+        agreement -> Text,
+        provider_node -> Text,
+        base_fen -> BigInt,
+        issued_at -> BigInt,
+        document_hash -> Binary,
+        document -> Text,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
+    split_receipts (side, period, product, node) {
+        side -> Text,
+        period -> Text,
+        product -> Text,
+        node -> Text,
+        sealed -> Binary,
     }
 }
 
@@ -538,6 +566,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     statements,
     statement_lines,
     allocations,
+    split_documents,
+    split_receipts,
     split_carries,
     ledger_accounts,
     ledger_transfers,

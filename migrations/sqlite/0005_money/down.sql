@@ -1,6 +1,8 @@
 DROP TABLE ledger_transfers;
 DROP TABLE ledger_accounts;
 DROP TABLE split_carries;
+DROP TABLE split_receipts;
+DROP TABLE split_documents;
 DROP TABLE allocations;
 DROP TABLE statement_lines;
 DROP TABLE statements;

@@ -6,8 +6,10 @@ CREATE TABLE periods (
     closed_at INTEGER NOT NULL,
     closed_by TEXT NOT NULL,
     statement_count INTEGER NOT NULL,
+    calls INTEGER NOT NULL,
     total_fen INTEGER NOT NULL,
-    result_hash BLOB NOT NULL
+    result_hash BLOB NOT NULL,
+    log_index INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE statements (
     number TEXT NOT NULL,
@@ -19,6 +21,7 @@ CREATE TABLE statements (
     home_node TEXT NOT NULL,
     provider_node TEXT NOT NULL,
     buyer_uscc TEXT NOT NULL,
+    buyer_name TEXT NOT NULL,
     provider_uscc TEXT NOT NULL,
     currency TEXT NOT NULL,
     total_fen INTEGER NOT NULL,
@@ -32,6 +35,7 @@ CREATE TABLE statements (
 ) STRICT;
 CREATE UNIQUE INDEX statements_subscription ON statements (side, period, subscription);
 CREATE INDEX statements_buyer ON statements (side, buyer_uscc, period);
+CREATE INDEX statements_provider ON statements (side, provider_uscc, period);
 CREATE TABLE statement_lines (
     statement TEXT NOT NULL,
     side TEXT NOT NULL,
@@ -59,6 +63,27 @@ CREATE TABLE allocations (
     PRIMARY KEY (side, period, product, party_uscc)
 ) STRICT;
 CREATE INDEX allocations_party ON allocations (party_uscc, period);
+CREATE TABLE split_documents (
+    side TEXT NOT NULL,
+    period TEXT NOT NULL,
+    product TEXT NOT NULL,
+    agreement TEXT NOT NULL,
+    provider_node TEXT NOT NULL,
+    base_fen INTEGER NOT NULL,
+    issued_at INTEGER NOT NULL,
+    document_hash BLOB NOT NULL,
+    document TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (side, period, product)
+) STRICT;
+CREATE TABLE split_receipts (
+    side TEXT NOT NULL,
+    period TEXT NOT NULL,
+    product TEXT NOT NULL,
+    node TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (side, period, product, node)
+) STRICT;
 CREATE TABLE split_carries (
     agreement TEXT NOT NULL,
     tier INTEGER NOT NULL,
@@ -90,3 +115,6 @@ CREATE TABLE ledger_transfers (
     reference TEXT NOT NULL
 ) STRICT;
 CREATE INDEX ledger_transfers_reference ON ledger_transfers (reference);
+CREATE INDEX ledger_transfers_debit ON ledger_transfers (debit_account, seq);
+CREATE INDEX ledger_transfers_credit ON ledger_transfers (credit_account, seq);
+CREATE INDEX ledger_transfers_period ON ledger_transfers (period, seq);

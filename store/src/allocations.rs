@@ -1,0 +1,252 @@
+//! Divisions: how the revenue of each product was divided in each period, and what each party was given. Read at the
+//! provider's node by finance and at the contributors' nodes by each party.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use lianshi_market::{close::DivisionDocument, money::Amount, split::ShareExplanation};
+use lianshi_registry::{
+    entry::Texts,
+    id::{NodeName, RegistrationNumber},
+    time::{Period, Timestamp},
+    uscc::Uscc,
+};
+
+use crate::{
+    Fault, Read,
+    schema::{allocations, split_documents, split_receipts},
+};
+
+/// Lines of one party that are read at once: three products a month for ten years.
+const PARTY_LINES_MAX: i64 = 400;
+
+/// Which copy of a division a node holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DivisionSide {
+    /// Of the node that made it; it holds the lines of all parties.
+    Provider,
+    /// Of a contributor's node; it holds the lines of its own parties.
+    Party,
+}
+
+impl DivisionSide {
+    /// As stored: `provider`, `party`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Party => "party",
+        }
+    }
+}
+
+/// What one party was given of one product in one period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllocationLine {
+    /// The period.
+    pub period: Period,
+    /// The product; its name is in the catalog.
+    pub product: RegistrationNumber,
+    /// The agreement version, such as `330212-P-2026-0000001-X/split/1`.
+    pub agreement: String,
+    /// The party.
+    pub party: Uscc,
+    /// Its name.
+    pub party_name: Texts,
+    /// Its role, such as `provider`.
+    pub role: String,
+    /// The node that divided.
+    pub provider: NodeName,
+    /// What was divided.
+    pub base: Amount,
+    /// What the party was given.
+    pub amount: Amount,
+    /// How it came about.
+    pub explanation: ShareExplanation,
+}
+
+/// A division with everything its page shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DivisionView {
+    /// The document with all parts and their explanations.
+    pub document: DivisionDocument,
+    /// SHA-256 of the document, in hexadecimal.
+    pub hash: String,
+    /// When it was made.
+    pub issued_at: Timestamp,
+    /// The provider's seal over the hash, JSON.
+    pub sealed: Vec<u8>,
+    /// The other nodes whose parties take part.
+    pub nodes: BTreeSet<NodeName>,
+    /// Those of them that confirmed it.
+    pub confirmed_by: BTreeSet<NodeName>,
+}
+
+/// What a party was given, newest period first: its own divisions and those other nodes sent.
+pub fn for_party(read: &mut Read<'_>, party: &Uscc) -> Result<Vec<AllocationLine>, Fault> {
+    let rows: Vec<AllocationRow> = allocations::table
+        .filter(allocations::party_uscc.eq(party.as_str()))
+        .order((allocations::period.desc(), allocations::product.asc()))
+        .limit(PARTY_LINES_MAX)
+        .select(AllocationRow::as_select())
+        .load(&mut **read)?;
+    rows.into_iter().map(AllocationRow::into_line).collect()
+}
+
+/// One line of a party, for its page.
+pub fn of_party(
+    read: &mut Read<'_>,
+    party: &Uscc,
+    at: (Period, &RegistrationNumber),
+) -> Result<Option<AllocationLine>, Fault> {
+    let row: Option<AllocationRow> = allocations::table
+        .filter(allocations::party_uscc.eq(party.as_str()))
+        .filter(allocations::period.eq(at.0.to_string()))
+        .filter(allocations::product.eq(at.1.as_str()))
+        .select(AllocationRow::as_select())
+        .first(&mut **read)
+        .optional()?;
+    row.map(AllocationRow::into_line).transpose()
+}
+
+/// All divisions this node made for a period, by product.
+pub fn in_period(read: &mut Read<'_>, period: Period) -> Result<Vec<DivisionView>, Fault> {
+    let rows: Vec<DivisionRow> = split_documents::table
+        .filter(split_documents::side.eq(DivisionSide::Provider.as_str()))
+        .filter(split_documents::period.eq(period.to_string()))
+        .order(split_documents::product.asc())
+        .select(DivisionRow::as_select())
+        .load(&mut **read)?;
+    rows.into_iter().map(|row| row.into_view(read)).collect()
+}
+
+/// One division, whichever copy this node holds. The caller checks that whoever asks is a party of it or finance.
+pub fn division(
+    read: &mut Read<'_>,
+    period: Period,
+    product: &RegistrationNumber,
+) -> Result<Option<DivisionView>, Fault> {
+    let row: Option<DivisionRow> = split_documents::table
+        .filter(split_documents::period.eq(period.to_string()))
+        .filter(split_documents::product.eq(product.as_str()))
+        .order(split_documents::side.desc())
+        .select(DivisionRow::as_select())
+        .first(&mut **read)
+        .optional()?;
+    row.map(|row| row.into_view(read)).transpose()
+}
+
+fn parsed<T, E: std::fmt::Display>(outcome: Result<T, E>) -> Result<T, Fault> {
+    outcome.map_err(|error| Fault::corrupt("allocations", error))
+}
+
+/// One line, as stored.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = allocations)]
+pub(crate) struct AllocationRow {
+    pub side: String,
+    pub period: String,
+    pub product: String,
+    pub agreement: String,
+    pub party_uscc: String,
+    pub party_name: String,
+    pub role: String,
+    pub provider_node: String,
+    pub base_fen: i64,
+    pub amount_fen: i64,
+    pub explanation: String,
+}
+
+impl AllocationRow {
+    /// The rows of a division; of the parties that `keep` names.
+    pub(crate) fn of(
+        document: &DivisionDocument,
+        side: DivisionSide,
+        keep: impl Fn(&NodeName) -> bool,
+    ) -> Result<Vec<Self>, Fault> {
+        let parts = document.parts.iter().filter(|part| keep(&part.party.node));
+        parts
+            .map(|part| {
+                Ok(Self {
+                    side: side.as_str().to_owned(),
+                    period: document.period.to_string(),
+                    product: document.product.to_string(),
+                    agreement: document.agreement.clone(),
+                    party_uscc: part.party.uscc.to_string(),
+                    party_name: parsed(serde_json::to_string(&part.party.name))?,
+                    role: part.party.role.clone(),
+                    provider_node: document.provider_node.to_string(),
+                    base_fen: document.base.fen(),
+                    amount_fen: part.amount.fen(),
+                    explanation: parsed(serde_json::to_string(&part.explanation))?,
+                })
+            })
+            .collect()
+    }
+
+    fn into_line(self) -> Result<AllocationLine, Fault> {
+        Ok(AllocationLine {
+            period: parsed(Period::parse(&self.period))?,
+            product: parsed(RegistrationNumber::parse(&self.product))?,
+            party: parsed(Uscc::parse(&self.party_uscc))?,
+            party_name: parsed(serde_json::from_str(&self.party_name))?,
+            provider: parsed(NodeName::parse(&self.provider_node))?,
+            explanation: parsed(serde_json::from_str(&self.explanation))?,
+            base: Amount::from_fen(self.base_fen),
+            amount: Amount::from_fen(self.amount_fen),
+            agreement: self.agreement,
+            role: self.role,
+        })
+    }
+}
+
+/// A division, as stored.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = split_documents)]
+pub(crate) struct DivisionRow {
+    pub side: String,
+    pub period: String,
+    pub product: String,
+    pub agreement: String,
+    pub provider_node: String,
+    pub base_fen: i64,
+    pub issued_at: i64,
+    pub document_hash: Vec<u8>,
+    pub document: String,
+    pub sealed: Vec<u8>,
+}
+
+impl DivisionRow {
+    /// The document.
+    pub(crate) fn read(&self) -> Result<DivisionDocument, Fault> {
+        DivisionDocument::read(self.document.as_bytes())
+            .map_err(|error| Fault::corrupt("split_documents", error))
+    }
+
+    fn into_view(self, read: &mut Read<'_>) -> Result<DivisionView, Fault> {
+        let confirmed: Vec<String> = split_receipts::table
+            .filter(split_receipts::side.eq(&self.side))
+            .filter(split_receipts::period.eq(&self.period))
+            .filter(split_receipts::product.eq(&self.product))
+            .order(split_receipts::node.asc())
+            .select(split_receipts::node)
+            .load(&mut **read)?;
+        let document = self.read()?;
+        let nodes = document
+            .parts
+            .iter()
+            .map(|part| part.party.node.clone())
+            .filter(|node| *node != document.provider_node)
+            .collect();
+        Ok(DivisionView {
+            document,
+            hash: hex::encode(self.document_hash),
+            issued_at: Timestamp::from_millis(self.issued_at),
+            sealed: self.sealed,
+            nodes,
+            confirmed_by: confirmed
+                .iter()
+                .map(|node| parsed(NodeName::parse(node)))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}

@@ -1,0 +1,234 @@
+//! Which periods there are, which are closed, and in which order they may be.
+
+use diesel::prelude::*;
+use lianshi_market::{money::Amount, subscription::Side};
+use lianshi_registry::time::{Date, Period, Timestamp};
+
+use super::CloseRefusal;
+use crate::{
+    Failure, Fault, Read,
+    schema::{periods, subscriptions, usage_months},
+};
+
+/// Where a period stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PeriodState {
+    /// Still running.
+    Running,
+    /// Over and not closed.
+    Open,
+    /// Closed, for ever.
+    Closed,
+}
+
+impl PeriodState {
+    /// As stored and translated: `running`, `open`, `closed`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A period of this node's books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeriodView {
+    /// The period.
+    pub period: Period,
+    /// Where it stands.
+    pub state: PeriodState,
+    /// Calls counted in it so far; for a closed one the calls on its statements, late ones included.
+    pub calls: u64,
+    /// What its close came to; `None` before.
+    pub closed: Option<ClosedView>,
+}
+
+/// What the close of a period came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosedView {
+    /// When.
+    pub at: Timestamp,
+    /// By whom: a login, or `node`.
+    pub by: String,
+    /// Bound of event time.
+    pub event_to: Timestamp,
+    /// Bound of ingestion: the last sequence of the meter it saw.
+    pub ingest_to: i64,
+    /// How many statements.
+    pub statements: u64,
+    /// What they sum to.
+    pub total: Amount,
+    /// SHA-256 of the result, in hexadecimal, as sealed in the log.
+    pub result_hash: String,
+    /// Index of the `statement.sealed` entry in this node's log.
+    pub log_index: u64,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = periods)]
+struct PeriodRow {
+    period: String,
+    event_to: i64,
+    ingest_to: i64,
+    closed_at: i64,
+    closed_by: String,
+    statement_count: i64,
+    calls: i64,
+    total_fen: i64,
+    result_hash: Vec<u8>,
+    log_index: i64,
+}
+
+impl PeriodRow {
+    fn into_view(self) -> Result<PeriodView, Fault> {
+        Ok(PeriodView {
+            period: parsed(Period::parse(&self.period))?,
+            state: PeriodState::Closed,
+            calls: parsed(u64::try_from(self.calls))?,
+            closed: Some(ClosedView {
+                at: Timestamp::from_millis(self.closed_at),
+                by: self.closed_by,
+                event_to: Timestamp::from_millis(self.event_to),
+                ingest_to: self.ingest_to,
+                statements: parsed(u64::try_from(self.statement_count))?,
+                total: Amount::from_fen(self.total_fen),
+                result_hash: hex::encode(self.result_hash),
+                log_index: parsed(u64::try_from(self.log_index))?,
+            }),
+        })
+    }
+}
+
+fn parsed<T, E: std::fmt::Display>(outcome: Result<T, E>) -> Result<T, Fault> {
+    outcome.map_err(|error| Fault::corrupt("periods", error))
+}
+
+/// A closed period, if it is.
+pub(super) fn closed(read: &mut Read<'_>, period: Period) -> Result<Option<PeriodView>, Fault> {
+    let row: Option<PeriodRow> = periods::table
+        .filter(periods::period.eq(period.to_string()))
+        .select(PeriodRow::as_select())
+        .first(&mut **read)
+        .optional()?;
+    row.map(PeriodRow::into_view).transpose()
+}
+
+/// The latest closed period before `before`, or of all.
+pub(super) fn latest_closed(
+    read: &mut Read<'_>,
+    before: Option<Period>,
+) -> Result<Option<PeriodView>, Fault> {
+    let mut rows = periods::table.order(periods::period.desc()).into_boxed();
+    if let Some(before) = before {
+        rows = rows.filter(periods::period.lt(before.to_string()));
+    }
+    let row: Option<PeriodRow> =
+        rows.select(PeriodRow::as_select()).first(&mut **read).optional()?;
+    row.map(PeriodRow::into_view).transpose()
+}
+
+/// One period, whatever its state.
+pub fn period(read: &mut Read<'_>, period: Period, now: Timestamp) -> Result<PeriodView, Fault> {
+    if let Some(view) = closed(read, period)? {
+        return Ok(view);
+    }
+    let state = if now < period.end() { PeriodState::Running } else { PeriodState::Open };
+    Ok(PeriodView { period, state, calls: calls_in(read, period)?, closed: None })
+}
+
+/// Every period from the first with anything to bill to the running one, newest first.
+pub fn periods(read: &mut Read<'_>, now: Timestamp) -> Result<Vec<PeriodView>, Fault> {
+    let rows: Vec<PeriodRow> = periods::table.select(PeriodRow::as_select()).load(&mut **read)?;
+    let mut views: Vec<PeriodView> =
+        rows.into_iter().map(PeriodRow::into_view).collect::<Result<_, _>>()?;
+    let running = now.period();
+    let first = match views.iter().map(|view| view.period).max() {
+        Some(latest) => latest.next(),
+        None => first_to_bill(read)?.map_or(running, |first| first.min(running)),
+    };
+    let mut next = first;
+    while next <= running {
+        views.push(period(read, next, now)?);
+        next = next.next();
+    }
+    views.sort_by_key(|view| std::cmp::Reverse(view.period));
+    Ok(views)
+}
+
+fn calls_in(read: &mut Read<'_>, period: Period) -> Result<u64, Fault> {
+    use diesel::{dsl::sql, sql_types::BigInt};
+    let calls: i64 = usage_months::table
+        .filter(usage_months::period.eq(period.to_string()))
+        .select(sql::<BigInt>("CAST(COALESCE(SUM(calls), 0) AS BIGINT)"))
+        .first(&mut **read)?;
+    parsed(u64::try_from(calls))
+}
+
+/// The first period in which anything was counted or a subscription began.
+fn first_to_bill(read: &mut Read<'_>) -> Result<Option<Period>, Fault> {
+    let used: Option<String> =
+        usage_months::table.select(diesel::dsl::min(usage_months::period)).first(&mut **read)?;
+    let used = used.map(|text| parsed(Period::parse(&text))).transpose()?;
+    let began: Option<i64> = subscriptions::table
+        .filter(subscriptions::side.eq(Side::Provider.as_str()))
+        .filter(subscriptions::state.eq(BILLED[0]).or(subscriptions::state.eq(BILLED[1])))
+        .select(diesel::dsl::min(subscriptions::starts_at))
+        .first(&mut **read)?;
+    let began = began.map(|millis| Timestamp::from_millis(millis).period());
+    Ok(used.into_iter().chain(began).min())
+}
+
+/// States of subscriptions that can have something to bill.
+pub(super) const BILLED: [&str; 2] = ["finalized", "ended"];
+
+/// Periods close in order: none before the latest closed one, and none while an earlier one has something to bill.
+pub(super) fn check_order(
+    read: &mut Read<'_>,
+    period: Period,
+) -> Result<(), Failure<CloseRefusal>> {
+    let latest = latest_closed(read, None)?.map(|view| view.period);
+    if let Some(latest) = latest
+        && latest > period
+    {
+        return Err(Failure::Refused(CloseRefusal::Passed { period, latest }));
+    }
+    let first = match latest {
+        Some(latest) => Some(latest.next()),
+        None => first_to_bill(read)?,
+    };
+    let Some(mut earlier) = first else { return Ok(()) };
+    while earlier < period {
+        if calls_in(read, earlier)? > 0 || has_fee(read, earlier)? {
+            return Err(Failure::Refused(CloseRefusal::EarlierOpen { period, earlier }));
+        }
+        earlier = earlier.next();
+    }
+    Ok(())
+}
+
+/// How a monthly fee reads in the canonical text of an agreement. What people write into it is escaped, so it never
+/// looks like this.
+const MONTHLY_FEE: &str = "%\"model\":\"flat_monthly\"%";
+
+/// Whether a monthly fee is due in a period. Only asked of periods that would be skipped, which have no usage.
+fn has_fee(read: &mut Read<'_>, period: Period) -> Result<bool, Fault> {
+    let start = period.start().millis();
+    let due: i64 = subscriptions::table
+        .filter(subscriptions::side.eq(Side::Provider.as_str()))
+        .filter(subscriptions::state.eq(BILLED[0]).or(subscriptions::state.eq(BILLED[1])))
+        .filter(subscriptions::starts_at.lt(period.end().millis()))
+        .filter(subscriptions::ends_at.gt(start))
+        .filter(subscriptions::ended_at.is_null().or(subscriptions::ended_at.gt(start)))
+        .filter(subscriptions::agreement.like(MONTHLY_FEE))
+        .count()
+        .get_result(&mut **read)?;
+    Ok(due > 0)
+}
+
+/// The days of a period as stored texts, first and last.
+pub(super) fn days(period: Period) -> (String, String) {
+    let text = |day: Date| day.to_string();
+    (text(period.first_day()), text(period.last_day()))
+}

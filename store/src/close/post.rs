@@ -1,0 +1,279 @@
+//! What a close writes: statements with their lines and letters, transfers, divisions and carries. Rows gather until
+//! there are enough for one insert, so that a close writes in hundreds and holds no more than hundreds.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use lianshi_market::{
+    close::{Divided, Issued},
+    ledger::{Account, Transfer},
+    money::Currency,
+    split::{Agreement, CARRY_DENOMINATOR, Carries, Party, TIER, WHOLE_PPM},
+    subscription::Side,
+};
+use lianshi_registry::{
+    entry::Texts,
+    id::RegistrationNumber,
+    time::{Period, Timestamp},
+    uscc::Uscc,
+};
+
+use super::lines::LineRow;
+use crate::{
+    Fault, Read, Site, Write,
+    allocations::{AllocationRow, DivisionRow, DivisionSide},
+    catalog,
+    dialect::{BULK_ROWS_MAX, insert_all, insert_all_if_absent, insert_if_absent},
+    ledger::{AccountRow, TransferRow, next_seq, store_balances},
+    outbox::OutboxRow,
+    schema::{
+        allocations, ledger_accounts, ledger_transfers, number_series, outbox, split_carries,
+        split_documents, statement_lines, statements,
+    },
+    statements::{Claim, Copy, LETTER_VERSION, Letter, LetterKind, division_id, letter_row},
+};
+
+/// Rows of one insert of statements: with their twenty columns below the bind limits of both databases.
+const BATCH_ROWS: usize = BULK_ROWS_MAX;
+
+/// The books a close writes into.
+pub(super) struct Books<'a> {
+    site: &'a Site,
+    now: Timestamp,
+    first_seq: i64,
+    seq: i64,
+    known: BTreeSet<Account>,
+    issued: Vec<Waiting>,
+    numbers: Option<(String, i64)>,
+}
+
+/// A statement with its seal, waiting for its insert.
+struct Waiting {
+    issued: Issued,
+    seal: Vec<u8>,
+    letter: OutboxRow,
+}
+
+impl<'a> Books<'a> {
+    /// Opens the books.
+    pub(super) fn open(
+        write: &mut Write<'_>,
+        site: &'a Site,
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
+        let seq = next_seq(&mut write.as_read())?;
+        Ok(Self {
+            site,
+            now,
+            first_seq: seq,
+            seq,
+            known: BTreeSet::new(),
+            issued: Vec::new(),
+            numbers: None,
+        })
+    }
+
+    /// Takes a statement in.
+    pub(super) fn issue(&mut self, write: &mut Write<'_>, issued: Issued) -> Result<(), Fault> {
+        let document = &issued.document;
+        let claim = Claim {
+            v: LETTER_VERSION,
+            id: document.number.clone(),
+            hash: hex::encode(issued.hash),
+            at: self.now,
+        };
+        let sealed = claim.seal(&self.site.node, LetterKind::Statement, &self.site.seal_key);
+        let bytes = sealed.to_bytes();
+        let letter = Letter::new(&issued.text, sealed);
+        let id = format!("statement/{}", document.number);
+        let letter = letter_row(id, &document.home_node, &letter, self.now);
+        self.count_number(&document.number)?;
+        self.issued.push(Waiting { issued, seal: bytes, letter });
+        if self.issued.len() >= BATCH_ROWS { self.flush(write) } else { Ok(()) }
+    }
+
+    /// Remembers the last number used, so that the series in the database ends where the statements do.
+    fn count_number(&mut self, number: &str) -> Result<(), Fault> {
+        let bad = || Fault::corrupt("statements", format!("number {number}"));
+        let (series, n) = number.rsplit_once('-').ok_or_else(bad)?;
+        self.numbers = Some((series.to_owned(), n.parse().map_err(|_| bad())?));
+        Ok(())
+    }
+
+    fn flush(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
+        let batch = std::mem::take(&mut self.issued);
+        let mut rows = Vec::with_capacity(batch.len());
+        let mut lines = Vec::with_capacity(batch.len());
+        let mut letters = Vec::with_capacity(batch.len());
+        let mut transfers = Vec::with_capacity(batch.len());
+        for waiting in &batch {
+            lines.extend(LineRow::of(&waiting.issued.document, Side::Provider)?);
+            rows.push(
+                Copy {
+                    side: Side::Provider,
+                    document: &waiting.issued.document,
+                    text: &waiting.issued.text,
+                    hash: waiting.issued.hash,
+                    issued_at: self.now,
+                    sealed: waiting.seal.clone(),
+                    countersigned: None,
+                }
+                .into_row(),
+            );
+            letters.push(&waiting.letter);
+            transfers.extend(waiting.issued.transfer.clone());
+        }
+        if !rows.is_empty() {
+            insert_all!(write, statements::table, &rows)?;
+            insert_all!(write, outbox::table, letters)?;
+        }
+        for lines in lines.chunks(BATCH_ROWS) {
+            insert_all!(write, statement_lines::table, lines)?;
+        }
+        self.post(write, &transfers)
+    }
+
+    /// Writes a division.
+    pub(super) fn divide(&mut self, write: &mut Write<'_>, divided: &Divided) -> Result<(), Fault> {
+        let document = &divided.document;
+        let claim = Claim {
+            v: LETTER_VERSION,
+            id: division_id(document.period, &document.product),
+            hash: hex::encode(divided.hash),
+            at: self.now,
+        };
+        let sealed = claim.seal(&self.site.node, LetterKind::Division, &self.site.seal_key);
+        let row = DivisionRow {
+            side: DivisionSide::Provider.as_str().to_owned(),
+            period: document.period.to_string(),
+            product: document.product.to_string(),
+            agreement: document.agreement.clone(),
+            provider_node: document.provider_node.to_string(),
+            base_fen: document.base.fen(),
+            issued_at: self.now.millis(),
+            document_hash: divided.hash.to_vec(),
+            document: divided.text.clone(),
+            sealed: sealed.to_bytes(),
+        };
+        diesel::insert_into(split_documents::table).values(&row).execute(&mut **write)?;
+        let lines = AllocationRow::of(document, DivisionSide::Provider, |_| true)?;
+        insert_all!(write, allocations::table, &lines)?;
+        let letter = Letter::new(&divided.text, sealed);
+        let nodes: BTreeSet<_> = document.parts.iter().map(|part| &part.party.node).collect();
+        for node in nodes.into_iter().filter(|node| **node != self.site.node) {
+            let id = format!("division/{}/{node}", claim.id);
+            let row = letter_row(id, node, &letter, self.now);
+            diesel::insert_into(outbox::table).values(&row).execute(&mut **write)?;
+        }
+        self.flush(write)?;
+        self.post(write, &divided.transfers)
+    }
+
+    fn post(&mut self, write: &mut Write<'_>, transfers: &[Transfer]) -> Result<(), Fault> {
+        let mut accounts = Vec::new();
+        let mut rows = Vec::with_capacity(transfers.len());
+        for transfer in transfers {
+            for account in [transfer.debit(), transfer.credit()] {
+                if self.known.insert(account.clone()) {
+                    accounts.push(AccountRow::new(account, self.now));
+                }
+            }
+            rows.push(TransferRow::new(self.seq, transfer, self.now));
+            self.seq += 1;
+        }
+        for accounts in accounts.chunks(BATCH_ROWS) {
+            insert_all_if_absent!(write, ledger_accounts::table, accounts)?;
+        }
+        for rows in rows.chunks(BATCH_ROWS) {
+            insert_all!(write, ledger_transfers::table, rows)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what still waits, the balances of all accounts touched, and where the number series stands.
+    pub(super) fn balance(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
+        self.flush(write)?;
+        store_balances(write, self.first_seq)?;
+        let Some((series, last)) = &self.numbers else { return Ok(()) };
+        diesel::insert_into(number_series::table)
+            .values((number_series::series.eq(series), number_series::last_number.eq(last)))
+            .execute(&mut **write)?;
+        Ok(())
+    }
+}
+
+/// The split agreement of a product in force in a period; without one the operator gets everything.
+pub(super) fn agreement_of(
+    read: &mut Read<'_>,
+    site: &Site,
+    (product, period): (&RegistrationNumber, Period),
+) -> Result<Agreement, Fault> {
+    let offer = catalog::product(read, product)?
+        .ok_or_else(|| Fault::corrupt("catalog_products", format!("{product} was sold")))?;
+    if let Some(split) = offer.split_in(period) {
+        return Agreement::from_split(split)
+            .map_err(|error| Fault::corrupt("catalog_objects", error));
+    }
+    let uscc = offer.product.operator.clone();
+    let name = offer.operator.map_or_else(
+        || Texts { zh: uscc.to_string(), en: uscc.to_string() },
+        |organization| organization.name,
+    );
+    let party = Party {
+        uscc,
+        name,
+        role: "operator".to_owned(),
+        node: site.node.clone(),
+        share_ppm: WHOLE_PPM,
+    };
+    Ok(Agreement::all_to_operator(product, party))
+}
+
+/// The carries of an agreement version.
+pub(super) fn carries(read: &mut Read<'_>, agreement: &str) -> Result<Carries, Fault> {
+    let rows: Vec<(String, String, String)> = split_carries::table
+        .filter(split_carries::agreement.eq(agreement))
+        .filter(split_carries::tier.eq(TIER))
+        .filter(split_carries::currency.eq(Currency::Cny.code()))
+        .select((split_carries::party_uscc, split_carries::numerator, split_carries::denominator))
+        .load(&mut **read)?;
+    let bad = |what: String| Fault::corrupt("split_carries", what);
+    rows.into_iter()
+        .map(|(party, numerator, denominator)| {
+            if denominator != CARRY_DENOMINATOR.to_string() {
+                return Err(bad(format!("denominator {denominator}")));
+            }
+            let party = Uscc::parse(&party).map_err(|error| bad(error.to_string()))?;
+            Ok((party, numerator.parse().map_err(|_| bad(format!("numerator {numerator}")))?))
+        })
+        .collect()
+}
+
+/// Moves the carries of an agreement version on.
+pub(super) fn store_carries(
+    write: &mut Write<'_>,
+    agreement: &str,
+    carries: &Carries,
+) -> Result<(), Fault> {
+    for (party, numerator) in carries {
+        let key = (
+            split_carries::agreement.eq(agreement),
+            split_carries::tier.eq(TIER),
+            split_carries::currency.eq(Currency::Cny.code()),
+            split_carries::party_uscc.eq(party.as_str()),
+            split_carries::numerator.eq(numerator.to_string()),
+            split_carries::denominator.eq(CARRY_DENOMINATOR.to_string()),
+        );
+        if insert_if_absent!(write, split_carries::table, key)? {
+            continue;
+        }
+        diesel::update(split_carries::table)
+            .filter(split_carries::agreement.eq(agreement))
+            .filter(split_carries::tier.eq(TIER))
+            .filter(split_carries::currency.eq(Currency::Cny.code()))
+            .filter(split_carries::party_uscc.eq(party.as_str()))
+            .set(split_carries::numerator.eq(numerator.to_string()))
+            .execute(&mut **write)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,411 @@
+//! Taking in the letters of a close. Every letter is checked before anything is kept: who sealed it, that the document is
+//! the one the seal names, that it adds up, and that a statement follows the agreement both nodes hold. Then it is
+//! countersigned, kept and answered with a receipt; a repeat is answered again and changes nothing.
+
+use diesel::prelude::*;
+use lianshi_market::{
+    agreement::Agreement,
+    close::{DivisionDocument, DocumentError, StatementDocument},
+    subscription::Side,
+};
+use lianshi_registry::{
+    id::{NodeName, RegistrationNumber},
+    key::PublicKey,
+    refusal::Refusal,
+    seal::SealError,
+    time::{Period, Timestamp},
+};
+
+use super::{Claim, Copy, KIND, Letter, LetterKind, letter::LETTER_VERSION};
+use crate::{
+    Failure, Fault, Site, Write,
+    allocations::{AllocationRow, DivisionRow, DivisionSide},
+    audit::{self, Act, Actor},
+    close::lines::LineRow,
+    dialect::{insert_all, insert_if_absent},
+    members,
+    outbox::{self, OutboxRow},
+    schema::{
+        allocations, split_documents, split_receipts, statement_lines, statements, subscriptions,
+    },
+};
+
+/// Why a letter is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LetterRefusal {
+    /// Not a letter, or its seal does not hold.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Sealed by another node than the one that sent it.
+    #[error("`{from}` sent a letter sealed by `{sealed_by}`")]
+    WrongSender {
+        /// Who sent it.
+        from: NodeName,
+        /// Who sealed it.
+        sealed_by: NodeName,
+    },
+    /// The sender is no active member.
+    #[error("`{0}` is no active member of the federation")]
+    NotAMember(NodeName),
+    /// A kind of letter this room does not know.
+    #[error("`{0}` is no letter of a close")]
+    Kind(String),
+    /// The document is not one, or does not add up.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The document is not the one the seal names.
+    #[error("the document is not the one the seal of `{0}` names")]
+    Hash(String),
+    /// A document about another node's books, or for another node.
+    #[error("`{0}` is not between the node that sent it and this one")]
+    Misdirected(String),
+    /// A statement of a subscription this node does not hold.
+    #[error("this node holds no subscription `{0}`")]
+    UnknownSubscription(String),
+    /// A statement that does not follow the agreement both nodes hold.
+    #[error("statement `{0}` does not follow the agreement of its subscription")]
+    NotAsAgreed(String),
+    /// Another document was taken under this name before.
+    #[error("another document was taken as `{0}` before")]
+    Conflict(String),
+    /// A receipt for something this node never sent, or with another hash.
+    #[error("this node issued no document `{0}` of that hash")]
+    UnknownDocument(String),
+}
+
+impl Refusal for LetterRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Seal(_) => "statement.bad_seal",
+            Self::WrongSender { .. } => "statement.wrong_sender",
+            Self::NotAMember(_) => "statement.not_a_member",
+            Self::Kind(_) => "statement.unknown_kind",
+            Self::Document(_) => "statement.bad_document",
+            Self::Hash(_) => "statement.wrong_hash",
+            Self::Misdirected(_) => "statement.misdirected",
+            Self::UnknownSubscription(_) => "statement.unknown_subscription",
+            Self::NotAsAgreed(_) => "statement.not_as_agreed",
+            Self::Conflict(_) => "statement.conflict",
+            Self::UnknownDocument(_) => "statement.unknown_document",
+        }
+    }
+}
+
+/// Failure of this room.
+type Outcome<T> = Result<T, Failure<LetterRefusal>>;
+
+fn refuse<T>(refusal: impl Into<LetterRefusal>) -> Outcome<T> {
+    Err(Failure::Refused(refusal.into()))
+}
+
+/// A letter whose seal was checked.
+struct Opened {
+    from: NodeName,
+    kind: LetterKind,
+    claim: Claim,
+    document: String,
+    sealed: Vec<u8>,
+}
+
+/// Takes a letter `from` sent: a statement, a division, or a receipt for one. Repeats are welcome.
+pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Outcome<()> {
+    let letter = Letter::parse(bytes).map_err(|error| Failure::Refused(error.into()))?;
+    site.db.write(|write| {
+        let opened = open(write, site, from, &letter)?;
+        match opened.kind {
+            LetterKind::Statement => take_statement(write, site, &opened),
+            LetterKind::Division => take_division(write, site, &opened),
+            LetterKind::StatementReceipt => statement_receipt(write, site, &opened),
+            LetterKind::DivisionReceipt => division_receipt(write, site, &opened),
+        }
+    })?;
+    site.nudge();
+    Ok(())
+}
+
+fn open(write: &mut Write<'_>, site: &Site, from: &NodeName, letter: &Letter) -> Outcome<Opened> {
+    let sealed = &letter.sealed;
+    if letter.v != LETTER_VERSION {
+        return refuse(DocumentError::Version(letter.v));
+    }
+    if sealed.claimed_sender() != from {
+        let sealed_by = sealed.claimed_sender().clone();
+        return refuse(LetterRefusal::WrongSender { from: from.clone(), sealed_by });
+    }
+    let Some(kind) = LetterKind::parse(sealed.kind()) else {
+        return refuse(LetterRefusal::Kind(sealed.kind().to_owned()));
+    };
+    let key = seal_key(write, site, from)?;
+    let payload = sealed.open(&key).map_err(|error| Failure::Refused(error.into()))?;
+    let claim: Claim = serde_json::from_slice(&payload)
+        .map_err(|error| Failure::Refused(SealError::Malformed(error.to_string()).into()))?;
+    if claim.v != LETTER_VERSION {
+        return refuse(DocumentError::Version(claim.v));
+    }
+    let document = letter.document.clone();
+    Ok(Opened { from: from.clone(), kind, claim, document, sealed: sealed.to_bytes() })
+}
+
+fn seal_key(write: &mut Write<'_>, site: &Site, from: &NodeName) -> Outcome<PublicKey> {
+    if *from == site.node {
+        return Ok(site.seal_key.public());
+    }
+    let member = members::by_node(&mut write.as_read(), from)?;
+    match member.filter(|member| member.may_write().is_ok()) {
+        Some(member) => Ok(member.admission.seal_key),
+        None => refuse(LetterRefusal::NotAMember(from.clone())),
+    }
+}
+
+fn take_statement(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
+    let document = StatementDocument::read(opened.document.as_bytes())
+        .map_err(|e| Failure::Refused(e.into()))?;
+    let hash = document.seal_text().1;
+    if document.number != opened.claim.id || hex::encode(hash) != opened.claim.hash {
+        return refuse(LetterRefusal::Hash(opened.claim.id.clone()));
+    }
+    if document.provider_node != opened.from || document.home_node != site.node {
+        return refuse(LetterRefusal::Misdirected(document.number));
+    }
+    let known: Option<Vec<u8>> = statements::table
+        .filter(statements::number.eq(&document.number))
+        .filter(statements::side.eq(Side::Home.as_str()))
+        .select(statements::statement_hash)
+        .first(&mut **write)
+        .optional()?;
+    match known {
+        Some(known) if known == hash => {}
+        Some(_) => return refuse(LetterRefusal::Conflict(document.number)),
+        None => keep_statement(write, site, opened, (&document, hash))?,
+    }
+    answer(write, site, opened, LetterKind::StatementReceipt)
+}
+
+fn keep_statement(
+    write: &mut Write<'_>,
+    site: &Site,
+    opened: &Opened,
+    (document, hash): (&StatementDocument, [u8; 32]),
+) -> Outcome<()> {
+    check_agreement(write, document)?;
+    let taken: i64 = statements::table
+        .filter(statements::side.eq(Side::Home.as_str()))
+        .filter(statements::period.eq(document.period.to_string()))
+        .filter(statements::subscription.eq(&document.subscription))
+        .count()
+        .get_result(&mut **write)?;
+    if taken > 0 {
+        return refuse(LetterRefusal::Conflict(document.number.clone()));
+    }
+    let countersigned = countersign(site, opened, LetterKind::StatementReceipt);
+    let row = Copy {
+        side: Side::Home,
+        document,
+        text: &opened.document,
+        hash,
+        issued_at: opened.claim.at,
+        sealed: opened.sealed.clone(),
+        countersigned: Some(countersigned),
+    }
+    .into_row();
+    diesel::insert_into(statements::table).values(&row).execute(&mut **write)?;
+    let lines = LineRow::of(document, Side::Home)?;
+    insert_all!(write, statement_lines::table, &lines)?;
+    record(write, site, "statement.receive", &document.number, &opened.claim.hash)
+}
+
+/// The subscription is known here with the same parties and the same agreement, and the lines follow its plan.
+fn check_agreement(write: &mut Write<'_>, document: &StatementDocument) -> Outcome<()> {
+    let row: Option<(String, Vec<u8>)> = subscriptions::table
+        .filter(subscriptions::id.eq(&document.subscription))
+        .filter(subscriptions::side.eq(Side::Home.as_str()))
+        .select((subscriptions::agreement, subscriptions::agreement_hash))
+        .first(&mut **write)
+        .optional()?;
+    let Some((agreement, hash)) = row.filter(|(agreement, _)| !agreement.is_empty()) else {
+        return refuse(LetterRefusal::UnknownSubscription(document.subscription.clone()));
+    };
+    let agreement: Agreement = serde_json::from_str(&agreement)
+        .map_err(|error| Failure::Fault(Fault::corrupt("subscriptions", error)))?;
+    let as_agreed = hex::encode(hash) == document.agreement_hash
+        && agreement.buyer == document.buyer
+        && agreement.operator == document.operator
+        && agreement.product == document.product
+        && agreement.provider == document.provider_node
+        && agreement.starts_at < document.period.end()
+        && document.follows(&agreement.terms.plan);
+    if as_agreed { Ok(()) } else { refuse(LetterRefusal::NotAsAgreed(document.number.clone())) }
+}
+
+fn take_division(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
+    let document = DivisionDocument::read(opened.document.as_bytes())
+        .map_err(|e| Failure::Refused(e.into()))?;
+    let hash = document.seal_text().1;
+    let id = division_id(document.period, &document.product);
+    if id != opened.claim.id || hex::encode(hash) != opened.claim.hash {
+        return refuse(LetterRefusal::Hash(opened.claim.id.clone()));
+    }
+    let for_us = document.parts.iter().any(|part| part.party.node == site.node);
+    if document.provider_node != opened.from || opened.from == site.node || !for_us {
+        return refuse(LetterRefusal::Misdirected(id));
+    }
+    let known: Option<Vec<u8>> = split_documents::table
+        .filter(split_documents::side.eq(DivisionSide::Party.as_str()))
+        .filter(split_documents::period.eq(document.period.to_string()))
+        .filter(split_documents::product.eq(document.product.as_str()))
+        .select(split_documents::document_hash)
+        .first(&mut **write)
+        .optional()?;
+    match known {
+        Some(known) if known == hash => {}
+        Some(_) => return refuse(LetterRefusal::Conflict(id)),
+        None => keep_division(write, site, opened, (&document, hash))?,
+    }
+    answer(write, site, opened, LetterKind::DivisionReceipt)
+}
+
+fn keep_division(
+    write: &mut Write<'_>,
+    site: &Site,
+    opened: &Opened,
+    (document, hash): (&DivisionDocument, [u8; 32]),
+) -> Outcome<()> {
+    let row = DivisionRow {
+        side: DivisionSide::Party.as_str().to_owned(),
+        period: document.period.to_string(),
+        product: document.product.to_string(),
+        agreement: document.agreement.clone(),
+        provider_node: document.provider_node.to_string(),
+        base_fen: document.base.fen(),
+        issued_at: opened.claim.at.millis(),
+        document_hash: hash.to_vec(),
+        document: opened.document.clone(),
+        sealed: opened.sealed.clone(),
+    };
+    diesel::insert_into(split_documents::table).values(&row).execute(&mut **write)?;
+    let lines = AllocationRow::of(document, DivisionSide::Party, |node| *node == site.node)?;
+    insert_all!(write, allocations::table, &lines)?;
+    let sealed = countersign(site, opened, LetterKind::DivisionReceipt);
+    keep_receipt(write, (DivisionSide::Party, &site.node), document, sealed)?;
+    record(write, site, "division.receive", &opened.claim.id, &opened.claim.hash)
+}
+
+fn keep_receipt(
+    write: &mut Write<'_>,
+    (side, node): (DivisionSide, &NodeName),
+    document: &DivisionDocument,
+    sealed: Vec<u8>,
+) -> Result<bool, Fault> {
+    Ok(insert_if_absent!(
+        write,
+        split_receipts::table,
+        (
+            split_receipts::side.eq(side.as_str()),
+            split_receipts::period.eq(document.period.to_string()),
+            split_receipts::product.eq(document.product.to_string()),
+            split_receipts::node.eq(node.to_string()),
+            split_receipts::sealed.eq(sealed),
+        )
+    )?)
+}
+
+fn statement_receipt(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
+    let number = &opened.claim.id;
+    let row: Option<(String, Vec<u8>, Option<Vec<u8>>)> = statements::table
+        .filter(statements::number.eq(number))
+        .filter(statements::side.eq(Side::Provider.as_str()))
+        .select((statements::home_node, statements::statement_hash, statements::countersigned))
+        .first(&mut **write)
+        .optional()?;
+    let Some((home, hash, countersigned)) = row else {
+        return refuse(LetterRefusal::UnknownDocument(number.clone()));
+    };
+    if home != opened.from.as_str() || hex::encode(hash) != opened.claim.hash {
+        return refuse(LetterRefusal::UnknownDocument(number.clone()));
+    }
+    if countersigned.is_some() {
+        return Ok(());
+    }
+    diesel::update(statements::table)
+        .filter(statements::number.eq(number))
+        .filter(statements::side.eq(Side::Provider.as_str()))
+        .set((
+            statements::state.eq(super::StatementState::Confirmed.as_str()),
+            statements::countersigned.eq(Some(opened.sealed.clone())),
+        ))
+        .execute(&mut **write)?;
+    record(write, site, "statement.confirm", number, &opened.claim.hash)
+}
+
+fn division_receipt(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
+    let id = &opened.claim.id;
+    let Some((period, product)) = id.split_once('/') else {
+        return refuse(LetterRefusal::UnknownDocument(id.clone()));
+    };
+    let row: Option<DivisionRow> = split_documents::table
+        .filter(split_documents::side.eq(DivisionSide::Provider.as_str()))
+        .filter(split_documents::period.eq(period))
+        .filter(split_documents::product.eq(product))
+        .select(DivisionRow::as_select())
+        .first(&mut **write)
+        .optional()?;
+    let Some(row) = row.filter(|row| hex::encode(&row.document_hash) == opened.claim.hash) else {
+        return refuse(LetterRefusal::UnknownDocument(id.clone()));
+    };
+    let document = row.read()?;
+    if !document.parts.iter().any(|part| part.party.node == opened.from) {
+        return refuse(LetterRefusal::Misdirected(id.clone()));
+    }
+    let side = (DivisionSide::Provider, &opened.from);
+    if keep_receipt(write, side, &document, opened.sealed.clone())? {
+        record(write, site, "division.confirm", id, &opened.claim.hash)?;
+    }
+    Ok(())
+}
+
+/// The name of a division in letters: `2026-10/330212-P-2026-0000001-X`.
+pub(crate) fn division_id(period: Period, product: &RegistrationNumber) -> String {
+    format!("{period}/{product}")
+}
+
+/// Our seal under the same claim. It bears the time of the provider's seal, so that countersigning again gives the same
+/// bytes; when it arrived stands in the audit trail.
+fn countersign(site: &Site, opened: &Opened, kind: LetterKind) -> Vec<u8> {
+    opened.claim.seal(&site.node, kind, &site.seal_key).to_bytes()
+}
+
+fn answer(write: &mut Write<'_>, site: &Site, opened: &Opened, kind: LetterKind) -> Outcome<()> {
+    let sealed = opened.claim.seal(&site.node, kind, &site.seal_key);
+    let id = format!("{}/{}", kind.as_str(), opened.claim.id);
+    let letter = Letter::new("", sealed);
+    outbox::enqueue(write, &letter_row(id, &opened.from, &letter, site.now()))?;
+    Ok(())
+}
+
+/// The outbox row of a letter. Letters do not depend on each other, so each is its own queue.
+pub(crate) fn letter_row(id: String, to: &NodeName, letter: &Letter, now: Timestamp) -> OutboxRow {
+    OutboxRow {
+        ordering_key: id.clone(),
+        id,
+        kind: KIND.to_owned(),
+        target: to.to_string(),
+        payload: letter.to_bytes(),
+        created_at: now.millis(),
+        due_at: now.millis(),
+        attempts: 0,
+        last_error: String::new(),
+    }
+}
+
+fn record(
+    write: &mut Write<'_>,
+    site: &Site,
+    action: &'static str,
+    object: &str,
+    after: &str,
+) -> Outcome<()> {
+    let actor = Actor::node();
+    let act =
+        Act { at: site.now(), actor: &actor, action, object, outcome: "done", before: "", after };
+    Ok(audit::record(write, &act)?)
+}
