@@ -12,7 +12,7 @@ use lianshi_registry::{id::NodeName, refusal::Refusal};
 use lianshi_store::{
     Failure, Fault, Site,
     outbox::{self, OutboxRow},
-    subscriptions, usage,
+    statements, subscriptions, usage,
 };
 use tokio::sync::Notify;
 
@@ -138,6 +138,11 @@ pub fn receive(site: &Site, from: &NodeName, kind: &str, bytes: &[u8]) -> Result
             receipt(from, kind, taken, again)
         }
         REPORT_KIND => receipt(from, kind, usage::receive_report(site, from, bytes), true),
+        statements::KIND => {
+            let taken = statements::receive(site, from, bytes);
+            let again = matches!(&taken, Err(Failure::Refused(no)) if no.may_retry());
+            receipt(from, kind, taken, again)
+        }
         other => Ok(Receipt::Refused {
             code: "letter.unknown_kind".to_owned(),
             text: format!("this node does not read `{other}`"),

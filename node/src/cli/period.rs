@@ -1,17 +1,179 @@
-//! `lianshi period`.
+//! `lianshi period`: settlement periods, their close and their statements.
+
+use std::fmt::Write as _;
 
 use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use lianshi_registry::time::Period;
+use lianshi_store::{
+    Site,
+    allocations::{self, DivisionView},
+    audit::Actor,
+    close::{self, CloseResult, PeriodView, Step},
+    statements::{self, StatementItem, StatementQuery},
+};
+use serde_json::{Value, json};
 
 use super::At;
 
 /// What `lianshi period` can do.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Close a month: rate its usage, issue statements, divide the revenue and seal the result. Closing it again changes
+    /// nothing and prints what it came to.
+    Close {
+        /// The month, such as 2026-10.
+        #[arg(value_parser = Period::parse)]
+        period: Period,
+    },
+    /// List the periods of these books.
+    List,
+    /// Show a period with its statements and divisions.
+    Show {
+        /// The month, such as 2026-10.
+        #[arg(value_parser = Period::parse)]
+        period: Period,
+        /// Which page of statements, from 1.
+        #[arg(long, default_value_t = 1)]
+        page: u32,
+    },
+}
 
 impl Command {
     /// Runs it.
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
-        let _ = at;
-        match *self {}
+        let site = at.folder()?.command_site()?;
+        match self {
+            Self::Close { period } => close(at, &site, *period),
+            Self::List => list(at, &site),
+            Self::Show { period, page } => show(at, &site, (*period, *page)),
+        }
     }
+}
+
+fn close(at: &At, site: &Site, period: Period) -> anyhow::Result<()> {
+    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
+        "closing {prefix} {bar:40} {pos}/{len} subscriptions {elapsed}",
+    )?);
+    bar.set_prefix(period.to_string());
+    let result = close::close_with(site, &Actor::node(), period, &mut |step| {
+        if let Step::Rated { subscriptions, of } = step {
+            bar.set_length(of);
+            bar.set_position(subscriptions);
+        }
+        Ok(())
+    });
+    bar.finish_and_clear();
+    let CloseResult { period: view, repeated } = result?;
+    let mut value = period_json(&view);
+    insert(&mut value, "repeated", json!(repeated));
+    let what = if repeated { "was closed before" } else { "is closed" };
+    at.print(&value, format!("{period} {what}\n{}", period_text(&view)))
+}
+
+fn list(at: &At, site: &Site) -> anyhow::Result<()> {
+    let views = site.db.read(|read| close::periods(read, site.now()))?;
+    let values: Vec<Value> = views.iter().map(period_json).collect();
+    let text = views.iter().map(period_text).collect::<Vec<_>>().join("\n");
+    at.print(&values, text)
+}
+
+fn show(at: &At, site: &Site, (period, page): (Period, u32)) -> anyhow::Result<()> {
+    let query = StatementQuery { period: Some(period), product: None, page };
+    let (view, statements, divisions) = site.db.read(|read| {
+        Ok::<_, lianshi_store::Fault>((
+            close::period(read, period, site.now())?,
+            statements::issued(read, &query)?,
+            allocations::in_period(read, period)?,
+        ))
+    })?;
+    let mut value = period_json(&view);
+    insert(&mut value, "page", json!(statements.page));
+    insert(&mut value, "statements_total", json!(statements.total));
+    insert(&mut value, "statements", statements.items.iter().map(statement_json).collect());
+    insert(&mut value, "divisions", divisions.iter().map(division_json).collect());
+    let mut text = period_text(&view);
+    for item in &statements.items {
+        let StatementItem { number, buyer_name, product, total, currency, state, .. } = item;
+        let state = state.as_str();
+        write!(text, "\n  {number}  {total:>12} {currency}  {state:<9}  {product}  {buyer_name}")?;
+    }
+    if statements.total > u64::try_from(statements.items.len())? {
+        let pages = statements.total.div_ceil(u64::try_from(statements::PAGE_ITEMS_MAX)?);
+        write!(text, "\n  page {page} of {pages}; --page N shows another")?;
+    }
+    for division in &divisions {
+        let document = &division.document;
+        write!(
+            text,
+            "\n  {}  {:>12} divided by {}",
+            document.product, document.base, document.agreement
+        )?;
+        for part in &document.parts {
+            write!(text, "\n    {}  {:>12}  {}", part.party.uscc, part.amount, part.party.name.zh)?;
+        }
+    }
+    at.print(&value, text)
+}
+
+fn insert(value: &mut Value, name: &str, member: Value) {
+    if let Some(object) = value.as_object_mut() {
+        object.insert(name.to_owned(), member);
+    }
+}
+
+fn period_json(view: &PeriodView) -> Value {
+    let mut value = json!({
+        "period": view.period,
+        "state": view.state.as_str(),
+        "calls": view.calls,
+    });
+    if let Some(closed) = &view.closed {
+        insert(&mut value, "closed_at", json!(closed.at));
+        insert(&mut value, "closed_by", json!(closed.by));
+        insert(&mut value, "event_to", json!(closed.event_to));
+        insert(&mut value, "ingest_to", json!(closed.ingest_to));
+        insert(&mut value, "statement_count", json!(closed.statements));
+        insert(&mut value, "total", json!(closed.total));
+        insert(&mut value, "result_hash", json!(closed.result_hash));
+        insert(&mut value, "log_index", json!(closed.log_index));
+    }
+    value
+}
+
+fn period_text(view: &PeriodView) -> String {
+    let PeriodView { period, state, calls, closed } = view;
+    match closed {
+        None => format!("{period}  {}  {calls} calls", state.as_str()),
+        Some(closed) => format!(
+            "{period}  closed {}  {calls} calls  {} statements  {} CNY  {}",
+            closed.at, closed.statements, closed.total, closed.result_hash
+        ),
+    }
+}
+
+fn statement_json(item: &StatementItem) -> Value {
+    json!({
+        "number": item.number,
+        "subscription": item.subscription,
+        "product": item.product,
+        "plan": item.plan,
+        "home": item.home,
+        "buyer": item.buyer,
+        "buyer_name": item.buyer_name,
+        "operator": item.operator,
+        "total": item.total,
+        "currency": item.currency,
+        "state": item.state.as_str(),
+        "issued_at": item.issued_at,
+    })
+}
+
+fn division_json(view: &DivisionView) -> Value {
+    json!({
+        "document": view.document,
+        "hash": view.hash,
+        "nodes": view.nodes,
+        "confirmed_by": view.confirmed_by,
+    })
 }

@@ -73,6 +73,13 @@ pub enum LetterRefusal {
     UnknownDocument(String),
 }
 
+impl LetterRefusal {
+    /// Whether the same letter may be taken later: membership and the agreement may still be on their way.
+    pub fn may_retry(&self) -> bool {
+        matches!(self, Self::NotAMember(_) | Self::UnknownSubscription(_))
+    }
+}
+
 impl Refusal for LetterRefusal {
     fn code(&self) -> &'static str {
         match self {
