@@ -109,10 +109,11 @@ impl Divisions {
         }
         let month = date.period();
         let rows = self.by_code.get(code).map_or(&[][..], Vec::as_slice);
-        match (rows.iter().rfind(|row| row.last_listed < Some(month) && row.first_listed < month), rows.first()) {
-            (Some(last), _) => {
-                DivisionStanding::Gone { last, successors: self.successors(last) }
-            }
+        match (
+            rows.iter().rfind(|row| row.last_listed < Some(month) && row.first_listed < month),
+            rows.first(),
+        ) {
+            (Some(last), _) => DivisionStanding::Gone { last, successors: self.successors(last) },
             (None, Some(first)) => DivisionStanding::NotYet(first),
             (None, None) => DivisionStanding::Unknown,
         }
@@ -125,7 +126,10 @@ impl Divisions {
         let merged = self.mergers.iter().filter(|(code, _)| *code == division.code);
         let mut found: Vec<&Division> = merged
             .filter_map(|(_, successor)| {
-                self.by_code.get(successor)?.iter().rfind(|row| row.last_listed > Some(last) || row.last_listed.is_none())
+                self.by_code
+                    .get(successor)?
+                    .iter()
+                    .rfind(|row| row.last_listed > Some(last) || row.last_listed.is_none())
             })
             .collect();
         let mut latest = last;

@@ -1,6 +1,6 @@
-//! The guards that make a product lawful: G1 before data may be used, G2 while a product is made and
-//! priced, G3 when it is subscribed to. Pure functions; each refusal cites its rule. A guard that
-//! looks at one thing reports everything wrong with it.
+//! The guards that make a product lawful: G1 before data may be used, G2 while a product is made
+//! and priced, G3 when it is subscribed to. Pure functions; each refusal cites its rule. A guard
+//! that looks at one thing reports everything wrong with it.
 
 mod refusal;
 #[cfg(test)]
@@ -55,8 +55,7 @@ fn grade_allowed(grade: Grade, what: &str, rules: &RulesInForce<'_>) -> Option<G
     let limit = rules.lowest_grade("grade_max");
     let highest = limit.as_ref().map_or(Grade::L4, |limit| limit.value.min(Grade::L4));
     let refusal = Guard::GradeTooHigh { what: what.to_owned(), grade, highest };
-    (grade > highest)
-        .then(|| GuardRefusal::new(refusal, limit.and_then(|limit| limit.citation)))
+    (grade > highest).then(|| GuardRefusal::new(refusal, limit.and_then(|limit| limit.citation)))
 }
 
 /// An authorization: known usable resources, a purpose, an agreement, an emergency plan, and a term
@@ -86,16 +85,15 @@ pub fn authorization(
     if let Some(limit) = rules.smallest("term_months_max") {
         let latest = granted.from.plus_months(limit.value);
         if granted.until > latest {
-            let what =
-                Guard::TermTooLong { until: granted.until, latest, months_max: limit.value };
+            let what = Guard::TermTooLong { until: granted.until, latest, months_max: limit.value };
             refusals.push(GuardRefusal::new(what, limit.citation));
         }
     }
     refusals
 }
 
-/// G2: a product stays inside its authorization, has an allowed form, a grade its inputs permit, and
-/// its assessments.
+/// G2: a product stays inside its authorization, has an allowed form, a grade its inputs permit,
+/// and its assessments.
 pub fn product(
     product: &Product,
     foundation: &Foundation<'_>,

@@ -181,9 +181,7 @@ impl RulesInForce<'_> {
     pub fn smallest(&self, name: &str) -> Option<Limit<i64>> {
         self.found(name)
             .filter_map(|(value, citation)| match value {
-                RuleValue::Number(value) => {
-                    Some(Limit { value: *value, citation: Some(citation) })
-                }
+                RuleValue::Number(value) => Some(Limit { value: *value, citation: Some(citation) }),
                 _ => None,
             })
             .min_by_key(|limit| limit.value)

@@ -4,6 +4,7 @@
 pub(crate) mod objects;
 mod offer;
 pub(crate) mod project;
+mod publish;
 mod rebuild;
 mod search;
 mod words;
@@ -16,6 +17,7 @@ use lianshi_registry::{
 
 pub(crate) use offer::organization;
 pub use offer::{Offer, authorized_products, product, split_for};
+pub use publish::publish;
 pub(crate) use rebuild::refold;
 pub use rebuild::{Rebuilt, rebuild};
 pub use search::{FacetValue, Facets, Hit, PAGE_ITEMS_MAX, Page, Query, Sort, search};

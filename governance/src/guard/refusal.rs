@@ -17,12 +17,12 @@ pub struct GuardRefusal {
     /// What is wrong.
     pub what: Guard,
     /// The rule, where a document says it.
-    pub citation: Option<Citation>,
+    pub citation: Option<Box<Citation>>,
 }
 
 impl GuardRefusal {
     pub(crate) fn new(what: Guard, citation: Option<Citation>) -> Self {
-        Self { what, citation }
+        Self { what, citation: citation.map(Box::new) }
     }
 }
 

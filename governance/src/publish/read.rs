@@ -1,0 +1,383 @@
+//! From the tables of a publishing file to the bodies of entries.
+
+use std::collections::BTreeMap;
+
+use lianshi_registry::{
+    entry::{
+        Authorization, Ceiling, Charge, Field, Guard, Operation, Organization, Plan, Product,
+        Regrade, Resource, Share, Split,
+    },
+    id::{DivisionCode, NodeName, NumberKind, RegistrationNumber},
+    price::Price,
+    time::Date,
+    uscc::Uscc,
+};
+
+use super::{CYCLES, FIELDS, SECTORS, section::Section};
+use crate::division::{DivisionStanding, Divisions};
+
+/// Names given in the file (`key`) and the numbers they stand for.
+#[derive(Debug, Default)]
+pub(super) struct Names(BTreeMap<(NumberKind, String), RegistrationNumber>);
+
+impl Names {
+    /// Gives a name; tells when it is taken.
+    pub(super) fn give(&mut self, name: &str, number: &RegistrationNumber) -> bool {
+        let key = (number.kind(), name.to_owned());
+        self.0.insert(key, number.clone()).is_none()
+    }
+
+    /// The number behind a name of the file, or written out.
+    fn find(
+        &self,
+        section: &Section<'_>,
+        kind: NumberKind,
+        (text, line): (&str, usize),
+    ) -> Option<RegistrationNumber> {
+        if let Some(number) = self.0.get(&(kind, text.to_owned())) {
+            return Some(number.clone());
+        }
+        match RegistrationNumber::parse(text) {
+            Ok(number) if number.kind() == kind => Some(number),
+            _ => {
+                let message =
+                    format!("`{text}` is neither a key of this file nor a number of this kind");
+                section.refuse_at(line, "publish.unknown_reference", message);
+                None
+            }
+        }
+    }
+
+    fn one(
+        &self,
+        section: &Section<'_>,
+        kind: NumberKind,
+        field: &str,
+    ) -> Option<RegistrationNumber> {
+        let text = section.text(field)?;
+        self.find(section, kind, (&text, section.line_of(field)))
+    }
+
+    fn list(
+        &self,
+        section: &Section<'_>,
+        kind: NumberKind,
+        field: &str,
+    ) -> Option<Vec<RegistrationNumber>> {
+        let texts = section.list(field)?;
+        let found: Vec<Option<RegistrationNumber>> =
+            texts.iter().map(|(text, line)| self.find(section, kind, (text, *line))).collect();
+        found.into_iter().collect()
+    }
+}
+
+/// `[[organization]]`. Its division must be listed on the day.
+pub(super) fn organization(section: &Section<'_>, today: Date) -> Option<Organization> {
+    let uscc = section.parsed("uscc", Uscc::parse);
+    let name = section.texts("name");
+    let kind = section.word("kind");
+    let division = section.parsed("division", DivisionCode::parse);
+    section.finish();
+    let division = division?;
+    check_division(section, &division, today);
+    Some(Organization { uscc: uscc?, name: name?, kind: kind?, division })
+}
+
+fn check_division(section: &Section<'_>, division: &DivisionCode, today: Date) {
+    let message = match Divisions::shipped().standing(division, today) {
+        DivisionStanding::Listed(_) => return,
+        DivisionStanding::Gone { last, successors } => {
+            let after: Vec<String> =
+                successors.iter().map(|d| format!("{} {}", d.code, d.name)).collect();
+            let after = if after.is_empty() { "not known".to_owned() } else { after.join(", ") };
+            format!("{division} {} is listed no more; its successor: {after}", last.name)
+        }
+        DivisionStanding::NotYet(_) | DivisionStanding::Unknown => {
+            format!("{division} is not a division on {today}")
+        }
+    };
+    section.refuse_at(section.line_of("division"), "publish.division_not_listed", message);
+}
+
+/// `[[resource]]`.
+pub(super) fn resource(section: &Section<'_>, number: &RegistrationNumber) -> Option<Resource> {
+    let name = section.texts("name");
+    let provider = section.parsed("provider", Uscc::parse);
+    let platform_id = section.text("platform_id");
+    let grade = section.word("grade");
+    let forbidden = section.flag("forbidden", false);
+    let row_count = section.number("row_count");
+    let update_cycle = section.one_of("update_cycle", &CYCLES);
+    let fields = fields(section, "fields", "confirmed");
+    section.finish();
+    Some(Resource {
+        number: number.clone(),
+        name: name?,
+        provider: provider?,
+        platform_id: platform_id?,
+        grade: grade?,
+        forbidden: forbidden?,
+        fields: fields?,
+        row_count: row_count?,
+        update_cycle: update_cycle?,
+    })
+}
+
+/// A list of fields; `mark` is the word for what `required` means here.
+fn fields(section: &Section<'_>, list: &str, mark: &str) -> Option<Vec<Field>> {
+    let sections = section.sections(list);
+    if sections.is_empty() {
+        section.refuse("publish.missing", format!("`{list}` names no field"));
+        return None;
+    }
+    let fields: Vec<Option<Field>> = sections
+        .iter()
+        .map(|section| {
+            let name = section.code("name");
+            let label = section.texts("label");
+            let field_type = section.word("type");
+            let required = section.flag(mark, false);
+            section.finish();
+            Some(Field { name: name?, label: label?, field_type: field_type?, required: required? })
+        })
+        .collect();
+    fields.into_iter().collect()
+}
+
+/// `[[authorization]]`.
+pub(super) fn authorization(
+    section: &Section<'_>,
+    number: &RegistrationNumber,
+    names: &Names,
+    ruleset: String,
+) -> Option<Authorization> {
+    let scenario = section.texts("scenario");
+    let grantor = section.parsed("grantor", Uscc::parse);
+    let operator = section.parsed("operator", Uscc::parse);
+    let resources = names.list(section, NumberKind::Resource, "resources");
+    let purposes = section.words("purposes");
+    let from = section.date("from");
+    let until = section.date("until");
+    let agreement = section.text_or("agreement", "");
+    let emergency_plan = section.text_or("emergency_plan", "");
+    section.finish();
+    Some(Authorization {
+        number: number.clone(),
+        scenario: scenario?,
+        grantor: grantor?,
+        operator: operator?,
+        resources: resources?,
+        purposes: purposes?,
+        from: from?,
+        until: until?,
+        agreement: agreement?,
+        emergency_plan: emergency_plan?,
+        ruleset,
+    })
+}
+
+/// The description in `[[product]]`, without what hangs below it. `operator` gives the operator of
+/// an authorization.
+pub(super) fn product(
+    section: &Section<'_>,
+    number: &RegistrationNumber,
+    names: &Names,
+    operator: impl Fn(&RegistrationNumber) -> Option<Uscc>,
+) -> Option<Product> {
+    let authorization = names.one(section, NumberKind::Authorization, "authorization");
+    let resources = names.list(section, NumberKind::Resource, "resources");
+    let regrade = if section.has("regrade") { regrade(section).map(Some) } else { Some(None) };
+    let operations: Vec<Option<Operation>> =
+        section.sections("operation").iter().map(operation).collect();
+    if operations.is_empty() {
+        section.refuse("publish.missing", "the product has no [[product.operation]]");
+    }
+    let operations: Option<Vec<Operation>> = operations.into_iter().collect();
+    let texts = ["name", "summary", "description", "forbidden_uses", "coverage", "service_level"]
+        .map(|field| section.texts(field));
+    let form = section.word("form");
+    let version = section.text_or("version", "1.0");
+    let sector = section.one_of("sector", &SECTORS);
+    let field = section.one_of("field", &FIELDS);
+    let grade = section.word("grade");
+    let purposes = section.words("purposes");
+    let update_cycle = section.one_of("update_cycle", &CYCLES);
+    let technique = section.text("technique");
+    let guard = guard(section);
+    let security_assessment = section.text_or("security_assessment", "");
+    let export_review = section.text_or("export_review", "");
+    let contact = section.text("contact");
+    let valid_until = section.date("valid_until");
+    let synthetic = section.flag("synthetic", false);
+    let [name, summary, description, forbidden_uses, coverage, service_level] = texts;
+    let authorization = authorization?;
+    // An unknown authorization is told by the guard; its operator is then unknown as well.
+    let operator = operator(&authorization).or_else(|| {
+        let message = format!("authorization {authorization} is not recorded in this log");
+        let line = section.line_of("authorization");
+        section.refuse_at(line, "guard.authorization_absent", message);
+        None
+    });
+    Some(Product {
+        number: number.clone(),
+        name: name?,
+        summary: summary?,
+        description: description?,
+        form: form?,
+        version: version?,
+        sector: sector?,
+        field: field?,
+        operator: operator?,
+        authorization,
+        resources: resources?,
+        grade: grade?,
+        regrade: regrade?,
+        purposes: purposes?,
+        forbidden_uses: forbidden_uses?,
+        update_cycle: update_cycle?,
+        coverage: coverage?,
+        technique: technique?,
+        operations: operations?,
+        guard: guard?,
+        security_assessment: security_assessment?,
+        export_review: export_review?,
+        service_level: service_level?,
+        contact: contact?,
+        valid_until: valid_until?,
+        synthetic: synthetic?,
+    })
+}
+
+fn regrade(section: &Section<'_>) -> Option<Regrade> {
+    let section = section.section("regrade")?;
+    let method = section.text("method");
+    let reviewer = section.parsed("reviewer", Uscc::parse);
+    let evidence = section.text("evidence");
+    section.finish();
+    Some(Regrade { method: method?, reviewer: reviewer?, evidence: evidence? })
+}
+
+fn guard(section: &Section<'_>) -> Option<Guard> {
+    let Some(section) = section.section("guard") else {
+        section.refuse("publish.missing", "the table [product.guard] is missing");
+        return None;
+    };
+    let smallest_cell = section.number("smallest_cell");
+    let distinct_subjects_max = section.number("distinct_subjects_max");
+    section.finish();
+    Some(Guard { smallest_cell: smallest_cell?, distinct_subjects_max: distinct_subjects_max? })
+}
+
+fn operation(section: &Section<'_>) -> Option<Operation> {
+    let name = section.code("name");
+    let label = section.texts("label");
+    let engine = section.word("engine");
+    let input = fields(section, "input", "required");
+    let output = fields(section, "output", "required");
+    section.finish();
+    Some(Operation { name: name?, label: label?, engine: engine?, input: input?, output: output? })
+}
+
+/// `[[product.ceiling]]`.
+pub(super) fn ceiling(section: &Section<'_>, product: &RegistrationNumber) -> Option<Ceiling> {
+    let unit = section.one_of("unit", &["call", "month"]);
+    let price_max = section.price("price_max");
+    let document = section.text("document");
+    section.finish();
+    Some(Ceiling {
+        product: product.clone(),
+        unit: unit?,
+        price_max: price_max?,
+        document: document?,
+    })
+}
+
+/// `[[product.plan]]`.
+pub(super) fn plan(section: &Section<'_>, product: &RegistrationNumber) -> Option<Plan> {
+    let code = section.code("code");
+    let name = section.texts("name");
+    let purpose = section.word("purpose");
+    let charge = charge(section);
+    let calls_per_month_max = section.number("calls_per_month_max");
+    let calls_per_minute_max = section.small("calls_per_minute_max");
+    let term_months_max = section.small("term_months_max");
+    let automatic_approval = section.flag("automatic_approval", false);
+    section.finish();
+    Some(Plan {
+        product: product.clone(),
+        code: code?,
+        name: name?,
+        purpose: purpose?,
+        charge: charge?,
+        calls_per_month_max: calls_per_month_max?,
+        calls_per_minute_max: calls_per_minute_max?,
+        term_months_max: term_months_max?,
+        automatic_approval: automatic_approval?,
+    })
+}
+
+fn charge(section: &Section<'_>) -> Option<Charge> {
+    let Some(section) = section.section("charge") else {
+        section.refuse("publish.missing", "`charge` is missing");
+        return None;
+    };
+    let model = section.one_of("model", &["free", "flat_monthly", "per_call"])?;
+    let charge = match model.as_str() {
+        "free" => Some(Charge::Free),
+        "flat_monthly" => section.price("price").map(|price| Charge::FlatMonthly { price }),
+        _ => {
+            let price: Option<Price> = section.price("price");
+            let included = section.number_or("included_calls", 0);
+            price
+                .zip(included)
+                .map(|(price, included_calls)| Charge::PerCall { price, included_calls })
+        }
+    };
+    section.finish();
+    charge
+}
+
+/// `[product.split]`; `next` is the version it gets.
+pub(super) fn split(
+    section: &Section<'_>,
+    product: &RegistrationNumber,
+    next: u32,
+) -> Option<Split> {
+    let from = section.period("from");
+    let base = section.one_of("base", &["invoiced"]);
+    let shares: Vec<Option<Share>> = section.sections("share").iter().map(share).collect();
+    section.finish();
+    let shares: Option<Vec<Share>> = shares.into_iter().collect();
+    Some(Split {
+        product: product.clone(),
+        version: next,
+        from: from?,
+        base: base?,
+        shares: shares?,
+    })
+}
+
+fn share(section: &Section<'_>) -> Option<Share> {
+    let party = section.parsed("party", Uscc::parse);
+    let name = section.texts("name");
+    let roles = ["provider", "operator", "partner", "platform", "public_interest"];
+    let role = section.one_of("role", &roles);
+    let node = section.parsed("node", NodeName::parse);
+    let share_ppm = section.parsed("percent", parts);
+    section.finish();
+    Some(Share { party: party?, name: name?, role: role?, node: node?, share_ppm: share_ppm? })
+}
+
+/// Percent with up to four places, as parts per million.
+fn parts(text: &str) -> Result<u32, String> {
+    let bad = || format!("`{text}` is no percentage: write it as 33.33, at most four places");
+    let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(places) || places.len() > 4 || whole.len() > 3 {
+        return Err(bad());
+    }
+    let whole: u32 = whole.parse().map_err(|_| bad())?;
+    let places: u32 = format!("{places:0<4}").parse().map_err(|_| bad())?;
+    let parts = whole * 10_000 + places;
+    if parts > 1_000_000 { Err(bad()) } else { Ok(parts) }
+}

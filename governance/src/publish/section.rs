@@ -1,0 +1,449 @@
+//! One table of a publishing file, read field by field. Every mistake becomes a finding with its
+//! line, and reading goes on, so that all of them are told at once.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    ops::Range,
+};
+
+use lianshi_registry::{
+    entry::Texts,
+    price::Price,
+    refusal::Refusal,
+    time::{Date, Period},
+};
+use serde::de::DeserializeOwned;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{Finding, PublishRefusal};
+use crate::{guard::GuardRefusal, ruleset::parse_word};
+
+/// Longest text in characters, so that an entry stays below its limit with room to spare.
+const TEXT_CHARS_MAX: usize = 2000;
+
+/// A parsed file with the places of its lines.
+pub(super) struct Source<'t> {
+    table: DeTable<'t>,
+    lines: Vec<usize>,
+}
+
+impl<'t> Source<'t> {
+    /// Parses TOML; syntax errors are all told.
+    pub(super) fn parse(text: &'t str) -> Result<Self, PublishRefusal> {
+        let lines = text.match_indices('\n').map(|(at, _)| at).collect();
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let source = Self { table: table.into_inner(), lines };
+        if errors.is_empty() {
+            return Ok(source);
+        }
+        let findings = errors
+            .iter()
+            .map(|error| Finding {
+                line: source.line(&error.span().unwrap_or_default()),
+                place: "file".to_owned(),
+                code: "publish.syntax".to_owned(),
+                message: error.message().to_owned(),
+                rule: None,
+            })
+            .collect();
+        Err(PublishRefusal { findings })
+    }
+
+    fn line(&self, span: &Range<usize>) -> usize {
+        self.lines.partition_point(|at| *at < span.start) + 1
+    }
+
+    /// The tables of a top-level array of tables.
+    pub(super) fn tables(&self, name: &str) -> impl Iterator<Item = &DeTable<'t>> {
+        let array = self.table.get(name).and_then(|value| value.get_ref().as_array());
+        array.into_iter().flat_map(|array| array.iter()).filter_map(|v| v.get_ref().as_table())
+    }
+
+    /// Every text in the file.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for value in self.table.values() {
+            collect(value.get_ref(), &mut found);
+        }
+        found
+    }
+
+    /// The whole file as a section.
+    pub(super) fn root<'s>(&'s self, findings: &'s Findings) -> Section<'s> {
+        Section {
+            source: self,
+            findings,
+            table: &self.table,
+            line: 1,
+            place: String::new(),
+            used: RefCell::default(),
+        }
+    }
+}
+
+fn collect(value: &DeValue<'_>, found: &mut Vec<String>) {
+    match value {
+        DeValue::String(text) => found.push(text.to_string()),
+        DeValue::Array(items) => items.iter().for_each(|item| collect(item.get_ref(), found)),
+        DeValue::Table(table) => table.values().for_each(|item| collect(item.get_ref(), found)),
+        _ => {}
+    }
+}
+
+/// What was found wrong so far.
+#[derive(Debug, Default)]
+pub(super) struct Findings(RefCell<Vec<Finding>>);
+
+impl Findings {
+    pub(super) fn push(&self, finding: Finding) {
+        self.0.borrow_mut().push(finding);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    pub(super) fn into_sorted(self) -> Vec<Finding> {
+        let mut findings = self.0.into_inner();
+        findings.sort_by_key(|finding| finding.line);
+        // What is wrong with a resource is told once, not again for each product made from it.
+        let mut told = BTreeSet::new();
+        findings.retain(|finding| {
+            !finding.code.starts_with("guard.")
+                || told.insert((finding.code.clone(), finding.message.clone()))
+        });
+        findings
+    }
+}
+
+/// One table being read.
+pub(super) struct Section<'s> {
+    source: &'s Source<'s>,
+    findings: &'s Findings,
+    table: &'s DeTable<'s>,
+    pub(super) line: usize,
+    pub(super) place: String,
+    used: RefCell<BTreeSet<String>>,
+}
+
+impl<'s> Section<'s> {
+    /// Tells a mistake at a line.
+    pub(super) fn refuse_at(&self, line: usize, code: &str, message: impl Display) {
+        self.findings.push(Finding {
+            line,
+            place: self.place.clone(),
+            code: code.to_owned(),
+            message: message.to_string(),
+            rule: None,
+        });
+    }
+
+    /// Tells a mistake of the whole table.
+    pub(super) fn refuse(&self, code: &str, message: impl Display) {
+        self.refuse_at(self.line, code, message);
+    }
+
+    /// Tells a guard's refusal, at the line of the field it concerns when that stands here.
+    pub(super) fn refuse_guard(&self, refusal: &GuardRefusal, field: &str) {
+        self.findings.push(Finding {
+            line: self.line_of(field),
+            place: self.place.clone(),
+            code: refusal.code().to_owned(),
+            message: refusal.to_string(),
+            rule: refusal.rule(),
+        });
+    }
+
+    /// The line of a field, or of the table where it is absent.
+    pub(super) fn line_of(&self, field: &str) -> usize {
+        self.table.get(field).map_or(self.line, |value| self.source.line(&value.span()))
+    }
+
+    /// Whether the field is given.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.table.contains_key(field)
+    }
+
+    fn value(&self, field: &str) -> Option<&'s Spanned<DeValue<'s>>> {
+        self.used.borrow_mut().insert(field.to_owned());
+        self.table.get(field)
+    }
+
+    fn required(&self, field: &str) -> Option<&'s Spanned<DeValue<'s>>> {
+        let value = self.value(field);
+        if value.is_none() {
+            self.refuse("publish.missing", format!("`{field}` is missing"));
+        }
+        value
+    }
+
+    fn wrong(&self, value: &Spanned<DeValue<'_>>, field: &str, wanted: &str) {
+        let line = self.source.line(&value.span());
+        let found = value.get_ref().type_str();
+        let message = format!("`{field}` must be {wanted}, not {found}");
+        self.refuse_at(line, "publish.wrong_type", message);
+    }
+
+    fn read_text(&self, value: &Spanned<DeValue<'_>>, field: &str) -> Option<String> {
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong(value, field, "a text");
+            return None;
+        };
+        let line = self.source.line(&value.span());
+        if text.chars().count() > TEXT_CHARS_MAX {
+            let message = format!("`{field}` is longer than {TEXT_CHARS_MAX} characters");
+            self.refuse_at(line, "publish.too_long", message);
+            return None;
+        }
+        if text.chars().any(char::is_control) {
+            let message = format!("`{field}` has line breaks or other control characters");
+            self.refuse_at(line, "publish.control_characters", message);
+            return None;
+        }
+        Some(text.trim().to_owned())
+    }
+
+    /// A text that is not empty.
+    pub(super) fn text(&self, field: &str) -> Option<String> {
+        let value = self.required(field)?;
+        let text = self.read_text(value, field)?;
+        if text.is_empty() {
+            let line = self.source.line(&value.span());
+            self.refuse_at(line, "publish.empty", format!("`{field}` is empty"));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A text that may be absent or empty.
+    pub(super) fn text_or(&self, field: &str, default: &str) -> Option<String> {
+        match self.value(field) {
+            Some(value) => self.read_text(value, field),
+            None => Some(default.to_owned()),
+        }
+    }
+
+    /// A text in Chinese and English.
+    pub(super) fn texts(&self, field: &str) -> Option<Texts> {
+        let value = self.required(field)?;
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong(value, field, "a table { zh = \"…\", en = \"…\" }");
+            return None;
+        };
+        let section = self.inner(table, self.source.line(&value.span()), field);
+        let (zh, en) = (section.text("zh"), section.text("en"));
+        section.finish();
+        Some(Texts { zh: zh?, en: en? })
+    }
+
+    /// A text that parses.
+    pub(super) fn parsed<T, E: Display>(
+        &self,
+        field: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(field)?;
+        parse(&text)
+            .map_err(|error| self.refuse_at(self.line_of(field), "publish.malformed", error))
+            .ok()
+    }
+
+    /// A word of a closed list of the entry format.
+    pub(super) fn word<T: DeserializeOwned>(&self, field: &str) -> Option<T> {
+        let text = self.text(field)?;
+        let word = parse_word(&text);
+        if word.is_none() {
+            let message = format!("`{text}` is no word for `{field}`");
+            let code =
+                if field == "form" { "guard.form_not_allowed" } else { "publish.unknown_word" };
+            self.refuse_at(self.line_of(field), code, message);
+        }
+        word
+    }
+
+    /// One of some words.
+    pub(super) fn one_of(&self, field: &str, words: &[&str]) -> Option<String> {
+        let text = self.text(field)?;
+        if words.contains(&text.as_str()) {
+            return Some(text);
+        }
+        let message = format!("`{text}` is no `{field}`; use one of {}", words.join(", "));
+        self.refuse_at(self.line_of(field), "publish.unknown_word", message);
+        None
+    }
+
+    /// A name of `a-z`, digits, `-` and `_`, such as a plan's code.
+    pub(super) fn code(&self, field: &str) -> Option<String> {
+        self.parsed(field, |text| {
+            let fits = text.len() <= 64
+                && text.starts_with(|c: char| c.is_ascii_lowercase())
+                && text.bytes().all(|b| {
+                    b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_'
+                });
+            if fits {
+                Ok(text.to_owned())
+            } else {
+                Err(format!("`{text}` must be 1–64 of a–z, 0–9, - and _, a letter first"))
+            }
+        })
+    }
+
+    /// A whole number of at least zero.
+    pub(super) fn number(&self, field: &str) -> Option<u64> {
+        let value = self.required(field)?;
+        let found = value
+            .get_ref()
+            .as_integer()
+            .and_then(|integer| u64::from_str_radix(integer.as_str(), integer.radix()).ok());
+        // Entries carry integers up to 2^53-1.
+        let found = found.filter(|number| *number < 1 << 53);
+        if found.is_none() {
+            self.wrong(value, field, "a whole number from 0 on");
+        }
+        found
+    }
+
+    /// The same with a default.
+    pub(super) fn number_or(&self, field: &str, default: u64) -> Option<u64> {
+        if self.has(field) { self.number(field) } else { Some(default) }
+    }
+
+    /// The same within 32 bits.
+    pub(super) fn small(&self, field: &str) -> Option<u32> {
+        let number = self.number(field)?;
+        let small = u32::try_from(number).ok();
+        if small.is_none() {
+            let message = format!("`{field}` is too large");
+            self.refuse_at(self.line_of(field), "publish.malformed", message);
+        }
+        small
+    }
+
+    /// True or false, with a default.
+    pub(super) fn flag(&self, field: &str, default: bool) -> Option<bool> {
+        let Some(value) = self.value(field) else { return Some(default) };
+        let found = value.get_ref().as_bool();
+        if found.is_none() {
+            self.wrong(value, field, "true or false");
+        }
+        found
+    }
+
+    /// A day, written bare or as text.
+    pub(super) fn date(&self, field: &str) -> Option<Date> {
+        let value = self.required(field)?;
+        if let Some(moment) = value.get_ref().as_datetime() {
+            let parsed = Date::parse(&moment.to_string());
+            return parsed
+                .map_err(|error| self.refuse_at(self.line_of(field), "publish.malformed", error))
+                .ok();
+        }
+        self.parsed(field, Date::parse)
+    }
+
+    /// A month.
+    pub(super) fn period(&self, field: &str) -> Option<Period> {
+        self.parsed(field, Period::parse)
+    }
+
+    /// A price in yuan, written as text.
+    pub(super) fn price(&self, field: &str) -> Option<Price> {
+        self.parsed(field, Price::parse)
+    }
+
+    /// A list of texts with their lines.
+    pub(super) fn list(&self, field: &str) -> Option<Vec<(String, usize)>> {
+        let value = self.required(field)?;
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong(value, field, "a list of texts");
+            return None;
+        };
+        let texts: Vec<Option<(String, usize)>> = array
+            .iter()
+            .map(|item| {
+                let text = self.read_text(item, field)?;
+                Some((text, self.source.line(&item.span())))
+            })
+            .collect();
+        texts.into_iter().collect()
+    }
+
+    /// A list of words of a closed list of the entry format.
+    pub(super) fn words<T: DeserializeOwned>(&self, field: &str) -> Option<Vec<T>> {
+        let words = self.list(field)?;
+        let parsed: Vec<Option<T>> = words
+            .iter()
+            .map(|(text, line)| {
+                let word = parse_word(text);
+                if word.is_none() {
+                    let message = format!("`{text}` is no word for `{field}`");
+                    self.refuse_at(*line, "publish.unknown_word", message);
+                }
+                word
+            })
+            .collect();
+        parsed.into_iter().collect()
+    }
+
+    fn inner(&self, table: &'s DeTable<'s>, line: usize, name: &str) -> Section<'s> {
+        let place =
+            if self.place.is_empty() { name.to_owned() } else { format!("{}.{name}", self.place) };
+        Section {
+            source: self.source,
+            findings: self.findings,
+            table,
+            line,
+            place,
+            used: RefCell::default(),
+        }
+    }
+
+    /// A table inside this one, if given.
+    pub(super) fn section(&self, field: &str) -> Option<Section<'s>> {
+        let value = self.value(field)?;
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong(value, field, "a table");
+            return None;
+        };
+        Some(self.inner(table, self.source.line(&value.span()), field))
+    }
+
+    /// The tables of an array of tables; none when absent.
+    pub(super) fn sections(&self, field: &str) -> Vec<Section<'s>> {
+        let Some(value) = self.value(field) else { return Vec::new() };
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong(value, field, "a list of tables");
+            return Vec::new();
+        };
+        let mut sections = Vec::new();
+        for item in array {
+            match item.get_ref().as_table() {
+                Some(table) => {
+                    sections.push(self.inner(table, self.source.line(&item.span()), field));
+                }
+                None => self.wrong(item, field, "a table"),
+            }
+        }
+        sections
+    }
+
+    /// Ends reading: fields nobody asked for are mistakes.
+    pub(super) fn finish(&self) {
+        let used = self.used.borrow();
+        let unknown: BTreeMap<&str, usize> = self
+            .table
+            .iter()
+            .map(|(name, _)| (name.get_ref().as_ref(), self.source.line(&name.span())))
+            .filter(|(name, _)| !used.contains(*name))
+            .collect();
+        for (name, line) in unknown {
+            let message = format!("`{name}` is not a field of this table");
+            self.refuse_at(line, "publish.unknown_field", message);
+        }
+    }
+}

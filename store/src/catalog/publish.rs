@@ -1,0 +1,170 @@
+//! Publishing: numbers, decision, entries, audit row, all in one transaction. A refused file leaves
+//! nothing, and gives its numbers back.
+
+use std::collections::BTreeMap;
+
+use lianshi_governance::publish::{
+    self, Finding, FreshNumbers, PublishRefusal, Published, Publisher, Wanted,
+};
+use lianshi_registry::{
+    catalog::{Known, Object, ObjectKey},
+    id::{NumberKind, RegistrationNumber},
+    refusal::Refusal as _,
+    time::Timestamp,
+};
+
+use super::objects;
+use crate::{
+    audit::{self, Act, Actor},
+    db::{Failure, Read, Write},
+    fault::Fault,
+    log, numbers,
+    site::Site,
+};
+
+/// Publishes a file: every entry it makes, or none.
+pub fn publish(
+    site: &Site,
+    actor: &Actor,
+    text: &str,
+) -> Result<Vec<Published>, Failure<PublishRefusal>> {
+    let now = site.now();
+    let wanted = publish::wanted(text, &site.origin).map_err(Failure::Refused)?;
+    let decided = site.db.write(|write| {
+        log::create_own(write, site)?;
+        write_file(write, (site, actor, now), text, &wanted)
+    });
+    match &decided {
+        Ok(_) => site.nudge(),
+        Err(Failure::Refused(refusal)) => note_refusal(site, actor, refusal, now)?,
+        Err(Failure::Fault(_)) => {}
+    }
+    decided
+}
+
+fn write_file(
+    write: &mut Write<'_>,
+    (site, actor, now): (&Site, &Actor, Timestamp),
+    text: &str,
+    wanted: &Wanted,
+) -> Result<Vec<Published>, Failure<PublishRefusal>> {
+    let fresh = take_numbers(write, site, &wanted.numbers, now)?;
+    let known = load(&mut write.as_read(), site, &wanted.mentioned)?;
+    let next_index = log::head(&mut write.as_read(), &site.origin)?.map_or(0, |head| head.size);
+    let by = if actor.organization.is_empty() { site.node.as_str() } else { &actor.organization };
+    let publisher =
+        Publisher { origin: &site.origin, division: &site.division, next_index, by, now };
+    let decision = publish::decide(text, &publisher, known, &fresh).map_err(Failure::Refused)?;
+    log::append(write, &site.origin, &decision.entries, now)?;
+    for published in &decision.published {
+        let act = Act {
+            at: now,
+            actor,
+            action: "catalog.publish",
+            object: &published.id,
+            outcome: "done",
+            before: "",
+            after: &published.kind,
+        };
+        audit::record(write, &act)?;
+    }
+    Ok(decision.published)
+}
+
+fn note_refusal(
+    site: &Site,
+    actor: &Actor,
+    refusal: &PublishRefusal,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let first = refusal.findings.first().map_or(refusal.code(), |finding| finding.code.as_str());
+    site.db.write(|write| {
+        let act = Act {
+            at: now,
+            actor,
+            action: "catalog.publish",
+            object: "file",
+            outcome: first,
+            before: "",
+            after: "",
+        };
+        audit::record(write, &act)
+    })
+}
+
+fn take_numbers(
+    write: &mut Write<'_>,
+    site: &Site,
+    wanted: &BTreeMap<NumberKind, u32>,
+    now: Timestamp,
+) -> Result<FreshNumbers, Failure<PublishRefusal>> {
+    let year = now.date().year();
+    let mut fresh = FreshNumbers::new();
+    for (kind, count) in wanted {
+        let mut taken = Vec::new();
+        for _ in 0..*count {
+            let sequence = numbers::next(write, &format!("{}-{year}", kind.letter()))?;
+            let number = u32::try_from(sequence)
+                .ok()
+                .and_then(|n| RegistrationNumber::new(&site.division, *kind, year, n));
+            taken.push(number.ok_or_else(|| Failure::Refused(exhausted(*kind)))?);
+        }
+        fresh.insert(*kind, taken);
+    }
+    Ok(fresh)
+}
+
+fn exhausted(kind: NumberKind) -> PublishRefusal {
+    let message = format!("all {} numbers of this year are used", kind.letter());
+    PublishRefusal {
+        findings: vec![Finding {
+            line: 1,
+            place: "file".to_owned(),
+            code: "publish.numbers_exhausted".to_owned(),
+            message,
+            rule: None,
+        }],
+    }
+}
+
+/// Loads what a file mentions, and what that stands on.
+fn load(read: &mut Read<'_>, site: &Site, mentioned: &[ObjectKey]) -> Result<Known, Fault> {
+    let mut known = Known::new();
+    let mut wanted: Vec<ObjectKey> = mentioned.to_vec();
+    while !wanted.is_empty() {
+        let found = objects::load(read, &wanted)?;
+        wanted = found
+            .values()
+            .flat_map(|object| publish::stands_on(object, &site.origin))
+            .filter(|key| !known.contains_key(key) && !found.contains_key(key))
+            .collect();
+        wanted.sort();
+        wanted.dedup();
+        known.extend(found);
+    }
+    let products: Vec<String> = mentioned
+        .iter()
+        .filter(|key| matches!(known.get(key), Some(Object::Product(_))))
+        .map(|key| key.name.clone())
+        .collect();
+    for number in products {
+        for object in objects::of_product(read, &number, &site.origin)? {
+            if let Some(key) = key_below(&object, site) {
+                known.insert(key, object);
+            }
+        }
+    }
+    Ok(known)
+}
+
+fn key_below(object: &Object, site: &Site) -> Option<ObjectKey> {
+    let origin = &site.origin;
+    match object {
+        Object::Plan(state) => Some(ObjectKey::plan(&state.plan.product, &state.plan.code, origin)),
+        Object::Ceiling(ceiling) => {
+            Some(ObjectKey::ceiling(&ceiling.product, &ceiling.unit, origin))
+        }
+        Object::Split(split) => Some(ObjectKey::split(&split.product, split.version, origin)),
+        _ => None,
+    }
+}
