@@ -6,6 +6,7 @@
 mod decide;
 mod read;
 mod section;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +22,7 @@ use lianshi_registry::{
 };
 use serde::Serialize;
 
-use self::section::Source;
+use self::source::Source;
 pub use decide::decide;
 
 /// Largest publishing file in bytes: some hundred products; larger ones are split.

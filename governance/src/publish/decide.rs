@@ -18,7 +18,8 @@ use lianshi_registry::{
 use super::{
     Decision, FreshNumbers, PublishRefusal, Published, Publisher, may_grant, read,
     read::Names,
-    section::{Findings, Section, Source},
+    section::Section,
+    source::{Findings, Source},
 };
 use crate::{
     guard::{self, GuardRefusal},

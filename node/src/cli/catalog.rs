@@ -84,8 +84,8 @@ impl Command {
 }
 
 fn publish(at: &At, site: &Site, file: &PathBuf, by: &str) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let actor = Actor { organization: by.to_owned(), ..Actor::node() };
     let published = match catalog::publish(site, &actor, &text) {
         Ok(published) => published,
@@ -135,9 +135,8 @@ fn rebuild(at: &At, site: &Site) -> anyhow::Result<()> {
 }
 
 fn digest(at: &At, site: &Site) -> anyhow::Result<()> {
-    let (digest, heads) = site.db.read(|read| {
-        Ok::<_, Fault>((catalog::digest(read)?, log::heads(read)?))
-    })?;
+    let (digest, heads) =
+        site.db.read(|read| Ok::<_, Fault>((catalog::digest(read)?, log::heads(read)?)))?;
     let digest = hex::encode(digest);
     let value: Vec<Value> = heads
         .iter()
@@ -149,28 +148,20 @@ fn digest(at: &At, site: &Site) -> anyhow::Result<()> {
             })
         })
         .collect();
-    let mut text = format!("digest {digest}");
-    for head in &heads {
-        text.push_str(&format!("\n{:>8}  {}", head.size, head.origin));
-    }
-    at.print(&json!({ "digest": digest, "heads": value }), text)
+    let mut lines = vec![format!("digest {digest}")];
+    lines.extend(heads.iter().map(|head| format!("{:>8}  {}", head.size, head.origin)));
+    at.print(&json!({ "digest": digest, "heads": value }), lines.join("\n"))
 }
 
 fn list(at: &At, site: &Site, query: &Query) -> anyhow::Result<()> {
     let page = site.db.read(|read| catalog::search(read, query))?;
     let items: Vec<Value> = page.items.iter().map(hit).collect();
-    let mut text = format!("{} products, page {} of {}", page.total, page.page, page.pages);
-    for item in &page.items {
-        text.push_str(&format!(
-            "\n{}  {:<10} {:<9} {}  {}",
-            item.number,
-            item.node.as_str(),
-            item.status.as_str(),
-            item.name.zh,
-            item.name.en
-        ));
-    }
-    at.print(&json!({ "total": page.total, "page": page.page, "items": items }), text)
+    let mut lines = vec![format!("{} products, page {} of {}", page.total, page.page, page.pages)];
+    lines.extend(page.items.iter().map(|item| {
+        let (node, status) = (item.node.as_str(), item.status.as_str());
+        format!("{}  {node:<10} {status:<9} {}  {}", item.number, item.name.zh, item.name.en)
+    }));
+    at.print(&json!({ "total": page.total, "page": page.page, "items": items }), lines.join("\n"))
 }
 
 fn hit(hit: &Hit) -> Value {
@@ -254,6 +245,7 @@ fn quarantine(at: &At, site: &Site) -> anyhow::Result<()> {
         .iter()
         .map(|e| format!("{} #{} {} {}: {}", e.origin, e.index, e.kind, e.code, e.reason))
         .collect();
-    let text = if lines.is_empty() { "No entry is in quarantine.".to_owned() } else { lines.join("\n") };
+    let text =
+        if lines.is_empty() { "No entry is in quarantine.".to_owned() } else { lines.join("\n") };
     at.print(&json!({ "quarantined": value }), text)
 }
