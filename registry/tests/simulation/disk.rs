@@ -1,0 +1,91 @@
+//! The simulated disk of a node: what survives a restart.
+
+use lianshi_registry::{
+    id::Origin,
+    merkle::{self, Hash},
+    sync::{SignedHead, Verified},
+    tile::{Coordinate, Edge, Level, encode_bundle, encode_hashes},
+};
+
+/// One stored log.
+#[derive(Clone, Default)]
+pub struct StoredLog {
+    pub entries: Vec<Vec<u8>>,
+    /// Complete subtrees: `levels[l][i]` covers 2^l leaves.
+    levels: Vec<Vec<Hash>>,
+    pub edge: Edge,
+    pub head: Option<SignedHead>,
+}
+
+impl StoredLog {
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.entries.len()).expect("small")
+    }
+
+    pub fn root(&self) -> Hash {
+        merkle::root(self.size(), |level, index| self.node(level, index)).expect("complete")
+    }
+
+    fn node(&self, level: u8, index: u64) -> Option<Hash> {
+        self.levels.get(usize::from(level))?.get(usize::try_from(index).ok()?).copied()
+    }
+
+    pub fn append(&mut self, entry: Vec<u8>) {
+        let leaf = merkle::leaf_hash(&entry);
+        self.entries.push(entry);
+        self.edge.extend(&[leaf]);
+        self.push(leaf);
+    }
+
+    fn push(&mut self, leaf: Hash) {
+        let mut hash = leaf;
+        for level in 0.. {
+            if self.levels.len() == level {
+                self.levels.push(Vec::new());
+            }
+            let row = &mut self.levels[level];
+            row.push(hash);
+            if row.len() % 2 == 1 {
+                return;
+            }
+            hash = merkle::node_hash(&row[row.len() - 2], &row[row.len() - 1]);
+        }
+    }
+
+    pub fn adopt(&mut self, verified: Verified) {
+        assert_eq!(verified.from, self.size(), "a range is stored where it belongs");
+        for entry in verified.entries {
+            self.push(merkle::leaf_hash(&entry));
+            self.entries.push(entry);
+        }
+        self.edge = verified.edge;
+        assert_eq!(self.edge.root(), self.root(), "edge and tree agree");
+        if let Some(head) = verified.head {
+            assert_eq!((head.size(), head.root()), (self.size(), self.root()), "the head fits");
+            self.head = Some(head);
+        }
+    }
+
+    /// Serves what a peer asks for, as a node does.
+    pub fn resource(&self, path: &str) -> Option<Vec<u8>> {
+        if let Some(sizes) = path.strip_prefix("proof/") {
+            let (from, to) = sizes.split_once('/')?;
+            let (from, to) = (from.parse().ok()?, to.parse().ok()?);
+            let source = |level, index| self.node(level, index);
+            return merkle::consistency_proof(from, to, source)
+                .map(|hashes| encode_hashes(&hashes));
+        }
+        let tile = Coordinate::parse(path).ok()?;
+        if tile.level != Level::Entries || !tile.lies_in(self.size()) {
+            return None;
+        }
+        let first = usize::try_from(tile.number).ok()? * 256;
+        let entries = self.entries.get(first..first + usize::from(tile.width))?;
+        encode_bundle(entries).ok()
+    }
+}
+
+/// Names a log in traces.
+pub fn short(origin: &Origin) -> &str {
+    origin.node().as_str()
+}
