@@ -13,7 +13,7 @@ mod dataset;
 mod init;
 mod ledger;
 mod log;
-mod member;
+pub mod member;
 mod period;
 mod user;
 

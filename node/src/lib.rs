@@ -5,4 +5,5 @@ pub mod cli;
 pub mod clock;
 pub mod folder;
 pub mod net;
+pub mod peer;
 pub mod post;

@@ -168,8 +168,8 @@ struct Log {
 }
 
 impl Log {
-    fn head_size(&self) -> u64 {
-        self.head.as_ref().map_or(0, SignedHead::size)
+    fn is_behind(&self, other: &SignedHead) -> bool {
+        self.head.as_ref().is_none_or(|held| held.size() < other.size())
     }
 }
 
@@ -250,8 +250,9 @@ impl Sync {
     /// The logs that hold less than a connected peer claims: how many, for the status page.
     pub fn lagging(&self) -> usize {
         let behind = |origin: &&Origin| {
-            let held = self.logs.get(*origin).map_or(0, Log::head_size);
-            self.peers.values().any(|p| p.claims.get(*origin).is_some_and(|c| c.size() > held))
+            let held = self.logs.get(*origin);
+            let more = |claim: &SignedHead| held.is_none_or(|log| log.is_behind(claim));
+            self.peers.values().any(|peer| peer.claims.get(*origin).is_some_and(more))
         };
         self.sources.keys().filter(behind).count()
     }
@@ -287,9 +288,9 @@ impl Sync {
         out: &mut Vec<Output>,
     ) {
         let log = self.logs.entry(origin.clone()).or_default();
-        let is_newer = head.as_ref().is_some_and(|head| head.size() > log.head_size());
+        let is_newer = head.as_ref().is_some_and(|head| log.is_behind(head));
         log.size = log.size.max(size);
-        if is_newer || log.head.is_none() {
+        if is_newer {
             log.head = head;
         }
         if is_newer && origin == self.own {

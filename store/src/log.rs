@@ -7,6 +7,7 @@ mod read;
 
 pub use append::{Tip, append, extend};
 pub use head::{HeadRefusal, Published, publish_head, remember_head};
+pub(crate) use read::load_edge as edge;
 pub use read::{
     checkpoint, consistency_proof, entries, entry, inclusion_proof, origin, root_at, tile,
     unpublished_tile,

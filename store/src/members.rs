@@ -1,5 +1,9 @@
 //! The members of the federation as the root authorities' logs say: the table behind `registry::member`.
 
+mod act;
+
+pub use act::{admit, change};
+
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;

@@ -1,17 +1,164 @@
-//! `lianshi member`.
+//! `lianshi member`: who belongs to the federation. Only a root authority admits, suspends and reinstates.
 
-use clap::Subcommand;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+use clap::{Args, Subcommand};
+use lianshi_registry::{
+    entry::{Admission, MemberChange},
+    id::NodeName,
+    member::{Member, Status},
+};
+use lianshi_store::{Site, audit::Actor, log, members};
+use serde_json::json;
 
 use super::At;
+use crate::folder::Folder;
 
 /// What `lianshi member` can do.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Admit a node by its application file, or revise the admission of one.
+    Admit {
+        /// The file `lianshi init` made at the node: application.toml.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Suspend a node: its entries from an index on no longer count, its letters are refused.
+    Suspend(Change),
+    /// Lift a suspension.
+    Reinstate(Change),
+    /// End a membership for good.
+    Withdraw(Change),
+    /// List the members this node knows.
+    List,
+}
+
+/// A change of standing.
+#[derive(Debug, Args)]
+pub struct Change {
+    /// The node's short name.
+    node: String,
+    /// First index of its log that is concerned; the size this node holds of it when not given.
+    #[arg(long)]
+    from: Option<u64>,
+    /// Why; everyone can read it for ever.
+    #[arg(long)]
+    reason: String,
+}
 
 impl Command {
     /// Runs it.
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
-        let _ = at;
-        match *self {}
+        let folder = at.folder()?;
+        let site = folder.command_site()?;
+        match self {
+            Self::Admit { file } => admit(at, &folder, &site, file),
+            Self::Suspend(change) => alter(at, &folder, &site, (change, Status::Suspended)),
+            Self::Reinstate(change) => alter(at, &folder, &site, (change, Status::Active)),
+            Self::Withdraw(change) => alter(at, &folder, &site, (change, Status::Withdrawn)),
+            Self::List => list(at, &site),
+        }
     }
+}
+
+fn ensure_root(folder: &Folder) -> anyhow::Result<()> {
+    ensure!(
+        folder.is_root(),
+        "{} is not a root authority of {}; run this at one of them",
+        folder.config.node,
+        folder.charter.domain
+    );
+    Ok(())
+}
+
+fn admit(at: &At, folder: &Folder, site: &Site, file: &PathBuf) -> anyhow::Result<()> {
+    ensure_root(folder)?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let application: Admission = toml::from_str(&text)
+        .with_context(|| format!("{} is not an application", file.display()))?;
+    admit_self(folder, site)?;
+    let index = members::admit(site, &Actor::node(), &application)?;
+    let node = application.node;
+    at.print(
+        &json!({ "node": node, "index": index }),
+        format!("Admitted {node} by entry {index} of {}.", site.origin),
+    )
+}
+
+/// A root authority is the first member of its federation: admits it when it has not been. Does nothing at other nodes.
+pub fn admit_self(folder: &Folder, site: &Site) -> anyhow::Result<()> {
+    if folder.is_root() && site.db.read(|read| members::by_node(read, &site.node))?.is_none() {
+        members::admit(site, &Actor::node(), &folder.application())?;
+    }
+    Ok(())
+}
+
+fn alter(
+    at: &At,
+    folder: &Folder,
+    site: &Site,
+    (change, status): (&Change, Status),
+) -> anyhow::Result<()> {
+    ensure_root(folder)?;
+    let node = NodeName::parse(&change.node)?;
+    let from_index = match change.from {
+        Some(from) => from,
+        None => held_size(site, &node)?,
+    };
+    let body = MemberChange { node: node.clone(), from_index, reason: change.reason.clone() };
+    let index = members::change(site, &Actor::node(), &body, status)?;
+    at.print(
+        &json!({ "node": node, "status": status, "from_index": from_index, "index": index }),
+        format!("{node} is {} from its entry {from_index} on, by entry {index}.", status.as_str()),
+    )
+}
+
+fn held_size(site: &Site, node: &NodeName) -> anyhow::Result<u64> {
+    Ok(site.db.read(|read| {
+        let member = members::by_node(read, node)?;
+        let head = member.map(|member| log::head(read, &member.admission.origin)).transpose()?;
+        Ok::<_, lianshi_store::Fault>(head.flatten().map_or(0, |head| head.size))
+    })?)
+}
+
+fn list(at: &At, site: &Site) -> anyhow::Result<()> {
+    let members = site.db.read(members::all)?;
+    let lines: Vec<String> = members.iter().map(line).collect();
+    let text = if lines.is_empty() {
+        "No members yet; a root authority admits them with `lianshi member admit FILE`.".to_owned()
+    } else {
+        lines.join("\n")
+    };
+    let rows: Vec<serde_json::Value> = members
+        .iter()
+        .map(|member| {
+            json!({
+                "node": member.admission.node,
+                "name": member.admission.name,
+                "division": member.admission.division,
+                "level": member.admission.level,
+                "origin": member.admission.origin,
+                "status": member.status(),
+                "public_url": member.admission.public_url,
+                "admitted_by": member.admitted_by,
+                "admitted_index": member.admitted_index,
+            })
+        })
+        .collect();
+    at.print(&rows, text)
+}
+
+fn line(member: &Member) -> String {
+    let admission = &member.admission;
+    format!(
+        "{:<16} {} {:<9} {:<9} {} {}",
+        admission.node.as_str(),
+        admission.division,
+        admission.level,
+        member.status().as_str(),
+        admission.public_url,
+        admission.name.zh
+    )
 }

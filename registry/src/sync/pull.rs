@@ -103,8 +103,7 @@ impl Sync {
         if !is_idle || log.rests_until > now || running >= PULLS_MAX {
             return;
         }
-        let (size, head_size) = (log.size, log.head_size());
-        let useful = |claim: &&SignedHead| claim.size() > head_size && claim.size() >= size;
+        let useful = |claim: &&SignedHead| log.is_behind(claim) && claim.size() >= log.size;
         let best = self
             .peers
             .iter()

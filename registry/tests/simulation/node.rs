@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lianshi_registry::{
+    catalog::Catalog,
     entry::{Admission, Entry, Fact, MemberChange, Organization, OrganizationKind, Texts},
     id::{DivisionCode, FederationDomain, NodeName, Origin},
     json::{encode_entry, parse_entry},
@@ -156,18 +157,17 @@ impl Node {
 
     /// The digest of what this node would show, each log folded as far as its author might speak.
     pub fn catalog_digest(&self) -> [u8; 32] {
-        let mut catalog = <sha2::Sha256 as sha2::Digest>::new();
+        let mut catalog = Catalog::default();
         for (origin, log) in &self.disk {
             let Some(member) = self.members.get(origin.node()) else { continue };
             for (index, entry) in log.entries.iter().enumerate() {
                 let index = u64::try_from(index).expect("small");
                 if let Ok(division) = member.voice(index) {
-                    sha2::Digest::update(&mut catalog, format!("{origin} {index} {division} "));
-                    sha2::Digest::update(&mut catalog, entry);
+                    catalog.apply(origin, index, division, entry);
                 }
             }
         }
-        sha2::Digest::finalize(catalog).into()
+        catalog.digest()
     }
 
     /// Size and root of every log held.

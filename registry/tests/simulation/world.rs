@@ -511,6 +511,8 @@ impl World {
             assert_eq!(node.catalog_digest(), digest, "catalog of {}", node.name);
             assert_eq!(node.sync.lagging(), 0, "{} has nothing left to pull", node.name);
         }
+        let nothing = lianshi_registry::catalog::Catalog::default().digest();
+        assert_ne!(digest, nothing, "the catalog says something");
         assert_eq!(self.conflicts + self.own_behind, 0, "nobody is accused");
     }
 

@@ -157,7 +157,7 @@ fn with_nodes<T>(
 }
 
 /// The right edge of the log's first `size` entries, which it must hold.
-pub(super) fn load_edge(read: &mut Read<'_>, origin: &Origin, size: u64) -> Result<Edge, Fault> {
+pub(crate) fn load_edge(read: &mut Read<'_>, origin: &Origin, size: u64) -> Result<Edge, Fault> {
     let mut fault = None;
     let edge = Edge::load(size, |place| {
         hashes(read, origin, place).map_err(|error| fault = Some(error)).ok()

@@ -1,0 +1,263 @@
+//! Peers: drives `registry::sync` between the store and the network. The state machine decides; this task carries its
+//! outputs out and brings the answers back. Disk and signatures run on blocking threads.
+
+mod carry;
+mod poll;
+mod serve;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use anyhow::Context as _;
+use lianshi_registry::{
+    id::{NodeName, Origin},
+    key::PublicKey,
+    sync::{Input, Output, SignedHead, Sync},
+};
+use lianshi_store::{Fault, Site, log, outbox};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::JoinHandle,
+    time::{Duration, MissedTickBehavior, interval},
+};
+
+use crate::{
+    folder::Folder,
+    net::{self, LinkEvent, NetHandle},
+};
+use poll::{Poll, Seen};
+
+/// Reads letters: called on a blocking thread with the sender, the kind and the sealed bytes. What it returns goes back
+/// to the sender; an `Err` is a refusal the sender reads.
+pub type Letters =
+    Arc<dyn Fn(NodeName, String, Vec<u8>) -> Result<Vec<u8>, String> + Send + std::marker::Sync>;
+
+/// How often the own log is looked at: another process may have appended to it, and peers must hear within two seconds.
+const POLL_MS: u64 = 200;
+/// A starting node asks its peers for checkpoints of its own log before it signs a new one, and waits this long for the
+/// first answer; a node without peers signs then.
+const SIGN_GRACE_MS: i64 = 1_500;
+
+/// The keys of the logs a checkpoint may be of, the own among them.
+type LogKeys = BTreeMap<Origin, PublicKey>;
+
+/// The peers of a serving node.
+pub struct Peers {
+    /// Sends letters.
+    pub net: NetHandle,
+    task: JoinHandle<()>,
+}
+
+impl Peers {
+    /// Closes every link and ends the task.
+    pub async fn stop(self) {
+        self.net.stop().await;
+        self.task.abort();
+        // An aborted task ends with an error that says just that.
+        let _ = self.task.await;
+    }
+}
+
+/// Starts talking to the federation. `wake` is the site's nudge.
+pub async fn start(
+    folder: &Folder,
+    site: &Site,
+    wake: Arc<Notify>,
+    letters: Letters,
+) -> anyhow::Result<Peers> {
+    let prepared = {
+        let (folder, site) = (folder.clone(), site.clone());
+        tokio::task::spawn_blocking(move || prepare(&folder, &site)).await??
+    };
+    let (mail_in, mail) = mpsc::unbounded_channel();
+    let (keys_in, keys) = watch::channel(LogKeys::new());
+    let serve = serve::door(site.clone(), keys, mail_in.clone(), letters);
+    let (net, links) = net::start(&folder.keys.identity, &folder.config.listen_peer, serve)
+        .context("cannot start the peer network; change listen_peer in node.toml")?;
+    let mut driver = Driver {
+        sign_from: site.now().plus_millis(SIGN_GRACE_MS).millis(),
+        roots: folder.charter.root.clone(),
+        site: site.clone(),
+        net: net.clone(),
+        sync: Sync::new(site.origin.clone()),
+        keys: keys_in,
+        mail: mail_in,
+        seen: Seen::default(),
+        polling: false,
+        signing_refused: String::new(),
+    };
+    driver.begin(prepared).await;
+    let task = tokio::spawn(driver.run(links, mail, wake));
+    Ok(Peers { net, task })
+}
+
+/// What a starting node holds.
+struct Prepared {
+    held: Vec<Input>,
+    poll: Poll,
+}
+
+/// Begins the own log, admits a root authority to its own federation, and reads what is held.
+fn prepare(folder: &Folder, site: &Site) -> anyhow::Result<Prepared> {
+    site.db.write(|write| log::create_own(write, site))?;
+    crate::cli::member::admit_self(folder, site)?;
+    let heads = site.db.read(log::heads)?;
+    let held = heads.iter().map(|head| Input::Held {
+        origin: head.origin.clone(),
+        size: head.size,
+        head: SignedHead::open(&head.checkpoint, &head.origin, &head.log_key).ok(),
+    });
+    let held = held.collect();
+    let poll = poll::look(site, &folder.charter.root, &Seen::default(), false)?;
+    Ok(Prepared { held, poll })
+}
+
+/// What reaches the driver from its helpers.
+enum Mail {
+    /// An input of the state machine.
+    Input(Input),
+    /// The heads a peer holds arrived: the first such answer allows signing.
+    Heads(Input),
+    /// The own log and the members were looked at.
+    Polled(Result<Box<Poll>, Fault>),
+}
+
+struct Driver {
+    site: Site,
+    net: NetHandle,
+    roots: Vec<crate::folder::Root>,
+    sync: Sync,
+    keys: watch::Sender<LogKeys>,
+    mail: mpsc::UnboundedSender<Mail>,
+    seen: Seen,
+    polling: bool,
+    sign_from: i64,
+    signing_refused: String,
+}
+
+impl Driver {
+    async fn begin(&mut self, prepared: Prepared) {
+        self.take_poll(prepared.poll).await;
+        for input in prepared.held {
+            self.step(input);
+        }
+    }
+
+    async fn run(
+        mut self,
+        mut links: mpsc::UnboundedReceiver<LinkEvent>,
+        mut mail: mpsc::UnboundedReceiver<Mail>,
+        wake: Arc<Notify>,
+    ) {
+        let mut tick = interval(Duration::from_millis(POLL_MS));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = links.recv() => match event {
+                    Some(event) => self.linked(event),
+                    None => return,
+                },
+                Some(letter) = mail.recv() => self.read(letter).await,
+                () = wake.notified() => self.poll(),
+                _ = tick.tick() => {
+                    self.step(Input::Tick);
+                    self.poll();
+                }
+            }
+        }
+    }
+
+    fn linked(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Connected(node) => {
+                tracing::info!(%node, "a peer is connected");
+                self.wake_outbox(node.clone());
+                self.step(Input::Connected(node));
+            }
+            LinkEvent::Disconnected(node) => {
+                tracing::info!(%node, "a peer is gone");
+                self.step(Input::Disconnected(node));
+            }
+        }
+    }
+
+    /// What waits for a peer is sent when it comes back, not when its pause ends.
+    fn wake_outbox(&self, node: NodeName) {
+        let site = self.site.clone();
+        tokio::task::spawn_blocking(move || {
+            let now = site.now();
+            match site.db.write(|write| outbox::wake(write, node.as_str(), now)) {
+                Ok(()) => site.nudge(),
+                Err(error) => tracing::error!(%error, %node, "letters could not be woken"),
+            }
+        });
+    }
+
+    async fn read(&mut self, mail: Mail) {
+        match mail {
+            Mail::Input(input) => self.step(input),
+            Mail::Heads(input) => {
+                self.sign_from = self.sign_from.min(self.site.now().millis());
+                self.step(input);
+            }
+            Mail::Polled(Ok(poll)) => {
+                self.polling = false;
+                self.take_poll(*poll).await;
+            }
+            Mail::Polled(Err(error)) => {
+                self.polling = false;
+                tracing::error!(%error, "the own log could not be looked at");
+            }
+        }
+    }
+
+    fn step(&mut self, input: Input) {
+        let outputs = self.sync.step(self.site.now(), input);
+        for output in outputs {
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&self, output: Output) {
+        let carrier = carry::Carrier {
+            site: self.site.clone(),
+            net: self.net.clone(),
+            keys: self.keys.subscribe(),
+            mail: self.mail.clone(),
+        };
+        carrier.carry(output);
+    }
+
+    fn poll(&mut self) {
+        if self.polling {
+            return;
+        }
+        self.polling = true;
+        let may_sign = self.sign_from <= self.site.now().millis();
+        let (site, seen, mail) = (self.site.clone(), self.seen.clone(), self.mail.clone());
+        let roots = self.roots.clone();
+        tokio::task::spawn_blocking(move || {
+            let poll = poll::look(&site, &roots, &seen, may_sign).map(Box::new);
+            // The driver is gone when this fails.
+            let _ = mail.send(Mail::Polled(poll));
+        });
+    }
+
+    async fn take_poll(&mut self, poll: Poll) {
+        if let Some(refusal) = poll.refusal
+            && refusal != self.signing_refused
+        {
+            tracing::error!(reason = %refusal, "nothing is signed");
+            self.signing_refused = refusal;
+        }
+        if let Some(members) = poll.members {
+            self.keys.send_replace(members.keys);
+            self.net.set_peers(members.peers).await;
+            self.step(Input::Sources(members.sources));
+        }
+        if let Some(head) = poll.own {
+            let (origin, size) = (head.origin().clone(), head.size());
+            self.step(Input::Held { origin, size, head: Some(head) });
+        }
+        self.seen = poll.seen;
+    }
+}

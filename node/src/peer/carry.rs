@@ -1,0 +1,131 @@
+//! Carries the outputs of the state machine out, each in a task of its own, and mails the answer back.
+
+use lianshi_registry::{
+    checkpoint::Checkpoint,
+    id::Origin,
+    sync::{Input, Output, Pulled, SignedHead},
+};
+use lianshi_store::{Failure, Site, log, replica};
+use tokio::sync::{mpsc, watch};
+
+use super::{LogKeys, Mail};
+use crate::net::{NetHandle, Request};
+
+/// What carrying out needs.
+pub(super) struct Carrier {
+    pub(super) site: Site,
+    pub(super) net: NetHandle,
+    pub(super) keys: watch::Receiver<LogKeys>,
+    pub(super) mail: mpsc::UnboundedSender<Mail>,
+}
+
+impl Carrier {
+    pub(super) fn carry(self, output: Output) {
+        match output {
+            Output::AskHeads { request, peer } => {
+                tokio::spawn(async move {
+                    let answer = self.net.ask(&peer, Request::Heads).await;
+                    let mail = match answer {
+                        Ok(bytes) => {
+                            Mail::Heads(Input::Heads { request, heads: self.open_all(bytes).await })
+                        }
+                        Err(_) => Mail::Input(Input::Failed { request }),
+                    };
+                    self.post(mail);
+                });
+            }
+            Output::Announce { peer, head } => {
+                tokio::spawn(async move {
+                    // A hint: the exchange of heads makes good what is lost.
+                    let _ = self.net.ask(&peer, Request::Announce(head.note().to_owned())).await;
+                });
+            }
+            Output::Fetch { request, peer, origin, path } => {
+                tokio::spawn(async move {
+                    let input = match self.net.ask(&peer, Request::Resource { origin, path }).await
+                    {
+                        Ok(bytes) => Input::Fetched { request, bytes },
+                        Err(error) => {
+                            tracing::debug!(%peer, %error, "a resource was not had");
+                            Input::Failed { request }
+                        }
+                    };
+                    self.post(Mail::Input(input));
+                });
+            }
+            Output::Store(pulled) => self.on_thread(|carrier| carrier.store(*pulled)),
+            Output::Confirmed(origin) => self.on_thread(move |carrier| carrier.confirm(&origin)),
+            Output::Conflict(conflict) => self.on_thread(move |carrier| {
+                let origin = conflict.one.origin();
+                tracing::error!(%origin, "the log was forked and is frozen");
+                if let Err(error) = replica::record_conflict(&carrier.site, &conflict) {
+                    tracing::error!(%error, "the evidence of a fork could not be kept");
+                }
+            }),
+            Output::OwnLogBehind(head) => self.on_thread(move |carrier| carrier.behind(&head)),
+        }
+    }
+
+    fn post(&self, mail: Mail) {
+        // The driver is gone when this fails.
+        let _ = self.mail.send(mail);
+    }
+
+    fn on_thread(self, work: impl FnOnce(&Self) + Send + 'static) {
+        tokio::task::spawn_blocking(move || work(&self));
+    }
+
+    async fn open_all(&self, bytes: Vec<u8>) -> Vec<SignedHead> {
+        let keys = self.keys.borrow().clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let notes: Vec<String> = serde_json::from_slice(&bytes).unwrap_or_default();
+            notes.iter().filter_map(|note| open(note, &keys)).collect()
+        });
+        opened.await.unwrap_or_default()
+    }
+
+    fn store(&self, pulled: Pulled) {
+        let origin = pulled.head.origin().clone();
+        let peer = pulled.peer.clone();
+        let key = self.keys.borrow().get(&origin).copied();
+        let Some(key) = key else {
+            self.post(Mail::Input(Input::NotStored { origin, peer_at_fault: false }));
+            return;
+        };
+        let input = match replica::adopt(&self.site, key, pulled) {
+            Ok(size) => Input::Stored { origin, size },
+            Err(Failure::Refused(refusal)) => {
+                tracing::warn!(%origin, %peer, %refusal, "a range was refused");
+                Input::NotStored { origin, peer_at_fault: refusal.is_peers_fault() }
+            }
+            Err(Failure::Fault(fault)) => {
+                tracing::error!(%origin, error = %fault, "a range could not be stored");
+                Input::NotStored { origin, peer_at_fault: false }
+            }
+        };
+        self.post(Mail::Input(input));
+    }
+
+    fn confirm(&self, origin: &Origin) {
+        if let Err(error) = replica::confirm(&self.site, origin) {
+            tracing::error!(%origin, %error, "a confirmation could not be kept");
+        }
+    }
+
+    fn behind(&self, head: &SignedHead) {
+        match log::remember_head(&self.site, head.note().as_bytes()) {
+            Ok(true) => {
+                let size = head.size();
+                tracing::error!(size, "a peer holds more of this node's log than its database");
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "a head of the own log could not be kept"),
+        }
+    }
+}
+
+/// Verifies a note with the key of the log it names.
+pub(super) fn open(note: &str, keys: &LogKeys) -> Option<SignedHead> {
+    let origin = Checkpoint::claimed(note.as_bytes()).ok()?.origin;
+    SignedHead::open(note, &origin, keys.get(&origin)?).ok()
+}

@@ -1,0 +1,119 @@
+//! A look at what other processes and earlier commits changed: the own log's size, which is signed when it grew, and the
+//! members, when a root authority's log grew.
+
+use std::collections::BTreeMap;
+
+use lianshi_registry::{
+    id::Origin,
+    member::{Member, Status},
+    sync::{SignedHead, Source},
+};
+use lianshi_store::{Failure, Fault, Site, log, members};
+
+use super::LogKeys;
+use crate::{folder::Root, net::Peer};
+
+/// Entries a root authority's log may hold before its own admission states a quota.
+const ROOT_QUOTA_ENTRIES: u64 = 10_000_000;
+
+/// What the last look saw, so that the next tells only what is new.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    own_note: String,
+    root_sizes: Option<BTreeMap<Origin, u64>>,
+}
+
+/// What a look found.
+pub(super) struct Poll {
+    pub(super) seen: Seen,
+    /// The own log's newest signed head, when it is new.
+    pub(super) own: Option<SignedHead>,
+    /// The members, when they may have changed.
+    pub(super) members: Option<MemberView>,
+    /// Why the own log is not signed.
+    pub(super) refusal: Option<String>,
+}
+
+/// The members as the network and the state machine need them.
+pub(super) struct MemberView {
+    pub(super) keys: LogKeys,
+    pub(super) sources: Vec<Source>,
+    pub(super) peers: Vec<Peer>,
+}
+
+/// Looks, on a blocking thread.
+pub(super) fn look(
+    site: &Site,
+    roots: &[Root],
+    seen: &Seen,
+    may_sign: bool,
+) -> Result<Poll, Fault> {
+    let mut refusal = None;
+    if may_sign {
+        match log::publish_head(site) {
+            Ok(_) => {}
+            Err(Failure::Refused(reason)) => refusal = Some(reason.to_string()),
+            Err(Failure::Fault(fault)) => return Err(fault),
+        }
+    }
+    let heads = site.db.read(log::heads)?;
+    let own_note = heads.iter().find(|head| head.own).map(|head| head.checkpoint.clone());
+    let own_note = own_note.unwrap_or_default();
+    let own = (own_note != seen.own_note)
+        .then(|| SignedHead::open(&own_note, &site.origin, &site.log_key.public()).ok())
+        .flatten();
+    let is_root = |origin: &Origin| roots.iter().any(|root| root.origin == *origin);
+    let root_sizes: BTreeMap<Origin, u64> =
+        heads.into_iter().filter(|h| is_root(&h.origin)).map(|h| (h.origin, h.size)).collect();
+    let members = if seen.root_sizes.as_ref() == Some(&root_sizes) {
+        None
+    } else {
+        Some(view(site, roots, &site.db.read(members::all)?))
+    };
+    let seen = Seen { own_note, root_sizes: Some(root_sizes) };
+    Ok(Poll { seen, own, members, refusal })
+}
+
+/// The charter's root authorities first, then what the logs say. A suspended node stays linked: it must be able to read
+/// that it is suspended, and its log goes on to be held though it is not folded. A withdrawn one is cut off.
+fn view(site: &Site, roots: &[Root], members: &[Member]) -> MemberView {
+    let mut sources = BTreeMap::new();
+    let mut peers = BTreeMap::new();
+    for root in roots {
+        let source = Source {
+            origin: root.origin.clone(),
+            log_key: root.log_key,
+            quota_entries: ROOT_QUOTA_ENTRIES,
+        };
+        sources.insert(root.origin.clone(), source);
+        let node = root.origin.node().clone();
+        let addresses = root.addresses.clone();
+        peers.insert(node.clone(), Peer { node, identity_key: root.identity_key, addresses });
+    }
+    for member in members {
+        let admission = &member.admission;
+        let node = admission.node.clone();
+        if member.status() == Status::Withdrawn {
+            sources.remove(&admission.origin);
+            peers.remove(&node);
+            continue;
+        }
+        let source = Source {
+            origin: admission.origin.clone(),
+            log_key: admission.log_key,
+            quota_entries: admission.quota_entries,
+        };
+        sources.insert(admission.origin.clone(), source);
+        let (identity_key, addresses) = (admission.identity_key, admission.addresses.clone());
+        peers.insert(node.clone(), Peer { node, identity_key, addresses });
+    }
+    peers.remove(&site.node);
+    let mut keys: LogKeys =
+        sources.iter().map(|(origin, source)| (origin.clone(), source.log_key)).collect();
+    keys.insert(site.origin.clone(), site.log_key.public());
+    MemberView {
+        keys,
+        sources: sources.into_values().collect(),
+        peers: peers.into_values().collect(),
+    }
+}

@@ -1,0 +1,95 @@
+//! What peers ask this node: heads, static resources of logs, and letters for its rooms. Runs on blocking threads.
+
+use std::sync::Arc;
+
+use lianshi_registry::{
+    id::{NodeName, Origin},
+    refusal::Refusal as _,
+    sync::Input,
+    tile::{Coordinate, encode_hashes},
+};
+use lianshi_store::{Fault, Read, Site, log, members};
+use tokio::sync::{mpsc, watch};
+
+use super::{Letters, LogKeys, Mail, carry};
+use crate::net::{Answer, Request, Serve};
+
+/// Makes the function the network calls for every inbound request.
+pub(super) fn door(
+    site: Site,
+    keys: watch::Receiver<LogKeys>,
+    mail: mpsc::UnboundedSender<Mail>,
+    letters: Letters,
+) -> Serve {
+    Arc::new(move |peer, request| {
+        let answer = match request {
+            Request::Heads => heads(&site),
+            Request::Announce(note) => {
+                if let Some(head) = carry::open(&note, &keys.borrow().clone()) {
+                    // The driver is gone when this fails.
+                    let _ = mail.send(Mail::Input(Input::Announced { peer, head }));
+                }
+                Ok(Answer::Done(Vec::new()))
+            }
+            Request::Resource { origin, path } => {
+                let found = site.db.read(|read| resource(read, &origin, &path));
+                found.map(|bytes| bytes.map_or(Answer::Missing, Answer::Done))
+            }
+            Request::Letter { kind, bytes } => letter(&site, &letters, peer, (kind, bytes)),
+        };
+        answer.unwrap_or_else(|fault| {
+            tracing::error!(error = %fault, "a peer's request could not be answered");
+            Answer::Busy
+        })
+    })
+}
+
+fn heads(site: &Site) -> Result<Answer, Fault> {
+    let heads = site.db.read(log::heads)?;
+    let notes: Vec<String> =
+        heads.into_iter().map(|head| head.checkpoint).filter(|note| !note.is_empty()).collect();
+    let json = serde_json::to_vec(&notes).map_err(|error| Fault::corrupt("logs", error))?;
+    Ok(Answer::Done(json))
+}
+
+/// The bytes of a path below a log's prefix, as over HTTP; `proof/<from>/<to>` beside.
+fn resource(read: &mut Read<'_>, origin: &Origin, path: &str) -> Result<Option<Vec<u8>>, Fault> {
+    if path == "checkpoint" {
+        let note = log::checkpoint(read, origin.node(), origin.generation())?;
+        return Ok(note.map(String::into_bytes));
+    }
+    if let Some(sizes) = path.strip_prefix("proof/") {
+        let Some((from, to)) = parse_sizes(sizes) else { return Ok(None) };
+        let published = log::head(read, origin)?.map_or(0, |head| head.checkpoint_size);
+        if to > published {
+            return Ok(None);
+        }
+        let proof = log::consistency_proof(read, origin, from, to)?;
+        return Ok(proof.map(|hashes| encode_hashes(&hashes)));
+    }
+    match Coordinate::parse(path) {
+        Ok(tile) => log::tile(read, origin, tile),
+        Err(_) => Ok(None),
+    }
+}
+
+fn parse_sizes(sizes: &str) -> Option<(u64, u64)> {
+    let (from, to) = sizes.split_once('/')?;
+    Some((from.parse().ok()?, to.parse().ok()?))
+}
+
+/// A letter of a member in good standing goes to its room.
+fn letter(
+    site: &Site,
+    letters: &Letters,
+    from: NodeName,
+    (kind, bytes): (String, Vec<u8>),
+) -> Result<Answer, Fault> {
+    if let Err(refusal) = site.db.read(|read| members::may_write(read, &from))? {
+        return Ok(Answer::Refused(format!("{}: {refusal}", refusal.code())));
+    }
+    Ok(match letters(from, kind, bytes) {
+        Ok(answer) => Answer::Done(answer),
+        Err(reason) => Answer::Refused(reason),
+    })
+}

@@ -1,0 +1,83 @@
+//! Replicas: copies of other nodes' logs, grown by verified ranges. A range is checked against the signed head before
+//! anything is written, and its entries, tiles, checkpoint and fold are one transaction.
+//!
+//! When a replica is *confirmed*: only the node that writes a log can say that nothing newer exists, so `confirmed_at`
+//! moves when that node itself, over its authenticated link, named the head held here. What a third node relays extends
+//! the replica but says nothing about its age; a replica that was never confirmed has `confirmed_at` zero.
+
+use lianshi_registry::{
+    checkpoint::Checkpoint,
+    id::Origin,
+    key::PublicKey,
+    sync::{Conflict, PullRefusal, Pulled, Verified},
+    tile::Edge,
+};
+
+use crate::{
+    Failure, Fault, Read, Site, Write,
+    audit::{self, Act, Actor},
+    fold, log,
+};
+
+/// Verifies a pulled range and stores it. Gives the entries held afterwards.
+pub fn adopt(site: &Site, log_key: PublicKey, pulled: Pulled) -> Result<u64, Failure<PullRefusal>> {
+    let origin = pulled.head.origin().clone();
+    let edge = site.db.read(|read| edge(read, &origin))?;
+    let verified = pulled.verify(edge).map_err(Failure::Refused)?;
+    site.db.write(|write| store(write, site, (&origin, log_key), &verified))
+}
+
+/// The node that writes the log has nothing newer than what is held here.
+pub fn confirm(site: &Site, origin: &Origin) -> Result<(), Fault> {
+    site.db.write(|write| log::confirm(write, origin, site.now()))
+}
+
+/// Keeps the evidence of a forked log in the audit trail.
+pub fn record_conflict(site: &Site, conflict: &Conflict) -> Result<(), Fault> {
+    let object = conflict.one.origin().to_string();
+    let act = Act {
+        at: site.now(),
+        actor: &Actor::node(),
+        action: "log.conflict",
+        object: &object,
+        outcome: "frozen",
+        before: conflict.one.note(),
+        after: conflict.other.note(),
+    };
+    site.db.write(|write| audit::record(write, &act))
+}
+
+fn edge(read: &mut Read<'_>, origin: &Origin) -> Result<Edge, Fault> {
+    match log::head(read, origin)? {
+        Some(head) => log::edge(read, origin, head.size),
+        None => Ok(Edge::default()),
+    }
+}
+
+fn store(
+    write: &mut Write<'_>,
+    site: &Site,
+    (origin, log_key): (&Origin, PublicKey),
+    verified: &Verified,
+) -> Result<u64, Failure<PullRefusal>> {
+    log::create_replica(write, origin, log_key)?;
+    let missing = || Fault::corrupt("logs", format!("no row of {origin}"));
+    let held = log::head(&mut write.as_read(), origin)?.ok_or_else(missing)?;
+    if held.own || held.size != verified.from {
+        let (from, size) = (verified.from, held.size);
+        return Err(Failure::Refused(PullRefusal::Moved { from, size }));
+    }
+    let tip = log::extend(write, origin, &verified.entries)?;
+    if (tip.size, tip.root) != (verified.edge.size(), verified.edge.root()) {
+        return Err(Fault::corrupt("log_tiles", format!("edge of {origin}")).into());
+    }
+    if let Some(head) = &verified.head {
+        let checkpoint =
+            Checkpoint { origin: origin.clone(), size: head.size(), root: head.root() };
+        log::store_checkpoint(write, (&checkpoint, head.note()), site.now())?;
+        log::confirm(write, origin, held.confirmed_at)?;
+    }
+    fold::apply(write, origin, verified.from, &verified.entries)?;
+    log::mark_folded(write, origin, tip.size)?;
+    Ok(tip.size)
+}
