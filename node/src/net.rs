@@ -59,7 +59,7 @@ pub enum StartError {
         address: String,
         /// Why.
         #[source]
-        source: libp2p::TransportError<std::io::Error>,
+        source: Box<dyn std::error::Error + Send + std::marker::Sync>,
     },
 }
 

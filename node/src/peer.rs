@@ -13,7 +13,7 @@ use lianshi_registry::{
     key::PublicKey,
     sync::{Input, Output, SignedHead, Sync},
 };
-use lianshi_store::{Fault, Site, log, outbox};
+use lianshi_store::{Fault, Site, log};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::JoinHandle,
@@ -170,7 +170,6 @@ impl Driver {
         match event {
             LinkEvent::Connected(node) => {
                 tracing::info!(%node, "a peer is connected");
-                self.wake_outbox(node.clone());
                 self.step(Input::Connected(node));
             }
             LinkEvent::Disconnected(node) => {
@@ -178,18 +177,6 @@ impl Driver {
                 self.step(Input::Disconnected(node));
             }
         }
-    }
-
-    /// What waits for a peer is sent when it comes back, not when its pause ends.
-    fn wake_outbox(&self, node: NodeName) {
-        let site = self.site.clone();
-        tokio::task::spawn_blocking(move || {
-            let now = site.now();
-            match site.db.write(|write| outbox::wake(write, node.as_str(), now)) {
-                Ok(()) => site.nudge(),
-                Err(error) => tracing::error!(%error, %node, "letters could not be woken"),
-            }
-        });
     }
 
     async fn read(&mut self, mail: Mail) {

@@ -1,12 +1,12 @@
 //! How the swarm is built: tcp, noise and yamux; identify, ping and one request-response protocol; an allow-list and
 //! connection limits. No discovery of any kind: addresses come from admission entries and the charter.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use lianshi_registry::key::KeyPair;
 use libp2p::{
-    Multiaddr, Swarm, SwarmBuilder, allow_block_list, connection_limits, identify, noise, ping,
-    request_response, swarm::NetworkBehaviour, tcp, yamux,
+    Multiaddr, Swarm, SwarmBuilder, allow_block_list, connection_limits, identify,
+    multiaddr::Protocol, noise, ping, request_response, swarm::NetworkBehaviour, tcp, yamux,
 };
 
 use super::{
@@ -59,10 +59,29 @@ pub(super) fn build(
         .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_TIMEOUT))
         .with_connection_timeout(CONNECTION_TIMEOUT)
         .build();
-    swarm
-        .listen_on(listen.clone())
-        .map_err(|source| StartError::Listen { address: listen.to_string(), source })?;
+    let taken = |source| StartError::Listen { address: listen.to_string(), source };
+    probe(listen).map_err(|error| taken(error.into()))?;
+    swarm.listen_on(listen.clone()).map_err(|error| taken(error.into()))?;
     Ok(swarm)
+}
+
+/// Finds out whether the port is free. The transport lets several sockets share a port, so a second node on it would
+/// not be refused but take half of the connections.
+fn probe(listen: &Multiaddr) -> std::io::Result<()> {
+    let mut ip: Option<IpAddr> = None;
+    for part in listen {
+        match part {
+            Protocol::Ip4(address) => ip = Some(address.into()),
+            Protocol::Ip6(address) => ip = Some(address.into()),
+            Protocol::Tcp(port) if port != 0 => {
+                if let Some(ip) = ip {
+                    std::net::TcpListener::bind((ip, port))?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn behaviour(public: libp2p::identity::PublicKey) -> Behaviour {

@@ -176,7 +176,8 @@ impl Loop {
     fn dial(&mut self, links: &mut Links) {
         let swarm = &mut self.swarm;
         for (peer, addresses) in links.take_due(Instant::now(), |peer| !swarm.is_connected(peer)) {
-            let dial = DialOpts::peer_id(peer).addresses(addresses).build();
+            // A dial from the listening port cannot be repeated while the last one lingers.
+            let dial = DialOpts::peer_id(peer).addresses(addresses).allocate_new_port().build();
             if let Err(error) = swarm.dial(dial) {
                 tracing::debug!(%peer, %error, "not dialed");
             }

@@ -12,17 +12,12 @@ use lianshi_registry::{
     id::{DivisionCode, FederationDomain, NodeName},
     uscc,
 };
-use lianshi_store::{
-    Fault, Site,
-    audit::Actor,
-    catalog, log, members,
-    outbox::{self, OutboxRow},
-};
+use lianshi_store::{Site, audit::Actor, catalog, log, members};
 use tokio::sync::Notify;
 
 pub struct Federation {
     nodes: BTreeMap<String, Node>,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 struct Node {
@@ -48,9 +43,9 @@ pub async fn eventually(limit: Duration, condition: impl Fn() -> bool) {
 
 impl Federation {
     /// Ningbo is the root authority and has admitted yinzhou and haishu; none is started.
-    pub async fn new() -> Self {
+    pub fn new() -> Self {
         let home = tempfile::tempdir().expect("a folder");
-        let mut federation = Self { nodes: BTreeMap::new(), _home: home };
+        let mut federation = Self { nodes: BTreeMap::new(), home };
         for (node, division) in [("ningbo", "330200"), ("yinzhou", "330212"), ("haishu", "330203")]
         {
             federation.add(node, division);
@@ -84,7 +79,7 @@ impl Federation {
             Some(root) => CharterSource::Join(root.folder.charter.clone()),
             None => CharterSource::Found(FederationDomain::parse("ningbo.example").expect("valid")),
         };
-        let path = self._home.path().join(node);
+        let path = self.home.path().join(node);
         let folder = Folder::init(&path, config, charter).expect("a fresh folder");
         let wake = Arc::new(Notify::new());
         let nudge = Arc::clone(&wake);
@@ -170,24 +165,6 @@ impl Federation {
     pub fn status_at(&self, node: &str, of: &str) -> &'static str {
         let member = self.nodes[node].site.db.read(|read| members::by_node(read, &name(of)));
         member.expect("read").map_or("unknown", |member| member.status().as_str())
-    }
-
-    /// A row of the outbox that is not due for a day.
-    pub fn post_for_tomorrow(&self, node: &str, to: &str) {
-        let site = &self.nodes[node].site;
-        let now = site.now();
-        let row = OutboxRow {
-            id: "letter".to_owned(),
-            kind: "market.message".to_owned(),
-            target: to.to_owned(),
-            ordering_key: "letter".to_owned(),
-            payload: b"later".to_vec(),
-            created_at: now.millis(),
-            due_at: now.plus_millis(86_400_000).millis(),
-            attempts: 3,
-            last_error: String::new(),
-        };
-        site.db.write(|write| outbox::enqueue(write, &row).map_err(Fault::from)).expect("written");
     }
 }
 

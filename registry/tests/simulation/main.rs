@@ -2,7 +2,6 @@
 //! duplicates and reorders messages, parts and heals, and against restarts that lose what was not durable. Each seed runs
 //! twice and must leave the same trace; after healing every node holds every head and folds to the same catalog digest.
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a simulation that breaks its own invariants must stop"
