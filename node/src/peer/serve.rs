@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lianshi_registry::{
     id::{NodeName, Origin},
+    member::MemberRefusal,
     refusal::Refusal as _,
     sync::Input,
     tile::{Coordinate, encode_hashes},
@@ -85,8 +86,11 @@ fn letter(
     from: NodeName,
     (kind, bytes): (String, Vec<u8>),
 ) -> Result<Answer, Fault> {
-    if let Err(refusal) = site.db.read(|read| members::may_write(read, &from))? {
-        return Ok(Answer::Refused(format!("{}: {refusal}", refusal.code())));
+    match site.db.read(|read| members::may_write(read, &from))? {
+        Ok(()) => {}
+        // A root authority whose log has not arrived here yet: tried again later, it will be known.
+        Err(MemberRefusal::Unknown(_)) => return Ok(Answer::Busy),
+        Err(refusal) => return Ok(Answer::Refused(format!("{}: {refusal}", refusal.code()))),
     }
     Ok(match letters(from, kind, bytes) {
         Ok(answer) => Answer::Done(answer),

@@ -122,6 +122,7 @@ async fn a_peer_that_comes_back_is_connected_again() {
     assert_eq!(lost, Err(NetError::NotConnected(name("yinzhou"))));
     federation.start("yinzhou").await;
     eventually(SETTLE, || ningbo.connected().contains(&name("yinzhou"))).await;
+    eventually(SETTLE, || federation.status_at("yinzhou", "ningbo") == "active").await;
     let answer = ningbo.send(&name("yinzhou"), "market.message", b"again".to_vec()).await;
     assert_eq!(answer, Ok(b"ningbo market.message again".to_vec()));
 }
