@@ -10,11 +10,14 @@ use crate::folder::Folder;
 mod audit;
 mod catalog;
 mod dataset;
+mod demo;
 mod init;
 mod ledger;
 mod log;
 pub mod member;
 mod period;
+mod serve;
+mod status;
 mod user;
 
 /// Lianshi 联市: a node in a federation of public-data marketplaces.
@@ -27,12 +30,15 @@ struct Arguments {
     command: Command,
 }
 
+/// Where a node's data folder is when nobody says otherwise.
+const DATA_DEFAULT: &str = "lianshi-data";
+
 /// Options of every command that works on a data folder.
 #[derive(Debug, Clone, Args)]
 pub struct At {
-    /// The node's data folder.
-    #[arg(long, value_name = "DIR", default_value = "lianshi-data", global = true)]
-    pub data: PathBuf,
+    /// The node's data folder [default: lianshi-data].
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
     /// Print JSON instead of text.
     #[arg(long, global = true)]
     pub json: bool,
@@ -41,7 +47,12 @@ pub struct At {
 impl At {
     /// Opens the data folder.
     pub fn folder(&self) -> anyhow::Result<Folder> {
-        Folder::open(&self.data)
+        Folder::open(&self.path())
+    }
+
+    /// The data folder.
+    pub fn path(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| PathBuf::from(DATA_DEFAULT))
     }
 
     /// Prints a result: `value` as JSON when asked for, else `text`.
@@ -64,6 +75,12 @@ impl At {
 enum Command {
     /// Make a data folder with fresh keys.
     Init(init::Init),
+    /// Build and run three nodes to try.
+    Demo(demo::Demo),
+    /// Serve pages, calls, logs and peers.
+    Serve(serve::Serve),
+    /// Say how the node is.
+    Status(status::Status),
     /// Show and check the audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -103,10 +120,25 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Runs a serving command on a runtime of its own.
+fn block_on(serving: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,lianshi=info")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serving)
+}
+
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let at = &arguments.at;
     match &arguments.command {
         Command::Init(command) => command.run(at),
+        Command::Demo(command) => command.run(at),
+        Command::Serve(command) => command.run(at),
+        Command::Status(command) => command.run(at),
         Command::Audit(command) => command.run(at),
         Command::Catalog(command) => command.run(at),
         Command::Dataset(command) => command.run(at),

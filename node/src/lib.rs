@@ -3,7 +3,10 @@
 
 pub mod cli;
 pub mod clock;
+pub mod demo;
 pub mod folder;
 pub mod net;
+pub mod ops;
 pub mod peer;
 pub mod post;
+pub mod serve;

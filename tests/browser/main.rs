@@ -1,1 +1,5 @@
-//! browser
+//! A real browser against the running demo: the main job from the home page to the bill, in both languages.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod browser;

@@ -1,1 +1,7 @@
-//! system
+//! The whole system as real processes: federation, crashes, bad input.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod replication;
+mod storm;

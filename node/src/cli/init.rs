@@ -64,15 +64,15 @@ impl Init {
             public_url: format!("http://{}:{web}", self.host),
             peer_addresses: vec![peer_address],
         };
-        let folder = Folder::init(&at.data, config, self.charter_source()?)?;
+        let folder = Folder::init(&at.path(), config, self.charter_source()?)?;
         let application = folder.application();
-        let file = at.data.join("application.toml");
+        let file = at.path().join("application.toml");
         std::fs::write(&file, toml::to_string(&application)?)?;
         at.print(
             &application,
             format!(
                 "Made {}.\nTo join, give {} to the root authority, which runs `lianshi member admit FILE`.",
-                at.data.display(),
+                at.path().display(),
                 file.display()
             ),
         )

@@ -1,0 +1,47 @@
+//! `lianshi status`: how the node is, in a few lines.
+
+use clap::Args;
+use lianshi_store::{Fault, log, outbox};
+use serde_json::json;
+
+use super::At;
+
+/// Say how the node is.
+#[derive(Debug, Args)]
+pub struct Status {}
+
+impl Status {
+    /// Runs it.
+    pub fn run(&self, at: &At) -> anyhow::Result<()> {
+        let folder = at.folder()?;
+        let site = folder.command_site()?;
+        let (heads, waiting) =
+            site.db.read(|read| Ok::<_, Fault>((log::heads(read)?, outbox::waiting(read)?)))?;
+        let mut text = format!(
+            "{} ({}), division {}\nserving: {}\nwaiting letters: {waiting}\nlogs held:",
+            site.node,
+            site.name.zh,
+            site.division,
+            if crate::serve::lock(&folder.path).is_ok() { "no" } else { "yes" },
+        );
+        for head in &heads {
+            let mark = if head.own { "own" } else { "replica" };
+            text.push_str(&format!(
+                "\n  {:<28} {mark:<8} {:>8} entries, confirmed {}",
+                head.origin.to_string(),
+                head.size,
+                head.confirmed_at
+            ));
+        }
+        let value = json!({
+            "node": site.node,
+            "division": site.division,
+            "outbox_waiting": waiting,
+            "logs": heads.iter().map(|head| json!({
+                "origin": head.origin, "own": head.own, "size": head.size,
+                "confirmed_at": head.confirmed_at,
+            })).collect::<Vec<_>>(),
+        });
+        at.print(&value, text)
+    }
+}

@@ -1,0 +1,101 @@
+//! `lianshi demo`: three nodes in one process, with everything a visitor needs to try the main job. The first start
+//! builds the folders by the same functions the commands use, in the order an operator would; later starts only serve.
+
+mod build;
+mod cast;
+pub mod content;
+mod contracts;
+mod data;
+mod describe;
+mod history;
+mod people;
+mod steps;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::{folder::Folder, serve};
+
+/// How far apart the ports of two nodes lie: three are used by each.
+const PORTS_PER_NODE: u16 = 10;
+/// Marks a build under way; a folder that still has it was never finished and is built anew.
+const BUILDING: &str = "demo.building";
+/// What the demo says about itself.
+const ABOUT: &str = "demo.json";
+
+/// What the command line asks for.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folder of the three nodes.
+    pub data: PathBuf,
+    /// First of the ports used.
+    pub base_port: u16,
+    /// Remove what is there and build again.
+    pub fresh: bool,
+    /// Names of the nodes to start; all when empty.
+    pub nodes: Vec<String>,
+}
+
+/// Builds on a first start, serves, and returns after Ctrl-C.
+pub async fn run(options: &Options) -> anyhow::Result<()> {
+    if options.fresh || options.data.join(BUILDING).exists() {
+        clear(options)?;
+    }
+    if !options.data.join(ABOUT).exists() {
+        fs::create_dir_all(&options.data)
+            .with_context(|| format!("cannot make {}", options.data.display()))?;
+        fs::write(options.data.join(BUILDING), "")?;
+        build::build(options).await?;
+        fs::remove_file(options.data.join(BUILDING))?;
+    }
+    let mut running = Vec::new();
+    for name in wanted(options)? {
+        let folder = Folder::open(&options.data.join(name))?;
+        running.push(serve::start(&folder).await?);
+    }
+    describe::print(&options.data)?;
+    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+    for node in running {
+        node.stop().await;
+    }
+    Ok(())
+}
+
+/// The nodes to start, in the order of the federation.
+fn wanted(options: &Options) -> anyhow::Result<Vec<&'static str>> {
+    let known: Vec<&'static str> = cast::NODES.iter().map(|node| node.name).collect();
+    for name in &options.nodes {
+        ensure!(
+            known.contains(&name.as_str()),
+            "there is no demo node `{name}`; there are {}",
+            known.join(", ")
+        );
+    }
+    let all = options.nodes.is_empty();
+    Ok(known.into_iter().filter(|name| all || options.nodes.iter().any(|n| n == name)).collect())
+}
+
+/// Removes what a demo made, and nothing else.
+fn clear(options: &Options) -> anyhow::Result<()> {
+    for node in &cast::NODES {
+        let path = options.data.join(node.name);
+        if path.join("serve.lock").exists() {
+            // A running demo would go on writing into removed files.
+            drop(serve::lock(&path)?);
+        }
+        match fs::remove_dir_all(&path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => bail!("cannot remove {}: {error}", path.display()),
+        }
+    }
+    for file in [ABOUT, BUILDING] {
+        match fs::remove_file(options.data.join(file)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => bail!("cannot remove {file}: {error}"),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,405 @@
+//! A publishing file of the demo (`docs/publishing.md`), written through typed tables so that it is well formed.
+
+use lianshi_registry::entry::{Field, Texts};
+use serde::Serialize;
+
+use super::{FLAGSHIP, Item, Party, Sector, Terms, party, shares, source_unit};
+use crate::demo::{
+    cast::{self, DemoNode},
+    data::{self, DemoData},
+};
+
+#[derive(Serialize)]
+struct File {
+    organization: Vec<Organization>,
+    resource: Vec<Resource>,
+    authorization: Vec<Authorization>,
+    product: Vec<Product>,
+}
+
+#[derive(Serialize)]
+struct Organization {
+    uscc: String,
+    kind: &'static str,
+    division: &'static str,
+    name: Texts,
+}
+
+#[derive(Serialize)]
+struct Resource {
+    key: String,
+    provider: String,
+    platform_id: String,
+    grade: &'static str,
+    row_count: u64,
+    update_cycle: &'static str,
+    name: Texts,
+    fields: Vec<ResourceField>,
+}
+
+#[derive(Serialize)]
+struct ResourceField {
+    name: &'static str,
+    label: Texts,
+    r#type: &'static str,
+    confirmed: bool,
+}
+
+#[derive(Serialize)]
+struct Authorization {
+    key: String,
+    grantor: String,
+    operator: String,
+    resources: Vec<String>,
+    purposes: Vec<&'static str>,
+    from: String,
+    until: String,
+    agreement: String,
+    emergency_plan: String,
+    scenario: Texts,
+}
+
+#[derive(Serialize)]
+struct Product {
+    key: String,
+    authorization: String,
+    resources: Vec<String>,
+    form: String,
+    sector: String,
+    field: String,
+    grade: &'static str,
+    purposes: Vec<&'static str>,
+    update_cycle: &'static str,
+    technique: &'static str,
+    security_assessment: String,
+    export_review: String,
+    contact: String,
+    valid_until: String,
+    synthetic: bool,
+    name: Texts,
+    summary: Texts,
+    description: Texts,
+    forbidden_uses: Texts,
+    coverage: Texts,
+    service_level: Texts,
+    guard: Guard,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    regrade: Option<Regrade>,
+    operation: Vec<Operation>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ceiling: Vec<Ceiling>,
+    plan: Vec<Plan>,
+    split: Split,
+}
+
+#[derive(Serialize)]
+struct Guard {
+    smallest_cell: u64,
+    distinct_subjects_max: u64,
+}
+
+#[derive(Serialize)]
+struct Regrade {
+    method: &'static str,
+    reviewer: String,
+    evidence: String,
+}
+
+#[derive(Serialize)]
+struct Operation {
+    name: &'static str,
+    engine: &'static str,
+    label: Texts,
+    input: Vec<Field>,
+    output: Vec<Field>,
+}
+
+#[derive(Serialize)]
+struct Ceiling {
+    unit: &'static str,
+    price_max: String,
+    document: String,
+}
+
+#[derive(Serialize)]
+struct Plan {
+    code: &'static str,
+    purpose: &'static str,
+    calls_per_month_max: u64,
+    calls_per_minute_max: u32,
+    term_months_max: u32,
+    automatic_approval: bool,
+    name: Texts,
+    charge: Charge,
+}
+
+#[derive(Serialize)]
+struct Charge {
+    model: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    included_calls: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Split {
+    from: String,
+    base: &'static str,
+    share: Vec<Share>,
+}
+
+#[derive(Serialize)]
+struct Share {
+    party: String,
+    role: &'static str,
+    node: &'static str,
+    percent: &'static str,
+    name: Texts,
+}
+
+fn texts(zh: impl Into<String>, en: impl Into<String>) -> Texts {
+    Texts { zh: zh.into(), en: en.into() }
+}
+
+/// The publishing file of a sector at a node.
+pub fn publishing_file(
+    node: &'static DemoNode,
+    sector: &'static Sector,
+    items: &[&Item],
+    terms: Terms,
+) -> anyhow::Result<String> {
+    let office = cast::office(node)?;
+    let operator = party(node, "operator")?;
+    let unit = source_unit(node, sector)?;
+    let organizations = vec![
+        organization(&office.uscc.to_string(), "authority", node, office.name.clone()),
+        organization(&operator.uscc.to_string(), "operator", node, operator.name.clone()),
+        organization(&unit.uscc.to_string(), "provider", node, unit.name.clone()),
+    ];
+    let resources: Vec<Resource> = items.iter().map(|item| resource(item, sector, &unit)).collect();
+    let scenario = Authorization {
+        key: "scenario".to_owned(),
+        grantor: office.uscc.to_string(),
+        operator: operator.uscc.to_string(),
+        resources: resources.iter().map(|resource| resource.key.clone()).collect(),
+        purposes: vec!["public_good", "industry"],
+        from: terms.from.to_string(),
+        until: terms.until.to_string(),
+        agreement: format!("演示授协〔{}〕{:02}号", terms.from.year(), sector.number),
+        emergency_plan: format!("演示应急〔{}〕{:02}号", terms.from.year(), sector.number),
+        scenario: texts(sector.scenario_zh, sector.scenario_en),
+    };
+    let products: anyhow::Result<Vec<Product>> =
+        items.iter().map(|item| product(node, item, terms)).collect();
+    let file = File {
+        organization: organizations,
+        resource: resources,
+        authorization: vec![scenario],
+        product: products?,
+    };
+    Ok(toml::to_string(&file)?)
+}
+
+fn organization(
+    uscc: &str,
+    kind: &'static str,
+    node: &'static DemoNode,
+    name: Texts,
+) -> Organization {
+    Organization { uscc: uscc.to_owned(), kind, division: node.division, name }
+}
+
+fn resource(item: &Item, sector: &Sector, unit: &Party) -> Resource {
+    let field = |name, (zh, en): (&str, &str), r#type| ResourceField {
+        name,
+        label: texts(zh, en),
+        r#type,
+        confirmed: true,
+    };
+    let rows: u64 = item.key.bytes().map(u64::from).sum::<u64>() * 1_379;
+    Resource {
+        key: item.key.clone(),
+        provider: unit.uscc.to_string(),
+        platform_id: format!("DEMO-{}-{:02}-{}", item.node, sector.number, item.key),
+        grade: "l2",
+        row_count: rows,
+        update_cycle: cycle(item),
+        name: texts(format!("{}基础数据", item.name_zh), format!("{}: source data", item.name_en)),
+        fields: vec![
+            field("subject", ("对象编号", "Subject number"), "text"),
+            field("happened_on", ("发生日期", "Date"), "date"),
+            field("figure", ("指标值", "Figure"), "decimal"),
+        ],
+    }
+}
+
+fn cycle(item: &Item) -> &'static str {
+    match item.form.as_str() {
+        "verification" => "daily",
+        "report" => "quarterly",
+        "model" => "yearly",
+        _ => "monthly",
+    }
+}
+
+/// Words for a form: Chinese, English, technique, what leaves.
+fn manner(form: &str) -> (&'static str, &'static str, &'static str) {
+    match form {
+        "verification" => (
+            "只返回一致、不一致或未找到，不返回原始信息。",
+            "It answers match, no match or not found, and never the data themselves.",
+            "lookup",
+        ),
+        "model" => (
+            "特征留在域内，只输出分档结果。",
+            "Features stay inside the domain; only a band comes out.",
+            "scoring",
+        ),
+        _ => (
+            "只输出汇总结果，样本过少的单元不予公布。",
+            "Only aggregates come out; cells with few subjects are withheld.",
+            "aggregation",
+        ),
+    }
+}
+
+fn product(node: &'static DemoNode, item: &Item, terms: Terms) -> anyhow::Result<Product> {
+    let data = data::of(item);
+    let (manner_zh, manner_en, technique) = manner(&item.form);
+    let aggregated = matches!(item.form.as_str(), "index" | "report");
+    let note = if data.synthetic {
+        (
+            "本产品在演示环境中使用合成数据应答。",
+            "In this demonstration it answers from synthetic data.",
+        )
+    } else {
+        ("数据由公开的区划名录计算得出。", "The data are computed from published division lists.")
+    };
+    let paid = item.charge != "free";
+    Ok(Product {
+        key: item.key.clone(),
+        authorization: "scenario".to_owned(),
+        resources: vec![item.key.clone()],
+        form: item.form.clone(),
+        sector: item.sector.clone(),
+        field: item.field.clone(),
+        grade: if aggregated { "l1" } else { "l2" },
+        purposes: if paid { vec!["public_good", "industry"] } else { vec!["public_good"] },
+        update_cycle: cycle(item),
+        technique,
+        security_assessment: format!("演示安评-{}", item.key),
+        export_review: format!("演示出域-{}", item.key),
+        contact: format!("data@{}.ningbo.example", node.name),
+        valid_until: terms.until.to_string(),
+        synthetic: data.synthetic,
+        name: texts(&item.name_zh, &item.name_en),
+        summary: texts(&item.summary_zh, &item.summary_en),
+        description: texts(
+            format!("{}。{manner_zh}{}", item.summary_zh, note.0),
+            format!("{}. {manner_en} {}", item.summary_en, note.1),
+        ),
+        forbidden_uses: texts(
+            "不得用于还原原始数据、识别个人或转售。",
+            "Not for restoring raw data, identifying persons or resale.",
+        ),
+        coverage: texts(
+            format!("{}，{}年起", node.place_zh, terms.from.year() - 2),
+            format!("{}, from {}", node.place_en, terms.from.year() - 2),
+        ),
+        service_level: texts(
+            "可用率 99.5%，95% 的请求在 200 毫秒内应答，工作日 9:00–17:30 支持",
+            "99.5 % availability, 95 % of calls within 200 ms, support on working days 9:00–17:30",
+        ),
+        guard: Guard { smallest_cell: data.smallest_cell, distinct_subjects_max: 3000 },
+        regrade: if aggregated { Some(regrade(node, item)?) } else { None },
+        operation: vec![operation(data)],
+        ceiling: ceilings(item)?,
+        plan: plans(item),
+        split: split(node, item, terms)?,
+    })
+}
+
+fn regrade(node: &'static DemoNode, item: &Item) -> anyhow::Result<Regrade> {
+    Ok(Regrade {
+        method: "aggregated",
+        reviewer: cast::office(node)?.uscc.to_string(),
+        evidence: format!("演示定级-{}", item.key),
+    })
+}
+
+fn operation(data: DemoData) -> Operation {
+    Operation {
+        name: data.operation,
+        engine: data.engine,
+        label: data.label,
+        input: data.input,
+        output: data.output,
+    }
+}
+
+fn ceilings(item: &Item) -> anyhow::Result<Vec<Ceiling>> {
+    let unit = match item.charge.as_str() {
+        "per_call" => "call",
+        "flat" => "month",
+        _ => return Ok(Vec::new()),
+    };
+    let price = lianshi_registry::price::Price::parse(&item.price)?;
+    let raised = lianshi_registry::price::Price::from_micro(price.micro() / 5 * 6);
+    let price_max = raised.ok_or_else(|| anyhow::anyhow!("a price out of range"))?.to_string();
+    Ok(vec![Ceiling { unit, price_max, document: format!("演示价函-{}", item.key) }])
+}
+
+fn plans(item: &Item) -> Vec<Plan> {
+    let mut plans = vec![Plan {
+        code: "public-good",
+        purpose: "public_good",
+        calls_per_month_max: 20_000,
+        calls_per_minute_max: 120,
+        term_months_max: 12,
+        automatic_approval: true,
+        name: texts("公益使用", "Public good"),
+        charge: Charge { model: "free", price: None, included_calls: None },
+    }];
+    let price = Some(item.price.clone());
+    let paid = match item.charge.as_str() {
+        "per_call" => Some((
+            "per-call",
+            texts("按次计费", "Per call"),
+            Charge { model: "per_call", price, included_calls: Some(100) },
+        )),
+        "flat" => Some((
+            "monthly",
+            texts("包月", "Monthly"),
+            Charge { model: "flat_monthly", price, included_calls: None },
+        )),
+        _ => None,
+    };
+    if let Some((code, name, charge)) = paid {
+        plans.push(Plan {
+            code,
+            purpose: "industry",
+            calls_per_month_max: 1_000_000,
+            calls_per_minute_max: if item.key == FLAGSHIP { 6_000 } else { 600 },
+            term_months_max: 24,
+            automatic_approval: false,
+            name,
+            charge,
+        });
+    }
+    plans
+}
+
+fn split(node: &'static DemoNode, item: &Item, terms: Terms) -> anyhow::Result<Split> {
+    let share = shares(node, item)?
+        .into_iter()
+        .map(|(party, percent)| Share {
+            party: party.uscc.to_string(),
+            role: party.role,
+            node: party.node,
+            percent,
+            name: party.name,
+        })
+        .collect();
+    Ok(Split { from: terms.first_period.to_string(), base: "invoiced", share })
+}

@@ -1,0 +1,169 @@
+//! A serving node: pages, calls and logs on one port, operations on another, peers on a third, and the jobs between
+//! them. Everything it starts stops with it.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use actix_web::{App, HttpServer, dev::ServerHandle};
+use anyhow::Context as _;
+use lianshi_gateway::Gateway;
+use lianshi_store::{Site, accounts, usage};
+use lianshi_web::WebState;
+use tokio::{sync::Notify, task::JoinHandle};
+
+use crate::{
+    folder::Folder,
+    ops,
+    peer::{self, Letters, Peers},
+    post,
+};
+
+/// Threads that answer pages and calls: two cores, and blocking work has its own pool.
+const HTTP_WORKERS: usize = 2;
+/// Longest a stopping node waits for answers under way.
+const SHUTDOWN_SECONDS: u64 = 5;
+/// How often changed counts are sealed for their home nodes: half of the two seconds they may take.
+const REPORTS_MS: u64 = 1_000;
+/// How often ended sessions and old stored answers are swept.
+const SWEEP_MS: u64 = 600_000;
+
+/// A serving node.
+pub struct Running {
+    /// What its rooms share.
+    pub site: Site,
+    servers: Vec<ServerHandle>,
+    peers: Peers,
+    tasks: Vec<JoinHandle<()>>,
+    // Held until the end: the proof that no second process serves this folder.
+    _lock: fs::File,
+}
+
+impl Running {
+    /// Stops everything: no new requests, answers under way are finished, then the jobs end.
+    pub async fn stop(self) {
+        for server in &self.servers {
+            server.stop(true).await;
+        }
+        self.peers.stop().await;
+        for task in &self.tasks {
+            task.abort();
+        }
+        for task in self.tasks {
+            // An aborted task ends with an error that says just that.
+            let _ = task.await;
+        }
+    }
+}
+
+/// Starts serving a data folder. Refuses when another process serves it or a port is in use.
+pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
+    let lock = lock(&folder.path)?;
+    ops::install_metrics();
+    let wake = Arc::new(Notify::new());
+    let nudge = {
+        let wake = Arc::clone(&wake);
+        Arc::new(move || wake.notify_waiters())
+    };
+    let opened = folder.clone();
+    let site = tokio::task::spawn_blocking(move || opened.site(nudge)).await??;
+
+    let gateway = Gateway::start(site.clone())?;
+    let state = WebState::new(site.clone());
+    let pages = HttpServer::new(move || {
+        let gateway = gateway.clone();
+        let state = state.clone();
+        App::new()
+            .configure(move |config| lianshi_gateway::configure(config, gateway))
+            .configure(move |config| lianshi_web::configure(config, state))
+    })
+    .workers(HTTP_WORKERS)
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals()
+    .bind(&folder.config.listen)
+    .with_context(|| port_advice(&folder.config.listen))?
+    .run();
+    let ops_site = site.clone();
+    let operations = HttpServer::new(move || {
+        let site = ops_site.clone();
+        App::new().configure(move |config| ops::configure(config, site))
+    })
+    .workers(1)
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .disable_signals()
+    .bind(&folder.config.listen_ops)
+    .with_context(|| port_advice(&folder.config.listen_ops))?
+    .run();
+
+    let servers = vec![pages.handle(), operations.handle()];
+    let letters: Letters = {
+        let site = site.clone();
+        Arc::new(move |from, kind, bytes| post::receive(&site, &from, &kind, &bytes))
+    };
+    let peers = peer::start(folder, &site, Arc::clone(&wake), letters).await?;
+    let tasks = vec![
+        tokio::spawn(report_end(pages)),
+        tokio::spawn(report_end(operations)),
+        tokio::spawn(post::run(site.clone(), peers.net.clone(), wake)),
+        tokio::spawn(post::follow_catalog(site.clone())),
+        tokio::spawn(every(REPORTS_MS, site.clone(), "usage reports", |site| {
+            let sealed = usage::enqueue_reports(site)?;
+            if sealed > 0 {
+                site.nudge();
+            }
+            Ok(())
+        })),
+        tokio::spawn(every(SWEEP_MS, site.clone(), "the sweep", |site| {
+            accounts::sweep(site)?;
+            site.db.write(|write| usage::forget_answers(write, site.now()))?;
+            Ok(())
+        })),
+    ];
+    tracing::info!(node = %site.node, address = %folder.config.listen, "serving");
+    Ok(Running { site, servers, peers, tasks, _lock: lock })
+}
+
+/// Does a job of the store again and again, until the task is aborted. A fault is logged and tried again next time.
+async fn every(
+    pause_ms: u64,
+    site: Site,
+    what: &'static str,
+    job: fn(&Site) -> Result<(), lianshi_store::Fault>,
+) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(pause_ms));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let site = site.clone();
+        match tokio::task::spawn_blocking(move || job(&site)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => tracing::error!(error = %fault, "{what} failed; tried again"),
+            Err(error) => tracing::error!(%error, "{what} ended unexpectedly; tried again"),
+        }
+    }
+}
+
+/// Takes the lock of a data folder; refuses when another process holds it.
+pub fn lock(folder: &Path) -> anyhow::Result<fs::File> {
+    let path = folder.join("serve.lock");
+    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => anyhow::bail!(
+            "another process serves {} already; stop it first (other commands work beside it)",
+            folder.display()
+        ),
+        Err(fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}
+
+fn port_advice(address: &str) -> String {
+    format!("cannot listen on {address}; is another program using the port? Change node.toml")
+}
+
+async fn report_end(server: impl Future<Output = std::io::Result<()>>) {
+    if let Err(error) = server.await {
+        tracing::error!(%error, "a server ended");
+    }
+}

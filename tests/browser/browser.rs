@@ -1,0 +1,157 @@
+//! Chromium through its own driver. Elements are found as people find them: by role and name.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+};
+
+use tests::wait_for;
+use thirtyfour::prelude::*;
+
+/// A browser that ends with the test.
+pub struct Browser {
+    /// The session.
+    pub driver: WebDriver,
+    chromedriver: Child,
+    _profile: tempfile::TempDir,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The session ends with its driver.
+        let _ = self.chromedriver.kill();
+        let _ = self.chromedriver.wait();
+    }
+}
+
+impl Browser {
+    /// Starts Chromium without a window, at a width and height in pixels.
+    pub async fn start(width: u32, height: u32) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let chromedriver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is installed; run tests/run");
+        let profile = tempfile::tempdir().expect("a profile folder");
+        let url = format!("http://127.0.0.1:{port}");
+        wait_for("chromedriver", 20, || async {
+            let status = reqwest::get(format!("{url}/status")).await.ok()?;
+            status.status().is_success().then_some(())
+        })
+        .await;
+        let mut capabilities = DesiredCapabilities::chrome();
+        for argument in [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            &format!("--window-size={width},{height}"),
+            &format!("--user-data-dir={}", profile.path().display()),
+        ] {
+            capabilities.add_arg(argument).expect("an argument");
+        }
+        let driver = WebDriver::new(&url, capabilities).await.expect("a browser session");
+        Self { driver, chromedriver, _profile: profile }
+    }
+
+    /// Opens a page.
+    pub async fn open(&self, url: &str) {
+        self.driver.goto(url).await.unwrap_or_else(|error| panic!("open {url}: {error}"));
+    }
+
+    /// Finds one element, waiting until it is there.
+    async fn find(&self, what: &str, xpath: &str) -> WebElement {
+        let asked = || async { self.driver.find(By::XPath(xpath)).await.ok() };
+        let found = tokio::time::timeout(std::time::Duration::from_secs(10), async {
+            loop {
+                if let Some(element) = asked().await {
+                    return element;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        });
+        match found.await {
+            Ok(element) => element,
+            Err(_) => panic!("no {what} on this page:\n{}", self.text().await),
+        }
+    }
+
+    /// Clicks the link whose text contains `name`.
+    pub async fn follow(&self, name: &str) {
+        let xpath = format!("//a[contains(normalize-space(.), '{name}')]");
+        let link = self.find(&format!("link `{name}`"), &xpath).await;
+        link.scroll_into_view().await.expect("in view");
+        link.click().await.unwrap_or_else(|error| panic!("follow `{name}`: {error}"));
+    }
+
+    /// Presses the button whose text contains `name`.
+    pub async fn press(&self, name: &str) {
+        let xpath = format!("//button[contains(normalize-space(.), '{name}')]");
+        let button = self.find(&format!("button `{name}`"), &xpath).await;
+        button.scroll_into_view().await.expect("in view");
+        button.click().await.unwrap_or_else(|error| panic!("press `{name}`: {error}"));
+    }
+
+    /// The field a label names, by `for` or by nesting.
+    async fn field(&self, label: &str) -> WebElement {
+        let tags = "self::input or self::select or self::textarea";
+        let xpath = format!(
+            "//*[({tags}) and (@id = //label[contains(normalize-space(.), '{label}')]/@for \
+             or ancestor::label[contains(normalize-space(.), '{label}')] \
+             or @aria-label = '{label}')]"
+        );
+        self.find(&format!("field `{label}`"), &xpath).await
+    }
+
+    /// Types into the field a label names.
+    pub async fn fill(&self, label: &str, text: &str) {
+        let field = self.field(label).await;
+        field.clear().await.expect("cleared");
+        field.send_keys(text).await.expect("typed");
+    }
+
+    /// Ticks the radio button or check box a label names.
+    pub async fn choose(&self, label: &str) {
+        let field = self.field(label).await;
+        field.scroll_into_view().await.expect("in view");
+        if !field.is_selected().await.expect("its state") {
+            field.click().await.unwrap_or_else(|error| panic!("choose `{label}`: {error}"));
+        }
+    }
+
+    /// All visible text of the page.
+    pub async fn text(&self) -> String {
+        match self.driver.find(By::Tag("body")).await {
+            Ok(body) => body.text().await.unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// Waits until the page shows a text, loading it again until then.
+    pub async fn reload_until(&self, text: &str, seconds: u64) {
+        wait_for(&format!("`{text}` on the page"), seconds, || async {
+            self.driver.refresh().await.ok()?;
+            self.text().await.contains(text).then_some(())
+        })
+        .await;
+    }
+
+    /// Fails unless the page shows a text.
+    pub async fn shows(&self, text: &str) {
+        let shown = self.text().await;
+        assert!(shown.contains(text), "the page does not show `{text}`:\n{shown}");
+    }
+
+    /// Text of the element with an id.
+    pub async fn text_of(&self, id: &str) -> String {
+        let element = self.find(&format!("element #{id}"), &format!("//*[@id='{id}']")).await;
+        element.text().await.expect("its text")
+    }
+}

@@ -1,0 +1,109 @@
+//! The demo as a real process in a temporary folder, with what it says about itself in `demo.json`.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Process, free_ports, wait_for};
+
+/// Longest first start of the demo in an unoptimized build on a loaded machine.
+const FIRST_START_SECONDS: u64 = 240;
+
+/// A demo.
+pub struct Demo {
+    /// Folder of the three nodes.
+    pub data: PathBuf,
+    /// What `demo.json` says.
+    pub about: Value,
+    base_port: u16,
+    process: Option<Process>,
+    _folder: TempDir,
+}
+
+impl Demo {
+    /// Builds and starts a demo.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = folder.path().join("demo");
+        std::fs::create_dir_all(&data).expect("the demo folder");
+        let base_port = free_ports(30);
+        let mut demo = Self { data, about: Value::Null, base_port, process: None, _folder: folder };
+        demo.resume(&[]).await;
+        demo
+    }
+
+    /// Starts again on the same folder, with more arguments, such as `--nodes ningbo,haishu`.
+    pub async fn resume(&mut self, arguments: &[&str]) {
+        let data = self.data.display().to_string();
+        let port = self.base_port.to_string();
+        let mut all = vec!["demo", "--data", &data, "--base-port", &port];
+        all.extend_from_slice(arguments);
+        let log = self.data.join("demo.log");
+        let mut process = Process::start(&all, &log);
+        let file = self.data.join("demo.json");
+        self.about =
+            wait_for(&format!("the demo; see {}", log.display()), FIRST_START_SECONDS, || {
+                let text = std::fs::read_to_string(&file).ok();
+                let runs = process.is_running();
+                assert!(runs, "the demo ended: {}", std::fs::read_to_string(&log).unwrap());
+                async move { serde_json::from_str(&text?).ok() }
+            })
+            .await;
+        self.process = Some(process);
+        let named: Vec<&str> = match arguments {
+            ["--nodes", list] => list.split(',').collect(),
+            _ => vec!["ningbo", "yinzhou", "haishu"],
+        };
+        for name in named {
+            self.ready(name).await;
+        }
+    }
+
+    /// Waits until a node answers.
+    pub async fn ready(&self, name: &str) {
+        let url = format!("{}/readyz", self.node(name, "ops"));
+        wait_for(&format!("{name} to be ready"), 60, || async {
+            let answer = reqwest::get(&url).await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// Kills the process of all nodes.
+    pub fn kill(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// A text of a node in `demo.json`.
+    pub fn node(&self, name: &str, field: &str) -> String {
+        let nodes = self.about["nodes"].as_array().expect("nodes");
+        let node = nodes.iter().find(|node| node["name"] == name).expect("a node of this name");
+        node[field].as_str().expect("a text").to_owned()
+    }
+
+    /// An account of a node with a role: its user, password and token.
+    pub fn account(&self, node: &str, role: &str) -> (String, String, String) {
+        let accounts = self.about["accounts"].as_array().expect("accounts");
+        let account = accounts
+            .iter()
+            .find(|account| account["node"] == node && account["role"] == role)
+            .unwrap_or_else(|| panic!("no {role} at {node}"));
+        let text = |field: &str| account[field].as_str().expect("a text").to_owned();
+        (text("user"), text("password"), text("token"))
+    }
+
+    /// A text of the demo's subscription.
+    pub fn subscription(&self, field: &str) -> String {
+        self.about["subscription"][field].as_str().expect("a text").to_owned()
+    }
+
+    /// The example request of a product.
+    pub fn example_request(&self, number: &str) -> Value {
+        let products = self.about["products"].as_array().expect("products");
+        let product = products.iter().find(|product| product["number"] == number);
+        product.expect("the product")["example_request"].clone()
+    }
+}

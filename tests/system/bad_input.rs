@@ -1,0 +1,124 @@
+//! Every input gets a clear answer and nothing is lost: wrong folders, ports, locks, keys and files.
+
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
+
+use tests::{
+    federation::{Federation, publish},
+    run, run_json,
+};
+
+fn refusal(output: &Output) -> String {
+    assert!(!output.status.success(), "it should have been refused");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn example() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/verification.toml")
+}
+
+#[test]
+fn a_folder_that_is_none_says_how_to_make_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = refusal(&run(&folder.path().join("nowhere"), &["audit", "verify"]));
+    assert!(said.contains("lianshi init"), "{said}");
+}
+
+#[test]
+fn a_second_init_in_the_same_folder_is_refused() {
+    let federation = Federation::found("");
+    let again = run(
+        &federation.ningbo.data,
+        &[
+            "init",
+            "--name",
+            "ningbo",
+            "--division",
+            "330200",
+            "--name-zh",
+            "x",
+            "--name-en",
+            "x",
+            "--found",
+            "ningbo.example",
+        ],
+    );
+    let said = refusal(&again);
+    assert!(said.contains("is a data folder already"), "{said}");
+}
+
+#[test]
+fn a_key_others_can_read_is_refused() {
+    let federation = Federation::found("");
+    let key = federation.ningbo.data.join("keys/log.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let said = refusal(&run(&federation.ningbo.data, &["audit", "verify"]));
+    assert!(said.contains("chmod 600"), "{said}");
+}
+
+#[tokio::test]
+async fn a_second_serve_refuses_and_commands_work_beside_the_first() {
+    let mut federation = Federation::found("");
+    federation.yinzhou.start().await;
+    let said = refusal(&run(&federation.yinzhou.data, &["serve"]));
+    assert!(said.contains("another process serves"), "{said}");
+    publish(&federation.yinzhou, &example());
+    assert_eq!(run_json(&federation.yinzhou.data, &["audit", "verify"])["whole"], true);
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let federation = Federation::found("");
+    let address = federation.ningbo.url.trim_start_matches("http://");
+    let _taken = TcpListener::bind(address).unwrap();
+    let said = refusal(&run(&federation.ningbo.data, &["serve"]));
+    assert!(said.contains(address) && said.contains("another program"), "{said}");
+}
+
+#[test]
+fn a_database_of_a_newer_program_is_refused() {
+    let federation = Federation::found("");
+    run_json(&federation.ningbo.data, &["audit", "verify"]);
+    let database = federation.ningbo.data.join("node.sqlite");
+    let script = "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')";
+    let status = std::process::Command::new("python3")
+        .args(["-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"])
+        .arg(&database)
+        .arg(script)
+        .status()
+        .expect("python3 runs");
+    assert!(status.success());
+    let said = refusal(&run(&federation.ningbo.data, &["audit", "verify"]));
+    assert!(said.contains("newer version"), "{said}");
+}
+
+#[test]
+fn a_file_with_errors_publishes_nothing_and_names_every_line() {
+    let federation = Federation::found("");
+    let text = fs::read_to_string(example()).unwrap();
+    let broken = federation.yinzhou.data.join("broken.toml");
+    fs::write(&broken, text.replace("form = \"verification\"", "form = \"raw_table\"")).unwrap();
+    let output =
+        run(&federation.yinzhou.data, &["catalog", "publish", &broken.display().to_string()]);
+    let said = refusal(&output);
+    assert!(said.contains("line"), "{said}");
+    let list = run_json(&federation.yinzhou.data, &["catalog", "list"]);
+    assert_eq!(list["total"], 0, "{list}");
+}
+
+#[test]
+fn an_edited_audit_row_is_named() {
+    let federation = Federation::found("");
+    publish(&federation.yinzhou, &example());
+    let whole = run_json(&federation.yinzhou.data, &["audit", "verify"]);
+    assert!(whole["rows"].as_i64().unwrap() > 0, "{whole}");
+    let script = "UPDATE audit_rows SET outcome = 'edited' WHERE seq = 1";
+    let status = std::process::Command::new("python3")
+        .args(["-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"])
+        .arg(federation.yinzhou.data.join("node.sqlite"))
+        .arg(script)
+        .status()
+        .expect("python3 runs");
+    assert!(status.success());
+    let said = refusal(&run(&federation.yinzhou.data, &["audit", "verify"]));
+    assert!(said.contains("row 1"), "{said}");
+}
