@@ -117,7 +117,7 @@ fn settle(site: &Site, letter: &OutboxRow, answer: Result<Receipt, String>) -> R
         }
         Ok(Receipt::Refused { code, text, again: false }) if letter.kind == MESSAGE_KIND => {
             tracing::warn!(letter = %letter.id, to = %letter.target, code, text, "refused for good");
-            subscriptions::rejected(site, &letter.id, &code, &text)?;
+            subscriptions::rejected(site, letter, &code, &text)?;
             Ok(true)
         }
         Ok(Receipt::Refused { code, text, .. }) => {

@@ -9,5 +9,6 @@ mod datasets;
 mod foundation;
 mod group;
 mod log;
+mod subscriptions;
 mod support;
 mod usage;

@@ -139,13 +139,13 @@ fn send(
 
 /// The other side refused a message for good, so the two copies differ: it and those behind it are
 /// withdrawn, the process ends here, and the other side is told.
-pub fn rejected(site: &Site, outbox_id: &str, code: &str, text: &str) -> Result<(), Fault> {
-    let Some((id, side, seq)) = parse_outbox_id(outbox_id) else {
-        return site.db.write(|write| outbox::done(write, outbox_id));
+pub fn rejected(site: &Site, letter: &OutboxRow, code: &str, text: &str) -> Result<(), Fault> {
+    let Some((id, side, seq)) = parse_outbox_id(&letter.id) else {
+        return site.db.write(|write| outbox::done(write, &letter.id));
     };
     let now = site.now();
     site.db.write(|write| {
-        let Some(was_final) = withdraw(write, outbox_id, (&id, side, seq))? else {
+        let Some(was_final) = withdraw(write, letter, (&id, side, seq))? else {
             return Ok(());
         };
         let Some(process) = rows::load(&mut write.as_read(), &id, side)? else { return Ok(()) };
@@ -175,18 +175,24 @@ pub fn rejected(site: &Site, outbox_id: &str, code: &str, text: &str) -> Result<
 /// when it was not waiting.
 fn withdraw(
     write: &mut Write<'_>,
-    first: &str,
+    letter: &OutboxRow,
     (id, side, seq): (&SubscriptionId, Side, u64),
 ) -> Result<Option<bool>, Fault> {
-    let gone = diesel::delete(
-        outbox_table::table
-            .filter(outbox_table::ordering_key.eq(ordering_key(id, side)))
-            .filter(outbox_table::id.ge(first)),
-    )
-    .execute(&mut **write)?;
-    if gone == 0 {
+    let waiting: Option<Vec<u8>> = outbox_table::table
+        .filter(outbox_table::id.eq(&letter.id))
+        .select(outbox_table::payload)
+        .first(&mut **write)
+        .optional()?;
+    // Told twice: what waits under this id now is the notice that took the letter's place.
+    if waiting.as_ref() != Some(&letter.payload) {
         return Ok(None);
     }
+    diesel::delete(
+        outbox_table::table
+            .filter(outbox_table::ordering_key.eq(ordering_key(id, side)))
+            .filter(outbox_table::id.ge(&letter.id)),
+    )
+    .execute(&mut **write)?;
     let seq = i64::try_from(seq).map_err(|e| Fault::corrupt("sealed_messages", e))?;
     let refused: Vec<(String, i64, String)> = sealed_messages::table
         .filter(sealed_messages::process.eq(id.as_str()))

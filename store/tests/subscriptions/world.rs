@@ -1,0 +1,457 @@
+//! Two nodes with a database each and letters carried by the test: haishu, where an enterprise is at
+//! home, and yinzhou, which offers a product. A root authority's log admits both.
+
+use std::{cell::Cell, sync::Arc};
+
+use lianshi_market::subscription::{Side, SubscriptionId, SubscriptionView};
+use lianshi_registry::{
+    entry::{
+        Admission, Authorization, Ceiling, Charge, Entry, Fact, Field, FieldType, Grade, Guard,
+        Organization, OrganizationKind, Plan, Product, ProductForm, ProductNotice, Purpose,
+        Resource, Share, Split, Texts,
+    },
+    id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
+    json,
+    key::KeyPair,
+    member::Root,
+    price::Price,
+    time::{Date, Timestamp},
+    uscc::{Uscc, complete},
+};
+use lianshi_store::{
+    Db, Failure, Fault, Site,
+    audit::Actor,
+    catalog, fold, log, members,
+    outbox::{self, OutboxRow},
+    subscriptions::{self, RequestSubscription},
+};
+
+thread_local! {
+    // Each test runs on its own thread and has its own time.
+    static NOW: Cell<i64> = const { Cell::new(0) };
+}
+
+pub fn now() -> Timestamp {
+    Timestamp::from_millis(NOW.get())
+}
+
+pub fn pass(millis: i64) {
+    NOW.set(NOW.get() + millis);
+}
+
+pub fn day(text: &str) -> Date {
+    Date::parse(text).expect("a date")
+}
+
+pub fn texts(text: &str) -> Texts {
+    Texts { zh: text.to_owned(), en: text.to_owned() }
+}
+
+pub fn node(name: &str) -> NodeName {
+    NodeName::parse(name).expect("a name")
+}
+
+fn origin(name: &str) -> Origin {
+    Origin::parse(&format!("ningbo.example/{name}/1")).expect("an origin")
+}
+
+pub fn number(kind: NumberKind) -> RegistrationNumber {
+    let division = DivisionCode::parse("330212").expect("a division");
+    RegistrationNumber::new(&division, kind, 2026, 1).expect("fits")
+}
+
+pub fn buyer() -> Uscc {
+    complete("91330203MA2TEQT03").expect("a code")
+}
+
+pub fn operator() -> Uscc {
+    complete("91330212MA2TEQT01").expect("a code")
+}
+
+fn authority() -> Uscc {
+    complete("11330212MA2TEQT02").expect("a code")
+}
+
+/// People of the two organizations.
+pub fn buyers_clerk() -> Actor {
+    Actor { name: "clerk".to_owned(), organization: buyer().to_string() }
+}
+
+pub fn operators_clerk() -> Actor {
+    Actor { name: "desk".to_owned(), organization: operator().to_string() }
+}
+
+/// A node's four keys, made from one number.
+fn key(name: &str, role: u8) -> KeyPair {
+    let first = name.as_bytes()[0];
+    KeyPair::from_seed([first.wrapping_mul(4).wrapping_add(role); 32])
+}
+
+/// A node of the test.
+pub struct Node {
+    url: String,
+    pub site: Site,
+}
+
+impl Node {
+    fn new(name: &str, division: &str, url: &str) -> Self {
+        let site = site(name, division, url);
+        site.db
+            .write(|write| {
+                log::create_own(write, &site)?;
+                Ok::<_, Fault>(())
+            })
+            .expect("own log");
+        let root = Root { origin: origin("ningbo"), log_key: key("ningbo", 1).public() };
+        members::set_roots(&site.db, &[root]).expect("the charter");
+        let node = Self { url: url.to_owned(), site };
+        let admissions = [("ningbo", "330200"), ("yinzhou", "330212"), ("haishu", "330203")]
+            .map(|(name, division)| Fact::MemberAdmitted(admission(name, division)));
+        node.replicate("ningbo", &admissions);
+        node
+    }
+
+    /// The process dies and starts again: nothing but the database is left.
+    pub fn restart(&mut self) {
+        let (name, division) = (self.site.node.to_string(), self.site.division.to_string());
+        self.site = site(&name, &division, &self.url);
+    }
+
+    /// Takes entries of another node's log, or of its own.
+    pub fn replicate(&self, name: &str, facts: &[Fact]) {
+        let entries: Vec<Entry> = facts.iter().map(|fact| entry(fact.clone())).collect();
+        let log = origin(name);
+        self.site
+            .db
+            .write(|write| {
+                if log == self.site.origin {
+                    log::append(write, &log, &entries, now())?;
+                    return Ok(());
+                }
+                log::create_replica(write, &log, key(name, 1).public())?;
+                let size = log::head(&mut write.as_read(), &log)?.map_or(0, |head| head.size);
+                let bytes: Vec<Vec<u8>> =
+                    entries.iter().map(|entry| json::encode_entry(entry).unwrap()).collect();
+                log::extend(write, &log, &bytes)?;
+                fold::apply(write, &log, size, &bytes)
+            })
+            .expect("folded");
+        let quarantined = self.site.db.read(|read| catalog::quarantined(read, 10));
+        assert_eq!(quarantined.expect("read"), [], "the test's entries are sound");
+    }
+
+    /// Takes every waiting letter out of the outbox, as if all were on their way at once.
+    pub fn letters(&self) -> Vec<OutboxRow> {
+        let mut letters = Vec::new();
+        loop {
+            let due =
+                self.site.db.read(|read| outbox::due(read, Timestamp::from_millis(i64::MAX), 10));
+            let Some(letter) = due.expect("due").into_iter().next() else { return letters };
+            self.settle(&letter.id);
+            letters.push(letter);
+        }
+    }
+
+    /// Puts letters back that were not delivered.
+    pub fn put_back(&self, letters: &[OutboxRow]) {
+        let put = self.site.db.write(|write| {
+            letters.iter().try_for_each(|letter| outbox::enqueue(write, letter).map(|_| ()))
+        });
+        put.expect("enqueued");
+    }
+
+    /// The next letter in order.
+    pub fn next_letter(&self) -> Option<OutboxRow> {
+        let far = Timestamp::from_millis(i64::MAX);
+        let due = self.site.db.read(|read| outbox::due(read, far, 1)).expect("due");
+        due.into_iter().next()
+    }
+
+    /// The receipt came: the letter is done.
+    pub fn settle(&self, id: &str) {
+        self.site.db.write(|write| outbox::done(write, id)).expect("done");
+    }
+
+    pub fn view(&self, id: &SubscriptionId, side: Side) -> Option<SubscriptionView> {
+        self.site.db.read(|read| subscriptions::by_id(read, id, side)).expect("read")
+    }
+}
+
+fn site(name: &str, division: &str, url: &str) -> Site {
+    Site {
+        db: Db::open(url).expect("a database"),
+        node: node(name),
+        name: texts(name),
+        division: DivisionCode::parse(division).expect("a division"),
+        origin: origin(name),
+        public_url: String::new(),
+        log_key: key(name, 1),
+        seal_key: key(name, 3),
+        folder: std::env::temp_dir(),
+        clock: now,
+        nudge: Arc::new(|| {}),
+    }
+}
+
+fn entry(fact: Fact) -> Entry {
+    Entry { v: 1, at: Timestamp::parse("2026-11-01T00:00:00Z").unwrap(), by: "t".to_owned(), fact }
+}
+
+fn admission(name: &str, division: &str) -> Admission {
+    Admission {
+        node: node(name),
+        name: texts(name),
+        division: DivisionCode::parse(division).expect("a division"),
+        level: if name == "ningbo" { "city" } else { "district" }.to_owned(),
+        origin: origin(name),
+        identity_key: key(name, 0).public(),
+        log_key: key(name, 1).public(),
+        witness_key: key(name, 2).public(),
+        seal_key: key(name, 3).public(),
+        addresses: Vec::new(),
+        public_url: String::new(),
+        quota_entries: 1000,
+    }
+}
+
+/// The federation of the tests.
+pub struct World {
+    pub home: Node,
+    pub provider: Node,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// Both nodes on SQLite.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+        let (home, provider) = (url("home.sqlite"), url("provider.sqlite"));
+        Self::on(&home, &provider, folder)
+    }
+
+    /// One on SQLite, the other on PostgreSQL.
+    pub fn mixed(home_on_postgres: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sqlite = format!("sqlite://{}", folder.path().join("node.sqlite").display());
+        let postgres = crate::support::fresh_postgres();
+        let (home, provider) =
+            if home_on_postgres { (&postgres, &sqlite) } else { (&sqlite, &postgres) };
+        Self::on(home, provider, folder)
+    }
+
+    fn on(home: &str, provider: &str, folder: tempfile::TempDir) -> Self {
+        NOW.set(day("2026-11-21").start().millis() + 12 * 3_600_000);
+        let home = Node::new("haishu", "330203", home);
+        let provider = Node::new("yinzhou", "330212", provider);
+        let world = Self { home, provider, _folder: folder };
+        world.publish(&content());
+        world
+    }
+
+    /// yinzhou says something, and both nodes hear it.
+    pub fn publish(&self, facts: &[Fact]) {
+        self.provider.replicate("yinzhou", facts);
+        self.home.replicate("yinzhou", facts);
+    }
+
+    pub fn node(&mut self, side: Side) -> &mut Node {
+        match side {
+            Side::Home => &mut self.home,
+            Side::Provider => &mut self.provider,
+        }
+    }
+
+    /// Carries one letter of a side and gives the answer's code; a good answer settles it.
+    pub fn carry(&mut self, from: Side, letter: &OutboxRow) -> &'static str {
+        let code = self.deliver(from, letter);
+        if code == "taken" {
+            self.node(from).settle(&letter.id);
+        }
+        code
+    }
+
+    /// Delivers a letter, but the receipt is lost.
+    pub fn deliver(&mut self, from: Side, letter: &OutboxRow) -> &'static str {
+        let sender = self.node(from).site.node.clone();
+        let to = self.node(from.other());
+        assert_eq!(letter.target, to.site.node.as_str());
+        answer(subscriptions::receive(&to.site, &sender, &letter.payload))
+    }
+
+    /// Carries everything until nobody has anything to say.
+    pub fn carry_all(&mut self) {
+        for _ in 0..50 {
+            for side in [Side::Home, Side::Provider] {
+                while let Some(letter) = self.node(side).next_letter() {
+                    assert_eq!(self.carry(side, &letter), "taken");
+                }
+            }
+        }
+    }
+
+    pub fn request(&self, plan: &str, months: u32) -> SubscriptionId {
+        subscriptions::request(&self.home.site, &buyers_clerk(), wanted(plan, months))
+            .expect("requested")
+    }
+
+    /// Both copies, which must tell the same.
+    pub fn both(&self, id: &SubscriptionId) -> (SubscriptionView, SubscriptionView) {
+        let home = self.home.view(id, Side::Home).expect("at home");
+        let provider = self.provider.view(id, Side::Provider).expect("at the provider");
+        (home, provider)
+    }
+
+    /// Asserts that both copies tell the same and returns one.
+    pub fn same(&self, id: &SubscriptionId) -> SubscriptionView {
+        let (home, provider) = self.both(id);
+        let alike = SubscriptionView { side: home.side, updated_at: home.updated_at, ..provider };
+        assert_eq!(home, alike);
+        home
+    }
+}
+
+pub fn answer<R: lianshi_registry::refusal::Refusal>(
+    outcome: Result<(), Failure<R>>,
+) -> &'static str {
+    match outcome {
+        Ok(()) => "taken",
+        Err(Failure::Refused(refusal)) => refusal.code(),
+        Err(Failure::Fault(fault)) => panic!("a fault: {fault:?}"),
+    }
+}
+
+pub fn wanted(plan: &str, months: u32) -> RequestSubscription {
+    RequestSubscription {
+        product: number(NumberKind::Product),
+        plan: plan.to_owned(),
+        purpose: Purpose::Industry,
+        purpose_note: "核验客户地址".to_owned(),
+        months,
+        buyer: buyer(),
+        buyer_name: "虚构贸易有限公司".to_owned(),
+    }
+}
+
+pub fn plan(code: &str, automatic_approval: bool) -> Plan {
+    Plan {
+        product: number(NumberKind::Product),
+        code: code.to_owned(),
+        name: texts(code),
+        purpose: Purpose::Industry,
+        charge: Charge::PerCall { price: Price::parse("0.5").unwrap(), included_calls: 100 },
+        calls_per_month_max: 10_000,
+        calls_per_minute_max: 60,
+        term_months_max: 24,
+        automatic_approval,
+    }
+}
+
+fn organization(uscc: Uscc, kind: OrganizationKind) -> Fact {
+    let division = DivisionCode::parse("330212").expect("a division");
+    Fact::OrganizationListed(Organization { uscc, name: texts("organization"), kind, division })
+}
+
+fn content() -> Vec<Fact> {
+    let notice = ProductNotice { number: number(NumberKind::Product), reason: String::new() };
+    let ceiling = Ceiling {
+        product: number(NumberKind::Product),
+        unit: "call".to_owned(),
+        price_max: Price::parse("1").unwrap(),
+        document: "document".to_owned(),
+    };
+    vec![
+        organization(operator(), OrganizationKind::Operator),
+        organization(authority(), OrganizationKind::Authority),
+        Fact::ResourceCataloged(resource()),
+        Fact::AuthorizationGranted(authorization()),
+        Fact::ProductRegistered(Box::new(product())),
+        Fact::CeilingFiled(ceiling),
+        Fact::PlanPublished(plan("manual", false)),
+        Fact::PlanPublished(plan("auto", true)),
+        Fact::SplitAgreed(split()),
+        Fact::ProductListed(notice),
+    ]
+}
+
+fn resource() -> Resource {
+    Resource {
+        number: number(NumberKind::Resource),
+        name: texts("resource"),
+        provider: authority(),
+        platform_id: "r1".to_owned(),
+        grade: Grade::L1,
+        forbidden: false,
+        fields: vec![Field {
+            name: "code".to_owned(),
+            label: texts("code"),
+            field_type: FieldType::Text,
+            required: true,
+        }],
+        row_count: 10,
+        update_cycle: "yearly".to_owned(),
+    }
+}
+
+fn authorization() -> Authorization {
+    Authorization {
+        number: number(NumberKind::Authorization),
+        scenario: texts("scenario"),
+        grantor: authority(),
+        operator: operator(),
+        resources: vec![number(NumberKind::Resource)],
+        purposes: vec![Purpose::Industry],
+        from: day("2026-01-01"),
+        until: day("2028-01-01"),
+        agreement: "agreement".to_owned(),
+        emergency_plan: "plan".to_owned(),
+        ruleset: "330200-2023".to_owned(),
+    }
+}
+
+pub fn product() -> Product {
+    Product {
+        number: number(NumberKind::Product),
+        name: texts("product"),
+        summary: texts("summary"),
+        description: texts("description"),
+        form: ProductForm::Verification,
+        version: "1.0".to_owned(),
+        sector: "finance".to_owned(),
+        field: "credit".to_owned(),
+        operator: operator(),
+        authorization: number(NumberKind::Authorization),
+        resources: vec![number(NumberKind::Resource)],
+        grade: Grade::L1,
+        regrade: None,
+        purposes: vec![Purpose::Industry],
+        forbidden_uses: texts("none"),
+        update_cycle: "yearly".to_owned(),
+        coverage: texts("coverage"),
+        technique: "none".to_owned(),
+        operations: Vec::new(),
+        guard: Guard { smallest_cell: 1, distinct_subjects_max: 100 },
+        security_assessment: "a".to_owned(),
+        export_review: "e".to_owned(),
+        service_level: texts("service"),
+        contact: "desk".to_owned(),
+        valid_until: day("2029-01-01"),
+        synthetic: true,
+    }
+}
+
+fn split() -> Split {
+    Split {
+        product: number(NumberKind::Product),
+        version: 1,
+        from: day("2026-01-01").period(),
+        base: "net".to_owned(),
+        shares: vec![Share {
+            party: operator(),
+            name: texts("operator"),
+            role: "operator".to_owned(),
+            node: node("yinzhou"),
+            share_ppm: 1_000_000,
+        }],
+    }
+}
