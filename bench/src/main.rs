@@ -1,3 +1,30 @@
-//! Measurements against named baselines.
+//! Measurements against named baselines. Each prints a table and its figures as JSON, with the
+//! fdatasync latency of the disk it ran on. Run in release: `cargo run --release -p bench --
+//! append`.
 
-fn main() {}
+mod append;
+mod disk;
+mod report;
+mod stopwatch;
+
+use clap::{Parser, Subcommand};
+
+/// Measure lianshi.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Durable appends to a node's own log, signed heads included.
+    Append(append::Append),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Append(command) => command.run(),
+    }
+}

@@ -1,6 +1,6 @@
-//! Group commit: requests of many callers share one write transaction, and with it one sync to disk.
-//! Each caller is answered after the commit. While one group commits the next one gathers, so the
-//! busier it is the larger the groups.
+//! Group commit: requests of many callers share one write transaction, and with it one sync to
+//! disk. Each caller is answered after the commit. While one group commits the next one gathers, so
+//! the busier it is the larger the groups.
 
 use std::{
     fmt,
@@ -59,9 +59,9 @@ impl<Req, Ans> fmt::Debug for Group<Req, Ans> {
 
 impl<Req: Send + 'static, Ans: Send + 'static> Group<Req, Ans> {
     /// Starts a writer. `run` does the requests of a group in one transaction and gives one answer
-    /// for each, in order; it may run again, so it must have no effect but rows. When it fails, each
-    /// request of the group is tried alone, so that one bad request does not fail its neighbors;
-    /// what the rules refuse should be an answer and not a fault.
+    /// for each, in order; it may run again, so it must have no effect but rows. When it fails,
+    /// each request of the group is tried alone, so that one bad request does not fail its
+    /// neighbors; what the rules refuse should be an answer and not a fault.
     pub fn start(
         db: Db,
         name: &str,

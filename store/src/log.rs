@@ -4,6 +4,7 @@
 mod append;
 mod head;
 mod read;
+mod writer;
 
 pub use append::{Tip, append, extend};
 pub use head::{HeadRefusal, Published, publish_head, remember_head};
@@ -12,6 +13,7 @@ pub use read::{
     checkpoint, consistency_proof, entries, entry, inclusion_proof, origin, root_at, tile,
     unpublished_tile,
 };
+pub use writer::{Writer, writer};
 
 use diesel::prelude::*;
 use lianshi_registry::{

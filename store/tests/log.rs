@@ -1,5 +1,5 @@
-//! The logs of a node: appends, tiles and proofs on both databases, and the head through crashes and
-//! restored backups.
+//! The logs of a node: appends, tiles and proofs on both databases, and the head through crashes
+//! and restored backups.
 
 use std::{
     fs,
@@ -252,6 +252,39 @@ fn an_entry_outside_the_profile_appends_nothing() {
             let outcome = db.write(|write| log::append(write, &site.origin, &entries, site.now()));
             assert!(matches!(outcome, Err(Fault::Entry(_))), "{outcome:?}");
             assert_eq!(held(site).size, 0);
+        });
+    });
+}
+
+#[test]
+fn a_grouped_writer_answers_each_caller_with_its_own_indexes() {
+    on_both(|db| {
+        with_site(db, |site| {
+            let writer = log::writer(site).expect("a thread");
+            let mut answers: Vec<Vec<u64>> = thread::scope(|scope| {
+                let callers: Vec<_> = (0..8_u32)
+                    .map(|caller| {
+                        let writer = writer.clone();
+                        scope.spawn(move || {
+                            let ask = |round: u32| {
+                                let first = caller * 100 + round * 2 + 1;
+                                let entries = vec![entry(first), entry(first + 1)];
+                                writer.call(entries).expect("done").expect("inside the profile")
+                            };
+                            (0..10).map(ask).collect::<Vec<Vec<u64>>>()
+                        })
+                    })
+                    .collect();
+                callers.into_iter().flat_map(|caller| caller.join().expect("ran")).collect()
+            });
+            assert!(answers.iter().all(|indexes| indexes[1] == indexes[0] + 1), "{answers:?}");
+            answers.sort();
+            assert_eq!(answers.concat(), (0..160).collect::<Vec<u64>>());
+            let mut bad = entry(1);
+            bad.by = String::from("line\nfeed");
+            let outcome = writer.call(vec![entry(1), bad]).expect("answered");
+            assert!(outcome.is_err(), "{outcome:?}");
+            assert_eq!(writer.call(vec![entry(1)]).expect("done"), Ok(vec![160]));
         });
     });
 }

@@ -37,9 +37,19 @@ pub fn append(
         .iter()
         .map(|entry| json::encode_entry(entry).map_err(Fault::Entry))
         .collect::<Result<_, _>>()?;
+    append_bytes(write, own, &bytes, now)
+}
+
+/// Appends the canonical bytes of entries and folds them.
+pub(super) fn append_bytes(
+    write: &mut Write<'_>,
+    own: &Origin,
+    bytes: &[Vec<u8>],
+    now: Timestamp,
+) -> Result<Vec<u64>, Fault> {
     let first = size(&mut write.as_read(), own)?;
-    let tip = extend(write, own, &bytes)?;
-    fold::apply(write, own, first, &bytes)?;
+    let tip = extend(write, own, bytes)?;
+    fold::apply(write, own, first, bytes)?;
     diesel::update(logs::table.filter(logs::origin.eq(own.to_string())))
         .set((logs::folded_size.eq(signed(tip.size)?), logs::confirmed_at.eq(now.millis())))
         .execute(&mut **write)?;
