@@ -79,7 +79,9 @@ impl Browser {
         });
         match found.await {
             Ok(element) => element,
-            Err(_) => panic!("no {what} on this page:\n{}", self.text().await),
+            Err(tokio::time::error::Elapsed { .. }) => {
+                panic!("no {what} on this page:\n{}", self.text().await)
+            }
         }
     }
 

@@ -1,7 +1,12 @@
 //! What the whole-system tests share: the built program, nodes as real processes with their own folders and ports, and
 //! waiting for a condition instead of for a time.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 pub mod demo;
 pub mod federation;
@@ -124,10 +129,7 @@ where
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
-    match asked.await {
-        Ok(answer) => answer,
-        Err(_) => panic!("waited {seconds} s in vain for {what}"),
-    }
+    asked.await.unwrap_or_else(|_| panic!("waited {seconds} s in vain for {what}"))
 }
 
 /// JSON of a page of the API, if it answers with 200.

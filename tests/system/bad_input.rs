@@ -13,7 +13,7 @@ fn refusal(output: &Output) -> String {
 }
 
 fn example() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/verification.toml")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/division-code.toml")
 }
 
 #[test]

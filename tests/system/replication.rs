@@ -11,7 +11,7 @@ use tests::{
 const APPEARS_SECONDS: u64 = 2;
 
 fn example() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/verification.toml")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/division-code.toml")
 }
 
 async fn appears_everywhere(city_database: &str) {

@@ -2,7 +2,12 @@
 //! files, words that do not land, rooms that must not know each other, licences of what we depend
 //! on.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod boundaries;
 mod licences;
