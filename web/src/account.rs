@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::LOCATION, web};
 use askama::Template;
-use lianshi_registry::{refusal::Refusal as _, time::Timestamp};
+use lianshi_registry::time::Timestamp;
 use lianshi_store::{
     Failure,
     accounts::{self, AccountRefusal, NewToken, Session, TokenRow},
@@ -77,7 +77,10 @@ async fn render_account(
     };
     let (status, made, error) = match outcome {
         Ok(made) => (StatusCode::OK, made, None),
-        Err(refusal) => (StatusCode::UNPROCESSABLE_ENTITY, None, Some(words(&page, &refusal))),
+        Err(refused) => {
+            let (status, words) = refusal::explain(&page, &refused);
+            (status, None, Some(words))
+        }
     };
     let template = AccountPage {
         login: caller.user.login.clone(),
@@ -89,11 +92,6 @@ async fn render_account(
         page,
     };
     render_as(status, &template)
-}
-
-/// The text of a refusal in the page's language.
-pub fn words(page: &Page, refused: &AccountRefusal) -> String {
-    page.lang.find(&refusal::key(refused.code())).unwrap_or_else(|| refused.to_string())
 }
 
 /// A token to be made.

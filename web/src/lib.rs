@@ -1,23 +1,33 @@
-//! The pages and the JSON API of a node: actix-web handlers, askama templates, two languages, one look. A handler extracts,
-//! calls one `store` function, and renders; it decides nothing.
+//! The pages and the JSON API of a node: actix-web handlers, askama templates, two languages, one
+//! look. A handler extracts, calls one `store` function, and renders; it decides nothing.
 
 pub mod access;
 mod account;
 pub mod assets;
+mod buying;
+mod chart;
+pub mod contract;
 pub mod csrf;
 pub mod figures;
+mod finance;
 pub mod headers;
 mod home;
 mod icon;
 pub mod logs;
+mod names;
 pub mod navigation;
 pub mod origin;
+mod oversight;
 pub mod page;
+pub mod plans;
 pub mod preferences;
 pub mod problem;
+mod providing;
 pub mod refusal;
 pub mod session;
+pub mod statement;
 pub mod text;
+mod users;
 pub mod visitor;
 
 use actix_web::{
@@ -100,5 +110,18 @@ fn signed_in(cfg: &mut web::ServiceConfig) {
         .route("/account", web::get().to(account::show))
         .route("/account/sessions/end", web::post().to(account::end_sessions))
         .route("/account/tokens", web::post().to(account::make_token))
-        .route("/account/tokens/{id}/revoke", web::post().to(account::revoke_token));
+        .route("/account/tokens/{id}/revoke", web::post().to(account::revoke_token))
+        .route("/finance/periods", web::get().to(finance::periods))
+        .route("/finance/periods/{period}", web::get().to(finance::period))
+        .route("/finance/periods/{period}/close", web::get().to(finance::ask_close))
+        .route("/finance/periods/{period}/close", web::post().to(finance::close))
+        .route("/finance/statements", web::get().to(finance::statements))
+        .route("/finance/statements/{number}", web::get().to(finance::statement))
+        .route("/audit", web::get().to(oversight::show))
+        .route("/users", web::get().to(users::list))
+        .route("/users", web::post().to(users::add))
+        .route("/users/{login}/disable", web::post().to(users::disable))
+        .route("/users/{login}/enable", web::post().to(users::enable))
+        .configure(buying::configure)
+        .configure(providing::configure);
 }

@@ -1,9 +1,14 @@
-//! The one place that says what a refusal is over HTTP: its status by its code, and the key of its text.
+//! The one place that says what a refusal is over HTTP: its status by its code, and the key of its
+//! text.
 
 use actix_web::http::StatusCode;
+use lianshi_registry::refusal::Refusal;
 
-/// Status of a refusal code such as `subscription.plan_retired`. What is absent, and what belongs to somebody else, is
-/// 404; what lost against another state of the same object is 409; whatever else the rules forbid is 422.
+use crate::page::Page;
+
+/// Status of a refusal code such as `subscription.plan_retired`. What is absent, and what belongs
+/// to somebody else, is 404; what lost against another state of the same object is 409; whatever
+/// else the rules forbid is 422.
 pub fn status(code: &str) -> StatusCode {
     let (_, what) = code.split_once('.').unwrap_or(("", code));
     let has = |words: &[&str]| words.iter().any(|word| what.contains(word));
@@ -18,6 +23,12 @@ pub fn status(code: &str) -> StatusCode {
     } else {
         StatusCode::UNPROCESSABLE_ENTITY
     }
+}
+
+/// Status and words of a refusal, for a form that is shown again with its error.
+pub fn explain(page: &Page, refused: &impl Refusal) -> (StatusCode, String) {
+    let words = page.lang.find(&key(refused.code())).unwrap_or_else(|| refused.to_string());
+    (status(refused.code()), words)
 }
 
 /// Key of the text shown for a refusal code.

@@ -169,3 +169,21 @@ async fn signing_in_again_gives_a_new_id_and_ends_the_old_session() {
     let old = send(&app, get("/account").cookie(first)).await;
     assert_eq!(old.status, StatusCode::SEE_OTHER);
 }
+
+#[actix_web::test]
+async fn the_api_knows_tokens_and_no_cookies() {
+    let node = Node::new();
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    let cookie = sign_in(&app, "buyer").await;
+    let path = "/api/v1/subscriptions";
+    let with_cookie = send(&app, get(path).cookie(cookie)).await;
+    assert_eq!(with_cookie.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(with_cookie.json()["code"], "web.sign_in");
+    let bearer =
+        |token: &str| get(path).insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
+    let invented = send(&app, bearer(&format!("lt_{}", "0".repeat(64)))).await;
+    assert_eq!(invented.status, StatusCode::UNAUTHORIZED);
+    let answer = send(&app, bearer(&node.token("buyer"))).await;
+    assert_ne!(answer.status, StatusCode::UNAUTHORIZED);
+}

@@ -1,0 +1,129 @@
+//! A subscription as both parties' pages need it: found only for its own parties, its state and its
+//! reasons in words, its history line by line.
+
+use lianshi_market::subscription::{Ending, Side, State, SubscriptionId, SubscriptionView};
+use lianshi_registry::{entry::Purpose, time::Timestamp};
+use lianshi_store::{
+    Fault, Read,
+    accounts::User,
+    subscriptions::{self, HistoryLine},
+};
+
+use crate::{WebState, page::Page, plans, problem::Problem, refusal};
+
+/// The copy of `side` with this id, if the user's organization is that party. Somebody else's
+/// subscription, an absent one and a text that is no id get the same answer.
+pub async fn of_party(
+    state: &WebState,
+    user: &User,
+    (id, side): (&str, Side),
+) -> Result<SubscriptionView, Problem> {
+    let id = SubscriptionId::parse(id).map_err(|_| Problem::NotFound)?;
+    let found = state.read(move |read| subscriptions::by_id(read, &id, side)).await?;
+    found.filter(|view| is_party(view, user)).ok_or(Problem::NotFound)
+}
+
+/// The same inside a transaction.
+pub fn find(
+    read: &mut Read<'_>,
+    user: &User,
+    (id, side): (&SubscriptionId, Side),
+) -> Result<Option<SubscriptionView>, Fault> {
+    Ok(subscriptions::by_id(read, id, side)?.filter(|view| is_party(view, user)))
+}
+
+fn is_party(view: &SubscriptionView, user: &User) -> bool {
+    let party = match view.side {
+        Side::Home => &view.buyer,
+        Side::Provider => &view.operator,
+    };
+    *party == user.organization
+}
+
+/// The word for where a subscription stands now; a term that ran out has a word of its own.
+pub fn state_word(page: &Page, view: &SubscriptionView) -> String {
+    page.word("state", state_code(view, page.now))
+}
+
+/// The code of the same, as the API gives it: the state, or `expired` once the term is over.
+pub fn state_code(view: &SubscriptionView, now: Timestamp) -> &'static str {
+    let over = view.ends_at.is_some_and(|end| now >= end);
+    if view.state == State::Finalized && over { "expired" } else { view.state.as_str() }
+}
+
+/// Whether calls are served now, as far as the contract is concerned.
+pub fn is_active(page: &Page, view: &SubscriptionView) -> bool {
+    view.is_active(page.now)
+}
+
+/// The look of the state's tag; the word beside it says the same.
+pub fn state_class(page: &Page, view: &SubscriptionView) -> &'static str {
+    match view.state {
+        State::Finalized if view.is_active(page.now) => "ok",
+        State::Finalized | State::Terminated | State::Ended => "stop",
+        _ => "line",
+    }
+}
+
+/// Why a subscription is over, in words: the text for its code and what people wrote.
+pub fn reason(page: &Page, ending: &Ending) -> String {
+    reason_words(page, &ending.code, &ending.text)
+}
+
+/// Words for a code and a text beside it; the text alone where the code has no words.
+pub fn reason_words(page: &Page, code: &str, text: &str) -> String {
+    let reason = format!("reason-{}", code.replace(['.', '_'], "-"));
+    let words = page.lang.find(&reason).or_else(|| page.lang.find(&refusal::key(code)));
+    match (words, text.is_empty()) {
+        (Some(words), true) => words,
+        (Some(words), false) if code.starts_with("provider.") || code.starts_with("buyer.") => {
+            page.t2("reason-with-text", ("reason", &words), ("text", &text))
+        }
+        (Some(words), false) => words,
+        (None, _) => text.to_owned(),
+    }
+}
+
+/// One line of the timeline.
+pub struct Moment {
+    /// When.
+    pub at: Timestamp,
+    /// What happened, in words.
+    pub what: String,
+    /// Which party did it, in words.
+    pub by: String,
+    /// The reason, where there is one.
+    pub why: String,
+}
+
+/// The history of a subscription in words, oldest first.
+pub fn timeline(page: &Page, view: &SubscriptionView, history: &[HistoryLine]) -> Vec<Moment> {
+    let why = |kind: &str| match kind {
+        "request" => view.purpose_note.clone(),
+        "termination" | "end" => {
+            view.ending.as_ref().map(|ending| reason(page, ending)).unwrap_or_default()
+        }
+        "cut" => view
+            .notice
+            .as_ref()
+            .map(|cut| reason_words(page, &cut.code, &cut.text))
+            .unwrap_or_default(),
+        _ => String::new(),
+    };
+    history
+        .iter()
+        .map(|line| Moment {
+            at: line.at,
+            what: page.word("moment", &line.kind),
+            by: page.word("side", line.by),
+            why: why(&line.kind),
+        })
+        .collect()
+}
+
+/// A purpose from its code.
+pub fn purpose_of(code: &str) -> Option<Purpose> {
+    [Purpose::PublicGood, Purpose::Industry]
+        .into_iter()
+        .find(|purpose| plans::purpose_code(purpose) == code)
+}

@@ -1,0 +1,155 @@
+//! What the node's finance staff do: look at periods, close them, read all statements and how
+//! revenue was divided.
+
+use actix_web::{HttpResponse, http::header::LOCATION, web};
+use askama::Template;
+use lianshi_market::subscription::Side;
+use lianshi_registry::time::Period;
+use lianshi_store::{
+    allocations::{self, DivisionView},
+    close::{self, PeriodState, PeriodView},
+    statements::{self, StatementPage, StatementQuery},
+};
+
+use crate::{
+    WebState,
+    access::Caller,
+    account::settle,
+    buying::bills::{Wanted, show_statement},
+    csrf::Posted,
+    names::{self, Names},
+    page::{Page, render, render_as},
+    problem::Problem,
+    refusal,
+    session::Nothing,
+};
+
+#[derive(Template)]
+#[template(path = "finance/periods.html")]
+struct PeriodsPage {
+    page: Page,
+    periods: Vec<PeriodView>,
+}
+
+/// `GET /finance/periods`
+pub async fn periods(page: Page, state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
+    let now = page.now;
+    let periods = state.read(move |read| close::periods(read, now)).await?;
+    render(&PeriodsPage { page, periods })
+}
+
+#[derive(Template)]
+#[template(path = "finance/period.html")]
+struct PeriodPage {
+    page: Page,
+    view: PeriodView,
+    statements: StatementPage,
+    divisions: Vec<DivisionView>,
+    names: Names,
+}
+
+/// `GET /finance/periods/{period}`
+pub async fn period(
+    page: Page,
+    state: web::Data<WebState>,
+    period: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let period = Period::parse(&period).map_err(|_| Problem::NotFound)?;
+    let now = page.now;
+    let (view, statements, divisions, names) = state
+        .read(move |read| {
+            let view = close::period(read, period, now)?;
+            let query = StatementQuery { period: Some(period), product: None, page: 1 };
+            let statements = statements::issued(read, &query)?;
+            let divisions = allocations::in_period(read, period)?;
+            let listed = statements.items.iter().map(|item| &item.product);
+            let divided = divisions.iter().map(|division| &division.document.product);
+            let names = names::of(read, listed.chain(divided))?;
+            Ok((view, statements, divisions, names))
+        })
+        .await?;
+    render(&PeriodPage { page, view, statements, divisions, names })
+}
+
+#[derive(Template)]
+#[template(path = "finance/close.html")]
+struct ClosePage {
+    page: Page,
+    view: PeriodView,
+    error: Option<String>,
+}
+
+async fn view_of(state: &WebState, page: &Page, period: &str) -> Result<PeriodView, Problem> {
+    let period = Period::parse(period).map_err(|_| Problem::NotFound)?;
+    let now = page.now;
+    state.read(move |read| close::period(read, period, now)).await
+}
+
+/// `GET /finance/periods/{period}/close`: what closing means, before it is done.
+pub async fn ask_close(
+    page: Page,
+    state: web::Data<WebState>,
+    period: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let view = view_of(&state, &page, &period).await?;
+    render(&ClosePage { page, view, error: None })
+}
+
+/// `POST /finance/periods/{period}/close`
+pub async fn close(
+    page: Page,
+    caller: Caller,
+    state: web::Data<WebState>,
+    (period, _): (web::Path<String>, Posted<Nothing>),
+) -> Result<HttpResponse, Problem> {
+    let view = view_of(&state, &page, &period).await?;
+    let (actor, wanted) = (caller.actor(), view.period);
+    let outcome = state.run(move |site| settle(close::close_period(site, &actor, wanted))).await?;
+    match outcome {
+        Ok(_) => {
+            let location = format!("/finance/periods/{}", view.period);
+            Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
+        }
+        Err(refused) => {
+            let (status, words) = refusal::explain(&page, &refused);
+            render_as(status, &ClosePage { page, view, error: Some(words) })
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "finance/statements.html")]
+struct StatementsPage {
+    page: Page,
+    bills: StatementPage,
+    names: Names,
+    wanted: Wanted,
+}
+
+/// `GET /finance/statements`
+pub async fn statements(
+    page: Page,
+    state: web::Data<WebState>,
+    wanted: web::Query<Wanted>,
+) -> Result<HttpResponse, Problem> {
+    let query = wanted.query();
+    let (bills, names) = state
+        .read(move |read| {
+            let bills = statements::issued(read, &query)?;
+            let names = names::of(read, bills.items.iter().map(|item| &item.product))?;
+            Ok((bills, names))
+        })
+        .await?;
+    render(&StatementsPage { page, bills, names, wanted: wanted.into_inner() })
+}
+
+/// `GET /finance/statements/{number}`
+pub async fn statement(
+    page: Page,
+    state: web::Data<WebState>,
+    number: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let found =
+        state.read(move |read| statements::by_number(read, &number, Side::Provider)).await?;
+    show_statement(page, &state, found.ok_or(Problem::NotFound)?, "/finance/statements").await
+}

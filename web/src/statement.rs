@@ -1,0 +1,105 @@
+//! Lines of statements and divisions in words: every amount says how it came about.
+
+use lianshi_market::{
+    close::StatementDocument,
+    money::Amount,
+    rating::{LineExplanation, RatedLine},
+    split::ShareExplanation,
+};
+
+use lianshi_store::statements::{PAGE_ITEMS_MAX, StatementPage};
+
+use crate::{figures, page::Page, text::Value};
+
+/// Whether there are statements beyond this page.
+pub fn has_more(list: &StatementPage) -> bool {
+    let shown = i64::from(list.page.max(1)).saturating_mul(PAGE_ITEMS_MAX);
+    u64::try_from(shown).is_ok_and(|shown| shown < list.total)
+}
+
+/// A line as the page shows it.
+pub struct Explained {
+    /// What it is for.
+    pub what: String,
+    /// How many.
+    pub quantity: u64,
+    /// Price of one, printed; empty where nothing is charged by the piece.
+    pub price: String,
+    /// What it costs.
+    pub amount: Amount,
+    /// How that was computed.
+    pub how: String,
+}
+
+/// The lines of a statement in words.
+pub fn explain(page: &Page, document: &StatementDocument) -> Vec<Explained> {
+    document.lines.iter().map(|line| explain_line(page, line)).collect()
+}
+
+fn explain_line(page: &Page, line: &RatedLine) -> Explained {
+    let kind = page.word("line", line.kind.as_str());
+    let what = if line.operation.is_empty() {
+        kind
+    } else {
+        page.t2("line-operation", ("kind", &kind), ("operation", &line.operation))
+    };
+    Explained {
+        what,
+        quantity: line.quantity,
+        price: figures::price(line.price),
+        amount: line.amount,
+        how: how(page, line),
+    }
+}
+
+fn number(value: u64) -> Value {
+    Value::Number(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+fn how(page: &Page, line: &RatedLine) -> String {
+    match &line.explanation {
+        LineExplanation::Free { count } => page.tn("how-free", count.calls),
+        LineExplanation::InsideMonthlyFee { count } => page.tn("how-inside", count.calls),
+        LineExplanation::MonthlyFee { .. } => page.t("how-monthly"),
+        LineExplanation::PerCall { count, .. } => page.lang.text(
+            "how-call",
+            &[
+                ("calls", number(count.calls)),
+                ("charged", number(line.quantity)),
+                ("price", Value::Text(figures::price(line.price))),
+            ],
+        ),
+        LineExplanation::Late { .. } => page.tn("how-late", line.quantity),
+    }
+}
+
+/// How a party's amount came about: base, share, carry, rounding.
+pub fn split_words(page: &Page, share: &ShareExplanation, amount: &Amount) -> String {
+    page.lang.text(
+        "how-split",
+        &[
+            ("base", Value::Text(figures::yuan(share.base.fen()))),
+            ("percent", Value::Text(figures::percent(share.share_ppm))),
+            ("before", Value::Text(micro(share.carry_before))),
+            ("after", Value::Text(micro(share.carry_after))),
+            ("amount", Value::Text(figures::yuan(amount.fen()))),
+        ],
+    )
+}
+
+/// An amount in yuan.
+pub fn yuan(amount: &Amount) -> String {
+    figures::yuan(amount.fen())
+}
+
+/// Parts per million as percent.
+pub fn percent(ppm: &u32) -> String {
+    figures::percent(*ppm)
+}
+
+/// Millionths of a fen as fen with six places.
+fn micro(carry: i64) -> String {
+    let sign = if carry < 0 { "-" } else { "" };
+    let all = carry.unsigned_abs();
+    format!("{sign}{}.{:06}", all / 1_000_000, all % 1_000_000)
+}

@@ -1,0 +1,104 @@
+//! What pages show and how objects of others are answered.
+
+use actix_web::http::{StatusCode, header};
+use lianshi_store::accounts::Role;
+
+use crate::support::{Node, app, get, post, send, sign_in};
+
+/// Pages whose lists are empty on a fresh node still say what to do next.
+#[actix_web::test]
+async fn every_list_page_renders_in_both_languages() {
+    let node = Node::new();
+    node.person("everything", 1, &Role::ALL);
+    let app = app!(node);
+    let cookie = sign_in(&app, "everything").await;
+    for path in [
+        "/account",
+        "/subscriptions",
+        "/bills",
+        "/provider/requests",
+        "/provider/subscriptions",
+        "/provider/revenue",
+        "/contributor/lines",
+        "/finance/periods",
+        "/finance/periods/2026-10",
+        "/finance/periods/2026-10/close",
+        "/finance/statements",
+        "/audit",
+        "/audit?verify=1",
+        "/users",
+    ] {
+        for language in ["zh-CN", "en"] {
+            let request = get(path).cookie(cookie.clone());
+            let request = request.insert_header((header::ACCEPT_LANGUAGE, language));
+            let answer = send(&app, request).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
+            assert!(answer.body.contains(&format!("<html lang=\"{language}\"")), "{path}");
+            assert_eq!(answer.body.matches("<h1").count(), 1, "{path} has one heading");
+            assert!(!answer.body.contains(" style="), "{path} has no inline style");
+            let cache = answer.headers.get(header::CACHE_CONTROL).unwrap();
+            assert_eq!(cache, "no-store", "{path}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn an_absent_object_and_a_malformed_id_are_answered_alike() {
+    let node = Node::new();
+    node.person("everything", 1, &Role::ALL);
+    let app = app!(node);
+    let cookie = sign_in(&app, "everything").await;
+    let mut bodies = Vec::new();
+    for path in [
+        "/subscriptions/S-aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "/subscriptions/nonsense",
+        "/provider/subscriptions/S-aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "/bills/ST-1",
+        "/finance/statements/ST-1",
+        "/finance/periods/nonsense",
+        "/no/such/page",
+    ] {
+        let answer = send(&app, get(path).cookie(cookie.clone())).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        let token = answer.csrf();
+        bodies.push(answer.body.replace(&token, "").replace(path, ""));
+    }
+    for body in &bodies {
+        assert_eq!(strip_current(body), strip_current(&bodies[0]));
+    }
+}
+
+/// The page frame marks where the reader is; that is the address they typed themselves.
+fn strip_current(body: &str) -> String {
+    body.replace(" aria-current=\"page\"", "")
+}
+
+#[actix_web::test]
+async fn an_organizations_administrator_sees_and_changes_its_own_people_only() {
+    let node = Node::new();
+    node.person("admin.one", 1, &[Role::OrgAdmin]);
+    node.person("buyer.one", 1, &[Role::Buyer]);
+    node.person("buyer.two", 2, &[Role::Buyer]);
+    let app = app!(node);
+    let cookie = sign_in(&app, "admin.one").await;
+    let page = send(&app, get("/users").cookie(cookie.clone())).await;
+    assert!(page.body.contains("buyer.one") && !page.body.contains("buyer.two"));
+    let csrf = page.csrf();
+    let act =
+        |path: &str, form: &str| post(path, &format!("csrf={csrf}&{form}")).cookie(cookie.clone());
+    let foreign = send(&app, act("/users/buyer.two/disable", "")).await;
+    let absent = send(&app, act("/users/buyer.six/disable", "")).await;
+    assert_eq!((foreign.status, absent.status), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND));
+    let own = send(&app, act("/users/buyer.one/disable", "")).await;
+    assert_eq!(own.status, StatusCode::SEE_OTHER);
+    let organization = node.organization(1);
+    let form = format!("login=finance.one&name=F&organization={organization}&role=finance");
+    let reserved = send(&app, act("/users", &form)).await;
+    assert!(reserved.body.contains("error-summary"), "{}", reserved.body);
+    let form = format!("login=buyer.new&name=N&organization={organization}&role=buyer");
+    let added = send(&app, act("/users", &form)).await;
+    assert_eq!(added.status, StatusCode::OK, "{}", added.body);
+    assert!(added.body.contains("class=\"secret\""), "the first password is shown once");
+    let unknown = send(&app, act("/users", "login=a&surplus=1")).await;
+    assert_eq!(unknown.status, StatusCode::BAD_REQUEST, "unknown fields are refused");
+}
