@@ -1,7 +1,7 @@
 //! The command line. One file per noun; `--json` on everything that prints; errors say what to do
 //! next.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -128,6 +128,7 @@ fn block_on(serving: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,lianshi=info")),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serving)
 }

@@ -28,7 +28,7 @@ async fn healthz() -> HttpResponse {
 }
 
 async fn readyz(site: web::Data<Site>) -> HttpResponse {
-    let read = web::block(move || site.db.read(|read| outbox::waiting(read))).await;
+    let read = web::block(move || site.db.read(outbox::waiting)).await;
     match read {
         Ok(Ok(_)) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
         Ok(Err(fault)) => {

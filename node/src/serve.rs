@@ -3,7 +3,10 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, dev::ServerHandle};
+use actix_web::{
+    App, HttpServer,
+    dev::{Server, ServerHandle},
+};
 use anyhow::Context as _;
 use lianshi_gateway::Gateway;
 use lianshi_store::{Site, accounts, usage};
@@ -66,33 +69,8 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
     let opened = folder.clone();
     let site = tokio::task::spawn_blocking(move || opened.site(nudge)).await??;
 
-    let gateway = Gateway::start(site.clone())?;
-    let state = WebState::new(site.clone());
-    let pages = HttpServer::new(move || {
-        let gateway = gateway.clone();
-        let state = state.clone();
-        App::new()
-            .configure(move |config| lianshi_gateway::configure(config, gateway))
-            .configure(move |config| lianshi_web::configure(config, state))
-    })
-    .workers(HTTP_WORKERS)
-    .shutdown_timeout(SHUTDOWN_SECONDS)
-    .disable_signals()
-    .bind(&folder.config.listen)
-    .with_context(|| port_advice(&folder.config.listen))?
-    .run();
-    let ops_site = site.clone();
-    let operations = HttpServer::new(move || {
-        let site = ops_site.clone();
-        App::new().configure(move |config| ops::configure(config, site))
-    })
-    .workers(1)
-    .shutdown_timeout(SHUTDOWN_SECONDS)
-    .disable_signals()
-    .bind(&folder.config.listen_ops)
-    .with_context(|| port_advice(&folder.config.listen_ops))?
-    .run();
-
+    let pages = serve_pages(folder, &site)?;
+    let operations = serve_operations(folder, &site)?;
     let servers = vec![pages.handle(), operations.handle()];
     let letters: Letters = {
         let site = site.clone();
@@ -119,6 +97,37 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
     ];
     tracing::info!(node = %site.node, address = %folder.config.listen, "serving");
     Ok(Running { site, servers, peers, tasks, _lock: lock })
+}
+
+/// Pages, the API, calls and logs on the public port.
+fn serve_pages(folder: &Folder, site: &Site) -> anyhow::Result<Server> {
+    let gateway = Gateway::start(site.clone())?;
+    let state = WebState::new(site.clone());
+    let app = move || {
+        let (gateway, state) = (gateway.clone(), state.clone());
+        App::new()
+            .configure(move |config| lianshi_gateway::configure(config, gateway))
+            .configure(move |config| lianshi_web::configure(config, state))
+    };
+    let server = HttpServer::new(app)
+        .workers(HTTP_WORKERS)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals();
+    let bound = server.bind(&folder.config.listen);
+    Ok(bound.with_context(|| port_advice(&folder.config.listen))?.run())
+}
+
+/// Health and metrics on the operations port.
+fn serve_operations(folder: &Folder, site: &Site) -> anyhow::Result<Server> {
+    let site = site.clone();
+    let app = move || {
+        let site = site.clone();
+        App::new().configure(move |config| ops::configure(config, site))
+    };
+    let server =
+        HttpServer::new(app).workers(1).shutdown_timeout(SHUTDOWN_SECONDS).disable_signals();
+    let bound = server.bind(&folder.config.listen_ops);
+    Ok(bound.with_context(|| port_advice(&folder.config.listen_ops))?.run())
 }
 
 /// Does a job of the store again and again, until the task is aborted. A fault is logged and tried again next time.

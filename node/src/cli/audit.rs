@@ -24,7 +24,7 @@ impl Command {
 
 fn verify(at: &At) -> anyhow::Result<()> {
     let site = at.folder()?.command_site()?;
-    match site.db.read(|read| audit::verify(read))? {
+    match site.db.read(audit::verify)? {
         Verdict::Whole { rows, head } => {
             let head = hex::encode(head);
             let text = format!("The audit trail is whole: {rows} rows, head {head}");

@@ -12,6 +12,7 @@ pub struct Serve {}
 
 impl Serve {
     /// Runs it until Ctrl-C.
+    #[expect(clippy::unused_self, reason = "every command runs the same way")]
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
         let folder = at.folder()?;
         block_on(async {

@@ -12,6 +12,7 @@ pub struct Status {}
 
 impl Status {
     /// Runs it.
+    #[expect(clippy::unused_self, reason = "every command runs the same way")]
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
         let folder = at.folder()?;
         let site = folder.command_site()?;

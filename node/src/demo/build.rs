@@ -40,10 +40,10 @@ pub type Numbers = BTreeMap<String, RegistrationNumber>;
 pub async fn build(options: &Options) -> anyhow::Result<()> {
     let present = clock::now();
     let months = Months::at(present);
-    let days = past_days(&months, present);
+    let days = past_days(months, present);
     let steps = Steps::begin(STEPS + u64::try_from(days.len())?)?;
     clock::go_on_from(months.founding());
-    let outcome = build_in_the_past(options, &months, &days, &steps).await;
+    let outcome = build_in_the_past(options, months, &days, &steps).await;
     clock::go_on_from_the_present();
     steps.finish();
     outcome
@@ -51,7 +51,7 @@ pub async fn build(options: &Options) -> anyhow::Result<()> {
 
 async fn build_in_the_past(
     options: &Options,
-    months: &Months,
+    months: Months,
     days: &[lianshi_registry::time::Date],
     steps: &Steps,
 ) -> anyhow::Result<()> {
@@ -138,7 +138,7 @@ fn config(node: &DemoNode, base: u16) -> anyhow::Result<Config> {
 }
 
 /// Publishes at every node, loads the data, and waits until every node shows everything.
-async fn publish(sites: &[Site], months: &Months, steps: &Steps) -> anyhow::Result<Numbers> {
+async fn publish(sites: &[Site], months: Months, steps: &Steps) -> anyhow::Result<Numbers> {
     let items = content::items()?;
     let terms = Terms::from_founding(months.founding().date());
     let mut numbers = Numbers::new();
@@ -183,7 +183,7 @@ fn publish_at(site: &Site, items: &[Item], terms: Terms) -> anyhow::Result<Numbe
     Ok(numbers)
 }
 
-fn past_days(months: &Months, present: Timestamp) -> Vec<lianshi_registry::time::Date> {
+fn past_days(months: Months, present: Timestamp) -> Vec<lianshi_registry::time::Date> {
     let mut day = months.oldest.first_day();
     let mut days = Vec::new();
     while day <= present.date() {
@@ -196,7 +196,7 @@ fn past_days(months: &Months, present: Timestamp) -> Vec<lianshi_registry::time:
 /// Lets the days pass: calls are metered at their times, the oldest month is closed when it is over.
 async fn live_through(
     sites: &[Site],
-    months: &Months,
+    months: Months,
     days: &[lianshi_registry::time::Date],
     (callers, steps): (&[Caller], &Steps),
 ) -> anyhow::Result<()> {

@@ -1,6 +1,8 @@
 //! The data behind the demo's products. Three sets are facts computed from the shipped division list; all others are
 //! figures made from a fixed seed and marked as synthetic.
 
+mod synthetic;
+
 use std::collections::BTreeMap;
 
 use lianshi_governance::division::{Division, Divisions};
@@ -11,11 +13,6 @@ use lianshi_registry::{
 
 use super::content::Item;
 
-/// Rows of a synthetic verification set: enough for a page of tries.
-const LOOKUP_ROWS: u64 = 60;
-/// Areas and months of a synthetic series.
-const AREAS: [&str; 4] = ["east", "south", "west", "north"];
-const SERIES_MONTHS: u64 = 24;
 /// Years the division figures cover.
 const YEARS: std::ops::RangeInclusive<i16> = 1981..=2023;
 /// Codes of the county level end in something else than `00`.
@@ -51,9 +48,9 @@ pub fn of(item: &Item) -> DemoData {
         ("division-code", _) => division_codes(),
         ("division-count", _) => division_counts(),
         ("division-changes", _) => division_changes(),
-        (_, "verification") => synthetic_lookup(item),
-        (_, "model") => synthetic_bands(item),
-        _ => synthetic_series(item),
+        (_, "verification") => synthetic::lookup(item),
+        (_, "model") => synthetic::bands(item),
+        _ => synthetic::series(item),
     }
 }
 
@@ -262,190 +259,5 @@ fn division_changes() -> DemoData {
         example: serde_json::json!({ "province": "330000", "year_from": 2010, "year_to": 2020 }),
         smallest_cell: 0,
         synthetic: false,
-    }
-}
-
-/// A step of a fixed sequence (Knuth's multiplier), so that the same product always gets the same figures.
-struct Seeded(u64);
-
-impl Seeded {
-    fn of(item: &Item) -> Self {
-        Self(
-            item.key.bytes().fold(20_261_121, |seed, byte| seed.wrapping_mul(31) ^ u64::from(byte)),
-        )
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound.max(1)
-    }
-}
-
-const SYNTHETIC_LOOKUP: &str = r#"synthetic = true
-
-[[columns]]
-name = "code"
-
-[[columns]]
-name = "valid_from"
-type = "date"
-
-[[columns]]
-name = "valid_until"
-type = "date"
-optional = true
-
-[lookup]
-key = ["code"]
-as_of = { field = "date", from = "valid_from", until = "valid_until" }
-"#;
-
-fn synthetic_lookup(item: &Item) -> DemoData {
-    let mut seeded = Seeded::of(item);
-    let mut csv = "code,valid_from,valid_until\n".to_owned();
-    for row in 1..=LOOKUP_ROWS {
-        let year = 2015 + seeded.below(10);
-        let month = 1 + seeded.below(12);
-        let until =
-            if seeded.below(4) == 0 { format!("{}-06-30", year + 2) } else { String::new() };
-        csv.push_str(&format!("DEMO-{row:04},{year}-{month:02}-15,{until}\n"));
-    }
-    DemoData {
-        operation: "verify",
-        label: texts("核验编号在某日是否有效", "Check a number on a date"),
-        engine: "lookup",
-        input: vec![
-            field(
-                "code",
-                ("编号（演示数据：DEMO-0001 至 DEMO-0060）", "Number, DEMO-0001 to DEMO-0060"),
-                FieldType::Text,
-                true,
-            ),
-            field(
-                "date",
-                ("日期，缺省为当日", "Date, today when not given"),
-                FieldType::Date,
-                false,
-            ),
-        ],
-        output: vec![
-            result_field(),
-            field("valid", ("当日是否有效", "In force on the date"), FieldType::Boolean, false),
-        ],
-        definition: SYNTHETIC_LOOKUP,
-        csv,
-        example: serde_json::json!({ "code": "DEMO-0007" }),
-        smallest_cell: 0,
-        synthetic: true,
-    }
-}
-
-const SYNTHETIC_BANDS: &str = r#"synthetic = true
-
-[[columns]]
-name = "code"
-
-[[columns]]
-name = "band"
-
-[lookup]
-key = ["code"]
-answer = ["band"]
-"#;
-
-fn synthetic_bands(item: &Item) -> DemoData {
-    let mut seeded = Seeded::of(item);
-    let mut csv = "code,band\n".to_owned();
-    for row in 1..=LOOKUP_ROWS {
-        let band = ["A", "B", "C", "D"].get(usize::try_from(seeded.below(4)).unwrap_or(0)).copied();
-        csv.push_str(&format!("DEMO-{row:04},{}\n", band.unwrap_or("A")));
-    }
-    DemoData {
-        operation: "score",
-        label: texts("查询模型分档", "Band by the model"),
-        engine: "lookup",
-        input: vec![field(
-            "code",
-            ("对象编号（演示数据：DEMO-0001 至 DEMO-0060）", "Subject, DEMO-0001 to DEMO-0060"),
-            FieldType::Text,
-            true,
-        )],
-        output: vec![
-            result_field(),
-            field("band", ("分档 A–D", "Band A–D"), FieldType::Text, false),
-        ],
-        definition: SYNTHETIC_BANDS,
-        csv,
-        example: serde_json::json!({ "code": "DEMO-0007" }),
-        smallest_cell: 0,
-        synthetic: true,
-    }
-}
-
-const SYNTHETIC_SERIES: &str = r#"synthetic = true
-
-[[columns]]
-name = "area"
-
-[[columns]]
-name = "month"
-type = "month"
-
-[[columns]]
-name = "index"
-type = "decimal"
-
-[[columns]]
-name = "subjects"
-type = "integer"
-
-[series]
-key = ["area"]
-dimension = "month"
-values = ["index"]
-count = "subjects"
-"#;
-
-fn synthetic_series(item: &Item) -> DemoData {
-    let mut seeded = Seeded::of(item);
-    let mut csv = "area,month,index,subjects\n".to_owned();
-    for area in AREAS {
-        let mut level = 900 + seeded.below(300);
-        let mut month = Period::parse("2024-10").ok();
-        for _ in 0..SERIES_MONTHS {
-            level = (level + seeded.below(61)).saturating_sub(28).clamp(600, 1800);
-            // Now and then a cell is small, so that suppression can be seen.
-            let subjects = if seeded.below(15) == 0 { 3 } else { 40 + seeded.below(400) };
-            if let Some(at) = month {
-                csv.push_str(&format!("{area},{at},{}.{},{subjects}\n", level / 10, level % 10));
-            }
-            month = month.map(Period::next);
-        }
-    }
-    DemoData {
-        operation: "series",
-        label: texts("按片区和月份查询", "By area and month"),
-        engine: "series",
-        input: vec![
-            field(
-                "area",
-                ("片区（演示数据：east、south、west、north）", "Area: east, south, west, north"),
-                FieldType::Text,
-                true,
-            ),
-            field("month_from", ("起始月份", "First month"), FieldType::Text, false),
-            field("month_to", ("截止月份", "Last month"), FieldType::Text, false),
-        ],
-        output: vec![
-            field("month", ("月份", "Month"), FieldType::Text, true),
-            field("index", ("指数", "Index"), FieldType::Decimal, false),
-            field("subjects", ("样本数", "Subjects"), FieldType::Integer, false),
-        ],
-        definition: SYNTHETIC_SERIES,
-        csv,
-        example: serde_json::json!({ "area": "east", "month_from": "2026-01", "month_to": "2026-06" }),
-        smallest_cell: 10,
-        synthetic: true,
     }
 }

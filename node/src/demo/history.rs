@@ -27,7 +27,7 @@ impl Months {
     }
 
     /// When the nodes were founded: the last full week before the oldest month.
-    pub fn founding(&self) -> Timestamp {
+    pub fn founding(self) -> Timestamp {
         self.oldest.start().plus_millis(-7 * DAY_MS + 9 * HOUR_MS)
     }
 }

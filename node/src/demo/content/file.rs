@@ -1,162 +1,18 @@
 //! A publishing file of the demo (`docs/publishing.md`), written through typed tables so that it is well formed.
 
-use lianshi_registry::entry::{Field, Texts};
-use serde::Serialize;
+mod table;
+
+use lianshi_registry::{entry::Texts, price::Price};
+use table::{
+    Authorization, Ceiling, Charge, File, Guard, Operation, Organization, Plan, Product, Regrade,
+    Resource, ResourceField, Share, Split,
+};
 
 use super::{FLAGSHIP, Item, Party, Sector, Terms, party, shares, source_unit};
 use crate::demo::{
     cast::{self, DemoNode},
     data::{self, DemoData},
 };
-
-#[derive(Serialize)]
-struct File {
-    organization: Vec<Organization>,
-    resource: Vec<Resource>,
-    authorization: Vec<Authorization>,
-    product: Vec<Product>,
-}
-
-#[derive(Serialize)]
-struct Organization {
-    uscc: String,
-    kind: &'static str,
-    division: &'static str,
-    name: Texts,
-}
-
-#[derive(Serialize)]
-struct Resource {
-    key: String,
-    provider: String,
-    platform_id: String,
-    grade: &'static str,
-    row_count: u64,
-    update_cycle: &'static str,
-    name: Texts,
-    fields: Vec<ResourceField>,
-}
-
-#[derive(Serialize)]
-struct ResourceField {
-    name: &'static str,
-    label: Texts,
-    r#type: &'static str,
-    confirmed: bool,
-}
-
-#[derive(Serialize)]
-struct Authorization {
-    key: String,
-    grantor: String,
-    operator: String,
-    resources: Vec<String>,
-    purposes: Vec<&'static str>,
-    from: String,
-    until: String,
-    agreement: String,
-    emergency_plan: String,
-    scenario: Texts,
-}
-
-#[derive(Serialize)]
-struct Product {
-    key: String,
-    authorization: String,
-    resources: Vec<String>,
-    form: String,
-    sector: String,
-    field: String,
-    grade: &'static str,
-    purposes: Vec<&'static str>,
-    update_cycle: &'static str,
-    technique: &'static str,
-    security_assessment: String,
-    export_review: String,
-    contact: String,
-    valid_until: String,
-    synthetic: bool,
-    name: Texts,
-    summary: Texts,
-    description: Texts,
-    forbidden_uses: Texts,
-    coverage: Texts,
-    service_level: Texts,
-    guard: Guard,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    regrade: Option<Regrade>,
-    operation: Vec<Operation>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    ceiling: Vec<Ceiling>,
-    plan: Vec<Plan>,
-    split: Split,
-}
-
-#[derive(Serialize)]
-struct Guard {
-    smallest_cell: u64,
-    distinct_subjects_max: u64,
-}
-
-#[derive(Serialize)]
-struct Regrade {
-    method: &'static str,
-    reviewer: String,
-    evidence: String,
-}
-
-#[derive(Serialize)]
-struct Operation {
-    name: &'static str,
-    engine: &'static str,
-    label: Texts,
-    input: Vec<Field>,
-    output: Vec<Field>,
-}
-
-#[derive(Serialize)]
-struct Ceiling {
-    unit: &'static str,
-    price_max: String,
-    document: String,
-}
-
-#[derive(Serialize)]
-struct Plan {
-    code: &'static str,
-    purpose: &'static str,
-    calls_per_month_max: u64,
-    calls_per_minute_max: u32,
-    term_months_max: u32,
-    automatic_approval: bool,
-    name: Texts,
-    charge: Charge,
-}
-
-#[derive(Serialize)]
-struct Charge {
-    model: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    price: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    included_calls: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct Split {
-    from: String,
-    base: &'static str,
-    share: Vec<Share>,
-}
-
-#[derive(Serialize)]
-struct Share {
-    party: String,
-    role: &'static str,
-    node: &'static str,
-    percent: &'static str,
-    name: Texts,
-}
 
 fn texts(zh: impl Into<String>, en: impl Into<String>) -> Texts {
     Texts { zh: zh.into(), en: en.into() }
@@ -344,8 +200,8 @@ fn ceilings(item: &Item) -> anyhow::Result<Vec<Ceiling>> {
         "flat" => "month",
         _ => return Ok(Vec::new()),
     };
-    let price = lianshi_registry::price::Price::parse(&item.price)?;
-    let raised = lianshi_registry::price::Price::from_micro(price.micro() / 5 * 6);
+    let price = Price::parse(&item.price)?;
+    let raised = Price::from_micro(price.micro() / 5 * 6);
     let price_max = raised.ok_or_else(|| anyhow::anyhow!("a price out of range"))?.to_string();
     Ok(vec![Ceiling { unit, price_max, document: format!("演示价函-{}", item.key) }])
 }
