@@ -10,5 +10,6 @@ mod foundation;
 mod group;
 mod log;
 mod subscriptions;
+mod replica;
 mod support;
 mod usage;
