@@ -9,7 +9,7 @@ mod datasets;
 mod foundation;
 mod group;
 mod log;
-mod subscriptions;
 mod replica;
+mod subscriptions;
 mod support;
 mod usage;

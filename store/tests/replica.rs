@@ -169,7 +169,7 @@ fn a_false_range_leaves_nothing_and_a_true_one_the_writers_bytes() {
         assert_eq!(spoil(&|bad| bad.bundles.swap(0, 1)), "sync.wrong_count");
         assert_eq!(spoil(&|bad| bad.proof = Some(vec![1])), "sync.proof_malformed");
         assert_eq!(spoil(&|bad| bad.from = 1), "sync.moved");
-        let large = [&65_000_u16.to_be_bytes()[..], &[b' '; 65_000]].concat();
+        let large = [65_000_u16.to_be_bytes().to_vec(), vec![b' '; 65_000]].concat();
         assert_eq!(spoil(&|bad| bad.bundles = vec![large.clone()]), "sync.entry_too_large");
         assert_eq!(head(reader, &writer.origin), None, "nothing was stored");
 
