@@ -1,1 +1,170 @@
-//! Tests of the publishing file.
+//! Tests of the publishing file: the example is published, each mistake is told at its line.
+
+use lianshi_registry::{
+    catalog::Known,
+    id::{DivisionCode, NumberKind, Origin, RegistrationNumber},
+    refusal::Refusal as _,
+    time::{Date, Timestamp},
+};
+
+use super::{Decision, FreshNumbers, PublishRefusal, Publisher, decide, wanted};
+
+const EXAMPLE: &str = include_str!("../../../docs/examples/division-code.toml");
+
+fn origin() -> Origin {
+    Origin::parse("ningbo.example/yinzhou/1").expect("valid")
+}
+
+fn day() -> Timestamp {
+    Date::parse("2026-11-21").expect("valid").start()
+}
+
+fn publish_in(text: &str, division: &str) -> Result<Decision, PublishRefusal> {
+    let division = DivisionCode::parse(division).expect("valid");
+    let origin = origin();
+    let publisher = Publisher {
+        origin: &origin,
+        division: &division,
+        next_index: 0,
+        by: "yinzhou",
+        now: day(),
+    };
+    let mut numbers = FreshNumbers::new();
+    for (kind, count) in wanted(text, &origin)?.numbers {
+        let fresh = (1..=count)
+            .map(|n| RegistrationNumber::new(&division, kind, 2026, n).expect("fits"))
+            .collect();
+        numbers.insert(kind, fresh);
+    }
+    decide(text, &publisher, Known::new(), &numbers)
+}
+
+fn publish(text: &str) -> Result<Decision, PublishRefusal> {
+    publish_in(text, "330212")
+}
+
+/// Publishes the example with one text replaced and tells the codes found, each with whether it is
+/// told at the line of the replaced text.
+fn codes(old: &str, new: &str) -> Vec<(String, usize)> {
+    assert!(EXAMPLE.contains(old), "{old}");
+    let refusal = publish(&EXAMPLE.replacen(old, new, 1)).expect_err(new);
+    refusal.findings.into_iter().map(|finding| (finding.code, finding.line)).collect()
+}
+
+fn line_of(text: &str) -> usize {
+    EXAMPLE.lines().position(|line| line.contains(text)).expect(text) + 1
+}
+
+#[test]
+fn the_example_is_published_whole() {
+    let decision = publish(EXAMPLE).expect("lawful");
+    let kinds: Vec<&str> = decision.entries.iter().map(|entry| entry.fact.kind()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "organization.listed",
+            "organization.listed",
+            "organization.listed",
+            "resource.cataloged",
+            "authorization.granted",
+            "product.registered",
+            "ceiling.filed",
+            "split.agreed",
+            "plan.published",
+            "plan.published",
+            "product.listed",
+        ]
+    );
+    assert_eq!(wanted(EXAMPLE, &origin()).expect("TOML").numbers[&NumberKind::Product], 1);
+}
+
+#[test]
+fn each_mistake_is_told_with_its_code_at_its_line() {
+    let table = [
+        ("confirmed = true", "confirmed = false", "guard.field_not_confirmed", "resources = ["),
+        ("row_count = 6974", "row_count = 6974\nforbidden = true", "guard.resource_forbidden", ""),
+        ("grade = \"l1\"", "grade = \"important\"", "guard.grade_too_high", ""),
+        ("grade = \"l1\"", "grade = \"l2\"", "guard.grade_below_input", ""),
+        ("until = 2028-12-31", "until = 2029-01-02", "guard.term_too_long", "until = 2028-12-31"),
+        ("until = 2028-12-31", "until = 2025-12-31", "guard.term_empty", "until = 2028-12-31"),
+        ("emergency_plan = \"鄞数应〔2026〕1号(示例)\"", "", "guard.emergency_plan_missing", ""),
+        ("agreement = \"鄞数授〔2026〕1号(示例)\"", "", "guard.agreement_missing", ""),
+        ("form = \"verification\"", "form = \"raw_table\"", "guard.form_not_allowed", "form = "),
+        ("security_assessment = ", "#", "guard.security_assessment_missing", ""),
+        ("export_review = ", "#", "guard.export_review_missing", ""),
+        ("valid_until = 2028-12-31", "valid_until = 2030-01-01", "guard.validity_too_long", "valid_until"),
+        ("charge = { model = \"free\" }", "charge = { model = \"flat_monthly\", price = \"1\" }", "guard.public_good_priced", "model = \"free\""),
+        ("price = \"0.50\"", "price = \"0.81\"", "guard.price_above_ceiling", "price = \"0.50\""),
+        ("unit = \"call\"", "unit = \"month\"", "guard.ceiling_missing", ""),
+        ("percent = \"25\"", "percent = \"24.9999\"", "guard.shares_not_whole", ""),
+        ("authorization = \"place-names\"", "authorization = \"330212-A-2026-0000009-P\"", "guard.authorization_absent", ""),
+        ("resources = [\"division-list\"]", "resources = [\"unknown\"]", "publish.unknown_reference", "resources = ["),
+        ("division = \"330212\"", "division = \"330204\"", "publish.division_not_listed", "division = \"330212\""),
+        ("uscc = \"11330212MB1DEM0017\"", "uscc = \"11330212MB1DEM0018\"", "publish.malformed", "11330212MB1DEM0017"),
+        ("kind = \"authority\"", "kind = \"provider\"", "publish.grantor", "grantor"),
+        ("sector = \"governance\"", "sector = \"gossip\"", "publish.unknown_word", "sector"),
+        ("row_count = 6974", "row_count = -1", "publish.wrong_type", "row_count"),
+        ("row_count = 6974", "rows = 6974", "publish.unknown_field", "row_count"),
+        ("contact = \"service@yinlian.example\"", "", "publish.missing", ""),
+        ("en = \"Per call\"", "en = \" \"", "publish.empty", "Per call"),
+        ("row_count = 6974", "row_count = ", "publish.syntax", "row_count"),
+        ("key = \"place-names\"", "key = \"Place\"", "publish.malformed", ""),
+    ];
+    for (old, new, code, line_text) in table {
+        let found = codes(old, new);
+        let told = found.iter().find(|(found, _)| found == code);
+        let (_, line) = told.unwrap_or_else(|| panic!("{new}: {found:?}"));
+        if !line_text.is_empty() {
+            assert_eq!(*line, line_of(line_text), "{new}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_and_cite_their_rules() {
+    let text = EXAMPLE
+        .replacen("until = 2028-12-31", "until = 2031-12-31", 1)
+        .replacen("price = \"0.50\"", "price = \"0.90\"", 1)
+        .replacen("row_count = 6974", "row_count = 6974\ncolour = \"red\"", 1);
+    let refusal = publish(&text).expect_err("three mistakes");
+    let codes: Vec<&str> = refusal.findings.iter().map(|f| f.code.as_str()).collect();
+    assert!(codes.contains(&"publish.unknown_field"), "{codes:?}");
+    assert!(codes.contains(&"guard.term_too_long"), "{codes:?}");
+    assert!(codes.contains(&"guard.price_above_ceiling"), "{codes:?}");
+    assert!(refusal.rule().expect("cited").starts_with("330200-2023"), "{refusal}");
+}
+
+#[test]
+fn the_strictest_ruleset_bounds_the_term() {
+    let long = EXAMPLE.replace("330212", "440311").replacen(
+        "until = 2028-12-31",
+        "until = 2029-01-02",
+        1,
+    );
+    // The codes inside the file change with the division, so only the term's finding matters.
+    let refusal = publish_in(&long, "440311").expect_err("3 years and a day");
+    let found = refusal.findings.iter().any(|finding| finding.code == "publish.malformed");
+    assert!(found, "{refusal}");
+    let refusal = publish_in(
+        &EXAMPLE.replacen("until = 2028-12-31", "until = 2029-01-02", 1),
+        "440311",
+    )
+    .expect_err("3 years and a day");
+    let term = refusal.findings.iter().find(|f| f.code == "guard.term_too_long").expect("told");
+    assert!(term.rule.as_deref().expect("cited").starts_with("440311-2024"), "{refusal}");
+    let national = EXAMPLE.replacen("until = 2028-12-31", "until = 2030-12-31", 1);
+    publish_in(&national, "640104").expect("five years are allowed by the national rules");
+}
+
+#[test]
+fn garbage_never_panics() {
+    for text in ["", "=", "[[product]]", "[[product]]\nnumber = 5", "product = 3", "[[act]]\ndo = 1"]
+    {
+        assert!(publish(text).is_err(), "{text}");
+    }
+    for end in (0..EXAMPLE.len()).step_by(97) {
+        if let Some(part) = EXAMPLE.get(..end) {
+            let _ = publish(part);
+        }
+    }
+}
