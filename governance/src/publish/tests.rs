@@ -92,15 +92,45 @@ fn each_mistake_is_told_with_its_code_at_its_line() {
         ("form = \"verification\"", "form = \"raw_table\"", "guard.form_not_allowed", "form = "),
         ("security_assessment = ", "#", "guard.security_assessment_missing", ""),
         ("export_review = ", "#", "guard.export_review_missing", ""),
-        ("valid_until = 2028-12-31", "valid_until = 2030-01-01", "guard.validity_too_long", "valid_until"),
-        ("charge = { model = \"free\" }", "charge = { model = \"flat_monthly\", price = \"1\" }", "guard.public_good_priced", "model = \"free\""),
+        (
+            "valid_until = 2028-12-31",
+            "valid_until = 2030-01-01",
+            "guard.validity_too_long",
+            "valid_until",
+        ),
+        (
+            "charge = { model = \"free\" }",
+            "charge = { model = \"flat_monthly\", price = \"1\" }",
+            "guard.public_good_priced",
+            "model = \"free\"",
+        ),
         ("price = \"0.50\"", "price = \"0.81\"", "guard.price_above_ceiling", "price = \"0.50\""),
         ("unit = \"call\"", "unit = \"month\"", "guard.ceiling_missing", ""),
         ("percent = \"25\"", "percent = \"24.9999\"", "guard.shares_not_whole", ""),
-        ("authorization = \"place-names\"", "authorization = \"330212-A-2026-0000009-P\"", "guard.authorization_absent", ""),
-        ("resources = [\"division-list\"]", "resources = [\"unknown\"]", "publish.unknown_reference", "resources = ["),
-        ("division = \"330212\"", "division = \"330204\"", "publish.division_not_listed", "division = \"330212\""),
-        ("uscc = \"11330212MB1DEM0017\"", "uscc = \"11330212MB1DEM0018\"", "publish.malformed", "11330212MB1DEM0017"),
+        (
+            "authorization = \"place-names\"",
+            "authorization = \"330212-A-2026-0000009-P\"",
+            "guard.authorization_absent",
+            "",
+        ),
+        (
+            "resources = [\"division-list\"]",
+            "resources = [\"unknown\"]",
+            "publish.unknown_reference",
+            "resources = [",
+        ),
+        (
+            "division = \"330212\"",
+            "division = \"330204\"",
+            "publish.division_not_listed",
+            "division = \"330212\"",
+        ),
+        (
+            "uscc = \"11330212MB1DEM0017\"",
+            "uscc = \"11330212MB1DEM0018\"",
+            "publish.malformed",
+            "11330212MB1DEM0017",
+        ),
         ("kind = \"authority\"", "kind = \"provider\"", "publish.grantor", "grantor"),
         ("sector = \"governance\"", "sector = \"gossip\"", "publish.unknown_word", "sector"),
         ("row_count = 6974", "row_count = -1", "publish.wrong_type", "row_count"),
@@ -136,20 +166,15 @@ fn all_mistakes_are_told_at_once_and_cite_their_rules() {
 
 #[test]
 fn the_strictest_ruleset_bounds_the_term() {
-    let long = EXAMPLE.replace("330212", "440311").replacen(
-        "until = 2028-12-31",
-        "until = 2029-01-02",
-        1,
-    );
+    let long =
+        EXAMPLE.replace("330212", "440311").replacen("until = 2028-12-31", "until = 2029-01-02", 1);
     // The codes inside the file change with the division, so only the term's finding matters.
     let refusal = publish_in(&long, "440311").expect_err("3 years and a day");
     let found = refusal.findings.iter().any(|finding| finding.code == "publish.malformed");
     assert!(found, "{refusal}");
-    let refusal = publish_in(
-        &EXAMPLE.replacen("until = 2028-12-31", "until = 2029-01-02", 1),
-        "440311",
-    )
-    .expect_err("3 years and a day");
+    let refusal =
+        publish_in(&EXAMPLE.replacen("until = 2028-12-31", "until = 2029-01-02", 1), "440311")
+            .expect_err("3 years and a day");
     let term = refusal.findings.iter().find(|f| f.code == "guard.term_too_long").expect("told");
     assert!(term.rule.as_deref().expect("cited").starts_with("440311-2024"), "{refusal}");
     let national = EXAMPLE.replacen("until = 2028-12-31", "until = 2030-12-31", 1);
@@ -158,7 +183,8 @@ fn the_strictest_ruleset_bounds_the_term() {
 
 #[test]
 fn garbage_never_panics() {
-    for text in ["", "=", "[[product]]", "[[product]]\nnumber = 5", "product = 3", "[[act]]\ndo = 1"]
+    for text in
+        ["", "=", "[[product]]", "[[product]]\nnumber = 5", "product = 3", "[[act]]\ndo = 1"]
     {
         assert!(publish(text).is_err(), "{text}");
     }
