@@ -1,1 +1,22 @@
-//! outside
+//! Programs nobody here wrote judge what lianshi writes. Python comes from `.venv`, which
+//! `tests/run` makes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod log;
+
+use std::{path::Path, process::Command};
+
+/// Runs a script of this folder; what it printed, or what it complained about.
+fn python(script: &str, arguments: &[&str]) -> Result<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let program = root.join(".venv/bin/python");
+    assert!(program.exists(), "{} is missing; run tests/run outside", program.display());
+    let output = Command::new(program)
+        .arg(root.join("tests/outside").join(script))
+        .args(arguments)
+        .output()
+        .expect("Python starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
