@@ -7,6 +7,7 @@ pub mod assets;
 mod buying;
 mod chart;
 pub mod contract;
+pub mod contract_api;
 pub mod csrf;
 pub mod figures;
 mod finance;
@@ -123,5 +124,6 @@ fn signed_in(cfg: &mut web::ServiceConfig) {
         .route("/users/{login}/disable", web::post().to(users::disable))
         .route("/users/{login}/enable", web::post().to(users::enable))
         .configure(buying::configure)
-        .configure(providing::configure);
+        .configure(providing::configure)
+        .configure(contract_api::configure);
 }
