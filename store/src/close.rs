@@ -115,7 +115,23 @@ pub fn close_with(
     if now < period.end() {
         return Err(Failure::Refused(CloseRefusal::Unfinished { period, ends_at: period.end() }));
     }
-    let result = site.db.write(|write| {
+    let mut close = || close_once(site, actor, (period, now), step);
+    let result = match close() {
+        // PostgreSQL found the rows of a close that committed in between: that close is the answer.
+        Err(Failure::Fault(fault)) if fault.is_duplicate() => close(),
+        done => done,
+    }?;
+    site.nudge();
+    Ok(result)
+}
+
+fn close_once(
+    site: &Site,
+    actor: &Actor,
+    (period, now): (Period, Timestamp),
+    step: &mut dyn FnMut(Step) -> Result<(), Fault>,
+) -> Result<CloseResult, Failure<CloseRefusal>> {
+    site.db.write(|write| {
         if let Some(closed) = periods::closed(&mut write.as_read(), period)? {
             return Ok(CloseResult { period: closed, repeated: true });
         }
@@ -125,10 +141,8 @@ pub fn close_with(
         step(Step::Sealed)?;
         let closed = periods::closed(&mut write.as_read(), period)?
             .ok_or_else(|| Fault::corrupt("periods", "the period just closed"))?;
-        Ok::<_, Failure<CloseRefusal>>(CloseResult { period: closed, repeated: false })
-    })?;
-    site.nudge();
-    Ok(result)
+        Ok(CloseResult { period: closed, repeated: false })
+    })
 }
 
 /// A finished run with what it was pinned to.

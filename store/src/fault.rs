@@ -68,6 +68,12 @@ impl Fault {
         Self::File { path: path.display().to_string(), source }
     }
 
+    /// Whether a row was already there under its key: another writer wrote it first.
+    pub fn is_duplicate(&self) -> bool {
+        use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
+        matches!(self, Self::Database(DatabaseError(UniqueViolation, _)))
+    }
+
     /// Whether trying again later may help.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Connection(_))

@@ -19,6 +19,7 @@ pub mod members;
 pub mod numbers;
 pub mod organizations;
 pub mod outbox;
+pub mod rehearsal;
 pub mod replica;
 mod schema;
 pub mod site;

@@ -10,6 +10,7 @@ mod datasets;
 mod foundation;
 mod group;
 mod log;
+mod money;
 mod replica;
 mod subscriptions;
 mod support;

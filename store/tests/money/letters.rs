@@ -1,0 +1,293 @@
+//! Statements and divisions on their way between nodes: confirmed by both, once, and refused when anything is wrong.
+
+use lianshi_market::{agreement::Agreement, close::DivisionDocument, subscription::Side};
+use lianshi_registry::{
+    entry::{ENTRY_VERSION, Entry, Fact, Share, Split, Texts},
+    id::NodeName,
+    refusal::Refusal as _,
+    time::Timestamp,
+};
+use lianshi_store::{
+    Db, Failure, Site, allocations, log,
+    outbox::{self, OutboxRow},
+    rehearsal,
+    statements::{self, Claim, Letter, LetterKind, StatementQuery, StatementState},
+};
+
+use super::stage::{agreement, close_month, key, meter, month, node, site};
+use crate::support::{fresh_postgres, on_sqlite};
+
+/// yinzhou has sold to a buyer at haishu and shares with a party at ningbo.
+struct World {
+    provider: Site,
+    home: Site,
+    party: Site,
+    contract: Agreement,
+}
+
+fn with_world(body: impl Fn(&World)) {
+    on_sqlite(|db| {
+        on_sqlite(|other| {
+            let home = Db::open(&fresh_postgres()).expect("a database");
+            body(&world(db, &home, other));
+        });
+    });
+}
+
+fn world(provider: &Db, home: &Db, party: &Db) -> World {
+    let provider = site(provider, "yinzhou", "330212");
+    let home = site(home, "haishu", "330203");
+    let party = site(party, "ningbo", "330200");
+    rehearsal::stage(&provider, 1).expect("staged");
+    let mut contract = agreement(&provider, 1);
+    contract.home = home.node.clone();
+    for (site, side) in [(&provider, Side::Provider), (&home, Side::Home)] {
+        let contracts = [contract.clone()];
+        site.db.write(|write| rehearsal::contract(write, side, &contracts)).expect("written");
+    }
+    share_with(&provider, &party.node);
+    meter(&provider, &contract, "2026-10-05T04:00:00Z", 13);
+    close_month(&provider, "2026-10");
+    World { provider, home, party, contract }
+}
+
+/// A second version of the split gives a third to a party that reads at another node.
+fn share_with(site: &Site, node: &NodeName) {
+    let share = |uscc, node: &NodeName, share_ppm| Share {
+        party: uscc,
+        name: Texts { zh: "演练".to_owned(), en: "Rehearsal".to_owned() },
+        role: "provider".to_owned(),
+        node: node.clone(),
+        share_ppm,
+    };
+    let product = rehearsal::product_number(site, 1).expect("a number");
+    let operator = agreement(site, 1).operator;
+    let split = Split {
+        product,
+        version: 2,
+        from: month("2026-01"),
+        base: "invoiced".to_owned(),
+        shares: vec![
+            share(operator, &site.node, 666_667),
+            share(rehearsal::buyer(77).expect("a code"), node, 333_333),
+        ],
+    };
+    let by = site.node.to_string();
+    let fact = Fact::SplitAgreed(split);
+    let entry = Entry { v: ENTRY_VERSION, at: site.now(), by, fact };
+    site.db
+        .write(|write| log::append(write, &site.origin, &[entry.clone()], site.now()))
+        .expect("appended");
+}
+
+/// Takes all letters out of a node's outbox.
+fn letters(site: &Site) -> Vec<OutboxRow> {
+    let far = Timestamp::from_millis(i64::MAX);
+    let due = site.db.read(|read| outbox::due(read, far, 100)).expect("due");
+    for letter in &due {
+        site.db.write(|write| outbox::done(write, &letter.id)).expect("done");
+    }
+    due
+}
+
+fn answer(to: &Site, from: &str, bytes: &[u8]) -> &'static str {
+    match statements::receive(to, &node(from), bytes) {
+        Ok(()) => "taken",
+        Err(Failure::Refused(refusal)) => refusal.code(),
+        Err(Failure::Fault(fault)) => panic!("a fault: {fault:?}"),
+    }
+}
+
+impl World {
+    fn letter(&self, letters: &[OutboxRow], target: &str) -> Vec<u8> {
+        let to = letters.iter().find(|letter| letter.target == target);
+        to.unwrap_or_else(|| panic!("a letter of {} to {target}", self.provider.node))
+            .payload
+            .clone()
+    }
+
+    fn state_at(&self, side: Side) -> Option<StatementState> {
+        let site = if side == Side::Home { &self.home } else { &self.provider };
+        let view = site
+            .db
+            .read(|read| statements::by_number(read, "ST-330212-202610-0000001", side))
+            .expect("read");
+        view.map(|view| view.item.state)
+    }
+}
+
+#[test]
+fn both_nodes_hold_both_seals_in_the_end() {
+    with_world(|world| {
+        let sent = letters(&world.provider);
+        assert_eq!(sent.len(), 2);
+        assert_eq!(world.state_at(Side::Provider), Some(StatementState::Issued));
+        assert_eq!(answer(&world.home, "yinzhou", &world.letter(&sent, "haishu")), "taken");
+        assert_eq!(answer(&world.party, "yinzhou", &world.letter(&sent, "ningbo")), "taken");
+        for (site, name) in [(&world.home, "haishu"), (&world.party, "ningbo")] {
+            let receipts = letters(site);
+            assert_eq!(receipts.len(), 1);
+            assert_eq!(answer(&world.provider, name, &receipts[0].payload), "taken");
+            assert_eq!(answer(&world.provider, name, &receipts[0].payload), "taken", "a repeat");
+        }
+        for side in [Side::Home, Side::Provider] {
+            assert_eq!(world.state_at(side), Some(StatementState::Confirmed));
+        }
+        let bills = world
+            .home
+            .db
+            .read(|read| {
+                statements::for_buyer(read, &world.contract.buyer, &StatementQuery::default())
+            })
+            .expect("read");
+        assert_eq!((bills.total, bills.sum.fen()), (1, 550));
+        let party = rehearsal::buyer(77).expect("a code");
+        let lines = world.party.db.read(|read| allocations::for_party(read, &party));
+        let lines = lines.expect("read");
+        assert_eq!((lines.len(), lines[0].amount.fen()), (1, 183));
+        let held = world
+            .party
+            .db
+            .read(|read| allocations::division(read, month("2026-10"), &world.contract.product));
+        assert_eq!(held.expect("read").expect("there").document.parts.len(), 2);
+        let made = world
+            .provider
+            .db
+            .read(|read| allocations::in_period(read, month("2026-10")))
+            .expect("read");
+        assert_eq!(made[0].nodes, made[0].confirmed_by);
+    });
+}
+
+#[test]
+fn a_repeated_letter_is_answered_again_and_changes_nothing() {
+    with_world(|world| {
+        let sent = letters(&world.provider);
+        let letter = world.letter(&sent, "haishu");
+        assert_eq!(answer(&world.home, "yinzhou", &letter), "taken");
+        let first = letters(&world.home);
+        let before = super::books::counts(&world.home);
+        assert_eq!(answer(&world.home, "yinzhou", &letter), "taken");
+        let second = letters(&world.home);
+        assert_eq!(first[0].payload, second[0].payload);
+        assert_eq!(super::books::counts(&world.home), before);
+    });
+}
+
+/// A letter of yinzhou about any document.
+fn forged(kind: LetterKind, id: &str, hash: [u8; 32], document: &str) -> Vec<u8> {
+    let claim = Claim {
+        v: statements::LETTER_VERSION,
+        id: id.to_owned(),
+        hash: hex(hash),
+        at: Timestamp::from_millis(0),
+    };
+    let sealed = claim.seal(&node("yinzhou"), kind, &key("yinzhou", 3));
+    Letter::new(document, sealed).to_bytes()
+}
+
+fn hex(hash: [u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn what_is_wrong_with_a_statement_is_named() {
+    with_world(|world| {
+        let sent = letters(&world.provider);
+        let letter = world.letter(&sent, "haishu");
+        let text = String::from_utf8(letter.clone()).expect("json");
+        let check = |bytes: &[u8], from: &str, code: &str| {
+            assert_eq!(answer(&world.home, from, bytes), code);
+        };
+        check(b"", "yinzhou", "statement.bad_seal");
+        check(&letter[..letter.len() - 3], "yinzhou", "statement.bad_seal");
+        check(&vec![b' '; 600_000], "yinzhou", "statement.bad_seal");
+        check(&letter, "ningbo", "statement.wrong_sender");
+        let renamed = text.replace("\"by\":\"yinzhou\"", "\"by\":\"ningbo\"");
+        check(renamed.as_bytes(), "ningbo", "statement.bad_seal");
+        let stranger = text.replace("\"by\":\"yinzhou\"", "\"by\":\"beilun\"");
+        check(stranger.as_bytes(), "beilun", "statement.not_a_member");
+        let other_kind = text.replace("\"kind\":\"statement\"", "\"kind\":\"gift\"");
+        check(other_kind.as_bytes(), "yinzhou", "statement.unknown_kind");
+        let cheaper = text.replace("5.50", "0.50");
+        check(cheaper.as_bytes(), "yinzhou", "statement.wrong_hash");
+        let uneven = text.replacen("5.50", "0.50", 1);
+        check(uneven.as_bytes(), "yinzhou", "statement.bad_document");
+
+        let number = "ST-330212-202610-0000001";
+        let view =
+            world.provider.db.read(|read| statements::by_number(read, number, Side::Provider));
+        let document = view.expect("read").expect("there").document;
+        let sealed = |document: &lianshi_market::close::StatementDocument| {
+            let (text, hash) = document.seal_text();
+            forged(LetterKind::Statement, &document.number, hash, &text)
+        };
+        let mut elsewhere = document.clone();
+        elsewhere.home_node = node("ningbo");
+        check(&sealed(&elsewhere), "yinzhou", "statement.misdirected");
+        let mut unknown = document.clone();
+        "S-unknown".clone_into(&mut unknown.subscription);
+        check(&sealed(&unknown), "yinzhou", "statement.unknown_subscription");
+        let mut padded = document.clone();
+        padded.agreement_hash = "00".repeat(32);
+        check(&sealed(&padded), "yinzhou", "statement.not_as_agreed");
+        check(&letter, "yinzhou", "taken");
+        let mut second = document.clone();
+        second.buyer_name = "another".to_owned();
+        check(&sealed(&second), "yinzhou", "statement.conflict");
+        second.number = "ST-330212-202610-0000002".to_owned();
+        check(&sealed(&second), "yinzhou", "statement.conflict");
+        let receipt = forged(LetterKind::StatementReceipt, number, [0; 32], "");
+        check(&receipt, "yinzhou", "statement.unknown_document");
+    });
+}
+
+#[test]
+fn what_is_wrong_with_a_division_is_named() {
+    with_world(|world| {
+        let sent = letters(&world.provider);
+        let letter = world.letter(&sent, "ningbo");
+        assert_eq!(answer(&world.home, "yinzhou", &letter), "statement.misdirected");
+        let views = world.provider.db.read(|read| allocations::in_period(read, month("2026-10")));
+        let document: DivisionDocument = views.expect("read")[0].document.clone();
+        let id = format!("2026-10/{}", document.product);
+        let mut other = document.clone();
+        other.parts[0].party.name.zh = "别人".to_owned();
+        let (text, hash) = other.seal_text();
+        let other = forged(LetterKind::Division, &id, hash, &text);
+        let wrong = forged(LetterKind::Division, &id, [1; 32], &text);
+        assert_eq!(answer(&world.party, "yinzhou", &wrong), "statement.wrong_hash");
+        assert_eq!(answer(&world.party, "yinzhou", &letter), "taken");
+        assert_eq!(answer(&world.party, "yinzhou", &other), "statement.conflict");
+        let receipt = forged(LetterKind::DivisionReceipt, &id, hash, "");
+        assert_eq!(answer(&world.provider, "yinzhou", &receipt), "statement.unknown_document");
+    });
+}
+
+#[test]
+fn a_buyer_at_the_same_node_gets_its_bill_the_same_way() {
+    on_sqlite(|db| {
+        let site = site(db, "yinzhou", "330212");
+        rehearsal::stage(&site, 1).expect("staged");
+        let contract = agreement(&site, 1);
+        for side in [Side::Provider, Side::Home] {
+            let contracts = [contract.clone()];
+            site.db.write(|write| rehearsal::contract(write, side, &contracts)).expect("written");
+        }
+        meter(&site, &contract, "2026-10-05T04:00:00Z", 3);
+        close_month(&site, "2026-10");
+        for _ in 0..2 {
+            for letter in letters(&site) {
+                assert_eq!(answer(&site, "yinzhou", &letter.payload), "taken");
+            }
+        }
+        let number = "ST-330212-202610-0000001";
+        for side in [Side::Provider, Side::Home] {
+            let view = site.db.read(|read| statements::by_number(read, number, side));
+            let view = view.expect("read").expect("there");
+            assert_eq!(view.item.state, StatementState::Confirmed);
+            assert!(view.countersigned.is_some());
+        }
+        super::books::hold(&site);
+    });
+}
