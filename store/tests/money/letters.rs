@@ -76,7 +76,7 @@ fn share_with(site: &Site, node: &NodeName) {
     let fact = Fact::SplitAgreed(split);
     let entry = Entry { v: ENTRY_VERSION, at: site.now(), by, fact };
     site.db
-        .write(|write| log::append(write, &site.origin, &[entry.clone()], site.now()))
+        .write(|write| log::append(write, &site.origin, std::slice::from_ref(&entry), site.now()))
         .expect("appended");
 }
 
@@ -179,15 +179,11 @@ fn forged(kind: LetterKind, id: &str, hash: [u8; 32], document: &str) -> Vec<u8>
     let claim = Claim {
         v: statements::LETTER_VERSION,
         id: id.to_owned(),
-        hash: hex(hash),
+        hash: hex::encode(hash),
         at: Timestamp::from_millis(0),
     };
     let sealed = claim.seal(&node("yinzhou"), kind, &key("yinzhou", 3));
     Letter::new(document, sealed).to_bytes()
-}
-
-fn hex(hash: [u8; 32]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
