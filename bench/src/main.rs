@@ -4,6 +4,7 @@
 
 mod append;
 mod disk;
+mod replica;
 mod report;
 mod stopwatch;
 
@@ -21,10 +22,13 @@ struct Arguments {
 enum Command {
     /// Durable appends to a node's own log, signed heads included.
     Append(append::Append),
+    /// A cold replica over loopback.
+    Replica(replica::Replica),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Append(command) => command.run(),
+        Command::Replica(command) => command.run(),
     }
 }

@@ -1,6 +1,6 @@
-//! The network: one libp2p swarm in its own task. It only translates: requests and letters go out, answers come back,
-//! inbound requests are handed to a [`Serve`] function on a blocking thread. It decides nothing, keeps nothing, and does
-//! no disk or signature work in its loop.
+//! The network: one libp2p swarm in its own task. It only translates: requests and letters go out,
+//! answers come back, inbound requests are handed to a [`Serve`] function on a blocking thread. It
+//! decides nothing, keeps nothing, and does no disk or signature work in its loop.
 
 mod handle;
 mod link;

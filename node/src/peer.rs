@@ -1,5 +1,6 @@
-//! Peers: drives `registry::sync` between the store and the network. The state machine decides; this task carries its
-//! outputs out and brings the answers back. Disk and signatures run on blocking threads.
+//! Peers: drives `registry::sync` between the store and the network. The state machine decides;
+//! this task carries its outputs out and brings the answers back. Disk and signatures run on
+//! blocking threads.
 
 mod carry;
 mod poll;
@@ -26,15 +27,16 @@ use crate::{
 };
 use poll::{Poll, Seen};
 
-/// Reads letters: called on a blocking thread with the sender, the kind and the sealed bytes. What it returns goes back
-/// to the sender; an `Err` is a refusal the sender reads.
+/// Reads letters: called on a blocking thread with the sender, the kind and the sealed bytes. What
+/// it returns goes back to the sender; an `Err` is a refusal the sender reads.
 pub type Letters =
     Arc<dyn Fn(NodeName, String, Vec<u8>) -> Result<Vec<u8>, String> + Send + std::marker::Sync>;
 
-/// How often the own log is looked at: another process may have appended to it, and peers must hear within two seconds.
+/// How often the own log is looked at: another process may have appended to it, and peers must hear
+/// within two seconds.
 const POLL_MS: u64 = 200;
-/// A starting node asks its peers for checkpoints of its own log before it signs a new one, and waits this long for the
-/// first answer; a node without peers signs then.
+/// A starting node asks its peers for checkpoints of its own log before it signs a new one, and
+/// waits this long for the first answer; a node without peers signs then.
 const SIGN_GRACE_MS: i64 = 1_500;
 
 /// The keys of the logs a checkpoint may be of, the own among them.

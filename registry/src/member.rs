@@ -1,9 +1,10 @@
-//! Membership: the fold of the root authorities' logs that says who is a node of the federation, which division it may
-//! speak for, and which entries of its log count.
+//! Membership: the fold of the root authorities' logs that says who is a node of the federation,
+//! which division it may speak for, and which entries of its log count.
 //!
-//! A root authority admits itself first, then nodes of divisions its own covers. Every member is changed only by the
-//! root that admitted it. Standing is a list of changes, each from an index of the member's own log on, so the right of
-//! one entry never depends on when anybody learned of a suspension.
+//! A root authority admits itself first, then nodes of divisions its own covers. Every member is
+//! changed only by the root that admitted it. Standing is a list of changes, each from an index of
+//! the member's own log on, so the right of one entry never depends on when anybody learned of a
+//! suspension.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +61,8 @@ pub struct StandingChange {
 pub enum Status {
     /// Its entries count and its letters are read.
     Active,
-    /// Its entries from an index on do not count and its letters are refused; it still reads what others say.
+    /// Its entries from an index on do not count and its letters are refused; it still reads what
+    /// others say.
     Suspended,
     /// It is no member any more; its links are closed and its log is no longer followed.
     Withdrawn,
@@ -202,8 +204,8 @@ fn keys(admission: &Admission) -> [PublicKey; 4] {
 /// All members by name.
 pub type Members = BTreeMap<NodeName, Member>;
 
-/// The lowest index of the member's log whose right differs between two states, if any does: entries folded from there
-/// on must be folded again.
+/// The lowest index of the member's log whose right differs between two states, if any does:
+/// entries folded from there on must be folded again.
 pub fn first_index_changed(before: Option<&Member>, after: &Member) -> Option<u64> {
     let Some(before) = before else { return Some(0) };
     if before.admission.division != after.admission.division
@@ -216,8 +218,8 @@ pub fn first_index_changed(before: Option<&Member>, after: &Member) -> Option<u6
     before.changes.iter().skip(kept).chain(after.changes.iter().skip(kept)).map(|c| c.from).min()
 }
 
-/// Applies one entry about members: the new state of the member it speaks of, or why it changes nothing. `None` for
-/// entries of other kinds.
+/// Applies one entry about members: the new state of the member it speaks of, or why it changes
+/// nothing. `None` for entries of other kinds.
 pub fn decide(
     members: &Members,
     roots: &[Root],
@@ -284,7 +286,8 @@ fn admit(
     };
     let Some(known) = members.get(node) else { return Ok(member) };
     if known.admitted_by != root.origin {
-        // Two roots admitted the same name: the smaller origin keeps it, whichever entry was seen first.
+        // Two roots admitted the same name: the smaller origin keeps it, whichever entry was seen
+        // first.
         if known.admitted_by < root.origin {
             return Err(other_root(known));
         }

@@ -1,14 +1,17 @@
-//! Synchronization: how every node comes to hold every log. A pure state machine, `step(now, input) -> outputs`; the
-//! driver carries outputs out and brings answers back as inputs, in any order, late, twice or never.
+//! Synchronization: how every node comes to hold every log. A pure state machine, `step(now, input)
+//! -> outputs`; the driver carries outputs out and brings answers back as inputs, in any order,
+//! late, twice or never.
 //!
-//! - Checkpoints travel as **hints**: whoever signs or adopts one announces it to every connected peer that is not known
-//!   to have it. Loss is harmless.
-//! - Truth comes from **exchanging heads** when a link stands and at intervals, and from **pulling** ranges of entries
-//!   that are checked against the signed root before they are stored ([`Pulled::verify`]).
-//! - A range is pulled from one peer, so what fails to verify is that peer's fault; the next try goes elsewhere.
+//! - Checkpoints travel as **hints**: whoever signs or adopts one announces it to every connected
+//!   peer that is not known to have it. Loss is harmless.
+//! - Truth comes from **exchanging heads** when a link stands and at intervals, and from
+//!   **pulling** ranges of entries that are checked against the signed root before they are stored
+//!   ([`Pulled::verify`]).
+//! - A range is pulled from one peer, so what fails to verify is that peer's fault; the next try
+//!   goes elsewhere.
 //! - What a peer claimed is forgotten with its connection: a peer that lost its disk is asked anew.
-//! - Two signed checkpoints of one size with different roots are reported and **freeze** the log; nothing resolves that
-//!   by itself.
+//! - Two signed checkpoints of one size with different roots are reported and **freeze** the log;
+//!   nothing resolves that by itself.
 
 mod claim;
 mod head;
@@ -25,8 +28,8 @@ use crate::{
 pub use head::{SignedHead, Source};
 pub use range::{PullRefusal, Pulled, Verified};
 
-/// Time between two exchanges of heads with one peer; some seconds are added by name, so that a node does not ask all
-/// its peers at once.
+/// Time between two exchanges of heads with one peer; some seconds are added by name, so that a
+/// node does not ask all its peers at once.
 pub const HEADS_INTERVAL_MS: i64 = 30_000;
 /// When an exchange brought no answer, the next follows after this.
 pub const HEADS_RETRY_MS: i64 = 3_000;
@@ -49,7 +52,8 @@ pub type RequestId = u64;
 /// What happens to a node.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// The logs to hold, from the charter and the members; replaces the earlier list. The node's own log is never pulled.
+    /// The logs to hold, from the charter and the members; replaces the earlier list. The node's
+    /// own log is never pulled.
     Sources(Vec<Source>),
     /// What is stored of a log: at the start, and whenever the own log has a new signed checkpoint.
     Held {
@@ -142,8 +146,8 @@ pub enum Output {
     Confirmed(Origin),
     /// Two validly signed checkpoints contradict each other: the log is frozen.
     Conflict(Box<Conflict>),
-    /// A peer holds a checkpoint of this node's own log that is larger than the log: the data folder is older than what
-    /// was signed, and nothing more may be signed.
+    /// A peer holds a checkpoint of this node's own log that is larger than the log: the data
+    /// folder is older than what was signed, and nothing more may be signed.
     OwnLogBehind(Box<SignedHead>),
 }
 
@@ -227,7 +231,8 @@ impl Sync {
             Input::Sources(sources) => self.take_sources(sources),
             Input::Held { origin, size, head } => self.take_held(origin, (size, head), &mut out),
             Input::Connected(peer) => {
-                // A second link to the same peer is a new start: whatever it claimed before may be lost.
+                // A second link to the same peer is a new start: whatever it claimed before may be
+                // lost.
                 self.forget_peer(&peer);
                 self.peers.insert(peer, Peer { heads_due: now, ..Peer::default() });
             }

@@ -1,4 +1,5 @@
-//! The members of the federation as the root authorities' logs say: the table behind `registry::member`.
+//! The members of the federation as the root authorities' logs say: the table behind
+//! `registry::member`.
 
 mod act;
 
@@ -101,7 +102,8 @@ impl MemberRow {
     }
 }
 
-/// Remembers the charter's root authorities. Called whenever a data folder is opened; writes only what is new.
+/// Remembers the charter's root authorities. Called whenever a data folder is opened; writes only
+/// what is new.
 pub fn set_roots(db: &Db, roots: &[Root]) -> Result<(), Fault> {
     if db.read(self::roots)? == roots {
         return Ok(());
@@ -164,8 +166,8 @@ pub fn by_peer(read: &mut Read<'_>, identity_key: &PublicKey) -> Result<Option<M
     row.map(MemberRow::into_member).transpose()
 }
 
-/// Whether the entry at `index` of `origin` counts: the division its author may speak for, or why not. A fold over many
-/// entries of one log asks [`by_origin`] once and then [`Member::voice`].
+/// Whether the entry at `index` of `origin` counts: the division its author may speak for, or why
+/// not. A fold over many entries of one log asks [`by_origin`] once and then [`Member::voice`].
 pub fn may_speak(
     read: &mut Read<'_>,
     origin: &Origin,
@@ -185,7 +187,8 @@ pub fn may_write(read: &mut Read<'_>, node: &NodeName) -> Result<Result<(), Memb
     })
 }
 
-/// Entries whose right changed: those of `origin` from `from` on must be folded again where they were folded before.
+/// Entries whose right changed: those of `origin` from `from` on must be folded again where they
+/// were folded before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refold {
     /// The log of the member concerned.
@@ -194,7 +197,8 @@ pub struct Refold {
     pub from: u64,
 }
 
-/// Applies one entry about members (`member.*`) of the log `at.0` at index `at.1`. Other kinds change nothing.
+/// Applies one entry about members (`member.*`) of the log `at.0` at index `at.1`. Other kinds
+/// change nothing.
 pub fn apply(
     write: &mut Write<'_>,
     at: (&Origin, u64),

@@ -1,9 +1,11 @@
-//! Replicas: copies of other nodes' logs, grown by verified ranges. A range is checked against the signed head before
-//! anything is written, and its entries, tiles, checkpoint and fold are one transaction.
+//! Replicas: copies of other nodes' logs, grown by verified ranges. A range is checked against the
+//! signed head before anything is written, and its entries, tiles, checkpoint and fold are one
+//! transaction.
 //!
-//! When a replica is *confirmed*: only the node that writes a log can say that nothing newer exists, so `confirmed_at`
-//! moves when that node itself, over its authenticated link, named the head held here. What a third node relays extends
-//! the replica but says nothing about its age; a replica that was never confirmed has `confirmed_at` zero.
+//! When a replica is *confirmed*: only the node that writes a log can say that nothing newer
+//! exists, so `confirmed_at` moves when that node itself, over its authenticated link, named the
+//! head held here. What a third node relays extends the replica but says nothing about its age; a
+//! replica that was never confirmed has `confirmed_at` zero.
 
 use lianshi_registry::{
     checkpoint::Checkpoint,

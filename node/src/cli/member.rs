@@ -1,4 +1,5 @@
-//! `lianshi member`: who belongs to the federation. Only a root authority admits, suspends and reinstates.
+//! `lianshi member`: who belongs to the federation. Only a root authority admits, suspends and
+//! reinstates.
 
 use std::path::PathBuf;
 
@@ -87,7 +88,8 @@ fn admit(at: &At, folder: &Folder, site: &Site, file: &PathBuf) -> anyhow::Resul
     )
 }
 
-/// A root authority is the first member of its federation: admits it when it has not been. Does nothing at other nodes.
+/// A root authority is the first member of its federation: admits it when it has not been. Does
+/// nothing at other nodes.
 pub fn admit_self(folder: &Folder, site: &Site) -> anyhow::Result<()> {
     if folder.is_root() && site.db.read(|read| members::by_node(read, &site.node))?.is_none() {
         members::admit(site, &Actor::node(), &folder.application())?;

@@ -10,8 +10,8 @@ use super::{
     wire::{Answer, REQUEST_BYTES_MAX, Request},
 };
 
-/// Why a request brought no answer. Only [`NetError::Refused`] is the peer's decision; everything else may be tried
-/// again.
+/// Why a request brought no answer. Only [`NetError::Refused`] is the peer's decision; everything
+/// else may be tried again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetError {
     /// The node is not on the allow-list.
@@ -54,8 +54,8 @@ pub struct NetHandle {
 }
 
 impl NetHandle {
-    /// Sends a letter and waits for the receiver's answer, at most the request timeout. A letter may arrive although the
-    /// answer is lost, so receivers accept repeats.
+    /// Sends a letter and waits for the receiver's answer, at most the request timeout. A letter
+    /// may arrive although the answer is lost, so receivers accept repeats.
     pub async fn send(
         &self,
         to: &NodeName,
@@ -93,7 +93,8 @@ impl NetHandle {
         self.connected.borrow().clone()
     }
 
-    /// Waits until the set of connected nodes has changed and returns it; `None` when the network has stopped.
+    /// Waits until the set of connected nodes has changed and returns it; `None` when the network
+    /// has stopped.
     pub async fn next_change(&mut self) -> Option<BTreeSet<NodeName>> {
         self.connected.changed().await.ok()?;
         Some(self.connected.borrow_and_update().clone())

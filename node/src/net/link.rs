@@ -1,5 +1,5 @@
-//! The peers the swarm should be connected to, and when to dial them next: at once when they are new or lost, then with
-//! growing pauses.
+//! The peers the swarm should be connected to, and when to dial them next: at once when they are
+//! new or lost, then with growing pauses.
 
 use std::collections::BTreeMap;
 
@@ -76,8 +76,8 @@ impl Links {
         self.0.iter().find(|(_, link)| link.peer == *peer).map(|(node, _)| node)
     }
 
-    /// Peers to dial now, of those `is_down` says are not connected. The next dial of each is pushed back at once, so a
-    /// dial that hangs does not repeat.
+    /// Peers to dial now, of those `is_down` says are not connected. The next dial of each is
+    /// pushed back at once, so a dial that hangs does not repeat.
     pub(super) fn take_due(
         &mut self,
         now: Instant,
@@ -103,7 +103,8 @@ impl Links {
     }
 }
 
-/// Doubles with each failure; up to a quarter is random, so that nodes started together do not dial in step.
+/// Doubles with each failure; up to a quarter is random, so that nodes started together do not dial
+/// in step.
 fn pause(failures: u32) -> Duration {
     let doubled = BACKOFF_FIRST.saturating_mul(1 << failures.min(10)).min(BACKOFF_MAX);
     let random = getrandom::u32().unwrap_or(0) % 256;

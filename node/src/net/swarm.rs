@@ -1,5 +1,6 @@
-//! How the swarm is built: tcp, noise and yamux; identify, ping and one request-response protocol; an allow-list and
-//! connection limits. No discovery of any kind: addresses come from admission entries and the charter.
+//! How the swarm is built: tcp, noise and yamux; identify, ping and one request-response protocol;
+//! an allow-list and connection limits. No discovery of any kind: addresses come from admission
+//! entries and the charter.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -14,7 +15,8 @@ use super::{
     wire::{Codec, PROTOCOL},
 };
 
-/// Links between members stay open this long without a request: longer than the interval of head exchanges.
+/// Links between members stay open this long without a request: longer than the interval of head
+/// exchanges.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 /// A dead link is noticed after at most interval plus timeout.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
@@ -65,8 +67,8 @@ pub(super) fn build(
     Ok(swarm)
 }
 
-/// Finds out whether the port is free. The transport lets several sockets share a port, so a second node on it would
-/// not be refused but take half of the connections.
+/// Finds out whether the port is free. The transport lets several sockets share a port, so a second
+/// node on it would not be refused but take half of the connections.
 fn probe(listen: &Multiaddr) -> std::io::Result<()> {
     let mut ip: Option<IpAddr> = None;
     for part in listen {

@@ -1,4 +1,5 @@
-//! The loop of the swarm: commands in, events out. Inbound requests run on blocking threads, a bounded number at a time.
+//! The loop of the swarm: commands in, events out. Inbound requests run on blocking threads, a
+//! bounded number at a time.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -27,7 +28,8 @@ use super::{
 
 /// Commands waiting for the loop; senders wait beyond that.
 const COMMANDS_MAX: usize = 256;
-/// Inbound requests answered at once by all peers together, and by one peer: beyond that a peer hears that we are busy.
+/// Inbound requests answered at once by all peers together, and by one peer: beyond that a peer
+/// hears that we are busy.
 const SERVING_MAX: usize = 32;
 const SERVING_PER_PEER_MAX: usize = 12;
 /// How often links are looked over.

@@ -1,5 +1,6 @@
-//! The protocol between nodes, `/lianshi/1`: one request and one answer per stream, each a tag byte and its fields, the
-//! end of the stream being the end of the message. Documented in docs/protocol.md.
+//! The protocol between nodes, `/lianshi/1`: one request and one answer per stream, each a tag byte
+//! and its fields, the end of the stream being the end of the message. Documented in
+//! docs/protocol.md.
 
 use std::io;
 
@@ -33,8 +34,8 @@ pub enum Request {
     Heads,
     /// A hint that this signed checkpoint exists and can be had from the sender.
     Announce(String),
-    /// A static resource of a log by its path below `/log/<node>/<generation>/`: the same bytes as over HTTP. Beside
-    /// those, `proof/<from>/<to>` gives a consistency proof.
+    /// A static resource of a log by its path below `/log/<node>/<generation>/`: the same bytes as
+    /// over HTTP. Beside those, `proof/<from>/<to>` gives a consistency proof.
     Resource {
         /// The log.
         origin: Origin,

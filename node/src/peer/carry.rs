@@ -1,4 +1,5 @@
-//! Carries the outputs of the state machine out, each in a task of its own, and mails the answer back.
+//! Carries the outputs of the state machine out, each in a task of its own, and mails the answer
+//! back.
 
 use lianshi_registry::{
     checkpoint::Checkpoint,

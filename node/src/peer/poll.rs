@@ -1,5 +1,5 @@
-//! A look at what other processes and earlier commits changed: the own log's size, which is signed when it grew, and the
-//! members, when a root authority's log grew.
+//! A look at what other processes and earlier commits changed: the own log's size, which is signed
+//! when it grew, and the members, when a root authority's log grew.
 
 use std::collections::BTreeMap;
 
@@ -74,8 +74,9 @@ pub(super) fn look(
     Ok(Poll { seen, own, members, refusal })
 }
 
-/// The charter's root authorities first, then what the logs say. A suspended node stays linked: it must be able to read
-/// that it is suspended, and its log goes on to be held though it is not folded. A withdrawn one is cut off.
+/// The charter's root authorities first, then what the logs say. A suspended node stays linked: it
+/// must be able to read that it is suspended, and its log goes on to be held though it is not
+/// folded. A withdrawn one is cut off.
 fn view(site: &Site, roots: &[Root], members: &[Member]) -> MemberView {
     let mut sources = BTreeMap::new();
     let mut peers = BTreeMap::new();

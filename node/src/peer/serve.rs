@@ -1,4 +1,5 @@
-//! What peers ask this node: heads, static resources of logs, and letters for its rooms. Runs on blocking threads.
+//! What peers ask this node: heads, static resources of logs, and letters for its rooms. Runs on
+//! blocking threads.
 
 use std::sync::Arc;
 

@@ -46,7 +46,8 @@ impl Sync {
             return;
         }
         let Some(peer) = self.peers.get_mut(peer) else { return };
-        // An answer may overtake an announcement; within one connection the larger head is the newer.
+        // An answer may overtake an announcement; within one connection the larger head is the
+        // newer.
         if peer.claims.get(&origin).is_none_or(|claim| claim.size() < head.size()) {
             peer.claims.insert(origin, head);
         }

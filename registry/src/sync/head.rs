@@ -1,4 +1,5 @@
-//! Signed heads: checkpoints whose signature was verified with the key of their log. There is no other way to make one.
+//! Signed heads: checkpoints whose signature was verified with the key of their log. There is no
+//! other way to make one.
 
 use crate::{
     checkpoint::{Checkpoint, CheckpointError},

@@ -1,4 +1,5 @@
-//! Pulling a log from one peer, range by range: while one range is verified and stored, the next is fetched.
+//! Pulling a log from one peer, range by range: while one range is verified and stored, the next is
+//! fetched.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +56,8 @@ enum Proof {
 }
 
 impl Range {
-    /// The next range after `from` on the way to `size`: up to a bundle's end, or the end of the log.
+    /// The next range after `from` on the way to `size`: up to a bundle's end, or the end of the
+    /// log.
     fn next(from: u64, size: u64) -> Self {
         let to = (from / WIDTH).saturating_add(RANGE_BUNDLES).saturating_mul(WIDTH).min(size);
         let bundles = if from == to { 0..0 } else { from / WIDTH..to.div_ceil(WIDTH) };
@@ -218,8 +220,8 @@ impl Sync {
         self.drop_pull(origin);
     }
 
-    /// Ends a pull; answers still on their way find nobody waiting. A range being stored stays until its outcome is
-    /// known.
+    /// Ends a pull; answers still on their way find nobody waiting. A range being stored stays
+    /// until its outcome is known.
     pub(super) fn drop_pull(&mut self, origin: &Origin) {
         if let Some(log) = self.logs.get_mut(origin) {
             log.pull = None;

@@ -1,5 +1,6 @@
-//! A pulled range of entries, and its check against the signed root: leaves are appended to the edge of what is stored,
-//! and the root that results must be the signed one, or be proved consistent with it. Nothing is stored before.
+//! A pulled range of entries, and its check against the signed root: leaves are appended to the
+//! edge of what is stored, and the root that results must be the signed one, or be proved
+//! consistent with it. Nothing is stored before.
 
 use super::SignedHead;
 use crate::{
@@ -21,7 +22,8 @@ pub struct Pulled {
     pub to: u64,
     /// The entry bundles from the one that holds `from` on.
     pub bundles: Vec<Vec<u8>>,
-    /// Hashes that prove the tree of `to` entries consistent with the head; none when `to` is the head's size.
+    /// Hashes that prove the tree of `to` entries consistent with the head; none when `to` is the
+    /// head's size.
     pub proof: Option<Vec<u8>>,
     /// The signed head the range belongs to.
     pub head: SignedHead,

@@ -1,6 +1,7 @@
-//! The federation simulated from a seed: the production state machine of every node against a network that delays, drops,
-//! duplicates and reorders messages, parts and heals, and against restarts that lose what was not durable. Each seed runs
-//! twice and must leave the same trace; after healing every node holds every head and folds to the same catalog digest.
+//! The federation simulated from a seed: the production state machine of every node against a
+//! network that delays, drops, duplicates and reorders messages, parts and heals, and against
+//! restarts that lose what was not durable. Each seed runs twice and must leave the same trace;
+//! after healing every node holds every head and folds to the same catalog digest.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -14,8 +15,8 @@ mod world;
 
 use world::{Faults, World};
 
-/// Simulated time with faults, and after them the time in which every node must have converged: one exchange of heads,
-/// one timeout and a margin.
+/// Simulated time with faults, and after them the time in which every node must have converged: one
+/// exchange of heads, one timeout and a margin.
 const FAULTY_MS: i64 = 120_000;
 const HEALED_MS: i64 = 120_000;
 

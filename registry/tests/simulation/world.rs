@@ -1,4 +1,5 @@
-//! The simulated world: a queue of events ordered by time and number, a network with faults, and the checks.
+//! The simulated world: a queue of events ordered by time and number, a network with faults, and
+//! the checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -342,7 +343,8 @@ impl World {
         Some(bytes)
     }
 
-    /// Verifies a note as the driver of a node would; remembered, since signatures take most of the time.
+    /// Verifies a note as the driver of a node would; remembered, since signatures take most of the
+    /// time.
     fn open(&mut self, place: usize, note: &str) -> Option<SignedHead> {
         let text = note.lines().next()?;
         let origin = Origin::parse(text).ok()?;

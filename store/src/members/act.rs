@@ -1,5 +1,5 @@
-//! What a root authority does to members: decided by `registry::member`, written as an entry of its own log, and recorded
-//! in the audit trail, in one transaction.
+//! What a root authority does to members: decided by `registry::member`, written as an entry of its
+//! own log, and recorded in the audit trail, in one transaction.
 
 use lianshi_registry::{
     entry::{Admission, ENTRY_VERSION, Entry, Fact, MemberChange},
