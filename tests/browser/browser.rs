@@ -157,3 +157,30 @@ impl Browser {
         element.text().await.expect("its text")
     }
 }
+
+impl Browser {
+    /// Amounts in fen of every table after a heading: its lines, and its total in the foot.
+    pub async fn tables_after(&self, heading: &str) -> Vec<(Vec<i64>, i64)> {
+        let xpath =
+            format!("//h2[contains(normalize-space(.), '{heading}')]/following::table[tfoot]");
+        let tables = self.driver.find_all(By::XPath(xpath)).await.expect("tables");
+        let mut found = Vec::new();
+        for table in tables {
+            let lines = amounts(&table, "./tbody//td[contains(@class, 'money')]").await;
+            let totals = amounts(&table, "./tfoot//td[contains(@class, 'money')]").await;
+            found.push((lines, totals[0]));
+        }
+        found
+    }
+}
+
+async fn amounts(table: &WebElement, xpath: &str) -> Vec<i64> {
+    let mut amounts = Vec::new();
+    for cell in table.find_all(By::XPath(xpath)).await.expect("cells") {
+        let text = cell.text().await.expect("an amount");
+        let digits: String = text.chars().filter(|c| c.is_ascii_digit() || *c == '-').collect();
+        assert!(text.contains('.'), "`{text}` is printed to the fen");
+        amounts.push(digits.parse().expect("whole fen"));
+    }
+    amounts
+}

@@ -8,3 +8,5 @@
 )]
 
 mod browser;
+mod journey;
+mod words;
