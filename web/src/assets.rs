@@ -1,7 +1,10 @@
 //! The style sheet, the script and the mark, inside the binary. A file is served under a name that carries its hash, so
 //! that a browser may keep it for ever and still never sees an old one.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use actix_web::{
     HttpResponse,
@@ -9,6 +12,7 @@ use actix_web::{
     web,
 };
 use rust_embed::RustEmbed;
+use sha2::{Digest as _, Sha256};
 
 use crate::problem::Problem;
 
@@ -29,17 +33,31 @@ struct Shelf {
 
 static SHELF: LazyLock<Shelf> = LazyLock::new(|| {
     let mut shelf = Shelf { paths: BTreeMap::new(), files: BTreeMap::new() };
-    for name in Files::iter() {
+    let mut style = Vec::new();
+    // The parts of the style sheet are numbered: their order is their cascade.
+    let names: BTreeSet<String> = Files::iter().map(|name| name.to_string()).collect();
+    for name in names {
         let Some(file) = Files::get(&name) else { continue };
-        let hash: String = hex::encode(file.metadata.sha256_hash()).chars().take(16).collect();
-        let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
-        let path = format!("/assets/{stem}.{hash}.{extension}");
-        let content_type = content_type(extension);
-        shelf.paths.insert(name.to_string(), path.clone());
-        shelf.files.insert(path, Asset { bytes: file.data.into_owned(), content_type });
+        if name.starts_with("style/") {
+            style.extend_from_slice(&file.data);
+        } else {
+            shelf.place(&name, file.data.into_owned());
+        }
     }
+    shelf.place("app.css", style);
     shelf
 });
+
+impl Shelf {
+    fn place(&mut self, name: &str, bytes: Vec<u8>) {
+        let hash: String = hex::encode(Sha256::digest(&bytes)).chars().take(16).collect();
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        let path = format!("/assets/{stem}.{hash}.{extension}");
+        let content_type = content_type(extension);
+        self.paths.insert(name.to_owned(), path.clone());
+        self.files.insert(path, Asset { bytes, content_type });
+    }
+}
 
 fn content_type(extension: &str) -> &'static str {
     match extension {

@@ -77,7 +77,7 @@ pub fn reason_words(page: &Page, code: &str, text: &str) -> String {
     match (words, text.is_empty()) {
         (Some(words), true) => words,
         (Some(words), false) if code.starts_with("provider.") || code.starts_with("buyer.") => {
-            page.t2("reason-with-text", ("reason", &words), ("text", &text))
+            page.t2("reason-with-text", &("reason", words), &("text", text))
         }
         (Some(words), false) => words,
         (None, _) => text.to_owned(),

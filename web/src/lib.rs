@@ -3,31 +3,39 @@
 
 pub mod access;
 mod account;
+pub mod api;
 pub mod assets;
 mod buying;
+mod catalog;
 mod chart;
 pub mod contract;
 pub mod contract_api;
 pub mod csrf;
+mod federation;
 pub mod figures;
+pub mod filters;
 mod finance;
 pub mod headers;
 mod home;
 mod icon;
+pub mod listing;
 pub mod logs;
 mod names;
 pub mod navigation;
+mod nodes;
 pub mod origin;
 mod oversight;
 pub mod page;
 pub mod plans;
 pub mod preferences;
 pub mod problem;
+mod product;
 mod providing;
 pub mod refusal;
 pub mod session;
 pub mod statement;
 pub mod text;
+pub mod topology;
 mod users;
 pub mod visitor;
 
@@ -99,6 +107,11 @@ pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
 /// The routes anyone may use. Each has a row in [`access::ROUTES`].
 fn public(cfg: &mut web::ServiceConfig) {
     cfg.route("/", web::get().to(home::show))
+        .route("/catalog", web::get().to(catalog::show))
+        .route("/products/{number}", web::get().to(product::show))
+        .route("/products/{number}/entry", web::get().to(product::entry))
+        .route("/federation", web::get().to(federation::show))
+        .configure(api::configure)
         .route("/preferences", web::post().to(preferences::keep))
         .route("/assets/{name}", web::get().to(assets::serve));
 }

@@ -119,14 +119,15 @@ impl Page {
     }
 
     /// The text of a key with two variables that are text.
-    pub fn t2(
+    pub fn t2<A: Display, B: Display>(
         &self,
         key: &str,
-        first: (&'static str, &dyn Display),
-        second: (&'static str, &dyn Display),
+        first: &(&'static str, A),
+        second: &(&'static str, B),
     ) -> String {
-        let value = |value: &dyn Display| Value::Text(value.to_string());
-        self.lang.text(key, &[(first.0, value(first.1)), (second.0, value(second.1))])
+        let first = (first.0, Value::Text(first.1.to_string()));
+        let second = (second.0, Value::Text(second.1.to_string()));
+        self.lang.text(key, &[first, second])
     }
 
     /// The text of a key with the number `n`, which decides plural forms.

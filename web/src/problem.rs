@@ -165,7 +165,9 @@ struct ProblemPage {
     status: u16,
 }
 
-/// Middleware: gives every failed answer its words.
+/// Middleware: gives every failed answer its words. Handlers and extractors fail with a response;
+/// a middleware inside this one must do the same (`ServiceRequest::error_response`), because an
+/// `Err` has lost the request that says in which language to answer.
 pub async fn explain(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

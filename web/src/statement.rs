@@ -41,7 +41,7 @@ fn explain_line(page: &Page, line: &RatedLine) -> Explained {
     let what = if line.operation.is_empty() {
         kind
     } else {
-        page.t2("line-operation", ("kind", &kind), ("operation", &line.operation))
+        page.t2("line-operation", &("kind", kind), &("operation", &line.operation))
     };
     Explained {
         what,

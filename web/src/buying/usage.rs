@@ -46,7 +46,7 @@ pub async fn show(
     let days = reported.map(|reported| reported.days).unwrap_or_default();
     render(&UsagePage {
         counted: as_of
-            .map(|at| page.t2("usage-as-of", ("time", &page.time(&at)), ("ago", &page.ago(&at)))),
+            .map(|at| page.t2("usage-as-of", &("time", page.time(&at)), &("ago", page.ago(&at)))),
         old: as_of.is_some_and(|at| page.now.millis() - at.millis() > FRESH_MS),
         total: lianshi_market::usage::total_calls(&days),
         chart: chart::of_days(&page, &days),

@@ -148,7 +148,7 @@ pub async fn refuse(
     let words = match (chosen.is_empty(), text.trim()) {
         (true, _) => String::new(),
         (false, "") => chosen,
-        (false, text) => page.t2("reason-with-text", ("reason", &chosen), ("text", &text)),
+        (false, text) => page.t2("reason-with-text", &("reason", chosen), &("text", text)),
     };
     let said = Said { decision: Decision::Refuse { text: words }, reason, text };
     decide(page, caller, &state, (&id, said)).await

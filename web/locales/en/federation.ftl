@@ -1,0 +1,38 @@
+# Federation
+federation-title = Nodes and public record
+federation-lead = Each node signs only what belongs to its own division. Every other node verifies it entry by entry and keeps a copy. This page lists the logs held here and how current they are.
+federation-caption = { $n ->
+    [one] { $n } member node
+   *[other] { $n } member nodes
+    }
+node-standing = Standing
+node-entries = Log entries
+node-root = Root authority
+node-stale = Not heard of lately
+standing-active = Active
+standing-suspended = Suspended
+standing-withdrawn = Withdrawn
+level-province = Province
+level-city = City
+level-district = District
+digest-title = Catalog digest
+digest-text = Each node folds the same logs alone and must reach the same digest. Compare this value with another node's to know that both show the same catalog.
+digest-entries = { $n ->
+    [one] This node holds { $n } entry.
+   *[other] This node holds { $n } entries.
+    }
+digest-api = Heads and digest as JSON
+heads-title = Log heads
+heads-text = The logs use the C2SP transparency log formats; any compatible tool can verify them.
+head-origin = Log
+head-size = Entries
+head-root = Root hash
+head-at = Signed
+head-files = Files
+head-key = Key
+head-checkpoint = Signed checkpoint
+quarantine-title = Quarantined entries
+quarantine-text = Entries outside their author's right or against the rules never reach the catalog. They are kept here for inspection.
+quarantine-index = Index
+quarantine-kind = Kind
+quarantine-reason = Reason

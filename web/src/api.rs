@@ -1,0 +1,42 @@
+//! The JSON API under `/api/v1/`, described by OpenAPI. Public reading here; what needs a token is merged in from the rooms
+//! that answer it. Errors are problem details (RFC 9457) with stable codes.
+
+pub mod catalog;
+
+use actix_web::{HttpResponse, web};
+use utoipa::OpenApi;
+
+use crate::problem::ProblemDetails;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Lianshi 联市",
+        description = "A node of a federation of public-data marketplaces. \
+            Amounts and prices are decimal texts in yuan, times are UTC, \
+            errors are problem details with a stable `code`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(catalog::products, catalog::product, catalog::digest),
+    components(schemas(ProblemDetails)),
+    tags((name = "catalog", description = "The public catalog, without a token"))
+)]
+struct Public;
+
+/// The description of the whole API.
+pub fn description() -> utoipa::openapi::OpenApi {
+    Public::openapi()
+}
+
+/// `GET /api/v1/openapi.json`
+async fn describe() -> HttpResponse {
+    HttpResponse::Ok().json(description())
+}
+
+/// The public routes.
+pub fn configure(cfg: &mut web::ServiceConfig) {
+    cfg.route("/api/v1/openapi.json", web::get().to(describe))
+        .route("/api/v1/products", web::get().to(catalog::products))
+        .route("/api/v1/products/{id}", web::get().to(catalog::product))
+        .route("/api/v1/catalog/digest", web::get().to(catalog::digest));
+}

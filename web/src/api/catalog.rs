@@ -1,0 +1,381 @@
+//! The public catalog as JSON.
+
+use actix_web::{
+    HttpResponse,
+    web::{Data, Path, Query},
+};
+use lianshi_registry::{
+    entry::{Authorization, Ceiling, Operation, Organization, Plan, Product, Resource, Split},
+    id::RegistrationNumber,
+    merkle,
+};
+use lianshi_store::{
+    catalog::{self, FacetValue, Facets, Hit, Offer, Sort},
+    log,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    WebState,
+    page::Page,
+    plans::{form_code, grade_code},
+    problem::{Problem, ProblemDetails},
+};
+
+/// What to look for; an absent parameter does not filter.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ProductsQuery {
+    /// Words in Chinese or English, or a registration number.
+    q: String,
+    /// `verification`, `index`, `model`, `report` or `application`.
+    kind: String,
+    /// Sector code.
+    sector: String,
+    /// Six-digit division code.
+    division: String,
+    /// Short name of the owning node.
+    node: String,
+    /// `governance`, `government_service`, `public_service` or `economy`.
+    field: String,
+    /// `free` or `paid`.
+    charge: String,
+    /// A status; `any` includes delisted products.
+    status: String,
+    /// `relevance` (the default) or `newest`.
+    sort: String,
+    /// Page, from 1.
+    page: Option<u32>,
+    /// Items on a page, at most 100.
+    size: Option<u32>,
+}
+
+/// A page of products.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProductsPage {
+    /// All that match.
+    total: u64,
+    /// This page, from 1.
+    page: u32,
+    /// How many pages there are.
+    pages: u32,
+    /// Its items.
+    items: Vec<ProductItem>,
+    /// Counts by value, under all other filters.
+    facets: FacetCounts,
+}
+
+/// One product of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProductItem {
+    /// Registration number.
+    id: String,
+    /// Registration number.
+    number: String,
+    /// Name in the language of the request, Chinese by default.
+    name: String,
+    /// Name in both languages.
+    names: Bilingual,
+    /// One sentence.
+    summary: String,
+    /// Form.
+    kind: String,
+    /// Sector code.
+    sector: String,
+    /// Field code.
+    field: String,
+    /// Division code.
+    division: String,
+    /// Owning node.
+    node: String,
+    /// Operator.
+    operator: String,
+    /// `free`, `paid`, `both` or `none`.
+    charge: String,
+    /// Lowest unit price of its open plans, in yuan.
+    price_from: Option<String>,
+    /// Where it stands.
+    status: String,
+    /// When it was registered, UTC.
+    registered_at: String,
+    /// Answers come from demonstration data.
+    synthetic: bool,
+}
+
+/// A text in both languages.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Bilingual {
+    /// Chinese.
+    zh: String,
+    /// English.
+    en: String,
+}
+
+/// Counts of every facet.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FacetCounts {
+    kind: Vec<ValueCount>,
+    sector: Vec<ValueCount>,
+    division: Vec<ValueCount>,
+    node: Vec<ValueCount>,
+    field: Vec<ValueCount>,
+    charge: Vec<ValueCount>,
+    status: Vec<ValueCount>,
+}
+
+/// A value and how many products have it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ValueCount {
+    value: String,
+    count: u64,
+}
+
+impl FacetCounts {
+    fn new(facets: &Facets) -> Self {
+        let counts = |values: &[FacetValue]| {
+            let one = |v: &FacetValue| ValueCount { value: v.value.clone(), count: v.count };
+            values.iter().map(one).collect()
+        };
+        Self {
+            kind: counts(&facets.kind),
+            sector: counts(&facets.sector),
+            division: counts(&facets.division),
+            node: counts(&facets.node),
+            field: counts(&facets.field),
+            charge: counts(&facets.charge),
+            status: counts(&facets.status),
+        }
+    }
+}
+
+impl ProductItem {
+    fn new(page: &Page, hit: &Hit) -> Self {
+        Self {
+            id: hit.number.to_string(),
+            number: hit.number.to_string(),
+            name: page.of_texts(&hit.name).to_owned(),
+            names: Bilingual { zh: hit.name.zh.clone(), en: hit.name.en.clone() },
+            summary: page.of_texts(&hit.summary).to_owned(),
+            kind: hit.form.clone(),
+            sector: hit.sector.clone(),
+            field: hit.field.clone(),
+            division: hit.division.to_string(),
+            node: hit.node.to_string(),
+            operator: page.of_texts(&hit.operator_name).to_owned(),
+            charge: hit.charge.clone(),
+            price_from: hit.price_from.map(|price| price.to_string()),
+            status: hit.status.as_str().to_owned(),
+            registered_at: hit.registered_at.to_string(),
+            synthetic: hit.synthetic,
+        }
+    }
+}
+
+/// Search the catalog.
+#[utoipa::path(get, path = "/api/v1/products", tag = "catalog", params(ProductsQuery),
+    responses((status = 200, body = ProductsPage), (status = 400, body = ProblemDetails,
+        content_type = "application/problem+json")))]
+pub async fn products(
+    page: Page,
+    state: Data<WebState>,
+    query: Query<ProductsQuery>,
+) -> Result<HttpResponse, Problem> {
+    let query = query.into_inner();
+    let sort = match query.sort.as_str() {
+        "" | "relevance" => Sort::Relevance,
+        "newest" => Sort::Newest,
+        _ => return Err(Problem::Malformed("sort is relevance or newest".to_owned())),
+    };
+    if query.page == Some(0) || query.size.is_some_and(|size| size == 0 || size > 100) {
+        return Err(Problem::Malformed("page is 1 or more, size 1 to 100".to_owned()));
+    }
+    let wanted = catalog::Query {
+        q: query.q,
+        kind: query.kind,
+        sector: query.sector,
+        division: query.division,
+        node: query.node,
+        field: query.field,
+        charge: query.charge,
+        status: query.status,
+        page: query.page.unwrap_or(1),
+        size: query.size.unwrap_or(0),
+        sort,
+        now: page.now,
+    };
+    let found = state.read(move |read| catalog::search(read, &wanted)).await?;
+    Ok(HttpResponse::Ok().json(ProductsPage {
+        total: found.total,
+        page: found.page,
+        pages: found.pages,
+        items: found.items.iter().map(|hit| ProductItem::new(&page, hit)).collect(),
+        facets: FacetCounts::new(&found.facets),
+    }))
+}
+
+/// All that is known of a product. The records from the registry are given as they stand in its entries.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProductDetails {
+    /// Registration number.
+    id: String,
+    /// Registration number.
+    number: String,
+    /// Name in the language of the request.
+    name: String,
+    /// Form.
+    kind: String,
+    /// Grade.
+    grade: String,
+    /// Owning node.
+    node: String,
+    /// Where it stands now.
+    status: String,
+    /// Stable code of what stopped it; empty while on offer.
+    status_code: String,
+    /// Why.
+    status_reason: String,
+    /// Where it is called: append `/` and an operation.
+    call_url: String,
+    /// First day no longer authorized.
+    authorized_until: Option<String>,
+    /// The description.
+    #[schema(value_type = Object)]
+    product: Product,
+    /// The operator.
+    #[schema(value_type = Option<Object>)]
+    operator: Option<Organization>,
+    /// Its operations.
+    #[schema(value_type = Vec<Object>)]
+    operations: Vec<Operation>,
+    /// The authorization.
+    #[schema(value_type = Option<Object>)]
+    authorization: Option<Authorization>,
+    /// The resources.
+    #[schema(value_type = Vec<Object>)]
+    resources: Vec<Resource>,
+    /// Open plans.
+    #[schema(value_type = Vec<Object>)]
+    plans: Vec<Plan>,
+    /// Filed ceilings.
+    #[schema(value_type = Vec<Object>)]
+    ceilings: Vec<Ceiling>,
+    /// The split agreement.
+    #[schema(value_type = Option<Object>)]
+    split: Option<Split>,
+    /// Where all this was said.
+    provenance: Provenance,
+}
+
+/// Where a product's description stands in the registry.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Provenance {
+    /// The log.
+    origin: String,
+    /// The entry.
+    index: u64,
+    /// RFC 6962 leaf hash of the entry, hexadecimal.
+    entry_hash: Option<String>,
+    /// This node wrote the log itself.
+    own: bool,
+    /// When this node last confirmed its copy of the log, UTC.
+    confirmed_at: String,
+}
+
+impl ProductDetails {
+    fn new(page: &Page, offer: Offer, entry: Option<&[u8]>) -> Self {
+        let standing = offer.standing(page.now);
+        let number = offer.product.number.to_string();
+        Self {
+            id: number.clone(),
+            name: page.of_texts(&offer.product.name).to_owned(),
+            kind: form_code(&offer.product.form).to_owned(),
+            grade: grade_code(&offer.product.grade).to_owned(),
+            node: offer.node.to_string(),
+            status: standing.status.as_str().to_owned(),
+            status_code: standing.code.to_owned(),
+            status_reason: standing.reason,
+            call_url: format!("{}/call/{number}", offer.public_url),
+            authorized_until: offer.authorized_until().map(|date| date.to_string()),
+            operations: offer.product.operations.clone(),
+            provenance: Provenance {
+                origin: offer.origin.to_string(),
+                index: offer.origin_index,
+                entry_hash: entry.map(|bytes| merkle::leaf_hash(bytes).to_string()),
+                own: offer.own,
+                confirmed_at: offer.confirmed_at.to_string(),
+            },
+            product: offer.product,
+            operator: offer.operator,
+            authorization: offer.authorization.map(|state| state.authorization),
+            resources: offer.resources.into_iter().map(|state| state.resource).collect(),
+            plans: offer.plans,
+            ceilings: offer.ceilings,
+            split: offer.split,
+            number,
+        }
+    }
+}
+
+/// Show a product.
+#[utoipa::path(get, path = "/api/v1/products/{id}", tag = "catalog",
+    params(("id" = String, Path, description = "Registration number")),
+    responses((status = 200, body = ProductDetails), (status = 404, body = ProblemDetails,
+        content_type = "application/problem+json")))]
+pub async fn product(
+    page: Page,
+    state: Data<WebState>,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let number = RegistrationNumber::parse(&id).map_err(|_| Problem::NotFound)?;
+    let (offer, entry) = state
+        .read(move |read| {
+            let offer = catalog::product(read, &number)?;
+            let entry = match &offer {
+                Some(offer) => log::entry(read, &offer.origin, offer.origin_index)?,
+                None => None,
+            };
+            Ok((offer, entry))
+        })
+        .await?;
+    let offer = offer.ok_or(Problem::NotFound)?;
+    Ok(HttpResponse::Ok().json(ProductDetails::new(&page, offer, entry.as_deref())))
+}
+
+/// The heads of all logs held here and the digest of the catalog folded from them.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CatalogDigest {
+    /// Heads by origin.
+    heads: Vec<LogHead>,
+    /// Digest, hexadecimal: equal on every node that holds the same logs.
+    digest: String,
+}
+
+/// The head of one log as held here.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LogHead {
+    /// The log.
+    origin: String,
+    /// Entries held.
+    size: u64,
+    /// Root over them, hexadecimal.
+    root: String,
+}
+
+/// Compare catalogs.
+#[utoipa::path(get, path = "/api/v1/catalog/digest", tag = "catalog",
+    responses((status = 200, body = CatalogDigest)))]
+pub async fn digest(state: Data<WebState>) -> Result<HttpResponse, Problem> {
+    let (heads, digest) =
+        state.read(|read| Ok((log::heads(read)?, catalog::digest(read)?))).await?;
+    let head = |head: log::Head| LogHead {
+        origin: head.origin.to_string(),
+        size: head.size,
+        root: head.root.to_string(),
+    };
+    Ok(HttpResponse::Ok().json(CatalogDigest {
+        heads: heads.into_iter().map(head).collect(),
+        digest: hex::encode(digest),
+    }))
+}

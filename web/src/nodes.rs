@@ -1,0 +1,192 @@
+//! The nodes of the federation as the pages show them: who they are, how much of each log is held here and how old it is.
+
+use std::collections::BTreeMap;
+
+use lianshi_governance::division::Divisions;
+use lianshi_registry::{
+    id::DivisionCode,
+    member::{Member, Root, Status},
+    time::{Date, Timestamp},
+};
+use lianshi_store::{
+    Fault, Read,
+    catalog::{self, FacetValue, Query},
+    log::{self, Head},
+    members,
+};
+
+use crate::{
+    page::Page,
+    text::Lang,
+    topology::{self, Dot, Topology},
+};
+
+/// A replica not confirmed for so long is shown as stale: three rounds of the peers' exchange of heads.
+const STALE_MS: i64 = 3 * 60_000;
+
+/// What the store holds about nodes.
+pub struct Known {
+    /// Members, also suspended and withdrawn ones.
+    pub members: Vec<Member>,
+    /// The charter's root authorities.
+    pub roots: Vec<Root>,
+    /// Heads of the logs held here.
+    pub heads: Vec<Head>,
+    /// Listings by node.
+    pub products: Vec<FacetValue>,
+}
+
+impl Known {
+    /// Loads it.
+    pub fn load(read: &mut Read<'_>, now: Timestamp) -> Result<Self, Fault> {
+        let query = Query { size: 1, now, ..Query::default() };
+        Ok(Self {
+            members: members::all(read)?,
+            roots: members::roots(read)?,
+            heads: log::heads(read)?,
+            products: catalog::search(read, &query)?.facets.node,
+        })
+    }
+
+    /// One row for each member, the root authorities first.
+    pub fn rows(&self, page: &Page) -> Vec<NodeRow> {
+        let mut rows: Vec<NodeRow> = self.members.iter().map(|m| self.row(page, m)).collect();
+        rows.sort_by(|a, b| (!a.root, &a.name).cmp(&(!b.root, &b.name)));
+        rows
+    }
+
+    fn row(&self, page: &Page, member: &Member) -> NodeRow {
+        let admission = &member.admission;
+        let name = admission.node.to_string();
+        let head = self.heads.iter().find(|head| head.origin == admission.origin);
+        let own = name == page.node;
+        let products = self.products.iter().find(|value| value.value == name);
+        let confirmed_at = head.map(|head| head.confirmed_at).filter(|at| at.millis() > 0);
+        let silent = |at: Timestamp| page.now.millis().saturating_sub(at.millis()) > STALE_MS;
+        NodeRow {
+            title: page.of_texts(&admission.name).to_owned(),
+            division: admission.division.to_string(),
+            level: admission.level.clone(),
+            own,
+            root: self.roots.iter().any(|root| root.origin == admission.origin),
+            status: member.status().as_str(),
+            reason: match member.status() {
+                Status::Active => String::new(),
+                _ => member.changes.last().map(|c| c.reason.clone()).unwrap_or_default(),
+            },
+            public_url: admission.public_url.clone(),
+            origin: admission.origin.to_string(),
+            log_path: format!("/log/{}/{}", name, admission.origin.generation()),
+            log_key: admission.log_key.to_string(),
+            size: head.map(|head| head.size),
+            root_hash: head.map(|head| head.root.to_string()).unwrap_or_default(),
+            head_at: head.map(|head| head.checkpoint_at).filter(|at| at.millis() > 0),
+            stale: !own && confirmed_at.is_none_or(silent),
+            confirmed_at,
+            products: products.map_or(0, |value| value.count),
+            name,
+        }
+    }
+}
+
+/// One node of a table.
+#[derive(Debug, Clone)]
+pub struct NodeRow {
+    /// Short name.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// The division it speaks for.
+    pub division: String,
+    /// `province`, `city` or `district`.
+    pub level: String,
+    /// It is this node.
+    pub own: bool,
+    /// It is a root authority.
+    pub root: bool,
+    /// `active`, `suspended` or `withdrawn`.
+    pub status: &'static str,
+    /// Why it is not active.
+    pub reason: String,
+    /// Base of its own pages.
+    pub public_url: String,
+    /// Its log.
+    pub origin: String,
+    /// Where this node serves that log.
+    pub log_path: String,
+    /// The key that signs it.
+    pub log_key: String,
+    /// Entries held here.
+    pub size: Option<u64>,
+    /// Root hash over them, in hexadecimal.
+    pub root_hash: String,
+    /// When the head held here was signed or adopted.
+    pub head_at: Option<Timestamp>,
+    /// When this node last knew that the head is the newest.
+    pub confirmed_at: Option<Timestamp>,
+    /// That was too long ago.
+    pub stale: bool,
+    /// Its listings.
+    pub products: u64,
+}
+
+impl NodeRow {
+    /// The first characters of the root hash, enough to compare by eye.
+    pub fn root_short(&self) -> &str {
+        self.root_hash.get(..16).unwrap_or(&self.root_hash)
+    }
+}
+
+/// What people call each node.
+pub fn titles(page: &Page, members: &[Member]) -> BTreeMap<String, String> {
+    members
+        .iter()
+        .map(|member| {
+            let admission = &member.admission;
+            (admission.node.to_string(), page.of_texts(&admission.name).to_owned())
+        })
+        .collect()
+}
+
+/// What each division of a facet is called, with its code.
+pub fn divisions(page: &Page, values: &[FacetValue]) -> BTreeMap<String, String> {
+    let date = page.now.date();
+    values
+        .iter()
+        .filter_map(|value| {
+            let name = division_name(&value.value, date)?;
+            Some((value.value.clone(), format!("{name} {}", value.value)))
+        })
+        .collect()
+}
+
+/// The picture of the nodes.
+pub fn picture(page: &Page, rows: &[NodeRow]) -> Topology {
+    let dots: Vec<Dot> = rows
+        .iter()
+        .filter(|row| row.status != "withdrawn")
+        .map(|row| Dot {
+            label: short_title(page.lang, row),
+            sub: page.tn("topology-products", row.products),
+            here: row.own,
+            stale: row.stale,
+            root: row.root,
+        })
+        .collect();
+    topology::draw(&page.t("topology-title"), &dots)
+}
+
+/// A name that fits under a dot.
+fn short_title(lang: Lang, row: &NodeRow) -> String {
+    let fits = match lang {
+        Lang::Zh => 9,
+        Lang::En => 18,
+    };
+    if row.title.chars().count() <= fits { row.title.clone() } else { row.name.clone() }
+}
+
+/// The name of a division on a date.
+fn division_name(code: &str, date: Date) -> Option<&'static str> {
+    let code = DivisionCode::parse(code).ok()?;
+    Divisions::shipped().listed_on(&code, date).map(|division| division.name.as_str())
+}

@@ -1,0 +1,72 @@
+//! The public JSON API.
+
+use actix_web::test::{TestRequest, call_service, read_body, read_body_json};
+use serde_json::Value;
+
+use crate::support;
+
+fn json(text: String) -> Value {
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[actix_web::test]
+async fn products_are_listed_found_and_paged() {
+    let seeded = support::seeded(27);
+    let app = app!(seeded);
+    let all = json(page!(&app, "/api/v1/products?size=5&page=2"));
+    assert_eq!((&all["total"], &all["page"], &all["pages"]), (&27.into(), &2.into(), &6.into()));
+    assert_eq!(all["items"].as_array().unwrap().len(), 5);
+    let path = "/api/v1/products?q=%E5%8C%BA%E5%88%92&kind=verification&node=yinzhou";
+    let found = json(page!(&app, path));
+    let item = &found["items"][0];
+    assert_eq!(item["id"], item["number"]);
+    assert_eq!((&item["node"], &item["kind"]), (&"yinzhou".into(), &"verification".into()));
+    assert!(item["name"].as_str().unwrap().contains("区划"));
+    let details = json(page!(&app, &format!("/api/v1/products/{}", item["id"].as_str().unwrap())));
+    assert_eq!(details["provenance"]["origin"], "ningbo.example/yinzhou/1");
+    assert_eq!(details["plans"].as_array().unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn the_digest_names_every_head() {
+    let seeded = support::seeded(3);
+    let app = app!(seeded);
+    let digest = json(page!(&app, "/api/v1/catalog/digest"));
+    let heads = digest["heads"].as_array().unwrap();
+    assert_eq!(heads.len(), 3);
+    assert!(heads.iter().all(|head| head["root"].as_str().unwrap().len() == 64));
+    assert_eq!(digest["digest"].as_str().unwrap().len(), 64);
+}
+
+#[actix_web::test]
+async fn errors_are_problem_details() {
+    let seeded = support::empty();
+    let app = app!(seeded);
+    for (path, status, code) in [
+        ("/api/v1/products/330212-P-2026-0000001-X", 404, "web.not_found"),
+        ("/api/v1/products?sort=price", 400, "web.malformed"),
+        ("/api/v1/products?colour=red", 400, "web.malformed"),
+        ("/api/v1/products?page=-1", 400, "web.malformed"),
+        ("/api/v1/nothing", 404, "web.not_found"),
+    ] {
+        let response = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        let kind = response.headers().get("content-type").unwrap().to_str().unwrap().to_owned();
+        assert_eq!(kind, "application/problem+json", "{path}");
+        let problem: Value = read_body_json(response).await;
+        assert_eq!(problem["code"], code, "{path}");
+        assert_eq!(problem["status"], status, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn the_description_names_every_public_path() {
+    let seeded = support::empty();
+    let app = app!(seeded);
+    let request = TestRequest::get().uri("/api/v1/openapi.json").to_request();
+    let body = read_body(call_service(&app, request).await).await;
+    let description: Value = serde_json::from_slice(&body).unwrap();
+    for path in ["/api/v1/products", "/api/v1/products/{id}", "/api/v1/catalog/digest"] {
+        assert!(description["paths"][path]["get"].is_object(), "{path}");
+    }
+}

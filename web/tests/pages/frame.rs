@@ -1,0 +1,124 @@
+//! What holds on every route: headers, error words, settings.
+
+use actix_web::{
+    http::{StatusCode, header},
+    test::{TestRequest, call_service, read_body},
+};
+use lianshi_web::{assets, headers::SECURITY};
+
+use crate::support;
+
+/// Every public route with the status it answers.
+const ROUTES: [(&str, u16); 14] = [
+    ("/", 200),
+    ("/catalog", 200),
+    ("/catalog?q=%E5%8C%BA%E5%88%92&page=9", 200),
+    ("/products/330212-P-2026-0000001-X", 404),
+    ("/products/junk", 404),
+    ("/products/junk/entry", 404),
+    ("/federation", 200),
+    ("/nowhere", 404),
+    ("/assets/app.css", 404),
+    ("/api/v1/openapi.json", 200),
+    ("/api/v1/products", 200),
+    ("/api/v1/products?page=0", 400),
+    ("/api/v1/products/junk", 404),
+    ("/api/v1/catalog/digest", 200),
+];
+
+#[actix_web::test]
+async fn every_route_carries_the_security_headers() {
+    let seeded = support::seeded(4);
+    let app = app!(seeded);
+    let paths = ROUTES.iter().copied().chain(assets::paths().map(|path| (path, 200)));
+    for (path, status) in paths {
+        let response = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        for (name, value) in SECURITY {
+            let found = response.headers().get(name).unwrap_or_else(|| panic!("{path}: {name}"));
+            assert_eq!(found, value, "{path}: {name}");
+        }
+        let cache = response.headers().get(header::CACHE_CONTROL).unwrap();
+        let kept = path.starts_with("/assets/") && status == 200;
+        assert_eq!(cache == "no-store", !kept, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn no_page_has_inline_script_or_style() {
+    let seeded = support::seeded(12);
+    let app = app!(seeded);
+    let catalog = page!(&app, "/catalog");
+    let product = catalog.split("href=\"/products/").nth(1).unwrap().split('"').next().unwrap();
+    let product = format!("/products/{product}");
+    for path in ["/", "/catalog", product.as_str(), "/federation", "/nowhere"] {
+        let html = page!(&app, path);
+        for bad in [" style=", "<style", "javascript:", " onclick", " onload"] {
+            assert!(!html.contains(bad), "{path} has {bad}");
+        }
+        for script in html.split("<script").skip(1) {
+            assert!(script.starts_with(" defer src=\"/assets/app."), "{path}: {script:.40}");
+        }
+        assert_eq!(html.matches("<h1").count(), 1, "{path}");
+        assert!(html.len() < 100 * 1024, "{path} has {} bytes", html.len());
+    }
+}
+
+#[actix_web::test]
+async fn a_page_that_fails_says_so_in_the_readers_language() {
+    let seeded = support::empty();
+    let app = app!(seeded);
+    let zh = page!(&app, "/nowhere");
+    assert!(zh.contains("未找到该页面") && zh.contains("lang=\"zh-CN\""), "{zh}");
+    let request = TestRequest::get().uri("/nowhere").insert_header(("accept-language", "en"));
+    let response = call_service(&app, request.to_request()).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    let en = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+    assert!(en.contains("Page not found") && en.contains("lang=\"en\""), "{en}");
+}
+
+#[actix_web::test]
+async fn another_method_is_refused_in_words() {
+    let seeded = support::empty();
+    let app = app!(seeded);
+    let response = call_service(&app, TestRequest::delete().uri("/catalog").to_request()).await;
+    assert!(response.status().is_client_error(), "{}", response.status());
+    let html = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+    assert!(html.contains("<h1>"), "{html}");
+}
+
+#[actix_web::test]
+async fn settings_are_kept_in_cookies_and_lead_back() {
+    let seeded = support::empty();
+    let app = app!(seeded);
+    let form = [("lang", "en"), ("back", "/catalog?q=x")];
+    let request = TestRequest::post().uri("/preferences").set_form(form).to_request();
+    let response = call_service(&app, request).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(response.headers().get(header::LOCATION).unwrap(), "/catalog?q=x");
+    let cookie = response.headers().get(header::SET_COOKIE).unwrap().to_str().unwrap();
+    for part in ["lianshi_lang=en", "HttpOnly", "SameSite=Lax", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let request = TestRequest::get()
+        .uri("/")
+        .insert_header((header::COOKIE, "lianshi_lang=en; lianshi_care=on; lianshi_theme=dark"))
+        .to_request();
+    let html = read_body(call_service(&app, request).await).await;
+    let html = String::from_utf8(html.to_vec()).unwrap();
+    assert!(html.contains(r#"<html lang="en" data-theme="dark" data-care="on">"#), "{html:.200}");
+}
+
+#[actix_web::test]
+async fn settings_sent_by_another_site_are_refused() {
+    let seeded = support::empty();
+    let app = app!(seeded);
+    let request = TestRequest::post()
+        .uri("/preferences")
+        .insert_header(("sec-fetch-site", "cross-site"))
+        .set_form([("lang", "en"), ("back", "//evil.example")])
+        .to_request();
+    let response = call_service(&app, request).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert!(response.headers().get(header::SET_COOKIE).is_none());
+}

@@ -1,0 +1,114 @@
+//! The public pages: what a reader finds on them.
+
+use crate::support;
+
+#[actix_web::test]
+async fn home_counts_what_is_there() {
+    let seeded = support::seeded(12);
+    let app = app!(seeded);
+    let html = page!(&app, "/");
+    assert!(html.contains("<dd>12<small>个</small></dd>"), "{html}");
+    assert!(html.contains("鄞州区公共数据节点") && html.contains("行政区划代码核验"));
+    assert_eq!(html.matches("class=\"card\"").count(), 6);
+}
+
+#[actix_web::test]
+async fn an_empty_node_says_so() {
+    let seeded = support::empty();
+    let app = app!(seeded);
+    assert!(page!(&app, "/").contains("目录中还没有产品"));
+    assert!(page!(&app, "/catalog").contains("没有找到符合条件的产品"));
+}
+
+#[actix_web::test]
+async fn words_inside_a_run_are_found_and_filters_narrow() {
+    let seeded = support::seeded(27);
+    let app = app!(seeded);
+    let question = "/catalog?q=%E9%9B%86%E8%A3%85%E7%AE%B1";
+    let html = page!(&app, question);
+    assert!(html.contains("共 3 个产品") && html.contains("港口集装箱吞吐指数"), "{html}");
+    assert!(html.contains("搜索“集装箱”"));
+    let html = page!(&app, &format!("{question}&charge=paid"));
+    assert!(html.contains("共 2 个产品"), "{html}");
+    assert!(html.contains(&format!("href=\"{question}\"")), "a chip leads back");
+    let html = page!(&app, "/catalog?sector=nothing");
+    assert!(html.contains("没有找到符合条件的产品"));
+}
+
+#[actix_web::test]
+async fn pages_are_linked_and_a_page_out_of_range_is_the_first() {
+    let seeded = support::seeded(27);
+    let app = app!(seeded);
+    let html = page!(&app, "/catalog?page=2");
+    assert!(html.contains("<title>产品目录 （第 2 页，共 2 页）"), "{html:.400}");
+    assert_eq!(html.matches("class=\"result\"").count(), 7);
+    for beyond in ["/catalog?page=99", "/catalog?page=x", "/catalog?page=0"] {
+        let html = page!(&app, beyond);
+        assert_eq!(html.matches("class=\"result\"").count(), 20, "{beyond}");
+    }
+}
+
+#[actix_web::test]
+async fn markup_in_a_question_is_text() {
+    let seeded = support::seeded(1);
+    let app = app!(seeded);
+    let html = page!(&app, "/catalog?q=%3Cscript%3Ealert(1)%3C/script%3E%22");
+    assert!(!html.contains("<script>alert"), "{html}");
+}
+
+#[actix_web::test]
+async fn a_product_page_shows_plans_chain_certificate_and_provenance() {
+    let seeded = support::seeded(3);
+    let app = app!(seeded);
+    let list = page!(&app, "/catalog?q=%E4%BB%A3%E7%A0%81%E6%A0%B8%E9%AA%8C");
+    let number = list.split("href=\"/products/").nth(1).unwrap().split('"').next().unwrap();
+    let html = page!(&app, &format!("/products/{number}"));
+    for part in [
+        number,
+        "0.50 元／次，每月含 1,000 次",
+        "4,500.00",
+        "（10,000 − 1,000）× 0.50",
+        "0.80 元／次",
+        "33,920,000,000 条",
+        "示授运〔2026〕7号",
+        "330200-2023",
+        "33.33 %",
+        "ningbo.example/yinzhou/1",
+        "42 秒前",
+        "登记凭证",
+        "2028-09-01",
+    ] {
+        assert!(html.contains(part), "no {part} in {html}");
+    }
+    let html = page!(&app, &format!("/products/{number}?calls=1,001"));
+    assert!(html.contains("<strong class=\"money\">0.50</strong>"), "{html}");
+    let html = page!(&app, &format!("/products/{number}?calls=900000"));
+    assert!(html.contains("超过本方案每月 200,000 次的上限"), "{html}");
+    let entry = page!(&app, &format!("/products/{number}/entry"));
+    assert!(entry.starts_with("{\"at\":") && entry.contains("product.registered"), "{entry}");
+}
+
+#[actix_web::test]
+async fn a_paused_product_says_why_and_takes_no_orders() {
+    let seeded = support::seeded(6);
+    let app = app!(seeded);
+    let list = page!(&app, "/catalog?status=paused");
+    let number = list.split("href=\"/products/").nth(1).unwrap().split('"').next().unwrap();
+    let html = page!(&app, &format!("/products/{number}"));
+    assert!(html.contains("运营单位暂停了本产品") && html.contains("上游数据资源例行核对"));
+    assert!(!html.contains("申请订购"), "{html}");
+}
+
+#[actix_web::test]
+async fn the_federation_page_shows_heads_and_digest() {
+    let seeded = support::seeded(3);
+    let app = app!(seeded);
+    let html = page!(&app, "/federation");
+    let digest = seeded.site.db.read(lianshi_store::catalog::digest).unwrap();
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    for part in
+        [hex.as_str(), "ningbo.example/haishu/1", "42 秒前", "本节点", "/log/yinzhou/1/checkpoint"]
+    {
+        assert!(html.contains(part), "no {part} in {html}");
+    }
+}
