@@ -52,7 +52,7 @@ async fn bad_calls_are_refused_with_their_code_and_not_charged() {
     check(good.clone().raw(b"{\"code\":"), 400, "call.body_not_json").await;
     check(good.clone().raw("[".repeat(10_000).as_bytes()), 400, "call.body_not_json").await;
     check(good.clone().raw(&[0xff; 10]), 400, "call.body_not_json").await;
-    check(good.clone().raw(&[b' '; 64 * 1024 + 1]), 413, "call.body_too_large").await;
+    check(good.clone().raw(&vec![b' '; 64 * 1024 + 1]), 413, "call.body_too_large").await;
     check(good.clone().json(&json!([])), 422, "call.input_not_object").await;
     check(good.clone().json(&json!({})), 422, "call.input_missing").await;
     check(good.clone().json(&json!({ "code": 1 })), 422, "call.input_type").await;

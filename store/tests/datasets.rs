@@ -1,6 +1,6 @@
 //! Loads: streamed, all or nothing, with errors an editor can jump to.
 
-use std::{io, sync::Arc};
+use std::{fmt::Write as _, io, sync::Arc};
 
 use lianshi_market::dataset::Definition;
 use lianshi_registry::{
@@ -167,7 +167,7 @@ fn a_torn_file_is_not_half_loaded() {
         load(&site, "code,since,note\na,2020-01-01,\n".as_bytes()).expect("loaded");
         let mut file = String::from("code,since,note\n");
         for row in 0..5_000 {
-            file.push_str(&format!("k{row},2020-01-01,\n"));
+            writeln!(file, "k{row},2020-01-01,").expect("in memory");
         }
         let refusal = load(&site, Torn(file.as_bytes())).expect_err("refused");
         assert_eq!(refusal.code(), "dataset.unreadable");
@@ -181,13 +181,13 @@ fn a_torn_file_is_not_half_loaded() {
 struct Overtaken<'o> {
     site: &'o Site,
     rest: &'o [u8],
-    overtaken: bool,
+    done: bool,
 }
 
 impl io::Read for Overtaken<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.rest.is_empty() && !self.overtaken {
-            self.overtaken = true;
+        if self.rest.is_empty() && !self.done {
+            self.done = true;
             load(self.site, "code,since,note\nlater,2020-01-01,\n".as_bytes()).expect("loaded");
         }
         self.rest.read(buffer)
@@ -199,7 +199,7 @@ fn of_two_loads_at_once_the_later_one_stands() {
     on_both(|db| {
         let site = site(db);
         let rest = "code,since,note\nearlier,2020-01-01,\n".as_bytes();
-        let refusal = load(&site, Overtaken { site: &site, rest, overtaken: false });
+        let refusal = load(&site, Overtaken { site: &site, rest, done: false });
         assert_eq!(refusal, Err(LoadRefusal::Overtaken));
         assert_eq!((rows(db, "LATER").len(), stored_rows(db)), (1, 1));
     });

@@ -184,7 +184,7 @@ fn a_storm_from_many_writers_never_exceeds_the_quota() {
                         let limited = Metering { calls_per_month_max: 25, ..call("S-1") };
                         // A writer that lost too often records nothing, which is no harm here.
                         let _: Result<_, Fault> = db.write(|write| {
-                            usage::meter(write, &node("yinzhou"), &[limited.clone()])
+                            usage::meter(write, &node("yinzhou"), std::slice::from_ref(&limited))
                         });
                     }
                 });
