@@ -3,6 +3,7 @@
 //! append`.
 
 mod append;
+mod call;
 mod disk;
 mod replica;
 mod report;
@@ -24,11 +25,14 @@ enum Command {
     Append(append::Append),
     /// A cold replica over loopback.
     Replica(replica::Replica),
+    /// Metered calls beside nginx proxying the same upstream.
+    Call(call::Call),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Append(command) => command.run(),
         Command::Replica(command) => command.run(),
+        Command::Call(command) => command.run(),
     }
 }
