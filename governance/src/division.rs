@@ -1,7 +1,7 @@
 //! Division codes (GB/T 2260) with their life spans. A code is judged as of a date, successors are
 //! kept, and an issued number is never rewritten because its division changed.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{collections::BTreeMap, ops::Bound, sync::OnceLock};
 
 use lianshi_registry::{
     id::DivisionCode,
@@ -119,6 +119,17 @@ impl Divisions {
         }
     }
 
+    /// Every division of the province a code lies in.
+    fn province(&self, code: &DivisionCode) -> impl Iterator<Item = &Division> {
+        let prefix = code.as_str().get(..2).unwrap_or_default().to_owned();
+        let first = DivisionCode::parse(&format!("{prefix}0000")).ok();
+        let from = first.map_or(Bound::Unbounded, Bound::Included);
+        self.by_code
+            .range((from, Bound::Unbounded))
+            .take_while(move |(code, _)| code.as_str().starts_with(&prefix))
+            .flat_map(|(_, rows)| rows)
+    }
+
     /// What took the place of a division that is listed no more: the same name stem under the same
     /// city or province listed within a year of its end, or a recorded merger.
     pub fn successors(&self, division: &Division) -> Vec<&Division> {
@@ -136,12 +147,10 @@ impl Divisions {
         for _ in 0..SUCCESSOR_MONTHS {
             latest = latest.next();
         }
-        let province = division.code.as_str().get(..2);
-        found.extend(self.all().filter(|other| {
+        found.extend(self.province(&division.code).filter(|other| {
             other.first_listed > last
                 && other.first_listed <= latest
                 && other.stem() == division.stem()
-                && other.code.as_str().get(..2) == province
         }));
         found.dedup();
         found
