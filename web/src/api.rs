@@ -25,7 +25,9 @@ struct Public;
 
 /// The description of the whole API.
 pub fn description() -> utoipa::openapi::OpenApi {
-    Public::openapi()
+    let mut description = Public::openapi();
+    description.merge(crate::contract_api::Contracts::openapi());
+    description
 }
 
 /// `GET /api/v1/openapi.json`

@@ -2,6 +2,7 @@
 //! each page shows.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
+mod contracts;
 mod matrix;
 mod pages;
 mod signing_in;

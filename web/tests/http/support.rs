@@ -14,17 +14,20 @@ use actix_web::{
     http::{StatusCode, header},
     test,
 };
+use lianshi_market::message::MESSAGE_KIND;
 use lianshi_registry::{
-    entry::Texts,
+    entry::{Admission, ENTRY_VERSION, Entry, Fact, Texts},
     id::{DivisionCode, NodeName, Origin},
     key::KeyPair,
+    member::Root,
     time::Timestamp,
     uscc::{self, Uscc},
 };
 use lianshi_store::{
-    Db, Site,
+    Db, Fault, Site,
     accounts::{self, ENTERPRISE, NewUser, OrganizationRecord, Role, Scope},
     audit::Actor,
+    catalog, log, members, outbox, subscriptions,
 };
 use lianshi_web::session::SESSION_COOKIE;
 
@@ -61,10 +64,10 @@ impl Node {
         let folder = tempfile::tempdir().unwrap();
         let site = Site {
             db: Db::open_file(&folder.path().join("node.sqlite")).unwrap(),
-            node: NodeName::parse("haishu").unwrap(),
-            name: Texts { zh: "海曙节点".to_owned(), en: "Haishu node".to_owned() },
-            division: DivisionCode::parse("330203").unwrap(),
-            origin: Origin::parse("ningbo.example/haishu/1").unwrap(),
+            node: NodeName::parse("yinzhou").unwrap(),
+            name: Texts { zh: "鄞州节点".to_owned(), en: "Yinzhou node".to_owned() },
+            division: DivisionCode::parse("330212").unwrap(),
+            origin: Origin::parse("ningbo.example/yinzhou/1").unwrap(),
             public_url: "http://127.0.0.1:8800".to_owned(),
             log_key: KeyPair::from_seed([1; 32]),
             seal_key: KeyPair::from_seed([2; 32]),
@@ -73,6 +76,73 @@ impl Node {
             nudge: Arc::new(|| {}),
         };
         Self { site, _folder: folder }
+    }
+
+    /// Makes the node its own federation and publishes the example product; gives its number.
+    pub fn publish(&self) -> String {
+        let site = &self.site;
+        let root = Root { origin: site.origin.clone(), log_key: site.log_key.public() };
+        members::set_roots(&site.db, &[root]).unwrap();
+        let admission = Admission {
+            node: site.node.clone(),
+            name: site.name.clone(),
+            division: site.division.clone(),
+            level: "district".to_owned(),
+            origin: site.origin.clone(),
+            identity_key: KeyPair::from_seed([3; 32]).public(),
+            log_key: site.log_key.public(),
+            witness_key: KeyPair::from_seed([4; 32]).public(),
+            seal_key: site.seal_key.public(),
+            addresses: vec!["/ip4/127.0.0.1/tcp/8802".to_owned()],
+            public_url: site.public_url.clone(),
+            quota_entries: 1000,
+        };
+        let entry = Entry {
+            v: ENTRY_VERSION,
+            at: site.now(),
+            by: site.node.to_string(),
+            fact: Fact::MemberAdmitted(admission),
+        };
+        site.db
+            .write(|write| {
+                log::create_own(write, site)?;
+                log::append(write, &site.origin, std::slice::from_ref(&entry), site.now())?;
+                Ok::<_, Fault>(())
+            })
+            .unwrap();
+        let file = include_str!("../../../docs/examples/division-code.toml");
+        let published = catalog::publish(site, &Actor::node(), file).unwrap();
+        published.into_iter().find(|one| one.kind == "product.registered").unwrap().id
+    }
+
+    /// Carries every letter of the market from this node to itself.
+    pub fn carry(&self) {
+        let site = &self.site;
+        loop {
+            let due = site.db.read(|read| outbox::due(read, site.now(), 100)).unwrap();
+            if due.is_empty() {
+                return;
+            }
+            for letter in due {
+                if letter.kind == MESSAGE_KIND {
+                    subscriptions::receive(site, &site.node, &letter.payload).unwrap();
+                }
+                site.db.write(|write| outbox::done(write, &letter.id)).unwrap();
+            }
+        }
+    }
+
+    /// Adds a person of the operator of the example product.
+    pub fn operator(&self, login: &str) {
+        let uscc = Uscc::parse("91330212MA2DEM0026").unwrap();
+        let record = OrganizationRecord {
+            uscc: uscc.clone(),
+            name: Texts { zh: "鄞联".to_owned(), en: "Yinlian".to_owned() },
+            division: DivisionCode::parse("330212").unwrap(),
+            kind: "operator".to_owned(),
+        };
+        accounts::add_organization(&self.site, &Actor::node(), &record).unwrap();
+        self.add(login, uscc, &[Role::Provider]);
     }
 
     /// Adds a fictitious organization.
@@ -90,9 +160,13 @@ impl Node {
 
     /// Adds a person to organization `serial`.
     pub fn person(&self, login: &str, serial: u8, roles: &[Role]) {
+        self.add(login, self.organization(serial), roles);
+    }
+
+    fn add(&self, login: &str, organization: Uscc, roles: &[Role]) {
         let new = NewUser {
             login: login.to_owned(),
-            organization: self.organization(serial),
+            organization,
             display_name: login.to_owned(),
             roles: roles.iter().copied().collect(),
             password: PASSWORD.to_owned(),

@@ -1,0 +1,254 @@
+//! A subscription from the first step to its end, through the pages and through the API, and what other organizations see
+//! of it: nothing.
+
+use actix_web::{
+    cookie::Cookie,
+    http::{StatusCode, header},
+    test::TestRequest,
+};
+use lianshi_store::accounts::Role;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Node, app, get, post, send, sign_in};
+
+/// The token of any page.
+macro_rules! csrf {
+    ($app:expr, $cookie:expr) => {
+        send($app, get("/account").cookie($cookie.clone())).await.csrf()
+    };
+}
+
+/// Asks for the product with the given plan and returns the subscription's id.
+macro_rules! ask {
+    ($app:expr, $cookie:expr, $number:expr, $plan:expr) => {{
+        let token = csrf!($app, $cookie);
+        let form = format!("csrf={token}&plan={}&months=6&note=checking+addresses", $plan);
+        let path = format!("/products/{}/subscribe", $number);
+        let sent = send($app, post(&path, &form).cookie($cookie.clone())).await;
+        assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.body);
+        let id = sent.location.split('/').nth(2).unwrap().to_owned();
+        assert_eq!(sent.location, format!("/subscriptions/{id}/requested"));
+        id
+    }};
+}
+
+fn see(path: &str, cookie: &Cookie<'static>) -> TestRequest {
+    get(path).cookie(cookie.clone())
+}
+
+fn api(method: TestRequest, token: &str) -> TestRequest {
+    method.insert_header((header::AUTHORIZATION, format!("Bearer {token}")))
+}
+
+fn body(path: &str, value: Value) -> TestRequest {
+    TestRequest::post().uri(path).set_json(value)
+}
+
+#[actix_web::test]
+async fn the_steps_keep_the_answers_and_say_what_is_wrong() {
+    let node = Node::new();
+    let number = node.publish();
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    let cookie = sign_in(&app, "buyer").await;
+    let base = format!("/products/{number}/subscribe");
+    let plans = send(&app, see(&base, &cookie)).await;
+    assert!(plans.body.contains("value=\"per-call\"") && plans.body.contains("Public good"));
+    let none = send(&app, see(&format!("{base}/terms"), &cookie)).await;
+    assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY, "no plan chosen");
+    let terms = send(&app, see(&format!("{base}/terms?plan=per-call"), &cookie)).await;
+    assert_eq!(terms.status, StatusCode::OK, "{}", terms.body);
+    let wrong = format!("{base}/check?plan=per-call&months=99&note=");
+    let wrong = send(&app, see(&wrong, &cookie)).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for part in ["<title>Error:", "href=\"#note\"", "href=\"#months\"", "value=\"99\""] {
+        assert!(wrong.body.contains(part), "{part}: {}", wrong.body);
+    }
+    let good = format!("{base}/check?plan=per-call&months=6&note=%3Cb%3E+addresses");
+    let good = send(&app, see(&good, &cookie)).await;
+    assert_eq!(good.status, StatusCode::OK);
+    assert!(good.body.contains("Send request") && good.body.contains("&#60;b&#62; addresses"));
+    assert!(good.body.contains("months=6&amp;note") || good.body.contains("months=6&#38;note"));
+    let unknown = send(&app, see("/products/330212-P-2026-0000009-1/subscribe", &cookie)).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+#[actix_web::test]
+async fn a_subscription_is_asked_for_agreed_used_and_ended_through_the_pages() {
+    let node = Node::new();
+    let number = node.publish();
+    node.person("buyer", 1, &[Role::Buyer]);
+    node.operator("operator");
+    let app = app!(node);
+    let buyer = sign_in(&app, "buyer").await;
+    let operator = sign_in(&app, "operator").await;
+    let id = ask!(&app, buyer, number, "per-call");
+    let result = send(&app, see(&format!("/subscriptions/{id}/requested"), &buyer)).await;
+    assert!(result.body.contains(&id) && result.body.contains("Request sent"));
+    node.carry();
+
+    let requests = send(&app, see("/provider/requests", &operator)).await;
+    assert!(requests.body.contains(&format!("/provider/subscriptions/{id}")), "{}", requests.body);
+    let token = csrf!(&app, operator);
+    let refuse = format!("/provider/subscriptions/{id}/refuse");
+    let form = format!("csrf={token}&reason=&text=no");
+    let unreasoned = send(&app, post(&refuse, &form).cookie(operator.clone())).await;
+    assert_eq!(unreasoned.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", unreasoned.body);
+    let agree = format!("/provider/subscriptions/{id}/agree");
+    let form = format!("csrf={token}");
+    let agreed = send(&app, post(&agree, &form).cookie(operator.clone())).await;
+    assert_eq!(agreed.status, StatusCode::SEE_OTHER, "{}", agreed.body);
+    node.carry();
+
+    let path = format!("/subscriptions/{id}");
+    let detail = send(&app, see(&path, &buyer)).await;
+    assert!(detail.body.contains("in force"), "{}", detail.body);
+    let token = csrf!(&app, buyer);
+    let form = format!("csrf={token}&label=billing");
+    let keys = format!("{path}/keys");
+    let made = send(&app, post(&keys, &form).cookie(buyer.clone())).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.body);
+    let secret = made.body.split("lk_").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    assert!(made.body.contains(&format!("/call/{number}/verify")), "{}", made.body);
+    let again = send(&app, see(&keys, &buyer)).await;
+    assert!(again.body.contains("billing") && !again.body.contains(&secret), "shown once");
+    let unnamed = send(&app, post(&keys, &format!("csrf={token}&label=")).cookie(buyer.clone()));
+    assert_eq!(unnamed.await.status, StatusCode::UNPROCESSABLE_ENTITY);
+
+    let revoke = again.body.split("/revoke\"").next().unwrap().rsplit('"').next().unwrap();
+    let revoke = format!("{revoke}/revoke");
+    assert_eq!(send(&app, see(&revoke, &buyer)).await.status, StatusCode::OK, "{revoke}");
+    let revoked = send(&app, post(&revoke, &format!("csrf={token}")).cookie(buyer.clone())).await;
+    assert_eq!(revoked.status, StatusCode::SEE_OTHER, "{}", revoked.body);
+    assert_eq!(send(&app, see(&revoke, &buyer)).await.status, StatusCode::NOT_FOUND);
+
+    let end = format!("{path}/end");
+    let silent = send(&app, post(&end, &format!("csrf={token}&reason=")).cookie(buyer.clone()));
+    assert_eq!(silent.await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let form = format!("csrf={token}&reason=no+longer+needed");
+    let ended = send(&app, post(&end, &form).cookie(buyer.clone())).await;
+    assert_eq!(ended.location, path);
+    let detail = send(&app, see(&path, &buyer)).await;
+    assert!(detail.body.contains("no longer needed"), "{}", detail.body);
+}
+
+#[actix_web::test]
+async fn another_organization_gets_the_answer_for_what_is_absent() {
+    let node = Node::new();
+    let number = node.publish();
+    node.person("buyer", 1, &[Role::Buyer]);
+    node.person("stranger", 2, &Role::ALL);
+    node.operator("operator");
+    let app = app!(node);
+    let buyer = sign_in(&app, "buyer").await;
+    let id = ask!(&app, buyer, number, "public-good");
+    node.carry();
+    let stranger = sign_in(&app, "stranger").await;
+    let csrf = csrf!(&app, stranger);
+    let token = node.token("stranger");
+    let absent = "S-00000000000000000000000000";
+    // The frame of a page names its own address and carries a fresh token.
+    let plain = |answer: Answer, id: &str| {
+        let token = answer.body.split("name=\"csrf\" value=\"").nth(1);
+        let token = token.and_then(|rest| rest.split('"').next()).unwrap_or("-").to_owned();
+        (answer.status, answer.body.replace(&token, "").replace(id, ""))
+    };
+    for path in ["", "/requested", "/end", "/keys", "/keys/K-1/revoke", "/usage"] {
+        let ask = |id: &str| see(&format!("/subscriptions/{id}{path}"), &stranger);
+        let foreign = plain(send(&app, ask(&id)).await, &id);
+        let missing = plain(send(&app, ask(absent)).await, absent);
+        assert_eq!(foreign.0, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(foreign, missing, "{path}");
+    }
+    let forms = [
+        ("/subscriptions", "/end", "reason=x"),
+        ("/subscriptions", "/keys", "label=x"),
+        ("/subscriptions", "/keys/K-1/revoke", ""),
+        ("/subscriptions", "/offer", "answer=accept"),
+        ("/provider/subscriptions", "/agree", ""),
+        ("/provider/subscriptions", "/refuse", "reason=other&text=x"),
+        ("/provider/subscriptions", "/end", "reason=x"),
+    ];
+    for (base, path, form) in forms {
+        let act = |id: &str| {
+            let form = format!("csrf={csrf}&{form}");
+            post(&format!("{base}/{id}{path}"), &form).cookie(stranger.clone())
+        };
+        let foreign = plain(send(&app, act(&id)).await, &id);
+        let missing = plain(send(&app, act(absent)).await, absent);
+        assert_eq!(foreign.0, StatusCode::NOT_FOUND, "{base} {path}");
+        assert_eq!(foreign, missing, "{base} {path}");
+    }
+    let calls = [
+        ("decision", json!({"decision": "agree"})),
+        ("decision", json!({"decision": "accept"})),
+        ("end", json!({"reason": "x"})),
+        ("keys", json!({"label": "x"})),
+    ];
+    for (path, value) in calls {
+        let call = |id: &str| {
+            api(body(&format!("/api/v1/subscriptions/{id}/{path}"), value.clone()), &token)
+        };
+        let foreign = plain(send(&app, call(&id)).await, &id);
+        let missing = plain(send(&app, call(absent)).await, absent);
+        assert_eq!(foreign.0, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(foreign, missing, "{path}");
+    }
+    for path in ["", "/usage"] {
+        let call = |id: &str| api(get(&format!("/api/v1/subscriptions/{id}{path}")), &token);
+        let foreign = plain(send(&app, call(&id)).await, &id);
+        assert_eq!(foreign, plain(send(&app, call(absent)).await, absent), "{path}");
+    }
+    let own = send(&app, see(&format!("/subscriptions/{id}"), &buyer)).await;
+    assert!(own.body.contains("in force"), "nothing was changed: {}", own.body);
+}
+
+#[actix_web::test]
+async fn the_same_through_the_api() {
+    let node = Node::new();
+    let number = node.publish();
+    node.person("buyer", 1, &[Role::Buyer]);
+    node.operator("operator");
+    let app = app!(node);
+    let (buyer, operator) = (node.token("buyer"), node.token("operator"));
+    let wanted = json!({
+        "product": number, "plan": "per-call", "purpose_note": "checking addresses", "months": 6,
+    });
+    let made = send(&app, api(body("/api/v1/subscriptions", wanted), &buyer)).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    node.carry();
+    let path = format!("/api/v1/subscriptions/{id}");
+    let decided = body(&format!("{path}/decision"), json!({"decision": "agree"}));
+    let forbidden = send(&app, api(decided, &buyer)).await;
+    assert_eq!(forbidden.status, StatusCode::FORBIDDEN, "{}", forbidden.body);
+    let decided = body(&format!("{path}/decision"), json!({"decision": "agree"}));
+    let agreed = send(&app, api(decided, &operator)).await;
+    assert_eq!(agreed.status, StatusCode::OK, "{}", agreed.body);
+    node.carry();
+    let shown = send(&app, api(get(&path), &buyer)).await.json();
+    assert_eq!((&shown["state"], &shown["active"]), (&json!("finalized"), &json!(true)));
+    assert_eq!(shown["reasons"], json!([]));
+    assert!(shown["history"].as_array().unwrap().len() >= 4, "{shown}");
+    let key = send(&app, api(body(&format!("{path}/keys"), json!({"label": "one"})), &buyer)).await;
+    assert_eq!(key.status, StatusCode::CREATED, "{}", key.body);
+    assert!(key.json()["key"].as_str().unwrap().starts_with("lk_"));
+    let usage = send(&app, api(get(&format!("{path}/usage")), &buyer)).await.json();
+    assert_eq!((&usage["total"], &usage["by_day"]), (&json!(0), &json!([])));
+    let listed = send(&app, api(get("/api/v1/subscriptions"), &buyer)).await.json();
+    assert_eq!((&listed["total"], &listed["items"][0]["id"]), (&json!(1), &json!(id)));
+    let bills = send(&app, api(get("/api/v1/statements?period=2026-10"), &buyer)).await;
+    assert_eq!(bills.json()["total"], json!(0), "{}", bills.body);
+    let odd = send(&app, api(get("/api/v1/statements?period=October"), &buyer)).await;
+    assert_eq!(odd.status, StatusCode::BAD_REQUEST);
+    let ended = body(&format!("{path}/end"), json!({"reason": "no longer needed"}));
+    let ended = send(&app, api(ended, &buyer)).await.json();
+    assert_eq!(
+        (&ended["state"], &ended["reasons"][0]["code"]),
+        (&json!("ended"), &json!("buyer.ended"))
+    );
+    let surplus = json!({"product": number, "plan": "per-call", "purpose_note": "x", "months": 1,
+        "price": "0"});
+    let surplus = send(&app, api(body("/api/v1/subscriptions", surplus), &buyer)).await;
+    assert_eq!(surplus.status, StatusCode::BAD_REQUEST, "{}", surplus.body);
+}
