@@ -9,6 +9,8 @@ use lianshi_registry::time::Date;
 
 use crate::page::Page;
 
+/// Teal that stands out on light and on dark ground.
+const BAR: &str = "#2a8f9a";
 /// Days one chart shows: three months.
 const DAYS_MAX: usize = 92;
 
@@ -41,5 +43,6 @@ fn bars(name: &str, labels: Vec<String>, values: impl Iterator<Item = u64>) -> S
     chart.legend.show = Some(false);
     // The page's own ground shows through, light or dark; the style sheet colors the texts.
     chart.background_color = Color::transparent();
+    chart.series.colors = vec![BAR.into()];
     chart.svg().unwrap_or_default()
 }

@@ -141,7 +141,8 @@ async fn purpose_asked(
 }
 
 /// One subscription with its state, reasons and history.
-#[utoipa::path(get, path = "/api/v1/subscriptions/{id}", tag = "contracts", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/subscriptions/{id}", tag = "contracts",
+    params(("id" = String, Path)),
     responses((status = 200, body = Subscription), (status = 404, body = ProblemDetails)))]
 pub async fn show(
     caller: Caller,

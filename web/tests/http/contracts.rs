@@ -1,5 +1,5 @@
-//! A subscription from the first step to its end, through the pages and through the API, and what other organizations see
-//! of it: nothing.
+//! A subscription from the first step to its end, through the pages and through the API, and what
+//! other organizations see of it: nothing.
 
 use actix_web::{
     cookie::Cookie,
@@ -10,6 +10,9 @@ use lianshi_store::accounts::Role;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Node, app, get, post, send, sign_in};
+
+/// An id of the right form that nobody has.
+const ABSENT: &str = "S-00000000000000000000000000";
 
 /// The token of any page.
 macro_rules! csrf {
@@ -145,18 +148,10 @@ async fn another_organization_gets_the_answer_for_what_is_absent() {
     node.carry();
     let stranger = sign_in(&app, "stranger").await;
     let csrf = csrf!(&app, stranger);
-    let token = node.token("stranger");
-    let absent = "S-00000000000000000000000000";
-    // The frame of a page names its own address and carries a fresh token.
-    let plain = |answer: Answer, id: &str| {
-        let token = answer.body.split("name=\"csrf\" value=\"").nth(1);
-        let token = token.and_then(|rest| rest.split('"').next()).unwrap_or("-").to_owned();
-        (answer.status, answer.body.replace(&token, "").replace(id, ""))
-    };
     for path in ["", "/requested", "/end", "/keys", "/keys/K-1/revoke", "/usage"] {
         let ask = |id: &str| see(&format!("/subscriptions/{id}{path}"), &stranger);
         let foreign = plain(send(&app, ask(&id)).await, &id);
-        let missing = plain(send(&app, ask(absent)).await, absent);
+        let missing = plain(send(&app, ask(ABSENT)).await, ABSENT);
         assert_eq!(foreign.0, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(foreign, missing, "{path}");
     }
@@ -175,10 +170,33 @@ async fn another_organization_gets_the_answer_for_what_is_absent() {
             post(&format!("{base}/{id}{path}"), &form).cookie(stranger.clone())
         };
         let foreign = plain(send(&app, act(&id)).await, &id);
-        let missing = plain(send(&app, act(absent)).await, absent);
+        let missing = plain(send(&app, act(ABSENT)).await, ABSENT);
         assert_eq!(foreign.0, StatusCode::NOT_FOUND, "{base} {path}");
         assert_eq!(foreign, missing, "{base} {path}");
     }
+    let own = send(&app, see(&format!("/subscriptions/{id}"), &buyer)).await;
+    assert!(own.body.contains("in force"), "nothing was changed: {}", own.body);
+}
+
+/// What is answered but for the address and the fresh token, which the frame of a page repeats.
+fn plain(answer: Answer, id: &str) -> (StatusCode, String) {
+    let token = answer.body.split("name=\"csrf\" value=\"").nth(1);
+    let token = token.and_then(|rest| rest.split('"').next()).unwrap_or("-").to_owned();
+    (answer.status, answer.body.replace(&token, "").replace(id, ""))
+}
+
+#[actix_web::test]
+async fn another_organizations_programs_get_the_answer_for_what_is_absent() {
+    let node = Node::new();
+    let number = node.publish();
+    node.person("buyer", 1, &[Role::Buyer]);
+    node.person("stranger", 2, &Role::ALL);
+    node.operator("operator");
+    let app = app!(node);
+    let buyer = sign_in(&app, "buyer").await;
+    let id = ask!(&app, buyer, number, "public-good");
+    node.carry();
+    let token = node.token("stranger");
     let calls = [
         ("decision", json!({"decision": "agree"})),
         ("decision", json!({"decision": "accept"})),
@@ -190,14 +208,14 @@ async fn another_organization_gets_the_answer_for_what_is_absent() {
             api(body(&format!("/api/v1/subscriptions/{id}/{path}"), value.clone()), &token)
         };
         let foreign = plain(send(&app, call(&id)).await, &id);
-        let missing = plain(send(&app, call(absent)).await, absent);
+        let missing = plain(send(&app, call(ABSENT)).await, ABSENT);
         assert_eq!(foreign.0, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(foreign, missing, "{path}");
     }
     for path in ["", "/usage"] {
         let call = |id: &str| api(get(&format!("/api/v1/subscriptions/{id}{path}")), &token);
         let foreign = plain(send(&app, call(&id)).await, &id);
-        assert_eq!(foreign, plain(send(&app, call(absent)).await, absent), "{path}");
+        assert_eq!(foreign, plain(send(&app, call(ABSENT)).await, ABSENT), "{path}");
     }
     let own = send(&app, see(&format!("/subscriptions/{id}"), &buyer)).await;
     assert!(own.body.contains("in force"), "nothing was changed: {}", own.body);
