@@ -52,6 +52,8 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            // Offices here read Chinese; English is chosen by hand.
+            "--accept-lang=zh-CN",
             &format!("--window-size={width},{height}"),
             &format!("--user-data-dir={}", profile.path().display()),
         ] {
@@ -145,10 +147,10 @@ impl Browser {
         .await;
     }
 
-    /// Fails unless the page shows a text.
+    /// Waits until the page shows a text; the browser may still be loading it.
     pub async fn shows(&self, text: &str) {
-        let shown = self.text().await;
-        assert!(shown.contains(text), "the page does not show `{text}`:\n{shown}");
+        let seen = || async { self.text().await.contains(text).then_some(()) };
+        wait_for(&format!("`{text}` on the page"), 10, seen).await;
     }
 
     /// Text of the element with an id.
