@@ -1,6 +1,7 @@
-//! Metered calls beside nginx. The same requests, by the same load generator (wrk), go to the gateway, which checks a key,
-//! answers from a data set and records the call durably, and to nginx, which proxies a bare service that answers from
-//! the same data set and records nothing. What the gateway reaches of nginx is the price of the market.
+//! Metered calls beside nginx. The same requests, by the same load generator (wrk), go to the
+//! gateway, which checks a key, answers from a data set and records the call durably, and to nginx,
+//! which proxies a bare service that answers from the same data set and records nothing. What the
+//! gateway reaches of nginx is the price of the market.
 
 mod load;
 mod proxy;
@@ -117,7 +118,8 @@ fn serve_gateway(world: &World) -> anyhow::Result<(SocketAddr, ServerHandle)> {
     Ok((address, handle))
 }
 
-/// The bare service: the same look into the same data set on the same kind of server, with no key, no guard and no meter.
+/// The bare service: the same look into the same data set on the same kind of server, with no key,
+/// no guard and no meter.
 fn serve_upstream(world: &World) -> anyhow::Result<(SocketAddr, ServerHandle)> {
     let site = world.site.clone();
     let product = world.product.to_string();

@@ -1,5 +1,5 @@
-//! One call, from its headers to its answer. The order is the contract: key, subscription, entitlement, rate, engine,
-//! guard, meter; an answer leaves only after its record is durable.
+//! One call, from its headers to its answer. The order is the contract: key, subscription,
+//! entitlement, rate, engine, guard, meter; an answer leaves only after its record is durable.
 
 use std::{sync::Arc, time::Duration};
 

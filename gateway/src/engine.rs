@@ -1,6 +1,6 @@
-//! Engines answer inside the domain, from the data set behind an operation. They take rows and give values; which of
-//! these may leave is the guard's word, and how many engines run at once is kept here, so that a slow one cannot take
-//! the others' place.
+//! Engines answer inside the domain, from the data set behind an operation. They take rows and give
+//! values; which of these may leave is the guard's word, and how many engines run at once is kept
+//! here, so that a slow one cannot take the others' place.
 
 mod lookup;
 mod series;
@@ -28,7 +28,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::refusal::CallRefusal;
 
-/// Engines at work at once: below the store's connections, of which the meter and the pages need some.
+/// Engines at work at once: below the store's connections, of which the meter and the pages need
+/// some.
 const ENGINES_MAX: usize = 8;
 /// Of which one subscription may hold so many, so that its slow calls leave room for others.
 const ENGINES_PER_SUBSCRIPTION_MAX: usize = 4;
@@ -83,7 +84,8 @@ fn guarded(task: &Task<'_>, rows: &[Vec<String>]) -> Result<Map<String, Value>, 
     Ok(data)
 }
 
-/// The same subject asked about through two operations that find it by the same columns is one subject.
+/// The same subject asked about through two operations that find it by the same columns is one
+/// subject.
 fn subject(task: &Task<'_>, definition: &Definition, row_key: &str) -> [u8; 32] {
     let columns = definition.key().join("\u{1f}");
     let product = &task.dataset.product;

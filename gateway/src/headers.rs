@@ -1,5 +1,5 @@
-//! Headers of a call, parsed once: the bearer key, the idempotency key, the stated purpose, the request id and the
-//! language of error texts.
+//! Headers of a call, parsed once: the bearer key, the idempotency key, the stated purpose, the
+//! request id and the language of error texts.
 
 use actix_web::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HeaderMap, HeaderName};
 use lianshi_market::key::AccessKey;

@@ -1,5 +1,6 @@
-//! The gateway: the one door through which a product is called. A call passes, in this order, key, subscription,
-//! entitlement, rate, engine, guard and meter; nothing is answered that has not been recorded durably.
+//! The gateway: the one door through which a product is called. A call passes, in this order, key,
+//! subscription, entitlement, rate, engine, guard and meter; nothing is answered that has not been
+//! recorded durably.
 
 mod call;
 mod engine;
@@ -34,8 +35,8 @@ struct Inner {
 }
 
 impl Gateway {
-    /// Starts the thread that records calls. One gateway of a node runs in one process; more of them on one PostgreSQL
-    /// database take turns at the node's sequence of events.
+    /// Starts the thread that records calls. One gateway of a node runs in one process; more of
+    /// them on one PostgreSQL database take turns at the node's sequence of events.
     pub fn start(site: Site) -> Result<Self, Fault> {
         let meter = Meter::start(&site)?;
         Ok(Self(Arc::new(Inner {

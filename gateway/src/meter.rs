@@ -1,5 +1,5 @@
-//! Recording: calls of many callers share one transaction and one sync of the disk. A call hears its outcome after the
-//! commit, never before.
+//! Recording: calls of many callers share one transaction and one sync of the disk. A call hears
+//! its outcome after the commit, never before.
 
 use lianshi_store::{
     Fault, Site,

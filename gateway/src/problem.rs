@@ -1,5 +1,5 @@
-//! The one place where a refusal becomes an HTTP answer: `application/problem+json` (RFC 9457) with the stable code and
-//! the text in both languages.
+//! The one place where a refusal becomes an HTTP answer: `application/problem+json` (RFC 9457) with
+//! the stable code and the text in both languages.
 
 use actix_web::{
     HttpResponse,

@@ -1,5 +1,6 @@
-//! The rate limit: at most so many calls in any sixty seconds, exactly. A plan's limit is a promise to the provider's
-//! database, so the window slides; a token bucket would let through almost twice the number in its first minute.
+//! The rate limit: at most so many calls in any sixty seconds, exactly. A plan's limit is a promise
+//! to the provider's database, so the window slides; a token bucket would let through almost twice
+//! the number in its first minute.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -9,7 +10,8 @@ use std::{
 use lianshi_registry::time::Timestamp;
 
 const WINDOW_MS: i64 = 60_000;
-/// Highest limit that is kept exactly; each call of the last minute takes eight bytes. Plans above it are held to it.
+/// Highest limit that is kept exactly; each call of the last minute takes eight bytes. Plans above
+/// it are held to it.
 const CALLS_MAX: usize = 600_000;
 /// Subscriptions kept before those idle for a minute are forgotten.
 const SUBSCRIPTIONS_KEPT: usize = 10_000;

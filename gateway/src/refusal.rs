@@ -1,4 +1,5 @@
-//! Everything a call can be refused for, with a stable code. Which HTTP status a refusal becomes is told in `problem`.
+//! Everything a call can be refused for, with a stable code. Which HTTP status a refusal becomes is
+//! told in `problem`.
 
 use lianshi_market::{
     dataset::DefinitionRefusal, entitlement::EntitlementRefusal, guard::GuardRefusal,

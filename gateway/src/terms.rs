@@ -1,6 +1,6 @@
-//! What a call stands on: the contract behind its key and the product as the catalog has it. Both are kept in memory for a
-//! second, so that a storm of calls asks the database once, and an ending, a revocation or a suspension is felt within
-//! two seconds.
+//! What a call stands on: the contract behind its key and the product as the catalog has it. Both
+//! are kept in memory for a second, so that a storm of calls asks the database once, and an ending,
+//! a revocation or a suspension is felt within two seconds.
 
 use std::{
     collections::BTreeMap,
@@ -54,7 +54,8 @@ impl Terms {
         Some(Pair { contract, product })
     }
 
-    /// Both from the database, and remembered. An unknown key is not remembered: it may be made at any moment.
+    /// Both from the database, and remembered. An unknown key is not remembered: it may be made at
+    /// any moment.
     pub(crate) fn read(
         &self,
         read: &mut Read<'_>,
@@ -75,7 +76,8 @@ impl Terms {
         Ok(Pair { contract, product: Some(self.products.keep(number.clone(), terms, now)) })
     }
 
-    /// The data set in service, asked for in the caller's snapshot; its definition is parsed once for each version.
+    /// The data set in service, asked for in the caller's snapshot; its definition is parsed once
+    /// for each version.
     pub(crate) fn dataset(
         &self,
         read: &mut Read<'_>,

@@ -1,19 +1,22 @@
 //! What is answered, and how it is recorded and reported.
 
 use lianshi_store::usage;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{WIDE, World};
+
+fn answer(result: &str, valid: bool, successor: Option<&str>) -> Value {
+    json!({ "result": result, "valid": valid, "successor": successor })
+}
 
 #[actix_web::test]
 async fn a_code_is_verified_on_a_date_and_its_successor_named() {
     let world = World::new(WIDE);
     let server = world.serve();
-    let check = async |request: serde_json::Value, expected: serde_json::Value| {
+    let check = async |request: Value, expected: Value| {
         let reply = world.call("verify").json(&request).send(&server).await;
         assert_eq!(*reply.data(), expected, "{request}");
     };
-    let answer = |result: &str, valid: bool, successor: Option<&str>| json!({ "result": result, "valid": valid, "successor": successor });
     check(json!({ "code": "330213" }), answer("match", true, None)).await;
     check(json!({ "code": "３３０２１３" }), answer("match", true, None)).await;
     check(json!({ "code": "330283" }), answer("no_match", false, Some("330213"))).await;

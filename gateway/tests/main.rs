@@ -1,5 +1,5 @@
-//! Tests of the gateway through HTTP, on a real store: a published product, a contract made by the negotiation, a key, and
-//! data loaded as an operator loads it.
+//! Tests of the gateway through HTTP, on a real store: a published product, a contract made by the
+//! negotiation, a key, and data loaded as an operator loads it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 

@@ -1,4 +1,5 @@
-//! Once means once: idempotency keys under twins, quotas and budgets under a storm, and what is left after a restart.
+//! Once means once: idempotency keys under twins, quotas and budgets under a storm, and what is
+//! left after a restart.
 
 use futures::future::join_all;
 use serde_json::json;

@@ -1,6 +1,7 @@
-//! The definition of a data set: what the columns of its file are, which of them find a row, and which may be compared,
-//! answered or drawn. It stands beside a product's operation, inside the node, and is never published. Written as TOML by
-//! the provider, kept as JSON with the data; `docs/datasets.md` explains it with examples.
+//! The definition of a data set: what the columns of its file are, which of them find a row, and
+//! which may be compared, answered or drawn. It stands beside a product's operation, inside the
+//! node, and is never published. Written as TOML by the provider, kept as JSON with the data;
+//! `docs/datasets.md` explains it with examples.
 
 mod cell;
 #[cfg(test)]
@@ -80,7 +81,8 @@ pub struct Series {
     /// Columns that choose the series, such as a region; none for a file with one series.
     #[serde(default)]
     pub key: Vec<String>,
-    /// Column along which points lie, such as a year; `<dimension>_from` and `<dimension>_to` in the request bound it.
+    /// Column along which points lie, such as a year; `<dimension>_from` and `<dimension>_to` in
+    /// the request bound it.
     pub dimension: String,
     /// Columns with the figures.
     pub values: Vec<String>,
@@ -216,8 +218,8 @@ impl Definition {
         self.columns.iter().enumerate().find(|(_, column)| column.name == name)
     }
 
-    /// The key of a row or of a request: the normalized values of the key columns, which `value` gives by name. `None`
-    /// where one is missing or the key is longer than [`KEY_BYTES_MAX`].
+    /// The key of a row or of a request: the normalized values of the key columns, which `value`
+    /// gives by name. `None` where one is missing or the key is longer than [`KEY_BYTES_MAX`].
     pub fn row_key<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
         let parts: Option<Vec<String>> =
             self.key().iter().map(|name| value(name).map(normalize)).collect();

@@ -1,5 +1,6 @@
-//! What a key entitles its bearer to, and whether a call at a given time is inside it (guard G3). The store reads an
-//! [`Entitlement`] from the agreement; the gateway asks [`Entitlement::admit`] before any engine runs.
+//! What a key entitles its bearer to, and whether a call at a given time is inside it (guard G3).
+//! The store reads an [`Entitlement`] from the agreement; the gateway asks [`Entitlement::admit`]
+//! before any engine runs.
 
 use lianshi_registry::{entry::Purpose, id::RegistrationNumber, refusal::Refusal, time::Timestamp};
 
@@ -92,8 +93,8 @@ impl Refusal for EntitlementRefusal {
 }
 
 impl Entitlement {
-    /// Whether a call of `product` at `now` is inside. `stated` is the purpose the caller states with the call, which
-    /// must be the agreed one; quota and rate are counted elsewhere.
+    /// Whether a call of `product` at `now` is inside. `stated` is the purpose the caller states
+    /// with the call, which must be the agreed one; quota and rate are counted elsewhere.
     pub fn admit(
         &self,
         product: &RegistrationNumber,

@@ -1,5 +1,6 @@
-//! The guard: the last thing an answer passes before it is metered. It lets out only what the product's output schema
-//! names, with the types it names, and blanks cells that count too few subjects, saying that it did.
+//! The guard: the last thing an answer passes before it is metered. It lets out only what the
+//! product's output schema names, with the types it names, and blanks cells that count too few
+//! subjects, saying that it did.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +36,8 @@ pub enum GuardRefusal {
         /// What is expected, in words.
         expected: &'static str,
     },
-    /// The engine answered something the output schema does not allow; the provider must correct the data set.
+    /// The engine answered something the output schema does not allow; the provider must correct
+    /// the data set.
     #[error("the answer does not fit the product's output schema at `{0}`")]
     AnswerOutsideSchema(String),
     /// The product demands a smallest cell but the data set counts no subjects.
@@ -118,7 +120,8 @@ fn expected(field_type: FieldType) -> &'static str {
     }
 }
 
-/// Whether a text is a plain decimal number: digits, at most one point inside, an optional minus in front.
+/// Whether a text is a plain decimal number: digits, at most one point inside, an optional minus in
+/// front.
 pub fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, places) = digits.split_once('.').unwrap_or((digits, "0"));
@@ -126,8 +129,8 @@ pub fn is_decimal(text: &str) -> bool {
     text.len() <= 40 && all_digits(whole) && all_digits(places)
 }
 
-/// Lets out of `answer` only what `output` names. A required field that is missing, or a value of another type, stops
-/// the whole answer: half of it may mean something else.
+/// Lets out of `answer` only what `output` names. A required field that is missing, or a value of
+/// another type, stops the whole answer: half of it may mean something else.
 pub fn release(
     mut answer: Map<String, Value>,
     output: &[Field],
@@ -157,8 +160,8 @@ fn fits(value: &Value, field_type: FieldType) -> bool {
     }
 }
 
-/// Applies the smallest-cell rule to one point: `figures` are the members that say something about the subjects
-/// counted. A cell below the limit keeps its place and loses its figures, and says so.
+/// Applies the smallest-cell rule to one point: `figures` are the members that say something about
+/// the subjects counted. A cell below the limit keeps its place and loses its figures, and says so.
 pub fn suppress_small_cell(
     point: &mut Map<String, Value>,
     figures: &[String],

@@ -1,5 +1,6 @@
-//! Usage as the provider counts it and reports it to the home node: one count for each day and operation of a
-//! subscription. A report carries whole counts, never differences, so that a lost, repeated or late one does no harm.
+//! Usage as the provider counts it and reports it to the home node: one count for each day and
+//! operation of a subscription. A report carries whole counts, never differences, so that a lost,
+//! repeated or late one does no harm.
 
 use lianshi_registry::{
     id::NodeName,
@@ -11,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub const REPORT_KIND: &str = "usage.report";
 /// Version of the report's format.
 pub const REPORT_VERSION: u32 = 1;
-/// Days one report goes back: a little over a year, so that every month a statement can still name is inside. With
-/// eight operations a day it stays below the limit of a sealed payload.
+/// Days one report goes back: a little over a year, so that every month a statement can still name
+/// is inside. With eight operations a day it stays below the limit of a sealed payload.
 pub const REPORT_DAYS_MAX: i64 = 400;
 /// Most counts in one report: keeps it below 256 KiB; older days are left out first.
 pub const REPORT_COUNTS_MAX: usize = 2_400;

@@ -1,5 +1,6 @@
-//! Data sets: what lies behind a product's operation, inside this node, and never travels. A load is all or nothing: rows
-//! of a new version gather beside the old ones, and one small transaction switches over.
+//! Data sets: what lies behind a product's operation, inside this node, and never travels. A load
+//! is all or nothing: rows of a new version gather beside the old ones, and one small transaction
+//! switches over.
 
 mod load;
 mod source;
@@ -99,8 +100,9 @@ pub fn all(read: &mut Read<'_>) -> Result<Vec<Dataset>, Fault> {
     rows.into_iter().map(Dataset::try_from).collect()
 }
 
-/// Rows of a key, in the order of the file, at most `limit`; each has a cell for each column of the definition. Ask in
-/// the snapshot in which the version was read: rows of older versions are swept away.
+/// Rows of a key, in the order of the file, at most `limit`; each has a cell for each column of the
+/// definition. Ask in the snapshot in which the version was read: rows of older versions are swept
+/// away.
 pub fn rows(
     read: &mut Read<'_>,
     dataset: &Dataset,

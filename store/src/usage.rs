@@ -1,6 +1,6 @@
-//! Usage: what was answered, to whom, how often. Events are append-only and dense per gateway; an event, the answer kept
-//! for its idempotency key and the counts made from it are one transaction. The provider node meters and reports; the
-//! home node keeps the last report it received.
+//! Usage: what was answered, to whom, how often. Events are append-only and dense per gateway; an
+//! event, the answer kept for its idempotency key and the counts made from it are one transaction.
+//! The provider node meters and reports; the home node keeps the last report it received.
 
 mod batch;
 mod meter;
@@ -19,11 +19,11 @@ use crate::{
     schema::{idempotent_answers, usage_days, usage_months, usage_report_days, usage_reports},
 };
 
-/// Outcome of an event: what kind of answer was given. Every one of them is charged; a refused or failed call leaves no
-/// event.
+/// Outcome of an event: what kind of answer was given. Every one of them is charged; a refused or
+/// failed call leaves no event.
 pub const OUTCOME_ANSWERED: &str = "answered";
-/// How long an answer is kept for its idempotency key: a day covers every sensible retry, and answers are not kept longer
-/// than that because they are not ours to collect.
+/// How long an answer is kept for its idempotency key: a day covers every sensible retry, and
+/// answers are not kept longer than that because they are not ours to collect.
 pub const ANSWER_KEPT_MS: i64 = 24 * 3_600_000;
 
 /// What one subscription used in one month.
@@ -94,7 +94,8 @@ pub fn usage_month(
     Ok(MonthCount { calls: count(calls)?, units: count(units)?, subjects: count(subjects)? })
 }
 
-/// Usage of a subscription as its provider last reported it (home's side); `None` before the first report.
+/// Usage of a subscription as its provider last reported it (home's side); `None` before the first
+/// report.
 pub fn reported_usage(
     read: &mut Read<'_>,
     subscription: &str,

@@ -1,4 +1,5 @@
-//! Metering: exact quotas and budgets, idempotency, dense sequences, and reports that only ever move forward.
+//! Metering: exact quotas and budgets, idempotency, dense sequences, and reports that only ever
+//! move forward.
 
 use std::sync::Arc;
 
@@ -109,11 +110,11 @@ fn subscription(db: &Db, id: &str, side: &str, (home, provider): (&str, &str)) {
     run(
         db,
         &format!(
-            "INSERT INTO subscriptions (id, side, home_node, provider_node, product, plan, purpose, \
-             purpose_note, buyer_uscc, buyer_name, provider_uscc, state, reason_code, reason_text, \
-             ended_by, negotiation, agreement, agreement_hash, requested_at, updated_at, sent_seq, \
-             received_seq) VALUES ('{id}', '{side}', '{home}', '{provider}', '', '', '', '', '', '', \
-             '', 'finalized', '', '', '', '', '', {hash}, 0, 0, 0, 0)"
+            "INSERT INTO subscriptions (id, side, home_node, provider_node, product, plan, \
+             purpose, purpose_note, buyer_uscc, buyer_name, provider_uscc, state, reason_code, \
+             reason_text, ended_by, negotiation, agreement, agreement_hash, requested_at, updated_at, sent_seq, \
+             received_seq) VALUES ('{id}', '{side}', '{home}', '{provider}', \
+             '', '', '', '', '', '', '', 'finalized', '', '', '', '', '', {hash}, 0, 0, 0, 0)"
         ),
     );
 }
@@ -123,8 +124,9 @@ fn member(db: &Db, name: &str, seal_key: &KeyPair) {
         db,
         &format!(
             "INSERT INTO members (node, origin, division, level, name_zh, name_en, identity_key, \
-             log_key, witness_key, seal_key, addresses, public_url, quota_entries, status, changes, \
-             admitted_by, admitted_index) VALUES ('{name}', '', '', '', '', '', '', '', '', '{}', '', \
+             log_key, witness_key, seal_key, addresses, public_url, quota_entries, status, \
+             changes, admitted_by, admitted_index) \
+             VALUES ('{name}', '', '', '', '', '', '', '', '', '{}', '', \
              '', 0, 'active', '', '', 0)",
             seal_key.public()
         ),

@@ -1,5 +1,5 @@
-//! The load: wrk with one thread and as many connections as callers, each asking about another code. wrk is written in C and
-//! leaves the two cores to what is measured.
+//! The load: wrk with one thread and as many connections as callers, each asking about another
+//! code. wrk is written in C and leaves the two cores to what is measured.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -69,7 +69,8 @@ impl Load<'_> {
              wrk.headers['Authorization'] = 'Bearer {}'\n\
              request = function()\n\
              \x20 n = n + 1\n\
-             \x20 return wrk.format(nil, nil, nil, '{{\"code\":\"' .. (100000 + n % {CODES}) .. '\"}}')\n\
+             \x20 local code = 100000 + n % {CODES}\n\
+             \x20 return wrk.format(nil, nil, nil, '{{\"code\":\"' .. code .. '\"}}')\n\
              end\n",
             self.world.key
         );

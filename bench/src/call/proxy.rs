@@ -1,4 +1,5 @@
-//! nginx as an operator would set it up in front of a service: kept-alive connections, no access log, in a folder of its own.
+//! nginx as an operator would set it up in front of a service: kept-alive connections, no access
+//! log, in a folder of its own.
 
 use std::{
     fs,
@@ -58,7 +59,8 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Asked first, so that the master ends its workers; killed when there is nobody to ask with.
+        // Asked first, so that the master ends its workers; killed when there is nobody to ask
+        // with.
         let pid = self.child.id().to_string();
         let asked = Command::new("kill").args(["-s", "QUIT", &pid]).status();
         if !asked.is_ok_and(|status| status.success()) {
@@ -84,7 +86,11 @@ fn settings(prefix: &Path, address: SocketAddr, upstream: SocketAddr) -> String 
          \x20 uwsgi_temp_path {temp}/uwsgi;\n\
          \x20 scgi_temp_path {temp}/scgi;\n\
          \x20 keepalive_requests 1000000;\n\
-         \x20 upstream service {{ server {upstream}; keepalive 128; keepalive_requests 1000000; }}\n\
+         \x20 upstream service {{\n\
+         \x20   server {upstream};\n\
+         \x20   keepalive 128;\n\
+         \x20   keepalive_requests 1000000;\n\
+         \x20 }}\n\
          \x20 server {{\n\
          \x20   listen {address};\n\
          \x20   location / {{\n\

@@ -1,5 +1,5 @@
-//! A node that sells one fictitious product to an enterprise at home at the same node, made as an operator makes it: entries
-//! in the log, a negotiated contract, a key, a loaded data set.
+//! A node that sells one fictitious product to an enterprise at home at the same node, made as an
+//! operator makes it: entries in the log, a negotiated contract, a key, a loaded data set.
 
 use std::{fmt::Write as _, path::Path, sync::Arc};
 

@@ -1,5 +1,6 @@
-//! Verification: is it there, is it in force on the date, does what the caller says agree. The attribute itself is never
-//! answered; only columns the definition names as answers are, and only to a caller whose statements agree.
+//! Verification: is it there, is it in force on the date, does what the caller says agree. The
+//! attribute itself is never answered; only columns the definition names as answers are, and only
+//! to a caller whose statements agree.
 
 use lianshi_market::dataset::{AsOf, Definition, Lookup, normalize};
 use lianshi_registry::time::Date;

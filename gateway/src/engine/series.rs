@@ -1,5 +1,5 @@
-//! Figures along a dimension, point by point in the order of the file. A point that counts too few subjects keeps its place
-//! and loses its figures, and says so; none is dropped silently.
+//! Figures along a dimension, point by point in the order of the file. A point that counts too few
+//! subjects keeps its place and loses its figures, and says so; none is dropped silently.
 
 use std::cmp::Ordering;
 

@@ -65,7 +65,8 @@ pub enum CellError {
 }
 
 impl Column {
-    /// Checks a cell and gives the text that is kept; empty for an empty cell of an optional column.
+    /// Checks a cell and gives the text that is kept; empty for an empty cell of an optional
+    /// column.
     pub fn read(&self, cell: &str) -> Result<String, CellError> {
         let cell = cell.trim();
         if cell.len() > CELL_BYTES_MAX {
@@ -131,8 +132,8 @@ impl Column {
     }
 }
 
-/// The form in which keys are found and fields compared: trimmed, full-width forms as half-width, Latin letters upper
-/// case, so that `９１ａ` and `91A` are the same code.
+/// The form in which keys are found and fields compared: trimmed, full-width forms as half-width,
+/// Latin letters upper case, so that `９１ａ` and `91A` are the same code.
 pub fn normalize(text: &str) -> String {
     let narrow = |c: char| match c {
         '\u{3000}' => ' ',

@@ -80,7 +80,8 @@ fn a_definition_must_be_whole_and_serve_its_operation() {
 fn a_series_under_a_smallest_cell_counts_its_subjects() {
     let definition = |count: Option<&str>| -> Definition {
         serde_json::from_value(serde_json::json!({
-            "columns": [{ "name": "year", "type": "integer" }, { "name": "mean", "type": "decimal" },
+            "columns": [{ "name": "year", "type": "integer" },
+                { "name": "mean", "type": "decimal" },
                 { "name": "n", "type": "integer" }],
             "series": { "dimension": "year", "values": ["mean"], "count": count }
         }))

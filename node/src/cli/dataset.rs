@@ -1,4 +1,5 @@
-//! `lianshi dataset`: the data behind a product's operations. `docs/datasets.md` describes file and definition.
+//! `lianshi dataset`: the data behind a product's operations. `docs/datasets.md` describes file and
+//! definition.
 
 use std::{fmt::Write as _, fs::File, path::PathBuf};
 

@@ -1,6 +1,6 @@
-//! Loading a data set, streaming: a claim, many small transactions with rows of a new version, one that switches, and a
-//! sweep. Calls are answered from the old version until the switch; a load that fails or is killed leaves it in service,
-//! and the next load sweeps what was left.
+//! Loading a data set, streaming: a claim, many small transactions with rows of a new version, one
+//! that switches, and a sweep. Calls are answered from the old version until the switch; a load
+//! that fails or is killed leaves it in service, and the next load sweeps what was left.
 
 use std::io;
 
@@ -347,7 +347,8 @@ fn switch(
     })
 }
 
-/// Removes rows of every version but the one in service. Stops when another load has begun: its rows are not ours.
+/// Removes rows of every version but the one in service. Stops when another load has begun: its
+/// rows are not ours.
 fn sweep(
     site: &Site,
     target: &Target,
@@ -364,7 +365,8 @@ fn sweep(
     }
 }
 
-/// Along the primary key, so that each step touches only what it removes. Tells whether nothing is left.
+/// Along the primary key, so that each step touches only what it removes. Tells whether nothing is
+/// left.
 fn sweep_some(write: &mut Write<'_>, target: &Target, kept: i64) -> Result<bool, Fault> {
     let all = dataset_rows::table
         .filter(dataset_rows::product.eq(target.product.as_str()))

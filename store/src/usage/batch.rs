@@ -1,4 +1,5 @@
-//! One batch of calls inside its transaction: counters are read once and written once, however many calls touch them.
+//! One batch of calls inside its transaction: counters are read once and written once, however many
+//! calls touch them.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +61,8 @@ struct Day {
     last_seq: i64,
 }
 
-/// What a batch will write, gathered so that each counter is read and written once however many calls touch it.
+/// What a batch will write, gathered so that each counter is read and written once however many
+/// calls touch it.
 pub(super) struct Batch {
     gateway: String,
     last_seq: i64,

@@ -1,5 +1,6 @@
-//! Metering: many calls, one transaction. What must never be exceeded (the monthly quota, the budget of distinct
-//! subjects) and what must happen once (an idempotency key) is decided here, where no other writer can come between.
+//! Metering: many calls, one transaction. What must never be exceeded (the monthly quota, the
+//! budget of distinct subjects) and what must happen once (an idempotency key) is decided here,
+//! where no other writer can come between.
 
 use diesel::prelude::*;
 use lianshi_registry::{id::NodeName, refusal::Refusal, time::Timestamp};
@@ -115,8 +116,8 @@ impl Refusal for MeterRefusal {
     }
 }
 
-/// The answer kept for an idempotency key, or `None` when the key is new. A gateway asks before it runs an engine;
-/// [`meter`] asks again.
+/// The answer kept for an idempotency key, or `None` when the key is new. A gateway asks before it
+/// runs an engine; [`meter`] asks again.
 pub fn answer_of(
     read: &mut Read<'_>,
     subscription: &str,

@@ -1,5 +1,6 @@
-//! Reports: the provider node tells the home node what was used, as whole counts under its seal, within two seconds of a
-//! change. At most one report of a subscription waits in the outbox: a newer one takes the place of an older one.
+//! Reports: the provider node tells the home node what was used, as whole counts under its seal,
+//! within two seconds of a change. At most one report of a subscription waits in the outbox: a
+//! newer one takes the place of an older one.
 
 use diesel::prelude::*;
 use lianshi_market::usage::{
@@ -63,8 +64,9 @@ impl Refusal for ReportRefusal {
     }
 }
 
-/// Puts a report into the outbox for every subscription used since the last run; called by a job every second. A
-/// subscription at home here is reported at once, without the network. Gives how many were reported.
+/// Puts a report into the outbox for every subscription used since the last run; called by a job
+/// every second. A subscription at home here is reported at once, without the network. Gives how
+/// many were reported.
 pub fn enqueue_reports(site: &Site) -> Result<usize, Fault> {
     let mut reported = 0;
     while site.db.read(is_report_due)? {
@@ -141,8 +143,8 @@ fn cut_to_newest(days: &mut Vec<DayCount>) {
     }
 }
 
-/// Takes the place of a report that still waits, and of its patience: a peer that cannot be reached is not tried more
-/// often because calls go on.
+/// Takes the place of a report that still waits, and of its patience: a peer that cannot be reached
+/// is not tried more often because calls go on.
 fn replace_pending(
     write: &mut Write<'_>,
     home: &str,
@@ -253,7 +255,8 @@ struct ReportDayRow {
     units: i64,
 }
 
-/// Days inside the report are replaced; days before its first one stay, since a report goes back only so far.
+/// Days inside the report are replaced; days before its first one stay, since a report goes back
+/// only so far.
 fn keep_report_days(write: &mut Write<'_>, report: &UsageReport) -> Result<(), Fault> {
     let Some(first) = report.days.first() else { return Ok(()) };
     diesel::delete(usage_report_days::table)
