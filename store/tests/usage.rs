@@ -112,8 +112,8 @@ fn subscription(db: &Db, id: &str, side: &str, (home, provider): (&str, &str)) {
         &format!(
             "INSERT INTO subscriptions (id, side, home_node, provider_node, product, plan, \
              purpose, purpose_note, buyer_uscc, buyer_name, provider_uscc, state, reason_code, \
-             reason_text, ended_by, negotiation, agreement, agreement_hash, requested_at, updated_at, sent_seq, \
-             received_seq) VALUES ('{id}', '{side}', '{home}', '{provider}', \
+             reason_text, ended_by, negotiation, agreement, agreement_hash, requested_at, \
+             updated_at, sent_seq, received_seq) VALUES ('{id}', '{side}', '{home}', '{provider}', \
              '', '', '', '', '', '', '', 'finalized', '', '', '', '', '', {hash}, 0, 0, 0, 0)"
         ),
     );
