@@ -37,6 +37,9 @@ pub struct Offering {
     pub authorization: Option<Authorization>,
     /// `active`, or why the authorization is not in force: `suspended`, `ended`, ….
     pub authorization_status: String,
+    /// The rule that binds use to the authorization, as `governance` cites it for this division and
+    /// day; empty where no ruleset has one.
+    pub scope_rule: String,
     /// How its revenue is divided.
     pub split: Option<Split>,
 }
@@ -102,7 +105,10 @@ pub enum SubscriptionRefusal {
     PlanRetired(String),
     /// The plan, product or authorization does not cover the purpose.
     #[error("the plan or its authorization does not cover this purpose")]
-    PurposeNotCovered,
+    PurposeNotCovered {
+        /// The rule that says so.
+        rule: String,
+    },
     /// The enterprise did not say what it will use the product for.
     #[error("say in a sentence what the product will be used for")]
     PurposeMissing,
@@ -125,16 +131,16 @@ pub enum SubscriptionRefusal {
     AuthorizationNotInForce {
         /// Its status.
         status: String,
-        /// The ruleset it was granted under.
-        ruleset: String,
+        /// The rule that says so.
+        rule: String,
     },
     /// The authorization ends before the term could begin.
     #[error("the authorization of the product is over since {until}")]
     PastAuthorization {
         /// First day it is no longer in force.
         until: String,
-        /// The ruleset it was granted under.
-        ruleset: String,
+        /// The rule that says so.
+        rule: String,
     },
     /// There is no such subscription, or it is another organization's.
     #[error("there is no such subscription")]
@@ -174,7 +180,7 @@ impl Refusal for SubscriptionRefusal {
             Self::ProductExpired(_) => "subscription.product_expired",
             Self::PlanUnknown { .. } => "subscription.plan_unknown",
             Self::PlanRetired(_) => "subscription.plan_retired",
-            Self::PurposeNotCovered => "subscription.purpose_not_covered",
+            Self::PurposeNotCovered { .. } => "subscription.purpose_not_covered",
             Self::PurposeMissing => "subscription.purpose_missing",
             Self::TextTooLong { .. } => "subscription.text_too_long",
             Self::TermOutOfRange { .. } => "subscription.term_out_of_range",
@@ -193,10 +199,9 @@ impl Refusal for SubscriptionRefusal {
 
     fn rule(&self) -> Option<String> {
         match self {
-            Self::AuthorizationNotInForce { ruleset, .. }
-            | Self::PastAuthorization { ruleset, .. } => {
-                (!ruleset.is_empty()).then(|| ruleset.clone())
-            }
+            Self::AuthorizationNotInForce { rule, .. }
+            | Self::PastAuthorization { rule, .. }
+            | Self::PurposeNotCovered { rule } => (!rule.is_empty()).then(|| rule.clone()),
             _ => None,
         }
     }
@@ -232,7 +237,8 @@ pub fn judge(
         && product.purposes.contains(&request.purpose)
         && authorization.purposes.contains(&request.purpose);
     if !covered {
-        return Err(SubscriptionRefusal::PurposeNotCovered);
+        let rule = offering.scope_rule.clone();
+        return Err(SubscriptionRefusal::PurposeNotCovered { rule });
     }
     if request.months == 0 || request.months > plan.term_months_max {
         return Err(SubscriptionRefusal::TermOutOfRange {
@@ -260,21 +266,21 @@ fn authorization_in_force(
     offering: &Offering,
     now: Timestamp,
 ) -> Result<&Authorization, SubscriptionRefusal> {
+    let rule = offering.scope_rule.clone();
     let Some(authorization) = &offering.authorization else {
-        let (status, ruleset) = ("unknown".to_owned(), String::new());
-        return Err(SubscriptionRefusal::AuthorizationNotInForce { status, ruleset });
+        let status = "unknown".to_owned();
+        return Err(SubscriptionRefusal::AuthorizationNotInForce { status, rule });
     };
-    let ruleset = authorization.ruleset.clone();
     if now >= authorization.until.start() {
         let until = authorization.until.to_string();
-        return Err(SubscriptionRefusal::PastAuthorization { until, ruleset });
+        return Err(SubscriptionRefusal::PastAuthorization { until, rule });
     }
     let status = match offering.authorization_status.as_str() {
         "active" if now < authorization.from.start() => "not begun".to_owned(),
         "active" => return Ok(authorization),
         other => other.to_owned(),
     };
-    Err(SubscriptionRefusal::AuthorizationNotInForce { status, ruleset })
+    Err(SubscriptionRefusal::AuthorizationNotInForce { status, rule })
 }
 
 fn open_plan<'a>(

@@ -121,6 +121,7 @@ pub(crate) fn offering() -> Offering {
         retired: vec!["old".to_owned()],
         authorization: Some(authorization),
         authorization_status: "active".to_owned(),
+        scope_rule: "330200-2023: use within the authorization".to_owned(),
         split: Some(split),
     }
 }

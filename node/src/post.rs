@@ -193,3 +193,6 @@ async fn on_site<T: Send + 'static>(
         Err(error) => Err(Fault::Connection(format!("a blocking task ended: {error}"))),
     }
 }
+
+#[cfg(test)]
+mod tests;

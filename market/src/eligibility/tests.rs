@@ -54,12 +54,12 @@ fn what_cannot_be_had_is_refused_with_its_own_code() {
 }
 
 #[test]
-fn refusals_of_the_authorization_cite_its_ruleset() {
+fn refusals_of_the_authorization_cite_their_rule() {
     let mut offering = offering();
     "ended".clone_into(&mut offering.authorization_status);
     let request = request(&offering, "manual", 12);
     let refusal = judge(&request, Some(&offering), noon("2026-11-21")).expect_err("ended");
-    assert_eq!(refusal.rule().as_deref(), Some("330200-2023"));
+    assert_eq!(refusal.rule(), Some(offering.scope_rule));
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use lianshi_market::{
     agreement::hash_of,
-    eligibility::{Request, SubscriptionRefusal, consequence},
+    eligibility::{Consequence, Request, SubscriptionRefusal, consequence},
     negotiation::{Command, Parties, Process, Step},
     subscription::{SUBSCRIPTION_ID_BYTES, Side, SubscriptionId},
 };
+use lianshi_registry::time::Timestamp;
 
 use super::{Decision, RequestSubscription, offering, post, rows};
 use crate::{
@@ -29,7 +30,7 @@ pub fn request(
     let id = SubscriptionId::from_random(random);
     let now = site.now();
     site.db.write(|write| {
-        let offering = offering::of(&mut write.as_read(), &wanted.product)?;
+        let offering = offering::of(&mut write.as_read(), &wanted.product, now)?;
         let unknown = || SubscriptionRefusal::ProductUnknown(wanted.product.clone());
         let Some(offering) = offering else { return Err(Failure::Refused(unknown())) };
         let plan = offering.plans.iter().find(|plan| plan.code == wanted.plan);
@@ -75,7 +76,7 @@ pub fn decide(
     };
     site.db.write(|write| {
         let process = of_actor(&mut write.as_read(), actor, id, Some(side))?;
-        let offering = offering::of(&mut write.as_read(), &process.request.product)?;
+        let offering = offering::of(&mut write.as_read(), &process.request.product, site.now())?;
         let step = process
             .command(command.clone(), offering.as_ref(), site.now())
             .map_err(Failure::Refused)?;
@@ -103,15 +104,18 @@ pub fn end(site: &Site, actor: &Actor, id: &SubscriptionId, reason: &str) -> Res
 /// Ends or cuts the contracts whose product was delisted or whose authorization ended or became
 /// shorter, and tells the home nodes. Called by a job of the provider; returns how many changed.
 pub fn follow_catalog(site: &Site) -> Result<usize, Fault> {
+    let now = site.now();
     let mut due = Vec::new();
     site.db.read(|read| {
         for product in rows::products_in_force(read)? {
-            let offering = offering::of(read, &product)?;
-            for (id, ends_at) in rows::in_force_of(read, &product)? {
-                if consequence(offering.as_ref(), ends_at).is_some() {
-                    due.push(id);
-                }
-            }
+            let offering = offering::of(read, &product, now)?;
+            // Asked for a contract without end: all are concerned, those past a day, or none.
+            let latest = match consequence(offering.as_ref(), Timestamp::from_millis(i64::MAX)) {
+                Some(Consequence::End { .. }) => Timestamp::from_millis(i64::MIN),
+                Some(Consequence::Cut { ends_at, .. }) => ends_at,
+                None => continue,
+            };
+            due.extend(rows::in_force_beyond(read, &product, latest)?);
         }
         Ok::<_, Fault>(())
     })?;
@@ -128,7 +132,7 @@ pub fn follow_catalog(site: &Site) -> Result<usize, Fault> {
 fn follow(write: &mut Write<'_>, site: &Site, id: &SubscriptionId) -> Result<bool, Fault> {
     let read = &mut write.as_read();
     let Some(process) = rows::load(read, id, Side::Provider)? else { return Ok(false) };
-    let offering = offering::of(read, &process.request.product)?;
+    let offering = offering::of(read, &process.request.product, site.now())?;
     let due = process.ends_at.and_then(|ends_at| consequence(offering.as_ref(), ends_at));
     let Some(due) = due else { return Ok(false) };
     // Refused when the contract ended meanwhile.

@@ -1,7 +1,8 @@
 //! The catalog's word on a product, as far as a subscription depends on it.
 
+use lianshi_governance::ruleset::Rulebook;
 use lianshi_market::eligibility::Offering;
-use lianshi_registry::{catalog::AuthorizationStatus, id::RegistrationNumber};
+use lianshi_registry::{catalog::AuthorizationStatus, id::RegistrationNumber, time::Timestamp};
 
 use crate::{catalog, db::Read, fault::Fault};
 
@@ -9,6 +10,7 @@ use crate::{catalog, db::Read, fault::Fault};
 pub(super) fn of(
     read: &mut Read<'_>,
     number: &RegistrationNumber,
+    now: Timestamp,
 ) -> Result<Option<Offering>, Fault> {
     let Some(offer) = catalog::product(read, number)? else { return Ok(None) };
     let reason = if offer.status.reason.is_empty() {
@@ -21,7 +23,9 @@ pub(super) fn of(
         AuthorizationStatus::Suspended => "suspended",
         AuthorizationStatus::Ended => "ended",
     });
+    let rules = Rulebook::shipped().in_force(&number.division(), now.date());
     Ok(Some(Offering {
+        scope_rule: rules.cite("scope").map_or_else(String::new, |rule| rule.to_string()),
         status: offer.status.status.as_str().to_owned(),
         status_reason: reason,
         node: offer.node,

@@ -105,7 +105,7 @@ fn judge(
         return Err(Failure::Refused(MessageRefusal::NotParty));
     }
     let offering = match process.side {
-        Side::Provider => offering::of(read, &process.request.product)?,
+        Side::Provider => offering::of(read, &process.request.product, now)?,
         Side::Home => None,
     };
     match process.receive(message, offering.as_ref(), now).map_err(Failure::Refused)? {
@@ -133,7 +133,7 @@ fn first(
     let parties =
         Parties { id: message.process.clone(), home: from.clone(), provider: site.node.clone() };
     let offering = match &message.body {
-        Body::Request(request) => offering::of(read, &request.product)?,
+        Body::Request(request) => offering::of(read, &request.product, site.now())?,
         _ => None,
     };
     Process::receive_first(parties, message, offering.as_ref(), site.now())

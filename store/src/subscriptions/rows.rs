@@ -197,24 +197,21 @@ pub(super) fn products_in_force(read: &mut Read<'_>) -> Result<Vec<RegistrationN
     numbers.iter().map(|number| RegistrationNumber::parse(number).map_err(corrupt)).collect()
 }
 
-/// Contracts of a product in force on the provider's side: id and end.
-pub(super) fn in_force_of(
+/// Contracts of a product in force on the provider's side that end after `latest`.
+pub(super) fn in_force_beyond(
     read: &mut Read<'_>,
     product: &RegistrationNumber,
-) -> Result<Vec<(SubscriptionId, Timestamp)>, Fault> {
-    let rows: Vec<(String, Option<i64>)> = subscriptions::table
+    latest: Timestamp,
+) -> Result<Vec<SubscriptionId>, Fault> {
+    let ids: Vec<String> = subscriptions::table
         .filter(subscriptions::side.eq(Side::Provider.as_str()))
         .filter(subscriptions::product.eq(product.as_str()))
         .filter(subscriptions::state.eq(State::Finalized.as_str()))
-        .select((subscriptions::id, subscriptions::ends_at))
+        .filter(subscriptions::ends_at.gt(latest.millis()))
+        .select(subscriptions::id)
         .order(subscriptions::id.asc())
         .load(&mut **read)?;
-    rows.into_iter()
-        .filter_map(|(id, end)| end.map(|end| (id, end)))
-        .map(|(id, end)| {
-            Ok((SubscriptionId::parse(&id).map_err(corrupt)?, Timestamp::from_millis(end)))
-        })
-        .collect()
+    ids.iter().map(|id| SubscriptionId::parse(id).map_err(corrupt)).collect()
 }
 
 /// The node's own copies of one column's value, newest first.

@@ -1,0 +1,85 @@
+use std::path::Path;
+
+use lianshi_registry::{
+    entry::Texts,
+    id::{DivisionCode, Origin},
+    key::KeyPair,
+    time::Timestamp,
+};
+use lianshi_store::Db;
+
+use super::*;
+use crate::{clock, net};
+
+fn site(folder: &Path) -> Site {
+    let name = "yinzhou";
+    Site {
+        db: Db::open_file(&folder.join("node.sqlite")).expect("a database"),
+        node: NodeName::parse(name).expect("a name"),
+        name: Texts { zh: name.to_owned(), en: name.to_owned() },
+        division: DivisionCode::parse("330212").expect("a division"),
+        origin: Origin::parse("ningbo.example/yinzhou/1").expect("an origin"),
+        public_url: String::new(),
+        log_key: KeyPair::from_seed([1; 32]),
+        seal_key: KeyPair::from_seed([2; 32]),
+        folder: folder.to_owned(),
+        clock: clock::now,
+        nudge: Arc::new(|| {}),
+    }
+}
+
+fn letter(id: &str, kind: &str, target: &str) -> OutboxRow {
+    OutboxRow {
+        id: id.to_owned(),
+        kind: kind.to_owned(),
+        target: target.to_owned(),
+        ordering_key: id.to_owned(),
+        payload: b"not sealed".to_vec(),
+        created_at: 0,
+        due_at: 0,
+        attempts: 0,
+        last_error: String::new(),
+    }
+}
+
+#[test]
+fn letters_nobody_can_read_are_refused_with_a_receipt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let site = site(folder.path());
+    let from = NodeName::parse("haishu").expect("a name");
+    let codes = [(MESSAGE_KIND, "message.malformed", false), ("poem", "letter.unknown_kind", true)];
+    for (kind, expected, may_retry) in codes {
+        let answer = receive(&site, &from, kind, b"not sealed").expect("a receipt");
+        let Some(Receipt::Refused { code, again, .. }) = Receipt::parse(&answer) else {
+            panic!("refused");
+        };
+        assert_eq!((code.as_str(), again), (expected, may_retry));
+    }
+}
+
+#[tokio::test]
+async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let site = site(folder.path());
+    let serve: net::Serve = Arc::new(|_, _| net::Answer::Missing);
+    let identity = KeyPair::from_seed([3; 32]);
+    let (net, _links) = net::start(&identity, "/ip4/127.0.0.1/tcp/0", serve).expect("a network");
+    let letters = [
+        letter("own-bad", MESSAGE_KIND, "yinzhou"),
+        letter("own-unknown", "poem", "yinzhou"),
+        letter("away", MESSAGE_KIND, "haishu"),
+        letter("nowhere", MESSAGE_KIND, "Not A Node"),
+    ];
+    let put = site
+        .db
+        .write(|write| letters.iter().try_for_each(|row| outbox::enqueue(write, row).map(|_| ())));
+    put.expect("enqueued");
+    assert_eq!(deliver_due(&site, &net).await.expect("a round"), 1, "refused for good is done");
+    let far = Timestamp::from_millis(i64::MAX);
+    let left = site.db.read(|read| outbox::due(read, far, 10)).expect("read");
+    let mut left: Vec<(&str, bool)> =
+        left.iter().map(|row| (row.id.as_str(), row.attempts == 1)).collect();
+    left.sort_unstable();
+    assert_eq!(left, [("away", true), ("nowhere", true), ("own-unknown", true)]);
+    net.stop().await;
+}
