@@ -4,9 +4,19 @@
 pub mod catalog;
 
 use actix_web::{HttpResponse, web};
-use utoipa::OpenApi;
+use utoipa::{
+    OpenApi,
+    openapi::{
+        Components,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
 
-use crate::problem::ProblemDetails;
+use crate::{
+    access::{Access, ROUTES},
+    contract_api::Contracts,
+    problem::ProblemDetails,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,9 +35,21 @@ struct Public;
 
 /// The description of the whole API.
 pub fn description() -> utoipa::openapi::OpenApi {
-    let mut description = Public::openapi();
-    description.merge(crate::contract_api::Contracts::openapi());
-    description
+    let mut whole = Public::openapi();
+    whole.merge(Contracts::openapi());
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let components = whole.components.get_or_insert_with(Components::new);
+    components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    for (path, item) in &mut whole.paths.paths {
+        let open = ROUTES.iter().any(|row| row.pattern == path && row.access == Access::Everyone);
+        if !open {
+            let operations = [&mut item.get, &mut item.post];
+            for operation in operations.into_iter().flatten() {
+                operation.security = Some(vec![SecurityRequirement::new("token", [""; 0])]);
+            }
+        }
+    }
+    whole
 }
 
 /// `GET /api/v1/openapi.json`

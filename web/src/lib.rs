@@ -7,6 +7,7 @@ pub mod api;
 pub mod assets;
 mod buying;
 mod catalog;
+mod certificate;
 mod chart;
 pub mod contract;
 pub mod contract_api;
@@ -110,6 +111,7 @@ fn public(cfg: &mut web::ServiceConfig) {
         .route("/catalog", web::get().to(catalog::show))
         .route("/products/{number}", web::get().to(product::show))
         .route("/products/{number}/entry", web::get().to(product::entry))
+        .route("/certificate/{number}", web::get().to(certificate::show))
         .route("/federation", web::get().to(federation::show))
         .configure(api::configure)
         .route("/preferences", web::post().to(preferences::keep))

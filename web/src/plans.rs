@@ -27,6 +27,8 @@ pub struct PlanRow {
     pub purpose: String,
     /// What it charges, in words.
     pub charge: String,
+    /// The same without what is included.
+    pub short: String,
     /// Quota of a month and of a minute.
     pub quota: String,
     /// Longest term.
@@ -55,6 +57,7 @@ impl PlanRow {
             name: page.of_texts(&plan.name).to_owned(),
             purpose: page.word("purpose", purpose_code(&plan.purpose)),
             charge: charge_words(page, &plan.charge),
+            short: short_words(page, &plan.charge),
             quota: page.lang.text(
                 "plan-quota-text",
                 &[
@@ -95,6 +98,15 @@ pub fn charge_words(page: &Page, charge: &Charge) -> String {
                 ("included", number(*included_calls)),
             ],
         ),
+    }
+}
+
+fn short_words(page: &Page, charge: &Charge) -> String {
+    match charge {
+        Charge::PerCall { price, .. } => {
+            page.t1("charge-call-text", "price", figures::price(*price))
+        }
+        other => charge_words(page, other),
     }
 }
 

@@ -10,16 +10,15 @@ use actix_web::{
 use askama::Template;
 use lianshi_registry::{
     catalog::{AuthorizationStatus, Standing},
-    entry::{Charge, Plan, Purpose},
+    entry::{Organization, Purpose},
     id::RegistrationNumber,
     merkle,
-    price::Price,
     uscc::Uscc,
 };
 use lianshi_store::{
     Fault, Read,
     catalog::{self, Offer},
-    log, members,
+    log, members, organizations,
 };
 
 use crate::{
@@ -39,6 +38,7 @@ struct ProductPage {
     shares: Vec<ShareRow>,
     entry: Option<EntryRow>,
     node_title: String,
+    grantor: Option<Organization>,
     page: Page,
 }
 
@@ -64,12 +64,17 @@ struct Found {
     offer: Offer,
     members: Vec<lianshi_registry::member::Member>,
     entry: Option<Vec<u8>>,
+    grantor: Option<Organization>,
 }
 
 fn find(read: &mut Read<'_>, number: &RegistrationNumber) -> Result<Option<Found>, Fault> {
     let Some(offer) = catalog::product(read, number)? else { return Ok(None) };
     let entry = log::entry(read, &offer.origin, offer.origin_index)?;
-    Ok(Some(Found { members: members::all(read)?, entry, offer }))
+    let grantor = match &offer.authorization {
+        Some(state) => organizations::public(read, &state.authorization.grantor)?,
+        None => None,
+    };
+    Ok(Some(Found { members: members::all(read)?, entry, grantor, offer }))
 }
 
 /// `GET /products/{number}`
@@ -81,7 +86,7 @@ pub async fn show(
 ) -> Result<HttpResponse, Problem> {
     let number = RegistrationNumber::parse(&number).map_err(|_| Problem::NotFound)?;
     let found = state.read(move |read| find(read, &number)).await?.ok_or(Problem::NotFound)?;
-    let Found { offer, members, entry } = found;
+    let Found { offer, members, entry, grantor } = found;
     let titles = nodes::titles(&page, &members);
     let calls = plans::asked_calls(&parameters);
     let node = offer.node.to_string();
@@ -96,6 +101,7 @@ pub async fn show(
         }),
         node_title: titles.get(&node).cloned().unwrap_or(node),
         offer,
+        grantor,
         page,
     })
 }
@@ -138,6 +144,11 @@ impl ProductPage {
             .unwrap_or_else(|| uscc.to_string())
     }
 
+    fn grantor(&self, uscc: &Uscc) -> String {
+        let name = |known: &Organization| self.page.of_texts(&known.name).to_owned();
+        self.grantor.as_ref().map_or_else(|| self.organization(uscc), name)
+    }
+
     fn purposes(&self) -> String {
         let word = |purpose: &Purpose| self.page.word("purpose", plans::purpose_code(purpose));
         let words: Vec<String> = self.offer.product.purposes.iter().map(word).collect();
@@ -156,20 +167,5 @@ impl ProductPage {
             subjects => self.page.tn("guard-subjects", subjects),
         };
         format!("{cell}{}{subjects}", self.page.t("list-semicolon"))
-    }
-
-    /// The least any open plan charges, in words.
-    fn cheapest(&self) -> Option<String> {
-        let price = |plan: &&Plan| match &plan.charge {
-            Charge::Free => Price::ZERO,
-            Charge::FlatMonthly { price } | Charge::PerCall { price, .. } => *price,
-        };
-        let plan = self.offer.plans.iter().min_by_key(price)?;
-        Some(match &plan.charge {
-            Charge::PerCall { price, .. } => {
-                self.page.t1("charge-call-text", "price", crate::figures::price(*price))
-            }
-            charge => plans::charge_words(&self.page, charge),
-        })
     }
 }

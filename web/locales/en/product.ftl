@@ -160,3 +160,25 @@ technique-sandbox = Processed in a sandbox
 technique-privacy-computing = Privacy computing
 technique-model = Model output
 technique-report = Report
+certificate-title = Certificate of registration of a public data product
+certificate-check = Check and print
+certificate-state-valid = This certificate is in force.
+certificate-state-suspended = This certificate is suspended.
+certificate-state-expired = This certificate has expired.
+certificate-state-revoked = This certificate is no longer in force.
+certificate-asked = Checked at { $time } (UTC+8)
+certificate-name = Product
+certificate-version = Version { $version } of the description
+certificate-kind = Form and sector
+certificate-scope = Sources
+certificate-entry = entry { $index }
+certificate-key = Key of the log
+certificate-address = Check at
+certificate-note = This certificate is guaranteed by the signed public log of the registering node. Paper shows the state when it was printed; the address above shows the state now.
+certificate-product = See the product
+certificate-unknown = No such certificate
+certificate-unknown-text = The logs held here know no number “{ $number }”. Check the number: its last character is a check character, so a mistyped digit shows.
+order-more = { $n ->
+    [one] and { $n } more plan
+   *[other] and { $n } more plans
+    }

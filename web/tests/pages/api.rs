@@ -60,13 +60,25 @@ async fn errors_are_problem_details() {
 }
 
 #[actix_web::test]
-async fn the_description_names_every_public_path() {
+async fn the_description_names_every_path_and_who_needs_a_token() {
     let seeded = support::empty();
     let app = app!(seeded);
     let request = TestRequest::get().uri("/api/v1/openapi.json").to_request();
     let body = read_body(call_service(&app, request).await).await;
     let description: Value = serde_json::from_slice(&body).unwrap();
     for path in ["/api/v1/products", "/api/v1/products/{id}", "/api/v1/catalog/digest"] {
-        assert!(description["paths"][path]["get"].is_object(), "{path}");
+        let get = &description["paths"][path]["get"];
+        assert!(get.is_object() && get["security"].is_null(), "{path}");
     }
+    for row in lianshi_web::access::ROUTES.iter().filter(|row| row.pattern.starts_with("/api/")) {
+        let described = &description["paths"][row.pattern][row.method.to_lowercase()];
+        assert!(
+            described.is_object() || row.pattern.ends_with("openapi.json"),
+            "{} {} is not described",
+            row.method,
+            row.pattern
+        );
+    }
+    let subscriptions = &description["paths"]["/api/v1/subscriptions"]["get"];
+    assert!(subscriptions["security"][0]["token"].is_array(), "{subscriptions}");
 }

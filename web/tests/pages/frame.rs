@@ -9,13 +9,14 @@ use lianshi_web::{assets, headers::SECURITY};
 use crate::support;
 
 /// Every public route with the status it answers.
-const ROUTES: [(&str, u16); 14] = [
+const ROUTES: [(&str, u16); 15] = [
     ("/", 200),
     ("/catalog", 200),
     ("/catalog?q=%E5%8C%BA%E5%88%92&page=9", 200),
     ("/products/330212-P-2026-0000001-X", 404),
     ("/products/junk", 404),
     ("/products/junk/entry", 404),
+    ("/certificate/junk", 404),
     ("/federation", 200),
     ("/nowhere", 404),
     ("/assets/app.css", 404),

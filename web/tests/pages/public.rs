@@ -112,3 +112,20 @@ async fn the_federation_page_shows_heads_and_digest() {
         assert!(html.contains(part), "no {part} in {html}");
     }
 }
+
+#[actix_web::test]
+async fn a_certificate_is_checked_by_its_number() {
+    let seeded = support::seeded(6);
+    let app = app!(seeded);
+    let list = page!(&app, "/catalog?status=paused");
+    let number = list.split("href=\"/products/").nth(1).unwrap().split('"').next().unwrap();
+    let html = page!(&app, &format!("/certificate/{number}"));
+    for part in ["凭证有效", number, "示例数据运营有限公司", "2028-09-01", "ed25519:"]
+    {
+        assert!(html.contains(part), "no {part} in {html}");
+    }
+    for unknown in ["330212-P-2026-0009999-X", "junk", "%3Cb%3E"] {
+        let html = page!(&app, &format!("/certificate/{unknown}"));
+        assert!(html.contains("查无此凭证") && !html.contains("<b>"), "{html}");
+    }
+}
