@@ -1,5 +1,6 @@
-//! The JSON API under `/api/v1/`, described by OpenAPI. Public reading here; what needs a token is merged in from the rooms
-//! that answer it. Errors are problem details (RFC 9457) with stable codes.
+//! The JSON API under `/api/v1/`, described by OpenAPI. Public reading here; what needs a token is
+//! merged in from the rooms that answer it. Errors are problem details (RFC 9457) with stable
+//! codes.
 
 pub mod catalog;
 

@@ -1,5 +1,5 @@
-//! The style sheet, the script and the mark, inside the binary. A file is served under a name that carries its hash, so
-//! that a browser may keep it for ever and still never sees an old one.
+//! The style sheet, the script and the mark, inside the binary. A file is served under a name that
+//! carries its hash, so that a browser may keep it for ever and still never sees an old one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

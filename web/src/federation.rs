@@ -1,5 +1,5 @@
-//! The federation page: who is a node, how much of each log is held here, how old it is, and the digest by which any two
-//! nodes can see that they show the same catalog.
+//! The federation page: who is a node, how much of each log is held here, how old it is, and the
+//! digest by which any two nodes can see that they show the same catalog.
 
 use actix_web::{HttpResponse, web::Data};
 use askama::Template;

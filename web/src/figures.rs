@@ -1,5 +1,5 @@
-//! How numbers, money and times are printed: thousands separators, fixed places, ISO dates in Asia/Shanghai. The same in
-//! both languages; units come from the texts.
+//! How numbers, money and times are printed: thousands separators, fixed places, ISO dates in
+//! Asia/Shanghai. The same in both languages; units come from the texts.
 
 use lianshi_registry::{price::Price, time::Timestamp};
 

@@ -1,5 +1,6 @@
-//! The state of the catalog page, which lives in its address: words, filters, order and page. Every link on the page is
-//! this state with one thing changed, so a view can be sent to a colleague and works without a script.
+//! The state of the catalog page, which lives in its address: words, filters, order and page. Every
+//! link on the page is this state with one thing changed, so a view can be sent to a colleague and
+//! works without a script.
 
 use std::collections::BTreeMap;
 

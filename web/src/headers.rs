@@ -1,4 +1,5 @@
-//! The headers every answer carries: one strict content policy without inline anything, and what keeps other sites away.
+//! The headers every answer carries: one strict content policy without inline anything, and what
+//! keeps other sites away.
 
 use actix_web::{
     Error,

@@ -1,5 +1,5 @@
-//! Icons from the Phosphor set, as SVG text. Decoration only: every icon stands beside its word and is hidden from
-//! assistive technology by its container.
+//! Icons from the Phosphor set, as SVG text. Decoration only: every icon stands beside its word and
+//! is hidden from assistive technology by its container.
 
 use phosphor_svgs::style::regular as phosphor;
 

@@ -1,5 +1,5 @@
-//! The links at the top of every page: the public ones for everybody, the others for whoever has the role. Hiding a link
-//! protects nothing; every route checks the role again.
+//! The links at the top of every page: the public ones for everybody, the others for whoever has
+//! the role. Hiding a link protects nothing; every route checks the role again.
 
 use crate::visitor::Visitor;
 

@@ -1,4 +1,5 @@
-//! The nodes of the federation as the pages show them: who they are, how much of each log is held here and how old it is.
+//! The nodes of the federation as the pages show them: who they are, how much of each log is held
+//! here and how old it is.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,8 @@ use crate::{
     topology::{self, Dot, Topology},
 };
 
-/// A replica not confirmed for so long is shown as stale: three rounds of the peers' exchange of heads.
+/// A replica not confirmed for so long is shown as stale: three rounds of the peers' exchange of
+/// heads.
 const STALE_MS: i64 = 3 * 60_000;
 
 /// What the store holds about nodes.

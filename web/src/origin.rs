@@ -1,5 +1,6 @@
-//! Whether a request that changes something came from our own pages: `Sec-Fetch-Site` first, `Origin` against `Host` where
-//! a browser is too old for it. Programs with a bearer token send neither and are let through by their token instead.
+//! Whether a request that changes something came from our own pages: `Sec-Fetch-Site` first,
+//! `Origin` against `Host` where a browser is too old for it. Programs with a bearer token send
+//! neither and are let through by their token instead.
 
 use actix_web::{
     HttpRequest,

@@ -1,5 +1,6 @@
-//! What every template is given: the language and its texts, the visitor, the settings of the look, and where the reader
-//! is. A handler asks for a [`Page`] as an argument, puts it into its template struct as `page`, and calls [`render`].
+//! What every template is given: the language and its texts, the visitor, the settings of the look,
+//! and where the reader is. A handler asks for a [`Page`] as an argument, puts it into its template
+//! struct as `page`, and calls [`render`].
 
 use std::{
     fmt::Display,
@@ -135,7 +136,8 @@ impl Page {
         self.lang.text(key, &[("n", Value::Number(n.count()))])
     }
 
-    /// The word for a code of a closed list: key `<list>-<code>`; the code itself where there is no word.
+    /// The word for a code of a closed list: key `<list>-<code>`; the code itself where there is no
+    /// word.
     pub fn word(&self, list: &str, code: impl Display) -> String {
         let code = code.to_string();
         let key = format!("{list}-{}", code.replace(['_', '.'], "-"));

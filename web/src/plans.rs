@@ -1,5 +1,5 @@
-//! Price plans as a buyer reads them: every limit in a column, and one example computed by the same function that makes the
-//! bills, so that the page never promises another amount.
+//! Price plans as a buyer reads them: every limit in a column, and one example computed by the same
+//! function that makes the bills, so that the page never promises another amount.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Language, theme and care mode: one form at the top of every page, kept in cookies, working without a script.
+//! Language, theme and care mode: one form at the top of every page, kept in cookies, working
+//! without a script.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -58,7 +59,8 @@ fn cookie(name: &'static str, value: &'static str) -> Cookie<'static> {
         .finish()
 }
 
-/// A path on this site to go to after a form, whatever was sent; `/` for anything that could lead elsewhere.
+/// A path on this site to go to after a form, whatever was sent; `/` for anything that could lead
+/// elsewhere.
 pub fn own_path(text: &str) -> String {
     let plain = text.bytes().all(|byte| (0x21..0x7f).contains(&byte) && byte != b'\\');
     if plain && text.starts_with('/') && !text.starts_with("//") {

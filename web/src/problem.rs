@@ -1,5 +1,6 @@
-//! What a handler returns instead of an answer, and how it reaches the reader: a localized page, or problem JSON
-//! (RFC 9457) under `/api/`. Handlers return [`Problem`] with `?`; the middleware [`explain`] turns it into words.
+//! What a handler returns instead of an answer, and how it reaches the reader: a localized page, or
+//! problem JSON (RFC 9457) under `/api/`. Handlers return [`Problem`] with `?`; the middleware
+//! [`explain`] turns it into words.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! The page of one product: what it is, what it may be used for, what it costs with a worked example, the facts that make it
-//! lawful, and where all that was said.
+//! The page of one product: what it is, what it may be used for, what it costs with a worked
+//! example, the facts that make it lawful, and where all that was said.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The texts of the pages in two languages, from one set of `.ftl` files. The language is an argument of every lookup;
-//! nothing about it is global.
+//! The texts of the pages in two languages, from one set of `.ftl` files. The language is an
+//! argument of every lookup; nothing about it is global.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -23,7 +23,8 @@ static_loader! {
     };
 }
 
-/// Whole numbers are printed with thousands separators; what must not be (years, codes) is passed as text.
+/// Whole numbers are printed with thousands separators; what must not be (years, codes) is passed
+/// as text.
 fn group_digits<M>(value: &FluentValue<'_>, _: &M) -> Option<String> {
     match value {
         FluentValue::Number(number) => number.as_string().parse().ok().map(figures::grouped),

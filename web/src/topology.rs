@@ -1,5 +1,6 @@
-//! A small picture of the federation: who is a node, who is linked to whom. It repeats what the table beside it says, so it
-//! is an image with a name for those who cannot see it. Drawn without any style attribute; colors come from the sheet.
+//! A small picture of the federation: who is a node, who is linked to whom. It repeats what the
+//! table beside it says, so it is an image with a name for those who cannot see it. Drawn without
+//! any style attribute; colors come from the sheet.
 
 use std::fmt::Write as _;
 
@@ -92,7 +93,8 @@ fn draw_dot(svg: &mut String, dot: &Dot, (x, y): (f64, f64)) {
     );
 }
 
-/// One root stands in the middle, everyone else on a circle around; without a single root all stand on the circle.
+/// One root stands in the middle, everyone else on a circle around; without a single root all stand
+/// on the circle.
 fn places(dots: &[&Dot]) -> Vec<(f64, f64)> {
     let centered = dots.len() > 3 && dots.iter().filter(|dot| dot.root).count() == 1;
     let around = if centered { dots.len() - 1 } else { dots.len() };

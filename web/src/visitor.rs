@@ -1,5 +1,5 @@
-//! Who is looking at a page. The session layer puts a [`Visitor`] into the request's extensions; where it put none, the
-//! visitor is anonymous.
+//! Who is looking at a page. The session layer puts a [`Visitor`] into the request's extensions;
+//! where it put none, the visitor is anonymous.
 
 use lianshi_registry::entry::Texts;
 

@@ -215,7 +215,8 @@ pub async fn products(
     }))
 }
 
-/// All that is known of a product. The records from the registry are given as they stand in its entries.
+/// All that is known of a product. The records from the registry are given as they stand in its
+/// entries.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProductDetails {
     /// Registration number.

@@ -1,4 +1,5 @@
-//! Both languages say the same things: same keys, same variables, and every key the code asks for exists.
+//! Both languages say the same things: same keys, same variables, and every key the code asks for
+//! exists.
 
 use std::{collections::BTreeMap, fs, path::Path};
 

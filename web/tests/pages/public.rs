@@ -105,7 +105,7 @@ async fn the_federation_page_shows_heads_and_digest() {
     let app = app!(seeded);
     let html = page!(&app, "/federation");
     let digest = seeded.site.db.read(lianshi_store::catalog::digest).unwrap();
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(digest);
     for part in
         [hex.as_str(), "ningbo.example/haishu/1", "42 秒前", "本节点", "/log/yinzhou/1/checkpoint"]
     {

@@ -1,4 +1,5 @@
-//! A node with three logs in a fresh database: its own and the replicas of two others, with products of every kind.
+//! A node with three logs in a fresh database: its own and the replicas of two others, with
+//! products of every kind.
 
 use actix_web::web::ServiceConfig;
 use lianshi_registry::{
@@ -156,7 +157,8 @@ fn admissions() -> Vec<Entry> {
     vec![admit("ningbo", 8800), admit("yinzhou", 8810), admit("haishu", 8820)]
 }
 
-/// Unified social credit codes of the fictitious organizations of a node: authority, source unit, operator.
+/// Unified social credit codes of the fictitious organizations of a node: authority, source unit,
+/// operator.
 fn offices(node: &str) -> [&'static str; 3] {
     match node {
         "ningbo" => ["1133020000TEQT0152", "1233020000TEQT090P", "91330200MATEQT062Q"],
