@@ -3,6 +3,7 @@
 //! append`.
 
 mod append;
+mod close;
 mod call;
 mod disk;
 mod replica;
@@ -27,11 +28,14 @@ enum Command {
     Replica(replica::Replica),
     /// Metered calls beside nginx proxying the same upstream.
     Call(call::Call),
+    /// The close of a period.
+    Close(close::Close),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Append(command) => command.run(),
+        Command::Close(command) => command.run(),
         Command::Replica(command) => command.run(),
         Command::Call(command) => command.run(),
     }

@@ -52,7 +52,8 @@ fn texts(zh: &str, en: &str) -> Texts {
     Texts { zh: zh.to_owned(), en: en.to_owned() }
 }
 
-/// Founds a federation of this one node in a fresh database, unless it knows its roots already, and publishes products.
+/// Publishes products. A root authority that has not admitted itself does so first; a database without a charter founds a
+/// federation of this one node.
 pub fn stage(site: &Site, products: u32) -> Result<(), Fault> {
     let mut facts = vec![
         organization(site, operator(), OrganizationKind::Operator),
@@ -67,9 +68,14 @@ pub fn stage(site: &Site, products: u32) -> Result<(), Fault> {
         facts.push(Fact::SplitAgreed(split(site, &product)?));
         facts.push(Fact::ProductListed(ProductNotice { number: product, reason: String::new() }));
     }
-    if site.db.read(members::roots)?.is_empty() {
-        let root = Root { origin: site.origin.clone(), log_key: site.log_key.public() };
-        members::set_roots(&site.db, &[root])?;
+    let own = Root { origin: site.origin.clone(), log_key: site.log_key.public() };
+    let mut roots = site.db.read(members::roots)?;
+    if roots.is_empty() {
+        members::set_roots(&site.db, std::slice::from_ref(&own))?;
+        roots.push(own.clone());
+    }
+    let admitted = site.db.read(|read| members::by_node(read, &site.node))?.is_some();
+    if !admitted && roots.contains(&own) {
         facts.insert(0, Fact::MemberAdmitted(admission(site)));
     }
     let now = site.now();

@@ -1,0 +1,143 @@
+//! The close of a period: contracts and metered calls are put on a stage first, which is not measured; then the period is
+//! closed, closed again, computed again from its pinned inputs, checked and exported.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use anyhow::ensure;
+use clap::Args;
+use indicatif::ProgressBar;
+use lianshi_market::export::Format;
+use lianshi_registry::{
+    entry::Texts,
+    id::{DivisionCode, NodeName, Origin},
+    key::KeyPair,
+    time::Period,
+};
+use lianshi_store::{
+    Db, Site,
+    audit::Actor,
+    close, ledger,
+    rehearsal::{self, Scale},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    disk::fdatasync,
+    report::Report,
+    stopwatch::{Stopwatch, millis, per_second},
+};
+
+/// The close of a period.
+#[derive(Debug, Args)]
+pub struct Close {
+    /// Contracts in force.
+    #[arg(long, default_value_t = 100_000)]
+    subscriptions: u32,
+    /// Products they are about.
+    #[arg(long, default_value_t = 85)]
+    products: u32,
+    /// Buyers who hold them.
+    #[arg(long, default_value_t = 20_000)]
+    buyers: u32,
+    /// Calls of each contract.
+    #[arg(long, default_value_t = 5)]
+    calls: u32,
+    /// URL of an empty PostgreSQL database; a fresh SQLite file when not given.
+    #[arg(long)]
+    database: Option<String>,
+    /// Where the data folder is made; the disk that is measured.
+    #[arg(long, default_value = ".")]
+    folder: PathBuf,
+}
+
+impl Close {
+    /// Runs it.
+    pub fn run(&self) -> anyhow::Result<()> {
+        let root = tempfile::tempdir_in(&self.folder)?;
+        let fdatasync = fdatasync(root.path())?;
+        let site = self.site(root.path())?;
+        let period = site.now().period().previous();
+        let metered = u64::from(self.subscriptions) * u64::from(self.calls);
+        let bar = ProgressBar::new(metered).with_message("metering");
+        let scale = Scale {
+            subscriptions: self.subscriptions,
+            products: self.products,
+            buyers: self.buyers,
+            calls: self.calls,
+        };
+        rehearsal::fill(&site, &scale, period, &mut |calls| bar.inc(calls))?;
+        bar.finish_and_clear();
+        let rows = self.measure(&site, period)?;
+        let database = if self.database.is_some() { "PostgreSQL" } else { "SQLite" };
+        let what = format!(
+            "The close of {} subscriptions with {metered} calls on {database}",
+            self.subscriptions
+        );
+        Report { name: "close", what, fdatasync, rows }.print()
+    }
+
+    fn measure(
+        &self,
+        site: &Site,
+        period: Period,
+    ) -> anyhow::Result<Vec<Vec<(&'static str, Value)>>> {
+        let mut rows = Vec::new();
+        let many = usize::try_from(self.subscriptions)?;
+        let mut step = |name: &str, run: &mut dyn FnMut() -> anyhow::Result<()>| {
+            let watch = Stopwatch::start();
+            run()?;
+            let elapsed = watch.elapsed();
+            rows.push(vec![
+                ("step", json!(name)),
+                ("ms", json!(millis(elapsed))),
+                ("subscriptions_per_s", json!(per_second(many, elapsed))),
+            ]);
+            anyhow::Ok(())
+        };
+        let close = || close::close_period(site, &Actor::node(), period);
+        step("close", &mut || {
+            ensure!(!close()?.repeated, "the period was closed before");
+            Ok(())
+        })?;
+        step("close again", &mut || {
+            ensure!(close()?.repeated, "the period was closed twice");
+            Ok(())
+        })?;
+        step("compute again", &mut || {
+            let again = site.db.read(|read| close::recompute(read, site, period))?;
+            ensure!(again.is_some_and(|again| again.fits()), "the result hash differs");
+            Ok(())
+        })?;
+        step("check", &mut || {
+            let check = site.db.read(|read| ledger::check(read, site))?;
+            ensure!(check.holds(), "the books do not hold: {:?}", check.findings);
+            Ok(())
+        })?;
+        step("export beancount", &mut || {
+            let format = Format::Beancount;
+            site.db.read(|read| ledger::export(read, site, format, &mut io::sink()))?;
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    fn site(&self, folder: &std::path::Path) -> anyhow::Result<Site> {
+        let db = match &self.database {
+            Some(url) => Db::open(url)?,
+            None => Db::open_file(&folder.join("node.sqlite"))?,
+        };
+        Ok(Site {
+            db,
+            node: NodeName::parse("bench")?,
+            name: Texts { zh: "测量".to_owned(), en: "Bench".to_owned() },
+            division: DivisionCode::parse("330212")?,
+            origin: Origin::parse("bench.example/bench/1")?,
+            public_url: String::new(),
+            log_key: KeyPair::from_seed([1; 32]),
+            seal_key: KeyPair::from_seed([2; 32]),
+            folder: folder.to_owned(),
+            clock: lianshi_node::clock::now,
+            nudge: Arc::new(|| {}),
+        })
+    }
+}
