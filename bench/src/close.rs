@@ -1,5 +1,6 @@
-//! The close of a period: contracts and metered calls are put on a stage first, which is not measured; then the period is
-//! closed, closed again, computed again from its pinned inputs, checked and exported.
+//! The close of a period: contracts and metered calls are put on a stage first, which is not
+//! measured; then the period is closed, closed again, computed again from its pinned inputs,
+//! checked and exported.
 
 use std::{io, path::PathBuf, sync::Arc};
 

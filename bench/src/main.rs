@@ -3,8 +3,8 @@
 //! append`.
 
 mod append;
-mod close;
 mod call;
+mod close;
 mod disk;
 mod replica;
 mod report;

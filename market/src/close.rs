@@ -1,8 +1,10 @@
-//! The close of a period: a pure function of pinned inputs. Which instants and which counted calls belong to it, each
-//! subscription's frozen agreement, each product's split version and its carries go in; numbered statements, transfers,
-//! divisions and one result hash come out. The same inputs give the same hash on any machine and database.
+//! The close of a period: a pure function of pinned inputs. Which instants and which counted calls
+//! belong to it, each subscription's frozen agreement, each product's split version and its carries
+//! go in; numbered statements, transfers, divisions and one result hash come out. The same inputs
+//! give the same hash on any machine and database.
 //!
-//! Subscriptions stream through a [`Run`] one at a time, so a close needs memory for its products, not for its buyers.
+//! Subscriptions stream through a [`Run`] one at a time, so a close needs memory for its products,
+//! not for its buyers.
 
 mod document;
 
@@ -57,7 +59,8 @@ pub struct Inputs {
     pub period: Period,
     /// Bound of event time: calls before this instant belong to the period or to an earlier one.
     pub event_to: i64,
-    /// Bound of ingestion: the last sequence of the meter that this close saw; later ones are late usage.
+    /// Bound of ingestion: the last sequence of the meter that this close saw; later ones are late
+    /// usage.
     pub ingest_to: i64,
 }
 
@@ -184,8 +187,8 @@ impl Run {
         }
     }
 
-    /// Rates one subscription. `None` when there is nothing to state: no fee and no call. Subscriptions must come in the
-    /// order of their ids, which decides the statement numbers.
+    /// Rates one subscription. `None` when there is nothing to state: no fee and no call.
+    /// Subscriptions must come in the order of their ids, which decides the statement numbers.
     pub fn rate(&mut self, subject: &Subject) -> Result<Option<Issued>, CloseError> {
         let money =
             |source| CloseError::Money { subscription: subject.subscription.clone(), source };
@@ -248,13 +251,14 @@ impl Run {
         Ok(())
     }
 
-    /// What each product earned, in the order of product numbers; complete when every subscription was rated.
+    /// What each product earned, in the order of product numbers; complete when every subscription
+    /// was rated.
     pub fn earned(&self) -> &BTreeMap<RegistrationNumber, Earned> {
         &self.earned
     }
 
-    /// Divides what a product earned and moves its carries on. Products must come in the order of [`Run::earned`];
-    /// one that earned nothing is not divided.
+    /// Divides what a product earned and moves its carries on. Products must come in the order of
+    /// [`Run::earned`]; one that earned nothing is not divided.
     pub fn divide(
         &mut self,
         product: &RegistrationNumber,

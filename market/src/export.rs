@@ -1,6 +1,7 @@
-//! The ledger for other programs: Beancount, hledger and CSV, so that two accountants nobody here wrote recompute every
-//! balance. Text only; the store streams transfers through it. Amounts always have two places and every assertion is
-//! exact (`~ 0.00`), since Beancount otherwise forgives a fen.
+//! The ledger for other programs: Beancount, hledger and CSV, so that two accountants nobody here
+//! wrote recompute every balance. Text only; the store streams transfers through it. Amounts always
+//! have two places and every assertion is exact (`~ 0.00`), since Beancount otherwise forgives a
+//! fen.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -43,8 +44,9 @@ impl Format {
     }
 }
 
-/// Writes one export, piece by piece: the head with the accounts, then every transfer in order, then the end with the
-/// balances the books claim. The balances of a period are asserted when the next one begins.
+/// Writes one export, piece by piece: the head with the accounts, then every transfer in order,
+/// then the end with the balances the books claim. The balances of a period are asserted when the
+/// next one begins.
 #[derive(Debug)]
 pub struct Writer {
     format: Format,
@@ -59,7 +61,8 @@ impl Writer {
         Self { format, period: None, touched: BTreeMap::new(), balances: BTreeMap::new() }
     }
 
-    /// The head: title, currency and accounts with their names. `from` is a day no later than the first transfer.
+    /// The head: title, currency and accounts with their names. `from` is a day no later than the
+    /// first transfer.
     pub fn head(&self, title: &str, from: Date, accounts: &[(Account, String)]) -> String {
         let mut out = String::new();
         let cny = Currency::Cny;
@@ -100,8 +103,8 @@ impl Writer {
         out
     }
 
-    /// One transfer, dated the last day of its period; before it the assertions of the period it follows, if it is the
-    /// first of its own. Transfers come in the order of the ledger.
+    /// One transfer, dated the last day of its period; before it the assertions of the period it
+    /// follows, if it is the first of its own. Transfers come in the order of the ledger.
     pub fn transfer(&mut self, seq: i64, transfer: &Transfer) -> Result<String, MoneyError> {
         let mut out = String::new();
         if self.period != Some(transfer.period()) {
@@ -138,8 +141,8 @@ impl Writer {
         Ok(out)
     }
 
-    /// The end: the assertions of the last period, then the balance the books themselves keep for every account, debits
-    /// above zero.
+    /// The end: the assertions of the last period, then the balance the books themselves keep for
+    /// every account, debits above zero.
     pub fn end(mut self, stored: &[(Account, Amount)]) -> String {
         let mut out = String::new();
         let Some(last) = self.period else { return out };

@@ -1,5 +1,6 @@
-//! The ledger: accounts and transfers. A transfer names a debit account, a different credit account and an amount above
-//! zero, so an entry that does not balance cannot be written. Corrections are new transfers; nothing is changed.
+//! The ledger: accounts and transfers. A transfer names a debit account, a different credit account
+//! and an amount above zero, so an entry that does not balance cannot be written. Corrections are
+//! new transfers; nothing is changed.
 //!
 //! The chart, as posted by a close (`docs/ledger.md` walks through one):
 //!
@@ -179,8 +180,8 @@ pub struct Purpose {
 }
 
 impl Transfer {
-    /// A transfer; refused between equal accounts and of nothing. The id follows from what it posts, so that posting
-    /// the same twice is found out.
+    /// A transfer; refused between equal accounts and of nothing. The id follows from what it
+    /// posts, so that posting the same twice is found out.
     pub fn new(
         purpose: Purpose,
         debit: Account,

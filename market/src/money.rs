@@ -1,5 +1,6 @@
-//! Money: whole fen in 64 bits with a currency beside it, 128 bits in between, checked arithmetic only. Unit prices are
-//! finer than a fen (`registry::price`); the one place where they become fen is [`charge`], which rounds half-up once.
+//! Money: whole fen in 64 bits with a currency beside it, 128 bits in between, checked arithmetic
+//! only. Unit prices are finer than a fen (`registry::price`); the one place where they become fen
+//! is [`charge`], which rounds half-up once.
 
 use std::fmt;
 
@@ -26,7 +27,8 @@ pub enum MoneyError {
     Currency(String),
 }
 
-/// A currency. Public-data fees are settled in yuan; the type keeps the column honest when another joins.
+/// A currency. Public-data fees are settled in yuan; the type keeps the column honest when another
+/// joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Currency {
     /// Yuan renminbi.
@@ -54,7 +56,8 @@ impl fmt::Display for Currency {
     }
 }
 
-/// A sum of money in fen. Prints as yuan with exactly two places; in JSON it is that text, never a number.
+/// A sum of money in fen. Prints as yuan with exactly two places; in JSON it is that text, never a
+/// number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Amount(i64);
 
@@ -138,7 +141,8 @@ pub enum Rounding {
     HalfUp,
 }
 
-/// `quantity` units at `price`, rounded half-up to the fen: the only rounding on the way from a meter to a bill.
+/// `quantity` units at `price`, rounded half-up to the fen: the only rounding on the way from a
+/// meter to a bill.
 pub fn charge(quantity: u64, price: Price) -> Result<Amount, MoneyError> {
     let micro =
         i128::from(quantity).checked_mul(i128::from(price.micro())).ok_or(MoneyError::Overflow)?;
@@ -146,8 +150,8 @@ pub fn charge(quantity: u64, price: Price) -> Result<Amount, MoneyError> {
     i64::try_from(fen).map(Amount).map_err(|_| MoneyError::Overflow)
 }
 
-/// `numerator / denominator` to the nearest whole, halves away from zero. `None` when the denominator is not positive or
-/// 128 bits do not suffice.
+/// `numerator / denominator` to the nearest whole, halves away from zero. `None` when the
+/// denominator is not positive or 128 bits do not suffice.
 pub fn round_half_up(numerator: i128, denominator: i128) -> Option<i128> {
     if denominator <= 0 {
         return None;

@@ -1,5 +1,6 @@
-//! Rating: from a plan and counted calls to the lines of a bill. A fee for a started month, a fee for each call beyond the
-//! included ones, or nothing; every counted call stands on exactly one line, and every line says how it came about.
+//! Rating: from a plan and counted calls to the lines of a bill. A fee for a started month, a fee
+//! for each call beyond the included ones, or nothing; every counted call stands on exactly one
+//! line, and every line says how it came about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,7 +88,8 @@ pub enum LineExplanation {
     PerCall {
         /// What was counted.
         count: Count,
-        /// Units of this operation that the plan's monthly quota covered, taken in the order of operation names.
+        /// Units of this operation that the plan's monthly quota covered, taken in the order of
+        /// operation names.
         included: u64,
         /// Units charged.
         charged: u64,
@@ -129,7 +131,8 @@ pub struct RatedLine {
     pub explanation: LineExplanation,
 }
 
-/// Rates one subscription in one month. `started` tells that the subscription was in force on a day of it.
+/// Rates one subscription in one month. `started` tells that the subscription was in force on a day
+/// of it.
 pub fn rate(plan: &Charge, started: bool, usage: &Usage) -> Result<Vec<RatedLine>, MoneyError> {
     let mut lines = Vec::with_capacity(usage.len() + 1);
     if let (Charge::FlatMonthly { price }, true) = (plan, started) {
@@ -194,8 +197,8 @@ pub struct LateUsage {
     pub now: Usage,
 }
 
-/// Rates late usage: each line is the difference of the month's two ratings, so that the month costs in the end what it
-/// would have cost at once. Never negative: more calls never cost less.
+/// Rates late usage: each line is the difference of the month's two ratings, so that the month
+/// costs in the end what it would have cost at once. Never negative: more calls never cost less.
 pub fn rate_late(plan: &Charge, late: &LateUsage) -> Result<Vec<RatedLine>, MoneyError> {
     let before = by_operation(rate(plan, false, &late.before)?);
     let now = by_operation(rate(plan, false, &late.now)?);

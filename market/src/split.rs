@@ -1,10 +1,12 @@
-//! Dividing revenue: largest remainder with carry. Every division is exact to the fen, no part is negative, and what a
-//! party was given less or more than its exact share is carried, as an exact fraction, into the next division under the
-//! same agreement version, so that every party stays within one fen of its share for ever.
+//! Dividing revenue: largest remainder with carry. Every division is exact to the fen, no part is
+//! negative, and what a party was given less or more than its exact share is carried, as an exact
+//! fraction, into the next division under the same agreement version, so that every party stays
+//! within one fen of its share for ever.
 //!
-//! Per agreement version, tier and currency each party has a carry c, all of which sum to 0. For a base a and weight w:
-//! e = a·w + c; the party gets max(0, ⌊e⌋); the fen left over go one each to the largest e − f (should clipping at 0 have
-//! handed out too much, it is taken back from the smallest); ties go to the smaller party code; c becomes e − f.
+//! Per agreement version, tier and currency each party has a carry c, all of which sum to 0. For a
+//! base a and weight w: e = a·w + c; the party gets max(0, ⌊e⌋); the fen left over go one each to
+//! the largest e − f (should clipping at 0 have handed out too much, it is taken back from the
+//! smallest); ties go to the smaller party code; c becomes e − f.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +40,8 @@ pub enum SplitError {
     /// A base below zero: refunds mirror the recorded division instead.
     #[error("the base {0} is negative; a refund reverses the recorded division")]
     NegativeBase(Amount),
-    /// Carries that do not sum to zero, or one of a whole fen or more: the stored state is not ours.
+    /// Carries that do not sum to zero, or one of a whole fen or more: the stored state is not
+    /// ours.
     #[error("the carries of `{agreement}` do not fit: {what}")]
     Carry {
         /// The agreement version.
@@ -146,7 +149,8 @@ impl Party {
     }
 }
 
-/// Carries by party: numerators over [`CARRY_DENOMINATOR`], in fen. An absent party carries nothing.
+/// Carries by party: numerators over [`CARRY_DENOMINATOR`], in fen. An absent party carries
+/// nothing.
 pub type Carries = BTreeMap<Uscc, i64>;
 
 /// How a party's part came about, to the last fraction.
@@ -197,7 +201,8 @@ impl Draft<'_> {
     }
 }
 
-/// Divides `base` and moves the carries on. The parts come in the order of party codes and sum to the base exactly.
+/// Divides `base` and moves the carries on. The parts come in the order of party codes and sum to
+/// the base exactly.
 pub fn divide(
     base: Amount,
     agreement: &Agreement,
@@ -240,8 +245,9 @@ fn check_carries(agreement: &Agreement, carries: &Carries) -> Result<(), SplitEr
     Ok(())
 }
 
-/// Gives or takes single fen until the parts sum to the base. Fewer than there are parties are ever needed: flooring
-/// loses less than one fen each, and clipping at 0 adds less than one fen each, since carries are below one.
+/// Gives or takes single fen until the parts sum to the base. Fewer than there are parties are ever
+/// needed: flooring loses less than one fen each, and clipping at 0 adds less than one fen each,
+/// since carries are below one.
 fn hand_out(base: Amount, drafts: &mut [Draft<'_>]) {
     let mut left = i128::from(base.fen()) - drafts.iter().map(|draft| draft.floor).sum::<i128>();
     // Sorting is stable and the drafts come by party code, so ties go to the smaller code.
@@ -265,7 +271,8 @@ fn hand_out(base: Amount, drafts: &mut [Draft<'_>]) {
 }
 
 fn finish(base: Amount, agreement: &Agreement, draft: &Draft<'_>) -> Result<Part, SplitError> {
-    // The base fits 64 bits and no part exceeds it by more than the carry; a failure here is a carry that is not ours.
+    // The base fits 64 bits and no part exceeds it by more than the carry; a failure here is a
+    // carry that is not ours.
     let narrow = |wide: i128| {
         i64::try_from(wide).map_err(|_| SplitError::Carry {
             agreement: agreement.id.clone(),

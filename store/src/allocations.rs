@@ -1,5 +1,5 @@
-//! Divisions: how the revenue of each product was divided in each period, and what each party was given. Read at the
-//! provider's node by finance and at the contributors' nodes by each party.
+//! Divisions: how the revenue of each product was divided in each period, and what each party was
+//! given. Read at the provider's node by finance and at the contributors' nodes by each party.
 
 use std::collections::BTreeSet;
 
@@ -119,7 +119,8 @@ pub fn in_period(read: &mut Read<'_>, period: Period) -> Result<Vec<DivisionView
     rows.into_iter().map(|row| row.into_view(read)).collect()
 }
 
-/// One division, whichever copy this node holds. The caller checks that whoever asks is a party of it or finance.
+/// One division, whichever copy this node holds. The caller checks that whoever asks is a party of
+/// it or finance.
 pub fn division(
     read: &mut Read<'_>,
     period: Period,

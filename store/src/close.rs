@@ -1,6 +1,7 @@
-//! Closing a period: one transaction that pins the inputs, rates every subscription, posts the ledger, divides what each
-//! product earned, seals the result in the log and writes the letters. Before its commit nothing happened; after it
-//! everything did, and closing again gives the same answer. Subscriptions stream through in pages.
+//! Closing a period: one transaction that pins the inputs, rates every subscription, posts the
+//! ledger, divides what each product earned, seals the result in the log and writes the letters.
+//! Before its commit nothing happened; after it everything did, and closing again gives the same
+//! answer. Subscriptions stream through in pages.
 
 pub(crate) mod lines;
 mod periods;

@@ -1,5 +1,6 @@
-//! The ledger in the database: accounts with their sums, transfers in one gapless order. Written by the close alone; read
-//! by finance, exported for other programs and checked against everything it came from.
+//! The ledger in the database: accounts with their sums, transfers in one gapless order. Written by
+//! the close alone; read by finance, exported for other programs and checked against everything it
+//! came from.
 
 mod check;
 mod export;
@@ -42,7 +43,8 @@ impl AccountView {
         Amount::from_fen(self.debits.fen().saturating_sub(self.credits.fen()))
     }
 
-    /// The balance on the side where it is usually above zero: debits for assets and expenses, credits for the others.
+    /// The balance on the side where it is usually above zero: debits for assets and expenses,
+    /// credits for the others.
     pub fn usual_balance(&self) -> Amount {
         match self.account.kind() {
             AccountKind::Asset | AccountKind::Expense => self.balance(),

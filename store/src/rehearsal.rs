@@ -1,5 +1,6 @@
-//! A stage for measurements and tests: products with splits, contracts in force and metered calls, made up and marked as
-//! such, written through the same functions as real ones where they exist. Nothing here is reachable from a running node.
+//! A stage for measurements and tests: products with splits, contracts in force and metered calls,
+//! made up and marked as such, written through the same functions as real ones where they exist.
+//! Nothing here is reachable from a running node.
 
 mod content;
 
@@ -38,7 +39,8 @@ pub struct Scale {
     pub calls: u32,
 }
 
-/// Puts a scale of contracts and calls on the stage of a fresh database. `progress` hears how many calls are metered.
+/// Puts a scale of contracts and calls on the stage of a fresh database. `progress` hears how many
+/// calls are metered.
 pub fn fill(
     site: &Site,
     scale: &Scale,
@@ -80,8 +82,8 @@ pub fn buyer(n: u32) -> Result<Uscc, Fault> {
     complete(&format!("91330203MA{n:07}")).ok_or_else(|| Fault::corrupt("rehearsal", "a buyer"))
 }
 
-/// A contract for the `n`-th subscription of a product: 0.5 yuan per call, 2 calls included, from the start of the
-/// period, for a year, of a buyer whose home is this node.
+/// A contract for the `n`-th subscription of a product: 0.5 yuan per call, 2 calls included, from
+/// the start of the period, for a year, of a buyer whose home is this node.
 pub fn agreement(
     site: &Site,
     (n, product): (u32, &RegistrationNumber),

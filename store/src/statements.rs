@@ -1,5 +1,6 @@
-//! Statements: what a subscription costs in a period, as the provider's books issued it and as the home node holds it.
-//! Pages and the API read them here; [`receive`] takes the sealed letters that carry them between nodes.
+//! Statements: what a subscription costs in a period, as the provider's books issued it and as the
+//! home node holds it. Pages and the API read them here; [`receive`] takes the sealed letters that
+//! carry them between nodes.
 
 mod letter;
 mod receive;
@@ -146,7 +147,8 @@ pub fn issued(read: &mut Read<'_>, query: &StatementQuery) -> Result<StatementPa
     page(read, Side::Provider, Party::Any, query)
 }
 
-/// One statement by its number. The caller checks that whoever asks is its buyer, its operator or finance.
+/// One statement by its number. The caller checks that whoever asks is its buyer, its operator or
+/// finance.
 pub fn by_number(
     read: &mut Read<'_>,
     number: &str,
@@ -357,7 +359,8 @@ pub(crate) struct NewStatement<'a> {
     pub countersigned: Option<Vec<u8>>,
 }
 
-/// A statement as it is written down: which copy, the document with its text and hash, and the seals.
+/// A statement as it is written down: which copy, the document with its text and hash, and the
+/// seals.
 pub(crate) struct Copy<'a> {
     pub side: Side,
     pub document: &'a StatementDocument,

@@ -1,5 +1,5 @@
-//! Closing periods: exact, repeatable, all or nothing, the same on both databases; and the letters that carry statements
-//! and divisions between nodes.
+//! Closing periods: exact, repeatable, all or nothing, the same on both databases; and the letters
+//! that carry statements and divisions between nodes.
 
 mod books;
 mod letters;

@@ -1,5 +1,5 @@
-//! The ledger, judged by Beancount and hledger: both recompute every balance of a real export, and both refuse one that
-//! was changed by a fen.
+//! The ledger, judged by Beancount and hledger: both recompute every balance of a real export, and
+//! both refuse one that was changed by a fen.
 
 use std::{
     fs,

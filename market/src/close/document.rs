@@ -1,5 +1,6 @@
-//! The two documents of a close, as they are hashed, sealed, sent and shown: the statement of one subscription and the
-//! division of what one product earned. A received document is checked for adding up before anybody believes it.
+//! The two documents of a close, as they are hashed, sealed, sent and shown: the statement of one
+//! subscription and the division of what one product earned. A received document is checked for
+//! adding up before anybody believes it.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +21,8 @@ use crate::{
 
 /// Version of both documents' form.
 pub const DOCUMENT_VERSION: u32 = 1;
-/// Most lines of a statement: an operation count times the late months one close can bring, far above any real one and
-/// below what a sealed payload holds.
+/// Most lines of a statement: an operation count times the late months one close can bring, far
+/// above any real one and below what a sealed payload holds.
 pub const LINES_MAX: usize = 500;
 
 /// Why a document is not believed.
@@ -99,8 +100,8 @@ impl StatementDocument {
         }
     }
 
-    /// Whether the lines follow from the agreed plan and the counts they state: the home node rates again what it is
-    /// asked to confirm.
+    /// Whether the lines follow from the agreed plan and the counts they state: the home node rates
+    /// again what it is asked to confirm.
     pub fn follows(&self, plan: &Plan) -> bool {
         let mut usage = Usage::new();
         let mut late_fits = true;
@@ -155,7 +156,8 @@ pub struct DivisionDocument {
 }
 
 impl DivisionDocument {
-    /// Reads a document as it was sealed and checks that it adds up, each part by its own explanation too.
+    /// Reads a document as it was sealed and checks that it adds up, each part by its own
+    /// explanation too.
     pub fn read(text: &[u8]) -> Result<Self, DocumentError> {
         let document: Self = read_canonical(text)?;
         if document.v != DOCUMENT_VERSION {
@@ -188,7 +190,8 @@ fn count_of(explanation: &LineExplanation) -> Option<Count> {
     }
 }
 
-/// base × share + carry before = amount + carry after, to the millionth of a fen, and nothing is negative.
+/// base × share + carry before = amount + carry after, to the millionth of a fen, and nothing is
+/// negative.
 fn explains(base: Amount, part: &Part) -> bool {
     let said = &part.explanation;
     let exact = i128::from(base.fen()) * i128::from(said.share_ppm) + i128::from(said.carry_before);
@@ -220,8 +223,8 @@ fn read_canonical<T: Serialize + DeserializeOwned>(text: &[u8]) -> Result<T, Doc
     }
 }
 
-/// JSON with sorted members and no white space. The types hashed here hold texts and whole numbers only, for which this
-/// is RFC 8785.
+/// JSON with sorted members and no white space. The types hashed here hold texts and whole numbers
+/// only, for which this is RFC 8785.
 pub(super) fn canonical<T: Serialize>(value: &T) -> String {
     serde_json::to_value(value).map(|value| value.to_string()).unwrap_or_default()
 }

@@ -19,8 +19,8 @@ use super::At;
 /// What `lianshi period` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Close a month: rate its usage, issue statements, divide the revenue and seal the result. Closing it again changes
-    /// nothing and prints what it came to.
+    /// Close a month: rate its usage, issue statements, divide the revenue and seal the result.
+    /// Closing it again changes nothing and prints what it came to.
     Close {
         /// The month, such as 2026-10.
         #[arg(value_parser = Period::parse)]

@@ -1,4 +1,5 @@
-//! The rows of statement lines: the same lines the document has, one by one, for sums and searches in SQL.
+//! The rows of statement lines: the same lines the document has, one by one, for sums and searches
+//! in SQL.
 
 use diesel::prelude::*;
 use lianshi_market::{close::StatementDocument, subscription::Side};

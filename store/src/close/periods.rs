@@ -39,7 +39,8 @@ pub struct PeriodView {
     pub period: Period,
     /// Where it stands.
     pub state: PeriodState,
-    /// Calls counted in it so far; for a closed one the calls on its statements, late ones included.
+    /// Calls counted in it so far; for a closed one the calls on its statements, late ones
+    /// included.
     pub calls: u64,
     /// What its close came to; `None` before.
     pub closed: Option<ClosedView>,
@@ -183,7 +184,8 @@ fn first_to_bill(read: &mut Read<'_>) -> Result<Option<Period>, Fault> {
 /// States of subscriptions that can have something to bill.
 pub(super) const BILLED: [&str; 2] = ["finalized", "ended"];
 
-/// Periods close in order: none before the latest closed one, and none while an earlier one has something to bill.
+/// Periods close in order: none before the latest closed one, and none while an earlier one has
+/// something to bill.
 pub(super) fn check_order(
     read: &mut Read<'_>,
     period: Period,
@@ -208,11 +210,12 @@ pub(super) fn check_order(
     Ok(())
 }
 
-/// How a monthly fee reads in the canonical text of an agreement. What people write into it is escaped, so it never
-/// looks like this.
+/// How a monthly fee reads in the canonical text of an agreement. What people write into it is
+/// escaped, so it never looks like this.
 const MONTHLY_FEE: &str = "%\"model\":\"flat_monthly\"%";
 
-/// Whether a monthly fee is due in a period. Only asked of periods that would be skipped, which have no usage.
+/// Whether a monthly fee is due in a period. Only asked of periods that would be skipped, which
+/// have no usage.
 fn has_fee(read: &mut Read<'_>, period: Period) -> Result<bool, Fault> {
     let start = period.start().millis();
     let due: i64 = subscriptions::table

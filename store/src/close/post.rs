@@ -1,5 +1,6 @@
-//! What a close writes: statements with their lines and letters, transfers, divisions and carries. Rows gather until
-//! there are enough for one insert, so that a close writes in hundreds and holds no more than hundreds.
+//! What a close writes: statements with their lines and letters, transfers, divisions and carries.
+//! Rows gather until there are enough for one insert, so that a close writes in hundreds and holds
+//! no more than hundreds.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +34,8 @@ use crate::{
     statements::{Claim, Copy, LETTER_VERSION, Letter, LetterKind, division_id, letter_row},
 };
 
-/// Rows of one insert of statements: with their twenty columns below the bind limits of both databases.
+/// Rows of one insert of statements: with their twenty columns below the bind limits of both
+/// databases.
 const BATCH_ROWS: usize = BULK_ROWS_MAX;
 
 /// The books a close writes into.
@@ -92,7 +94,8 @@ impl<'a> Books<'a> {
         if self.issued.len() >= BATCH_ROWS { self.flush(write) } else { Ok(()) }
     }
 
-    /// Remembers the last number used, so that the series in the database ends where the statements do.
+    /// Remembers the last number used, so that the series in the database ends where the statements
+    /// do.
     fn count_number(&mut self, number: &str) -> Result<(), Fault> {
         let bad = || Fault::corrupt("statements", format!("number {number}"));
         let (series, n) = number.rsplit_once('-').ok_or_else(bad)?;
@@ -190,7 +193,8 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// Writes what still waits, the balances of all accounts touched, and where the number series stands.
+    /// Writes what still waits, the balances of all accounts touched, and where the number series
+    /// stands.
     pub(super) fn balance(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
         self.flush(write)?;
         store_balances(write, self.first_seq)?;

@@ -1,5 +1,6 @@
-//! What a close rates: the subscriptions that were ever in force, page by page in the order of their ids, each with what
-//! was counted for it up to the ingest bound. Counting is left to the database; a page holds sums, never events.
+//! What a close rates: the subscriptions that were ever in force, page by page in the order of
+//! their ids, each with what was counted for it up to the ingest bound. Counting is left to the
+//! database; a page holds sums, never events.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,8 @@ type UsageOf = BTreeMap<String, Usage>;
 pub(super) struct Pages {
     period: Period,
     ingest_to: i64,
-    /// Ingest bound of the close before; later events of earlier periods are late. `None` for the first close.
+    /// Ingest bound of the close before; later events of earlier periods are late. `None` for the
+    /// first close.
     billed_to: Option<i64>,
     after: String,
     done: u64,
@@ -116,8 +118,8 @@ impl Pages {
         self.total
     }
 
-    /// Every counted call of the period, and every month with late calls, was met: a call of a subscription that was
-    /// never in force would be money nobody is billed.
+    /// Every counted call of the period, and every month with late calls, was met: a call of a
+    /// subscription that was never in force would be money nobody is billed.
     pub(super) fn check_all_counted(&self) -> Result<(), Fault> {
         match self.uncounted {
             (0, 0) => Ok(()),
@@ -156,8 +158,8 @@ impl Pages {
     }
 }
 
-/// What was counted for a range of subscriptions in a month by events up to `bound`: the sums of its days, less what
-/// came later.
+/// What was counted for a range of subscriptions in a month by events up to `bound`: the sums of
+/// its days, less what came later.
 fn counted(
     read: &mut Read<'_>,
     range: (&str, &str),
@@ -196,7 +198,8 @@ fn counted(
     Ok(usage)
 }
 
-/// What events after `bound` added to a month: read from the events themselves, of the few subscriptions that have any.
+/// What events after `bound` added to a month: read from the events themselves, of the few
+/// subscriptions that have any.
 fn later(
     read: &mut Read<'_>,
     range: (&str, &str),

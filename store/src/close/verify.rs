@@ -1,5 +1,5 @@
-//! Closing a closed period again, in the mind only: from its pinned inputs the same statements, divisions and result hash
-//! must come out, whatever arrived since.
+//! Closing a closed period again, in the mind only: from its pinned inputs the same statements,
+//! divisions and result hash must come out, whatever arrived since.
 
 use diesel::prelude::*;
 use lianshi_market::{

@@ -1,5 +1,5 @@
-//! Checking the live books against the invariants they must keep (`docs/ledger.md` lists them): each check is one question
-//! to the database whose right answer is nothing.
+//! Checking the live books against the invariants they must keep (`docs/ledger.md` lists them):
+//! each check is one question to the database whose right answer is nothing.
 
 use diesel::{prelude::*, sql_query, sql_types::Text};
 use lianshi_market::split::CARRY_DENOMINATOR;

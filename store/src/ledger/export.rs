@@ -1,5 +1,5 @@
-//! Streaming the ledger into a file of another program's format, page by page, with the balances the books keep as the
-//! last assertions.
+//! Streaming the ledger into a file of another program's format, page by page, with the balances
+//! the books keep as the last assertions.
 
 use std::{collections::BTreeMap, io};
 

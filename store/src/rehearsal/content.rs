@@ -1,5 +1,5 @@
-//! What stands in the registry of a rehearsal: an authority, an operator and three contributors, all made up, one
-//! resource, one authorization, and products with a plan and a split each.
+//! What stands in the registry of a rehearsal: an authority, an operator and three contributors,
+//! all made up, one resource, one authorization, and products with a plan and a split each.
 
 use lianshi_registry::{
     entry::{
@@ -52,8 +52,8 @@ fn texts(zh: &str, en: &str) -> Texts {
     Texts { zh: zh.to_owned(), en: en.to_owned() }
 }
 
-/// Publishes products. A root authority that has not admitted itself does so first; a database without a charter founds a
-/// federation of this one node.
+/// Publishes products. A root authority that has not admitted itself does so first; a database
+/// without a charter founds a federation of this one node.
 pub fn stage(site: &Site, products: u32) -> Result<(), Fault> {
     let mut facts = vec![
         organization(site, operator(), OrganizationKind::Operator),

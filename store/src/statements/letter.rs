@@ -1,6 +1,7 @@
-//! The letters of a close: a statement to the enterprise's node, a division to each contributor's node, and the receipt
-//! that comes back. What is sealed is the claim "this node stands by the document of this hash"; the document travels
-//! beside it, so that a seal stays a few hundred bytes and fits any size of document.
+//! The letters of a close: a statement to the enterprise's node, a division to each contributor's
+//! node, and the receipt that comes back. What is sealed is the claim "this node stands by the
+//! document of this hash"; the document travels beside it, so that a seal stays a few hundred bytes
+//! and fits any size of document.
 
 use lianshi_registry::{
     id::NodeName,

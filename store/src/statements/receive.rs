@@ -1,6 +1,7 @@
-//! Taking in the letters of a close. Every letter is checked before anything is kept: who sealed it, that the document is
-//! the one the seal names, that it adds up, and that a statement follows the agreement both nodes hold. Then it is
-//! countersigned, kept and answered with a receipt; a repeat is answered again and changes nothing.
+//! Taking in the letters of a close. Every letter is checked before anything is kept: who sealed
+//! it, that the document is the one the seal names, that it adds up, and that a statement follows
+//! the agreement both nodes hold. Then it is countersigned, kept and answered with a receipt; a
+//! repeat is answered again and changes nothing.
 
 use diesel::prelude::*;
 use lianshi_market::{
@@ -74,7 +75,8 @@ pub enum LetterRefusal {
 }
 
 impl LetterRefusal {
-    /// Whether the same letter may be taken later: membership and the agreement may still be on their way.
+    /// Whether the same letter may be taken later: membership and the agreement may still be on
+    /// their way.
     pub fn may_retry(&self) -> bool {
         matches!(self, Self::NotAMember(_) | Self::UnknownSubscription(_))
     }
@@ -221,7 +223,8 @@ fn keep_statement(
     record(write, site, "statement.receive", &document.number, &opened.claim.hash)
 }
 
-/// The subscription is known here with the same parties and the same agreement, and the lines follow its plan.
+/// The subscription is known here with the same parties and the same agreement, and the lines
+/// follow its plan.
 fn check_agreement(write: &mut Write<'_>, document: &StatementDocument) -> Outcome<()> {
     let row: Option<(String, Vec<u8>)> = subscriptions::table
         .filter(subscriptions::id.eq(&document.subscription))
@@ -375,8 +378,8 @@ pub(crate) fn division_id(period: Period, product: &RegistrationNumber) -> Strin
     format!("{period}/{product}")
 }
 
-/// Our seal under the same claim. It bears the time of the provider's seal, so that countersigning again gives the same
-/// bytes; when it arrived stands in the audit trail.
+/// Our seal under the same claim. It bears the time of the provider's seal, so that countersigning
+/// again gives the same bytes; when it arrived stands in the audit trail.
 fn countersign(site: &Site, opened: &Opened, kind: LetterKind) -> Vec<u8> {
     opened.claim.seal(&site.node, kind, &site.seal_key).to_bytes()
 }

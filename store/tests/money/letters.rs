@@ -1,4 +1,5 @@
-//! Statements and divisions on their way between nodes: confirmed by both, once, and refused when anything is wrong.
+//! Statements and divisions on their way between nodes: confirmed by both, once, and refused when
+//! anything is wrong.
 
 use lianshi_market::{agreement::Agreement, close::DivisionDocument, subscription::Side};
 use lianshi_registry::{

@@ -1,4 +1,5 @@
-//! The stage of these tests: yinzhou with one product, members around it, contracts and calls made up.
+//! The stage of these tests: yinzhou with one product, members around it, contracts and calls made
+//! up.
 
 use std::sync::Arc;
 
