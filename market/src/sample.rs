@@ -62,13 +62,12 @@ pub(crate) fn plan(code: &str, automatic_approval: bool) -> Plan {
     }
 }
 
-pub(crate) fn offering() -> Offering {
-    let operator = uscc("91330212MA2TEQT01");
-    let authorization = Authorization {
+fn authorization() -> Authorization {
+    Authorization {
         number: number(NumberKind::Authorization),
         scenario: texts("scenario"),
         grantor: uscc("11330212MA2TEQT02"),
-        operator: operator.clone(),
+        operator: uscc("91330212MA2TEQT01"),
         resources: vec![number(NumberKind::Resource)],
         purposes: vec![Purpose::Industry],
         from: day("2026-01-01"),
@@ -76,8 +75,11 @@ pub(crate) fn offering() -> Offering {
         agreement: "agreement".to_owned(),
         emergency_plan: "plan".to_owned(),
         ruleset: "330200-2023".to_owned(),
-    };
-    let product = Product {
+    }
+}
+
+fn product(authorization: &Authorization) -> Product {
+    Product {
         number: number(NumberKind::Product),
         name: texts("product"),
         summary: texts("summary"),
@@ -86,7 +88,7 @@ pub(crate) fn offering() -> Offering {
         version: "1.0".to_owned(),
         sector: "finance".to_owned(),
         field: "credit".to_owned(),
-        operator,
+        operator: authorization.operator.clone(),
         authorization: authorization.number.clone(),
         resources: authorization.resources.clone(),
         grade: lianshi_registry::entry::Grade::L1,
@@ -104,7 +106,12 @@ pub(crate) fn offering() -> Offering {
         contact: "desk".to_owned(),
         valid_until: day("2029-01-01"),
         synthetic: true,
-    };
+    }
+}
+
+pub(crate) fn offering() -> Offering {
+    let authorization = authorization();
+    let product = product(&authorization);
     let split = Split {
         product: product.number.clone(),
         version: 1,

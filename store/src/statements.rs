@@ -4,6 +4,8 @@
 
 mod letter;
 mod receive;
+mod refusal;
+mod revenue;
 
 use diesel::prelude::*;
 use lianshi_market::{
@@ -18,8 +20,10 @@ use lianshi_registry::{
 };
 
 pub use letter::{Claim, KIND, LETTER_VERSION, Letter, LetterKind};
-pub use receive::{LetterRefusal, receive};
+pub use receive::receive;
 pub(crate) use receive::{division_id, letter_row};
+pub use refusal::LetterRefusal;
+pub use revenue::{Revenue, revenue};
 
 use crate::{Fault, Read, schema::statements};
 
@@ -182,46 +186,6 @@ pub fn of_subscription(
         .select(StatementRow::as_select())
         .load(&mut **read)?;
     rows.into_iter().map(StatementRow::into_item).collect()
-}
-
-/// What one product earned in one period.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revenue {
-    /// The period.
-    pub period: Period,
-    /// The product.
-    pub product: RegistrationNumber,
-    /// How many statements.
-    pub statements: u64,
-    /// Their sum.
-    pub total: Amount,
-}
-
-/// What an operator's products earned, by closed period and product, newest period first.
-pub fn revenue(read: &mut Read<'_>, operator: &Uscc) -> Result<Vec<Revenue>, Fault> {
-    use diesel::{dsl::sql, sql_types::BigInt};
-    let rows: Vec<(String, String, i64, i64)> = statements::table
-        .filter(statements::side.eq(Side::Provider.as_str()))
-        .filter(statements::provider_uscc.eq(operator.as_str()))
-        .group_by((statements::period, statements::product))
-        .order((statements::period.desc(), statements::product.asc()))
-        .select((
-            statements::period,
-            statements::product,
-            sql::<BigInt>("COUNT(*)"),
-            sql::<BigInt>("CAST(SUM(total_fen) AS BIGINT)"),
-        ))
-        .load(&mut **read)?;
-    rows.into_iter()
-        .map(|(period, product, count, total)| {
-            Ok(Revenue {
-                period: parsed(Period::parse(&period))?,
-                product: parsed(RegistrationNumber::parse(&product))?,
-                statements: parsed(u64::try_from(count))?,
-                total: Amount::from_fen(total),
-            })
-        })
-        .collect()
 }
 
 fn parsed<T, E: std::fmt::Display>(outcome: Result<T, E>) -> Result<T, Fault> {

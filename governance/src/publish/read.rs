@@ -187,12 +187,7 @@ pub(super) fn product(
     let authorization = names.one(section, NumberKind::Authorization, "authorization");
     let resources = names.list(section, NumberKind::Resource, "resources");
     let regrade = if section.has("regrade") { regrade(section).map(Some) } else { Some(None) };
-    let operations: Vec<Option<Operation>> =
-        section.sections("operation").iter().map(operation).collect();
-    if operations.is_empty() {
-        section.refuse("publish.missing", "the product has no [[product.operation]]");
-    }
-    let operations: Option<Vec<Operation>> = operations.into_iter().collect();
+    let operations = operations(section);
     let texts = ["name", "summary", "description", "forbidden_uses", "coverage", "service_level"]
         .map(|field| section.texts(field));
     let form = section.word("form");
@@ -211,13 +206,12 @@ pub(super) fn product(
     let synthetic = section.flag("synthetic", false);
     let [name, summary, description, forbidden_uses, coverage, service_level] = texts;
     let authorization = authorization?;
-    // An unknown authorization is told by the guard; its operator is then unknown as well.
-    let operator = operator(&authorization).or_else(|| {
+    let operator = operator(&authorization);
+    if operator.is_none() {
         let message = format!("authorization {authorization} is not recorded in this log");
         let line = section.line_of("authorization");
         section.refuse_at(line, "guard.authorization_absent", message);
-        None
-    });
+    }
     Some(Product {
         number: number.clone(),
         name: name?,
@@ -246,6 +240,16 @@ pub(super) fn product(
         valid_until: valid_until?,
         synthetic: synthetic?,
     })
+}
+
+/// `[[product.operation]]`, at least one.
+fn operations(section: &Section<'_>) -> Option<Vec<Operation>> {
+    let operations: Vec<Option<Operation>> =
+        section.sections("operation").iter().map(operation).collect();
+    if operations.is_empty() {
+        section.refuse("publish.missing", "the product has no [[product.operation]]");
+    }
+    operations.into_iter().collect()
 }
 
 fn regrade(section: &Section<'_>) -> Option<Regrade> {

@@ -1,3 +1,5 @@
+//! A test for each reason why a request is not met, and for the cut of the term.
+
 use lianshi_registry::{entry::Purpose, refusal::Refusal as _};
 
 use super::*;

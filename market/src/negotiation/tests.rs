@@ -1,3 +1,5 @@
+//! The negotiation: every refusal, and both copies equal after any sequence of messages.
+
 mod mirror;
 
 use lianshi_registry::refusal::Refusal as _;
