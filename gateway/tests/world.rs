@@ -136,7 +136,10 @@ impl World {
         let entry = Entry { v: 1, at: self.site.now(), by: operator().to_string(), fact };
         self.site
             .db
-            .write(|write| log::append(write, &self.site.origin, &[entry.clone()], self.site.now()))
+            .write(|write| {
+                let entries = std::slice::from_ref(&entry);
+                log::append(write, &self.site.origin, entries, self.site.now())
+            })
             .expect("published");
     }
 

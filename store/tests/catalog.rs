@@ -74,7 +74,7 @@ fn offer(db: &Db, number: &RegistrationNumber) -> Offer {
 }
 
 fn digest(db: &Db) -> [u8; 32] {
-    db.read(|read| catalog::digest(read)).expect("read")
+    db.read(catalog::digest).expect("read")
 }
 
 fn search(db: &Db, query: &Query) -> catalog::Page {
@@ -258,7 +258,7 @@ fn overpriced(entries: &[Vec<u8>]) -> Vec<u8> {
         Fact::PlanPublished(plan) if plan.code == "per-call" => Some(plan),
         _ => None,
     });
-    let plan: Plan = plans.last().expect("a plan");
+    let plan: Plan = plans.next_back().expect("a plan");
     let text = serde_json::to_string(&Fact::PlanPublished(plan))
         .expect("text")
         .replace("per-call", "greedy")

@@ -39,6 +39,7 @@ struct Shown {
 }
 
 impl AccountPage {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn time_of(&self, millis: &i64) -> String {
         self.page.time(&Timestamp::from_millis(*millis))
     }

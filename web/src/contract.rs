@@ -74,13 +74,13 @@ pub fn reason(page: &Page, ending: &Ending) -> String {
 pub fn reason_words(page: &Page, code: &str, text: &str) -> String {
     let reason = format!("reason-{}", code.replace(['.', '_'], "-"));
     let words = page.lang.find(&reason).or_else(|| page.lang.find(&refusal::key(code)));
-    match (words, text.is_empty()) {
-        (Some(words), true) => words,
-        (Some(words), false) if code.starts_with("provider.") || code.starts_with("buyer.") => {
+    let a_person_wrote = code.starts_with("provider.") || code.starts_with("buyer.");
+    match words {
+        Some(words) if a_person_wrote && !text.is_empty() => {
             page.t2("reason-with-text", &("reason", words), &("text", text))
         }
-        (Some(words), false) => words,
-        (None, _) => text.to_owned(),
+        Some(words) => words,
+        None => text.to_owned(),
     }
 }
 

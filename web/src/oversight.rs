@@ -38,6 +38,7 @@ impl AuditPage {
         self.page.time(&Timestamp::from_millis(row.at))
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods of their page")]
     fn head(&self, hash: &[u8]) -> String {
         hex::encode(hash)
     }
