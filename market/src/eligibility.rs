@@ -332,8 +332,8 @@ pub enum Consequence {
     },
 }
 
-/// What the catalog's present state means for a contract that runs until `ends_at`. A paused product
-/// or a suspended authorization stops calls, not the contract.
+/// What the catalog's present state means for a contract that runs until `ends_at`. A paused
+/// product or a suspended authorization stops calls, not the contract.
 pub fn consequence(offering: Option<&Offering>, ends_at: Timestamp) -> Option<Consequence> {
     let offering = offering?;
     if offering.status == "delisted" {

@@ -114,8 +114,8 @@ impl fmt::Display for Side {
     }
 }
 
-/// Where a subscription stands. The first seven are the contract negotiation states of the Dataspace
-/// Protocol 2025-1; a finalized contract that one side ended is [`State::Ended`].
+/// Where a subscription stands. The first seven are the contract negotiation states of the
+/// Dataspace Protocol 2025-1; a finalized contract that one side ended is [`State::Ended`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {

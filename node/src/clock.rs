@@ -9,7 +9,8 @@ use lianshi_registry::time::Timestamp;
 
 /// The latest time this process gave out.
 static LATEST: AtomicI64 = AtomicI64::new(0);
-/// How far this process's time lies behind the system's, in milliseconds: zero but while a demonstration's past is made.
+/// How far this process's time lies behind the system's, in milliseconds: zero but while a
+/// demonstration's past is made.
 static BEHIND_MS: AtomicI64 = AtomicI64::new(0);
 
 /// The time, never earlier than a time this process gave out before: a clock that jumps backwards
@@ -23,8 +24,8 @@ pub fn now() -> Timestamp {
     Timestamp::from_millis(millis.max(latest))
 }
 
-/// Lets the time of this process go on from `then`: how a demonstration's past is made by the same functions as its
-/// present. Times already given out are never undercut.
+/// Lets the time of this process go on from `then`: how a demonstration's past is made by the same
+/// functions as its present. Times already given out are never undercut.
 pub(crate) fn go_on_from(then: Timestamp) {
     let real = now().millis().saturating_add(BEHIND_MS.load(Ordering::Relaxed));
     BEHIND_MS.store(real.saturating_sub(then.millis()).max(0), Ordering::Relaxed);

@@ -1,5 +1,6 @@
-//! `lianshi demo`: three nodes in one process, with everything a visitor needs to try the main job. The first start
-//! builds the folders by the same functions the commands use, in the order an operator would; later starts only serve.
+//! `lianshi demo`: three nodes in one process, with everything a visitor needs to try the main job.
+//! The first start builds the folders by the same functions the commands use, in the order an
+//! operator would; later starts only serve.
 
 mod build;
 mod cast;

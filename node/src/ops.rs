@@ -1,5 +1,5 @@
-//! The operations port: `/healthz` (the process lives), `/readyz` (it can answer) and `/metrics`. For the people who run
-//! the node; never reachable from outside.
+//! The operations port: `/healthz` (the process lives), `/readyz` (it can answer) and `/metrics`.
+//! For the people who run the node; never reachable from outside.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
-/// Starts counting, once in a process; without it the counters of all rooms cost nothing and show nothing.
+/// Starts counting, once in a process; without it the counters of all rooms cost nothing and show
+/// nothing.
 pub fn install_metrics() {
     RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok());
 }

@@ -171,8 +171,8 @@ fn receipt<R: Refusal>(
     }
 }
 
-/// Follows the catalog until the task is aborted: contracts whose product or authorization ended are
-/// ended or cut, with notice to the home node.
+/// Follows the catalog until the task is aborted: contracts whose product or authorization ended
+/// are ended or cut, with notice to the home node.
 pub async fn follow_catalog(site: Site) {
     loop {
         if let Err(error) = on_site(&site, subscriptions::follow_catalog).await {

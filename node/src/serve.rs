@@ -1,5 +1,5 @@
-//! A serving node: pages, calls and logs on one port, operations on another, peers on a third, and the jobs between
-//! them. Everything it starts stops with it.
+//! A serving node: pages, calls and logs on one port, operations on another, peers on a third, and
+//! the jobs between them. Everything it starts stops with it.
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
@@ -130,7 +130,8 @@ fn serve_operations(folder: &Folder, site: &Site) -> anyhow::Result<Server> {
     Ok(bound.with_context(|| port_advice(&folder.config.listen_ops))?.run())
 }
 
-/// Does a job of the store again and again, until the task is aborted. A fault is logged and tried again next time.
+/// Does a job of the store again and again, until the task is aborted. A fault is logged and tried
+/// again next time.
 async fn every(
     pause_ms: u64,
     site: Site,

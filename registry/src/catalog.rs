@@ -77,8 +77,8 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Folds one entry of a log. Entries of one log must come in the order of their index; logs may be interleaved.
-    /// `division` is the one the log's node may speak for.
+    /// Folds one entry of a log. Entries of one log must come in the order of their index; logs may
+    /// be interleaved. `division` is the one the log's node may speak for.
     pub fn apply(&mut self, origin: &Origin, index: u64, division: &DivisionCode, bytes: &[u8]) {
         let located = Located { origin, index, division };
         let outcome = read_entry(bytes).and_then(|entry| decide(&entry, &located, &self.objects));

@@ -146,8 +146,8 @@ pub(crate) use insert_all;
 /// Rows of one bulk insert: with eleven columns far below the bind limits of both databases.
 pub(crate) const BULK_ROWS_MAX: usize = 500;
 
-/// Inserts those of many rows whose keys are not there yet; keep a call below [`BULK_ROWS_MAX`] rows.
-/// `insert_all_if_absent!(write, table, rows)` with `rows: &[_]`.
+/// Inserts those of many rows whose keys are not there yet; keep a call below [`BULK_ROWS_MAX`]
+/// rows. `insert_all_if_absent!(write, table, rows)` with `rows: &[_]`.
 macro_rules! insert_all_if_absent {
     ($write:expr, $table:expr, $rows:expr) => {{
         use diesel::RunQueryDsl as _;

@@ -254,7 +254,7 @@ fn federation() -> Federation {
 }
 
 fn overpriced(entries: &[Vec<u8>]) -> Vec<u8> {
-    let plans = entries.iter().filter_map(|bytes| match json::parse_entry(bytes).ok()?.fact {
+    let mut plans = entries.iter().filter_map(|bytes| match json::parse_entry(bytes).ok()?.fact {
         Fact::PlanPublished(plan) if plan.code == "per-call" => Some(plan),
         _ => None,
     });

@@ -1,5 +1,6 @@
-//! From haishu's home page to the bill: search, subscribe, approve, make a key, call with curl, see the call, close the
-//! month, see the split sum to the fen and the bill at home. Once in each language, at two widths.
+//! From haishu's home page to the bill: search, subscribe, approve, make a key, call with curl, see
+//! the call, close the month, see the split sum to the fen and the bill at home. Once in each
+//! language, at two widths.
 
 use serde_json::Value;
 use tests::{demo::Demo, wait_for};
@@ -126,7 +127,9 @@ impl Stage<'_> {
         let product = self.demo.subscription("product");
         let request = self.demo.example_request(&product);
         let url = self.demo.subscription("call_url");
-        let answer = wait_for("an answer to curl", 20, || call(&url, &key, &request)).await;
+        let answer =
+            wait_for("an answer to curl", 20, || std::future::ready(call(&url, &key, &request)))
+                .await;
         assert_eq!(answer["data"]["successor"], "330213", "{answer}");
 
         buyer.open(&format!("{home}/subscriptions/{id}/usage")).await;
@@ -169,7 +172,7 @@ impl Stage<'_> {
 }
 
 /// Calls with curl, as the page says; nothing until the key is known at the provider.
-async fn call(url: &str, key: &str, request: &Value) -> Option<Value> {
+fn call(url: &str, key: &str, request: &Value) -> Option<Value> {
     let output = std::process::Command::new("curl")
         .args(["-sS", "-X", "POST", url, "-H", &format!("Authorization: Bearer {key}")])
         .args(["-H", "Content-Type: application/json", "-d", &request.to_string()])
@@ -179,7 +182,8 @@ async fn call(url: &str, key: &str, request: &Value) -> Option<Value> {
     answer.get("data").is_some().then_some(answer)
 }
 
-/// The newest closed period on the periods page: the second line with a month, after the running one.
+/// The newest closed period on the periods page: the second line with a month, after the running
+/// one.
 fn last_full_month(shown: &str) -> String {
     let months: Vec<&str> = shown
         .split_whitespace()

@@ -1,4 +1,5 @@
-//! A real browser against the running demo: the main job from the home page to the bill, in both languages.
+//! A real browser against the running demo: the main job from the home page to the bill, in both
+//! languages.
 
 #![allow(
     clippy::unwrap_used,

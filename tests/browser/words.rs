@@ -1,4 +1,5 @@
-//! The words people see, read from the same files the pages are made from: one test walks both languages.
+//! The words people see, read from the same files the pages are made from: one test walks both
+//! languages.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -24,10 +25,5 @@ impl Words {
     /// The text with a key.
     pub fn get(&self, key: &str) -> &str {
         self.0.get(key).unwrap_or_else(|| panic!("no text `{key}`"))
-    }
-
-    /// The text with a key and one value put in.
-    pub fn with(&self, key: &str, name: &str, value: &str) -> String {
-        self.get(key).replace(&format!("{{ ${name} }}"), value)
     }
 }

@@ -1,4 +1,5 @@
-//! Three nodes as three processes: the city as root authority and two districts, admitted through the command line.
+//! Three nodes as three processes: the city as root authority and two districts, admitted through
+//! the command line.
 
 use std::path::{Path, PathBuf};
 
@@ -67,8 +68,8 @@ const NODES: [(&str, &str, &str, &str); 3] = [
 ];
 
 impl Federation {
-    /// Makes the folders, founds the federation at the city and admits the districts. `city_database` is a database URL,
-    /// or empty for SQLite. Nothing runs yet.
+    /// Makes the folders, founds the federation at the city and admits the districts.
+    /// `city_database` is a database URL, or empty for SQLite. Nothing runs yet.
     pub fn found(city_database: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let base = free_ports(9);

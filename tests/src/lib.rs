@@ -1,5 +1,5 @@
-//! What the whole-system tests share: the built program, nodes as real processes with their own folders and ports, and
-//! waiting for a condition instead of for a time.
+//! What the whole-system tests share: the built program, nodes as real processes with their own
+//! folders and ports, and waiting for a condition instead of for a time.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,7 +30,8 @@ pub fn program() -> PathBuf {
     program
 }
 
-/// Runs a command on a data folder and returns what it printed; its exit status is the caller's to judge.
+/// Runs a command on a data folder and returns what it printed; its exit status is the caller's to
+/// judge.
 pub fn run(data: &Path, arguments: &[&str]) -> Output {
     Command::new(program())
         .args(arguments)

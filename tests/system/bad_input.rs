@@ -1,4 +1,5 @@
-//! Every input gets a clear answer and nothing is lost: wrong folders, ports, locks, keys and files.
+//! Every input gets a clear answer and nothing is lost: wrong folders, ports, locks, keys and
+//! files.
 
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
 

@@ -7,7 +7,8 @@ use tests::{
     wait_for,
 };
 
-/// How long a product may take to appear everywhere (DESIGN: two seconds), with room for a loaded test machine.
+/// How long a product may take to appear everywhere (DESIGN: two seconds), with room for a loaded
+/// test machine.
 const APPEARS_SECONDS: u64 = 2;
 
 fn example() -> std::path::PathBuf {

@@ -1,4 +1,5 @@
-//! `kill -9` during a storm of calls: every acknowledged call is metered exactly once, and the books stay whole.
+//! `kill -9` during a storm of calls: every acknowledged call is metered exactly once, and the
+//! books stay whole.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -95,7 +96,8 @@ async fn every_acknowledged_call_is_metered_exactly_once() {
         demo.resume(&[]).await;
     }
 
-    // Everything once more: what was recorded is answered as before and not charged again, the rest is charged now.
+    // Everything once more: what was recorded is answered as before and not charged again, the rest
+    // is charged now.
     let client = reqwest::Client::new();
     let all = sent.lock().await.clone();
     for (key, first) in &all {

@@ -1,7 +1,6 @@
 //! Logs as static resources, exactly as C2SP tlog-tiles says: the node's own and every replica
-//! under
-//! `/log/<node>/<generation>/`. Plain bytes, no redirects, 404 for what is missing; tiles and bundles
-//! never change and may be kept for ever, the checkpoint may never be kept.
+//! under `/log/<node>/<generation>/`. Plain bytes, no redirects, 404 for what is missing; tiles and
+//! bundles never change and may be kept for ever, the checkpoint may never be kept.
 
 use actix_web::{
     HttpResponse,

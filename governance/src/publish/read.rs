@@ -190,17 +190,15 @@ pub(super) fn product(
     let operations = operations(section);
     let texts = ["name", "summary", "description", "forbidden_uses", "coverage", "service_level"]
         .map(|field| section.texts(field));
-    let form = section.word("form");
+    let (form, grade) = (section.word("form"), section.word("grade"));
     let version = section.text_or("version", "1.0");
     let sector = section.one_of("sector", &SECTORS);
     let field = section.one_of("field", &FIELDS);
-    let grade = section.word("grade");
     let purposes = section.words("purposes");
     let update_cycle = section.one_of("update_cycle", &CYCLES);
-    let technique = section.text("technique");
-    let guard = guard(section);
-    let security_assessment = section.text_or("security_assessment", "");
-    let export_review = section.text_or("export_review", "");
+    let (technique, guard) = (section.text("technique"), guard(section));
+    let [security_assessment, export_review] =
+        ["security_assessment", "export_review"].map(|field| section.text_or(field, ""));
     let contact = section.text("contact");
     let valid_until = section.date("valid_until");
     let synthetic = section.flag("synthetic", false);
@@ -209,8 +207,7 @@ pub(super) fn product(
     let operator = operator(&authorization);
     if operator.is_none() {
         let message = format!("authorization {authorization} is not recorded in this log");
-        let line = section.line_of("authorization");
-        section.refuse_at(line, "guard.authorization_absent", message);
+        section.refuse("guard.authorization_absent", message);
     }
     Some(Product {
         number: number.clone(),

@@ -142,7 +142,8 @@ proptest! {
         for base in bases {
             let parts = divide(Amount::from_fen(base), &agreement, &mut carries).expect("divided");
             total += i128::from(base);
-            prop_assert_eq!(parts.iter().map(|p| i128::from(p.amount.fen())).sum::<i128>(), i128::from(base));
+            let whole: i128 = parts.iter().map(|p| i128::from(p.amount.fen())).sum();
+            prop_assert_eq!(whole, i128::from(base));
             prop_assert_eq!(carries.values().sum::<i64>(), 0);
             for (index, part) in parts.iter().enumerate() {
                 prop_assert!(part.amount >= Amount::ZERO);

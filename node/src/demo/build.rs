@@ -1,6 +1,6 @@
-//! Builds a demo: folders, admission, products, people, subscriptions and three months of their use, in the order and
-//! by the functions of a real operator. Time runs from the founding; the nodes are served meanwhile and talk to each
-//! other.
+//! Builds a demo: folders, admission, products, people, subscriptions and three months of their
+//! use, in the order and by the functions of a real operator. Time runs from the founding; the
+//! nodes are served meanwhile and talk to each other.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,8 @@ use crate::{
 
 /// The domain of the demo's federation.
 const DOMAIN: &str = "ningbo.example";
-/// Steps beside the days of the past: founding, publishing at three nodes, people, contracts, close.
+/// Steps beside the days of the past: founding, publishing at three nodes, people, contracts,
+/// close.
 const STEPS: u64 = 7;
 
 /// Products by key, on all nodes.
@@ -193,7 +194,8 @@ fn past_days(months: Months, present: Timestamp) -> Vec<lianshi_registry::time::
     days
 }
 
-/// Lets the days pass: calls are metered at their times, the oldest month is closed when it is over.
+/// Lets the days pass: calls are metered at their times, the oldest month is closed when it is
+/// over.
 async fn live_through(
     sites: &[Site],
     months: Months,

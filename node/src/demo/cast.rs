@@ -1,4 +1,5 @@
-//! Who takes part in the demo. Every organization is plainly fictitious and carries a code with valid check digits.
+//! Who takes part in the demo. Every organization is plainly fictitious and carries a code with
+//! valid check digits.
 
 use lianshi_registry::{entry::Texts, id::DivisionCode, uscc};
 use lianshi_store::accounts::{OrganizationRecord, Role};

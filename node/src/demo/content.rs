@@ -1,5 +1,6 @@
-//! What the demo's nodes publish: one publishing file for each sector of each node, written from the list in
-//! `products.csv`. Organizations are plainly fictitious; texts that all products share are made from their form.
+//! What the demo's nodes publish: one publishing file for each sector of each node, written from
+//! the list in `products.csv`. Organizations are plainly fictitious; texts that all products share
+//! are made from their form.
 
 mod file;
 mod sector;
@@ -115,8 +116,8 @@ fn code(seventeen: &str) -> anyhow::Result<Uscc> {
         .ok_or_else(|| anyhow::anyhow!("`{seventeen}` cannot be completed to a code"))
 }
 
-/// Who shares what a product earns, with percent: four parties on two nodes for the product of the demo's subscription,
-/// three on its own node for others.
+/// Who shares what a product earns, with percent: four parties on two nodes for the product of the
+/// demo's subscription, three on its own node for others.
 pub fn shares(
     node: &'static cast::DemoNode,
     item: &Item,

@@ -1,4 +1,5 @@
-//! The demo's contracts: data behind the products, the enterprise's subscriptions, and a key that works.
+//! The demo's contracts: data behind the products, the enterprise's subscriptions, and a key that
+//! works.
 
 use anyhow::Context as _;
 use lianshi_market::{

@@ -1,5 +1,5 @@
-//! The data behind the demo's products. Three sets are facts computed from the shipped division list; all others are
-//! figures made from a fixed seed and marked as synthetic.
+//! The data behind the demo's products. Three sets are facts computed from the shipped division
+//! list; all others are figures made from a fixed seed and marked as synthetic.
 
 mod synthetic;
 

@@ -1,4 +1,5 @@
-//! The demo's past: three months of calls, metered as the gateway meters them, each at its own time.
+//! The demo's past: three months of calls, metered as the gateway meters them, each at its own
+//! time.
 
 use lianshi_market::subscription::SubscriptionId;
 use lianshi_registry::{

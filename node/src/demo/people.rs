@@ -1,5 +1,5 @@
-//! The demo's people: an office at every node, the operator's staff at the provider node, the enterprise at its home
-//! node, and the contributors of the product they deal in.
+//! The demo's people: an office at every node, the operator's staff at the provider node, the
+//! enterprise at its home node, and the contributors of the product they deal in.
 
 use anyhow::Context as _;
 use lianshi_store::{

@@ -1,4 +1,5 @@
-//! Progress of a first start: one bar, one line of words, and waiting for other nodes without guessing a time.
+//! Progress of a first start: one bar, one line of words, and waiting for other nodes without
+//! guessing a time.
 
 use std::time::Duration;
 

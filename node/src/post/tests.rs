@@ -1,3 +1,5 @@
+//! The post between two nodes: letters go out in order, come in once, and are tried again.
+
 use std::path::Path;
 
 use lianshi_registry::{

@@ -1,5 +1,5 @@
-//! Tests of the fold: every reason for quarantine, the chain above a product, and, for any logs, one
-//! catalog whatever the order in which they arrive.
+//! Tests of the fold: every reason for quarantine, the chain above a product, and, for any logs,
+//! one catalog whatever the order in which they arrive.
 
 use proptest::prelude::*;
 

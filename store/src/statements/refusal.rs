@@ -47,7 +47,8 @@ pub enum LetterRefusal {
 }
 
 impl LetterRefusal {
-    /// Whether the same letter may be taken later: membership and the agreement may still be on their way.
+    /// Whether the same letter may be taken later: membership and the agreement may still be on
+    /// their way.
     pub fn may_retry(&self) -> bool {
         matches!(self, Self::NotAMember(_) | Self::UnknownSubscription(_))
     }

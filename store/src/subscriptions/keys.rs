@@ -164,8 +164,8 @@ pub fn keys(read: &mut Read<'_>, id: &SubscriptionId, side: Side) -> Result<Vec<
     held.into_iter().map(KeyRow::into_view).collect()
 }
 
-/// The contract behind a presented key, on the provider's side, whatever its state: `None` only when
-/// nobody was given such a key.
+/// The contract behind a presented key, on the provider's side, whatever its state: `None` only
+/// when nobody was given such a key.
 pub fn entitlement_by_key(read: &mut Read<'_>, hash: &KeyHash) -> Result<Option<Contract>, Fault> {
     let row: Option<KeyRow> = access_keys::table
         .filter(access_keys::side.eq(Side::Provider.as_str()))

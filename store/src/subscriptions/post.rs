@@ -171,8 +171,8 @@ pub fn rejected(site: &Site, letter: &OutboxRow, code: &str, text: &str) -> Resu
     Ok(())
 }
 
-/// Takes a refused message and those behind it out of the outbox; whether it told the end, or `None`
-/// when it was not waiting.
+/// Takes a refused message and those behind it out of the outbox; whether it told the end, or
+/// `None` when it was not waiting.
 fn withdraw(
     write: &mut Write<'_>,
     letter: &OutboxRow,

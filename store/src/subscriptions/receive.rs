@@ -16,8 +16,8 @@ use crate::{
     members,
 };
 
-/// Takes a sealed message from a node. A repeat is acknowledged without effect; a gap is refused, so
-/// that the sender comes again in order.
+/// Takes a sealed message from a node. A repeat is acknowledged without effect; a gap is refused,
+/// so that the sender comes again in order.
 pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Result<(), Failure<MessageRefusal>> {
     let malformed =
         |error: &dyn ToString| Failure::Refused(MessageRefusal::Malformed(error.to_string()));

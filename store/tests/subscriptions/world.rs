@@ -1,5 +1,5 @@
-//! Two nodes with a database each and letters carried by the test: haishu, where an enterprise is at
-//! home, and yinzhou, which offers a product. A root authority's log admits both.
+//! Two nodes with a database each and letters carried by the test: haishu, where an enterprise is
+//! at home, and yinzhou, which offers a product. A root authority's log admits both.
 
 use std::{cell::Cell, sync::Arc};
 

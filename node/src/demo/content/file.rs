@@ -1,4 +1,5 @@
-//! A publishing file of the demo (`docs/publishing.md`), written through typed tables so that it is well formed.
+//! A publishing file of the demo (`docs/publishing.md`), written through typed tables so that it is
+//! well formed.
 
 mod table;
 

@@ -11,7 +11,8 @@ const LOOKUP_ROWS: u64 = 60;
 const AREAS: [&str; 4] = ["east", "south", "west", "north"];
 const SERIES_MONTHS: u64 = 24;
 
-/// A step of a fixed sequence (Knuth's multiplier), so that the same product always gets the same figures.
+/// A step of a fixed sequence (Knuth's multiplier), so that the same product always gets the same
+/// figures.
 struct Seeded(u64);
 
 impl Seeded {
