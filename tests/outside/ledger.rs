@@ -39,7 +39,7 @@ fn closed(folder: &Path) -> PathBuf {
             let at = Timestamp::parse(at).expect("a time");
             let calls = vec![rehearsal::metering(agreement, "verify", at); n % 11];
             let metered = site.db.write(|write| usage::meter(write, &site.node, &calls));
-            metered.map(|_| ()).unwrap_or_else(|fault: Fault| panic!("{fault}"));
+            metered.map_or_else(|fault: Fault| panic!("{fault}"), |_| ());
         }
     }
     for period in ["2026-09", "2026-10"] {
