@@ -141,12 +141,11 @@ impl Writer {
         Ok(out)
     }
 
-    /// The end: the assertions of the last period, then the balance the books themselves keep for
-    /// every account, debits above zero.
-    pub fn end(mut self, stored: &[(Account, Amount)]) -> String {
+    /// The end: instead of what this writer summed, the last period asserts the balance the books
+    /// themselves keep for every account, debits above zero.
+    pub fn end(self, stored: &[(Account, Amount)]) -> String {
         let mut out = String::new();
         let Some(last) = self.period else { return out };
-        self.end_period(&mut out);
         for (account, balance) in stored {
             self.assert_balance(&mut out, last, account, *balance);
         }

@@ -27,7 +27,7 @@ use crate::{
     Failure, Fault, Site, Write,
     audit::{self, Act, Actor},
     log,
-    schema::{periods as periods_table, usage_events},
+    schema::{periods as periods_table, usage_months},
 };
 use post::Books;
 use subjects::Pages;
@@ -197,7 +197,7 @@ fn close_fault(error: CloseError) -> Fault {
 /// Where the meter stands: the ingest bound.
 fn meter(write: &mut Write<'_>) -> Result<i64, Fault> {
     let last: Option<i64> =
-        usage_events::table.select(diesel::dsl::max(usage_events::seq)).first(&mut **write)?;
+        usage_months::table.select(diesel::dsl::max(usage_months::last_seq)).first(&mut **write)?;
     Ok(last.unwrap_or(0))
 }
 

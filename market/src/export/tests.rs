@@ -1,5 +1,4 @@
-//! Exports read as the foreign programs want them. Those programs themselves judge whole ledgers in
-//! `tests/outside`.
+//! Exports read as the foreign programs want them. Those programs themselves judge whole ledgers in `tests/outside`.
 
 use lianshi_registry::uscc::Uscc;
 
@@ -58,9 +57,6 @@ plugin "beancount.plugins.onecommodity"
 2026-10-31 * "fee" "ST-2" ^fee/ST-2
   Assets:Receivable:91330200MA2TEQT175  0.99 CNY
   Income:Fees:11640100MB1TEQT358  -0.99 CNY
-
-2026-11-01 balance Assets:Receivable:91330200MA2TEQT175  51.00 ~ 0.00 CNY
-2026-11-01 balance Income:Fees:11640100MB1TEQT358  -51.00 ~ 0.00 CNY
 
 2026-11-01 balance Assets:Receivable:91330200MA2TEQT175  51.00 ~ 0.00 CNY
 2026-11-01 balance Income:Fees:11640100MB1TEQT358  -51.00 ~ 0.00 CNY
