@@ -1,4 +1,5 @@
-//! Exports read as the foreign programs want them. Those programs themselves judge whole ledgers in `tests/outside`.
+//! Exports read as the foreign programs want them. Those programs themselves judge whole ledgers in
+//! `tests/outside`.
 
 use lianshi_registry::uscc::Uscc;
 
