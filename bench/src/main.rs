@@ -4,6 +4,7 @@
 
 mod append;
 mod call;
+mod catalog;
 mod close;
 mod disk;
 mod replica;
@@ -24,6 +25,8 @@ struct Arguments {
 enum Command {
     /// Durable appends to a node's own log, signed heads included.
     Append(append::Append),
+    /// Catalog pages at many listings.
+    Catalog(catalog::Catalog),
     /// A cold replica over loopback.
     Replica(replica::Replica),
     /// Metered calls beside nginx proxying the same upstream.
@@ -36,6 +39,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Append(command) => command.run(),
         Command::Close(command) => command.run(),
+        Command::Catalog(command) => command.run(),
         Command::Replica(command) => command.run(),
         Command::Call(command) => command.run(),
     }

@@ -42,6 +42,11 @@ pub fn digest(read: &mut Read<'_>) -> Result<[u8; 32], Fault> {
     Ok(catalog::digest(objects))
 }
 
+/// Loads the dictionary behind search, which takes a moment, before somebody waits for it.
+pub fn prepare() {
+    words::prepare();
+}
+
 /// How many objects of a kind the catalog holds.
 pub fn count(read: &mut Read<'_>, kind: ObjectKind) -> Result<u64, Fault> {
     let rows: i64 = catalog_objects::table

@@ -344,6 +344,10 @@ fn count(write: &mut Write<'_>, row: &ProductRow, by: i64) -> Result<(), Fault> 
     let updated = diesel::update(cell)
         .set(catalog_counts::listings.eq(catalog_counts::listings + by))
         .execute(&mut **write)?;
+    if by < 0 {
+        // A rebuild would not make a row that counts nothing.
+        diesel::delete(cell.filter(catalog_counts::listings.le(0))).execute(&mut **write)?;
+    }
     if updated == 0 {
         diesel::insert_into(catalog_counts::table)
             .values((
