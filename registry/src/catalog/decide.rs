@@ -32,7 +32,7 @@ pub struct Change {
     pub object: Object,
 }
 
-/// The changes an entry makes to the catalog. `known` holds at least what [`needs`] asks for.
+/// The changes an entry makes to the catalog. `known` holds at least what [`super::needs`] asks for.
 /// Member entries change nothing here.
 pub fn decide(
     entry: &Entry,

@@ -87,7 +87,7 @@ pub struct Links<'a> {
     pub member_active: bool,
 }
 
-/// Where the product stands by the logs alone; [`ProductState::standing_at`] adds the calendar.
+/// Where the product stands by the logs alone; [`Standing::at`] adds the calendar.
 pub fn standing(state: &ProductState, links: &Links<'_>) -> Standing {
     let own = match state.status {
         ProductStatus::Delisted => Some("product.delisted"),
