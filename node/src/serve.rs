@@ -9,7 +9,7 @@ use actix_web::{
 };
 use anyhow::Context as _;
 use lianshi_gateway::Gateway;
-use lianshi_store::{Site, accounts, usage};
+use lianshi_store::{Site, accounts, catalog, usage};
 use lianshi_web::WebState;
 use tokio::{sync::Notify, task::JoinHandle};
 
@@ -71,6 +71,8 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
 
     let pages = serve_pages(folder, &site)?;
     let operations = serve_operations(folder, &site)?;
+    // The first search would wait for the dictionary.
+    tokio::task::spawn_blocking(catalog::prepare);
     let servers = vec![pages.handle(), operations.handle()];
     let letters: Letters = {
         let site = site.clone();

@@ -134,9 +134,9 @@ impl Db {
         E: From<Fault> + AsFault,
     {
         let mut conn = self.connection()?;
-        for _ in 0..WRITE_ATTEMPTS_MAX {
+        for tried in 0..WRITE_ATTEMPTS_MAX {
             match attempt(&mut conn, &mut f) {
-                Err(error) if error.as_fault().is_some_and(is_conflict) => {}
+                Err(error) if error.as_fault().is_some_and(is_conflict) => step_aside(tried),
                 done => return done,
             }
         }
@@ -146,6 +146,19 @@ impl Db {
     pub(crate) fn connection(&self) -> Result<PooledConnection<Manager>, Fault> {
         self.pool.get().map_err(|error| Fault::Connection(error.to_string()))
     }
+}
+
+/// Longest pause after the first lost attempt; it doubles with each.
+const PAUSE_MS_FIRST: u64 = 8;
+
+/// Lets the faster writer finish: writers that lost together must not come back together.
+#[expect(clippy::disallowed_methods, reason = "there is no condition to await but chance itself")]
+fn step_aside(tried: u32) {
+    let mut byte = [0_u8];
+    // Without randomness the pause is the longest one, which is right as well.
+    let share = getrandom::fill(&mut byte).map_or(255, |()| u64::from(byte[0]));
+    let longest = PAUSE_MS_FIRST << tried.min(WRITE_ATTEMPTS_MAX);
+    std::thread::sleep(std::time::Duration::from_micros(longest * 1000 * share / 255));
 }
 
 fn attempt<T, E: From<Fault>>(

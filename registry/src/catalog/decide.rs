@@ -32,8 +32,8 @@ pub struct Change {
     pub object: Object,
 }
 
-/// The changes an entry makes to the catalog. `known` holds at least what [`super::needs`] asks for.
-/// Member entries change nothing here.
+/// The changes an entry makes to the catalog. `known` holds at least what [`super::needs`] asks
+/// for. Member entries change nothing here.
 pub fn decide(
     entry: &Entry,
     located: &Located<'_>,
