@@ -5,6 +5,7 @@
 use std::{
     ops::{Deref, DerefMut},
     path::Path,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use diesel::{
@@ -80,6 +81,9 @@ impl DerefMut for Write<'_> {
 #[derive(Clone)]
 pub struct Db {
     pool: Pool<Manager>,
+    /// Held by the one writer of this process that lost twice: writers that lost to each other then
+    /// go one after the other, and each gets through.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Db {
@@ -108,7 +112,7 @@ impl Db {
             .connection_customizer(Box::new(Prepare))
             .build(manager)
             .map_err(|error| Fault::Connection(error.to_string()))?;
-        Ok(Self { pool })
+        Ok(Self { pool, turn: Arc::default() })
     }
 
     /// Runs `f` in one snapshot; changes nothing.
@@ -134,10 +138,14 @@ impl Db {
         E: From<Fault> + AsFault,
     {
         let mut conn = self.connection()?;
+        let mut turn = None;
         for tried in 0..WRITE_ATTEMPTS_MAX {
             match attempt(&mut conn, &mut f) {
                 Err(error) if error.as_fault().is_some_and(is_conflict) => step_aside(tried),
                 done => return done,
+            }
+            if tried > 0 && turn.is_none() {
+                turn = Some(self.turn.lock().unwrap_or_else(PoisonError::into_inner));
             }
         }
         Err(Fault::Busy { attempts: WRITE_ATTEMPTS_MAX }.into())
@@ -267,7 +275,13 @@ impl ManageConnection for Manager {
     }
 
     fn is_valid(&self, conn: &mut Conn) -> Result<(), r2d2::Error> {
-        conn.batch_execute("SELECT 1").map_err(r2d2::Error::QueryError)
+        match conn {
+            // A file does not hang up.
+            Conn::Sqlite(_) => Ok(()),
+            Conn::Postgres(postgres) => {
+                postgres.batch_execute("SELECT 1").map_err(r2d2::Error::QueryError)
+            }
+        }
     }
 
     fn has_broken(&self, _: &mut Conn) -> bool {
