@@ -15,8 +15,7 @@ use lianshi_registry::{
     id::Origin,
 };
 
-pub(crate) use offer::organization;
-pub use offer::{Offer, authorized_products, product, split_for};
+pub use offer::{Offer, authorized_products, organization, product, split_for};
 pub use publish::publish;
 pub(crate) use rebuild::refold;
 pub use rebuild::{Rebuilt, rebuild};

@@ -18,7 +18,7 @@ use lianshi_registry::{
 use lianshi_store::{
     Fault, Read,
     catalog::{self, Offer},
-    log, members, organizations,
+    log, members,
 };
 
 use crate::{
@@ -71,7 +71,7 @@ fn find(read: &mut Read<'_>, number: &RegistrationNumber) -> Result<Option<Found
     let Some(offer) = catalog::product(read, number)? else { return Ok(None) };
     let entry = log::entry(read, &offer.origin, offer.origin_index)?;
     let grantor = match &offer.authorization {
-        Some(state) => organizations::public(read, &state.authorization.grantor)?,
+        Some(state) => catalog::organization(read, &state.authorization.grantor)?,
         None => None,
     };
     Ok(Some(Found { members: members::all(read)?, entry, grantor, offer }))

@@ -309,8 +309,9 @@ fn member(read: &mut Read<'_>, node: &NodeName) -> Result<(Texts, String), Fault
     })
 }
 
-/// Organizations that logs speak of, by code: the same organization once for each log.
-pub(crate) fn organization(
+/// An organization the logs held here speak of; of several descriptions, the one of the first
+/// origin by name. `None` when it withdrew or nobody speaks of it.
+pub fn organization(
     read: &mut Read<'_>,
     uscc: &lianshi_registry::uscc::Uscc,
 ) -> Result<Option<Organization>, Fault> {
