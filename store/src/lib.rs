@@ -17,8 +17,8 @@ pub mod ledger;
 pub mod log;
 pub mod members;
 pub mod numbers;
-pub mod organizations;
 pub mod outbox;
+#[cfg(feature = "rehearsal")]
 pub mod rehearsal;
 pub mod replica;
 mod schema;
