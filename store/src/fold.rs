@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use lianshi_registry::{
-    catalog::{self, Known, Located, ObjectKey},
+    catalog::{self, Known, Located, ObjectKey, Quarantine},
     entry::{Entry, Fact},
     id::Origin,
     refusal::Refusal,
@@ -16,12 +16,20 @@ use lianshi_registry::{
 use crate::{
     Fault, Write,
     catalog::{objects, project, refold},
-    db::Read,
     dialect::insert_if_absent,
     members,
     schema::{logs, quarantined_entries},
 };
 use right::Right;
+
+/// An entry as the fold reads it, or why it cannot be read.
+pub type Parsed = Result<Entry, Quarantine>;
+
+/// Reads the bytes of entries. Costs most of a fold, so what comes in bulk is read before its
+/// transaction begins.
+pub fn parse(entries: &[Vec<u8>]) -> Vec<Parsed> {
+    entries.iter().map(|bytes| catalog::read_entry(bytes)).collect()
+}
 
 /// Applies the entries of `origin` that begin at `first_index`. An entry that does not parse, or
 /// that its author had no right to make, is quarantined with the reason and changes nothing else.
@@ -29,12 +37,12 @@ pub fn apply(
     write: &mut Write<'_>,
     origin: &Origin,
     first_index: u64,
-    entries: &[Vec<u8>],
+    entries: &[Parsed],
 ) -> Result<(), Fault> {
-    let mut run = Run::new(write, origin.clone())?;
+    let mut run = Run::new(write, origin.clone(), entries)?;
     let mut again = BTreeSet::new();
-    for (index, bytes) in (first_index..).zip(entries) {
-        if let Some(origin) = run.take(write, index, bytes, true)? {
+    for (index, entry) in (first_index..).zip(entries) {
+        if let Some(origin) = run.take(write, index, entry, true)? {
             again.insert(origin);
         }
     }
@@ -50,11 +58,11 @@ pub(crate) fn apply_catalog(
     write: &mut Write<'_>,
     origin: &Origin,
     first_index: u64,
-    entries: &[Vec<u8>],
+    entries: &[Parsed],
 ) -> Result<(), Fault> {
-    let mut run = Run::new(write, origin.clone())?;
-    for (index, bytes) in (first_index..).zip(entries) {
-        run.take(write, index, bytes, false)?;
+    let mut run = Run::new(write, origin.clone(), entries)?;
+    for (index, entry) in (first_index..).zip(entries) {
+        run.take(write, index, entry, false)?;
     }
     run.finish(write, first_index, entries.len())
 }
@@ -64,21 +72,26 @@ struct Run {
     origin: Origin,
     right: Right,
     known: Known,
-    /// Keys looked for already, found or not.
-    sought: BTreeSet<ObjectKey>,
+    /// Keys that had a row before.
+    stored: BTreeSet<ObjectKey>,
     /// Changed objects with the index that changed them last.
     changed: BTreeMap<ObjectKey, u64>,
     touched: project::Touched,
 }
 
 impl Run {
-    fn new(write: &mut Write<'_>, origin: Origin) -> Result<Self, Fault> {
+    /// Loads everything the entries look at or change.
+    fn new(write: &mut Write<'_>, origin: Origin, entries: &[Parsed]) -> Result<Self, Fault> {
         let right = right::load(&mut write.as_read(), &origin)?;
+        let facts = entries.iter().flatten().map(|entry| &entry.fact);
+        let keys: BTreeSet<ObjectKey> =
+            facts.flat_map(|fact| catalog::needs(fact, &origin)).collect();
+        let known = objects::load(&mut write.as_read(), &keys)?;
         Ok(Self {
             origin,
             right,
-            known: Known::new(),
-            sought: BTreeSet::new(),
+            stored: known.keys().cloned().collect(),
+            known,
             changed: BTreeMap::new(),
             touched: project::Touched::default(),
         })
@@ -89,21 +102,21 @@ impl Run {
         &mut self,
         write: &mut Write<'_>,
         index: u64,
-        bytes: &[u8],
+        entry: &Parsed,
         with_members: bool,
     ) -> Result<Option<Origin>, Fault> {
-        let entry = match catalog::read_entry(bytes) {
+        let entry = match entry {
             Ok(entry) => entry,
             Err(reason) => {
-                quarantine(write, (&self.origin, index), "", &reason)?;
+                quarantine(write, (&self.origin, index), "", reason)?;
                 return Ok(None);
             }
         };
         if !is_member_entry(&entry.fact) {
-            self.fold(write, index, &entry)?;
+            self.fold(write, index, entry)?;
             return Ok(None);
         }
-        if with_members { self.member(write, index, &entry) } else { Ok(None) }
+        if with_members { self.member(write, index, entry) } else { Ok(None) }
     }
 
     fn member(
@@ -136,7 +149,6 @@ impl Run {
             Ok(division) => division.clone(),
             Err(reason) => return quarantine(write, (&self.origin, index), kind, &reason),
         };
-        self.load(&mut write.as_read(), catalog::needs(&entry.fact, &self.origin))?;
         let located = Located { origin: &self.origin, index, division: &division };
         let changes = match catalog::decide(entry, &located, &self.known) {
             Ok(changes) => changes,
@@ -150,25 +162,13 @@ impl Run {
         Ok(())
     }
 
-    fn load(&mut self, read: &mut Read<'_>, keys: Vec<ObjectKey>) -> Result<(), Fault> {
-        let known = &self.known;
-        let sought = &mut self.sought;
-        let unknown: Vec<ObjectKey> = keys
-            .into_iter()
-            .filter(|key| sought.insert(key.clone()) && !known.contains_key(key))
-            .collect();
-        if !unknown.is_empty() {
-            self.known.extend(objects::load(read, &unknown)?);
-        }
-        Ok(())
-    }
-
     fn finish(self, write: &mut Write<'_>, first_index: u64, count: usize) -> Result<(), Fault> {
-        for (key, index) in &self.changed {
-            if let Some(object) = self.known.get(key) {
-                objects::save(write, key, object, *index)?;
-            }
-        }
+        let changed = self.changed.iter().filter_map(|(key, index)| {
+            let stored = self.stored.contains(key);
+            let object = self.known.get(key)?;
+            Some(objects::Changed { key, object, index: *index, stored })
+        });
+        objects::save(write, changed)?;
         project::products(write, &self.origin, &self.touched)?;
         let folded = first_index.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         diesel::update(logs::table.filter(logs::origin.eq(self.origin.to_string())))

@@ -6,6 +6,7 @@ mod head;
 mod read;
 mod writer;
 
+pub(crate) use append::store;
 pub use append::{Tip, append, extend};
 pub use head::{HeadRefusal, Published, publish_head, remember_head};
 pub(crate) use read::load_edge as edge;

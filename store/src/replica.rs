@@ -26,7 +26,8 @@ pub fn adopt(site: &Site, log_key: PublicKey, pulled: Pulled) -> Result<u64, Fai
     let origin = pulled.head.origin().clone();
     let edge = site.db.read(|read| edge(read, &origin))?;
     let verified = pulled.verify(edge).map_err(Failure::Refused)?;
-    site.db.write(|write| store(write, site, (&origin, log_key), &verified))
+    let entries = fold::parse(&verified.entries);
+    site.db.write(|write| store(write, site, (&origin, log_key), (&verified, &entries)))
 }
 
 /// The node that writes the log has nothing newer than what is held here.
@@ -60,7 +61,7 @@ fn store(
     write: &mut Write<'_>,
     site: &Site,
     (origin, log_key): (&Origin, PublicKey),
-    verified: &Verified,
+    (verified, entries): (&Verified, &[fold::Parsed]),
 ) -> Result<u64, Failure<PullRefusal>> {
     log::create_replica(write, origin, log_key)?;
     let missing = || Fault::corrupt("logs", format!("no row of {origin}"));
@@ -69,17 +70,16 @@ fn store(
         let (from, size) = (verified.from, held.size);
         return Err(Failure::Refused(PullRefusal::Moved { from, size }));
     }
-    let tip = log::extend(write, origin, &verified.entries)?;
-    if (tip.size, tip.root) != (verified.edge.size(), verified.edge.root()) {
-        return Err(Fault::corrupt("log_tiles", format!("edge of {origin}")).into());
-    }
+    // The edge was read before the transaction began; a log of that size has only that one.
+    let range = (&verified.edge, verified.tiles.as_slice());
+    let tip = log::store(write, (origin, verified.from), &verified.entries, range)?;
     if let Some(head) = &verified.head {
         let checkpoint =
             Checkpoint { origin: origin.clone(), size: head.size(), root: head.root() };
         log::store_checkpoint(write, (&checkpoint, head.note()), site.now())?;
         log::confirm(write, origin, held.confirmed_at)?;
     }
-    fold::apply(write, origin, verified.from, &verified.entries)?;
+    fold::apply(write, origin, verified.from, entries)?;
     log::mark_folded(write, origin, tip.size)?;
     Ok(tip.size)
 }

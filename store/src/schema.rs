@@ -161,7 +161,6 @@ diesel::table! {
         name -> Text,
         parent -> Text,
         origin -> Text,
-        first_index -> BigInt,
         last_index -> BigInt,
         state -> Text,
         state_hash -> Binary,

@@ -279,7 +279,7 @@ fn fold_into(db: &Db, federation: &Federation, turns: &[(usize, usize)]) {
         let done: Result<(), Fault> = db.write(|write| {
             log::create_replica(write, origin, key(origin.node().as_str(), 2).public())?;
             log::extend(write, origin, part)?;
-            fold::apply(write, origin, u64::try_from(from).expect("small"), part)
+            fold::apply(write, origin, u64::try_from(from).expect("small"), &fold::parse(part))
         });
         done.expect("folded");
     }

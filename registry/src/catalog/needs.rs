@@ -1,9 +1,10 @@
-//! What a decision looks at: so that a store loads these objects and no others.
+//! What a decision looks at and changes: so that a store loads these objects and no others, and
+//! knows which of them are new.
 
 use super::ObjectKey;
 use crate::{entry::Fact, id::Origin};
 
-/// The objects [`super::decide`] looks at for this fact, all in the same log.
+/// The objects [`super::decide`] looks at or changes for this fact, all in the same log.
 pub fn needs(fact: &Fact, origin: &Origin) -> Vec<ObjectKey> {
     let authorization = |number| ObjectKey::authorization(number, origin);
     match fact {
@@ -45,7 +46,10 @@ pub fn needs(fact: &Fact, origin: &Origin) -> Vec<ObjectKey> {
             ObjectKey::ceiling(&body.product, "month", origin),
         ],
         Fact::PlanRetired(body) => vec![ObjectKey::plan(&body.product, &body.code, origin)],
-        Fact::CeilingFiled(body) => vec![ObjectKey::product(&body.product, origin)],
+        Fact::CeilingFiled(body) => vec![
+            ObjectKey::ceiling(&body.product, &body.unit, origin),
+            ObjectKey::product(&body.product, origin),
+        ],
         Fact::SplitAgreed(body) => vec![
             ObjectKey::product(&body.product, origin),
             ObjectKey::split(&body.product, body.version, origin),

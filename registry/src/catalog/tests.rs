@@ -468,7 +468,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_stored_of_an_object_reads_back_and_needs_name_all_a_decision_looks_at(
+    fn what_is_stored_of_an_object_reads_back_and_needs_name_all_it_takes(
         facts in proptest::collection::vec(any_fact(), 0..40),
     ) {
         let mut known = Known::new();
@@ -477,12 +477,15 @@ proptest! {
             let entry = read_entry(&bytes(fact)).expect("own entry");
             let located = Located { origin: &origin, index, division: &division() };
             let whole = decide(&entry, &located, &known);
-            let asked: Known = needs(&entry.fact, &origin)
-                .into_iter()
+            let needed = needs(&entry.fact, &origin);
+            let asked: Known = needed
+                .iter()
+                .cloned()
                 .filter_map(|key| known.get(&key).map(|object| (key, object.clone())))
                 .collect();
             prop_assert_eq!(&decide(&entry, &located, &asked), &whole);
             for change in whole.unwrap_or_default() {
+                prop_assert!(needed.contains(&change.key), "{}", change.key);
                 let read = Object::from_text(&change.object.to_text()).expect("own text");
                 prop_assert_eq!(&read, &change.object);
                 known.insert(change.key, change.object);

@@ -10,6 +10,7 @@ use lianshi_registry::{
 
 use crate::{
     db::{Read, Write},
+    dialect::{BULK_ROWS_MAX, insert_all},
     fault::Fault,
     schema::catalog_objects,
 };
@@ -28,25 +29,24 @@ pub(crate) struct Stored {
 
 #[derive(Insertable)]
 #[diesel(table_name = catalog_objects)]
-struct NewRow<'a> {
-    object_key: &'a str,
-    kind: &'a str,
-    name: &'a str,
-    parent: &'a str,
-    origin: &'a str,
-    first_index: i64,
+struct StateRow {
+    object_key: String,
+    kind: &'static str,
+    name: String,
+    parent: String,
+    origin: String,
     last_index: i64,
-    state: &'a str,
-    state_hash: &'a [u8],
+    state: String,
+    state_hash: Vec<u8>,
 }
 
 /// Loads the objects with these keys; absent ones are left out.
-pub(crate) fn load(
+pub(crate) fn load<'k>(
     read: &mut Read<'_>,
-    keys: &[ObjectKey],
+    keys: impl IntoIterator<Item = &'k ObjectKey>,
 ) -> Result<BTreeMap<ObjectKey, Object>, Fault> {
     let by_text: BTreeMap<String, &ObjectKey> =
-        keys.iter().map(|key| (key.to_string(), key)).collect();
+        keys.into_iter().map(|key| (key.to_string(), key)).collect();
     let texts: Vec<&String> = by_text.keys().collect();
     let mut found = BTreeMap::new();
     for chunk in texts.chunks(KEYS_MAX) {
@@ -95,6 +95,8 @@ pub(crate) fn of_product(
 ) -> Result<Vec<Object>, Fault> {
     let mut rows: Vec<(String, String)> = catalog_objects::table
         .filter(catalog_objects::parent.eq(number))
+        // The index leaves out objects without a parent, and must be told that they are not meant.
+        .filter(catalog_objects::parent.ne(""))
         .filter(catalog_objects::origin.eq(origin.to_string()))
         .select((catalog_objects::object_key, catalog_objects::state))
         .load(&mut **read)?;
@@ -117,44 +119,68 @@ pub(crate) fn in_log(
     states.iter().map(|state| parse(state)).collect()
 }
 
-/// Writes the new state of an object that the entry at `index` changed.
-pub(crate) fn save(
+/// The new state of an object.
+pub(crate) struct Changed<'a> {
+    /// Which object.
+    pub key: &'a ObjectKey,
+    /// Its state from now on.
+    pub object: &'a Object,
+    /// Index of the entry that changed it last.
+    pub index: u64,
+    /// Whether it has a row already.
+    pub stored: bool,
+}
+
+/// Writes new states, the new objects with few statements.
+pub(crate) fn save<'a>(
     write: &mut Write<'_>,
-    key: &ObjectKey,
-    object: &Object,
-    index: u64,
+    changed: impl Iterator<Item = Changed<'a>>,
 ) -> Result<(), Fault> {
-    let text_key = key.to_string();
-    let state = object.to_text();
-    let hash = object_hash(&text_key, &state);
-    let index = i64::try_from(index).unwrap_or(i64::MAX);
-    let changed =
-        diesel::update(catalog_objects::table.filter(catalog_objects::object_key.eq(&text_key)))
-            .set((
-                catalog_objects::last_index.eq(index),
-                catalog_objects::state.eq(&state),
-                catalog_objects::state_hash.eq(&hash[..]),
-            ))
-            .execute(&mut **write)?;
-    if changed == 0 {
-        let parent = match object {
+    let mut fresh = Vec::new();
+    for change in changed {
+        let row = StateRow::new(&change);
+        if change.stored {
+            row.update(write)?;
+        } else {
+            fresh.push(row);
+        }
+    }
+    for rows in fresh.chunks(BULK_ROWS_MAX) {
+        insert_all!(write, catalog_objects::table, rows)?;
+    }
+    Ok(())
+}
+
+impl StateRow {
+    fn new(change: &Changed<'_>) -> Self {
+        let object_key = change.key.to_string();
+        let state = change.object.to_text();
+        let parent = match change.object {
             Object::Product(_) => None,
             other => other.product_number(),
         };
-        let row = NewRow {
-            object_key: &text_key,
-            kind: key.kind.as_str(),
-            name: &key.name,
-            parent: parent.map_or("", |number| number.as_str()),
-            origin: &key.origin.to_string(),
-            first_index: index,
-            last_index: index,
-            state: &state,
-            state_hash: &hash,
-        };
-        diesel::insert_into(catalog_objects::table).values(&row).execute(&mut **write)?;
+        Self {
+            kind: change.key.kind.as_str(),
+            name: change.key.name.clone(),
+            parent: parent.map_or_else(String::new, ToString::to_string),
+            origin: change.key.origin.to_string(),
+            last_index: i64::try_from(change.index).unwrap_or(i64::MAX),
+            state_hash: object_hash(&object_key, &state).to_vec(),
+            state,
+            object_key,
+        }
     }
-    Ok(())
+
+    fn update(&self, write: &mut Write<'_>) -> Result<(), Fault> {
+        diesel::update(catalog_objects::table.find(&self.object_key))
+            .set((
+                catalog_objects::last_index.eq(self.last_index),
+                catalog_objects::state.eq(&self.state),
+                catalog_objects::state_hash.eq(&self.state_hash),
+            ))
+            .execute(&mut **write)?;
+        Ok(())
+    }
 }
 
 /// Forgets everything a log said, before it is folded again.

@@ -105,7 +105,7 @@ fn fold_again(
                 format!("{origin} has {size} entries, but not all from {index} on are stored"),
             ));
         }
-        fold::apply_catalog(write, origin, index, &entries)?;
+        fold::apply_catalog(write, origin, index, &fold::parse(&entries))?;
         index += count;
         progress(count);
     }

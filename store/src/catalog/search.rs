@@ -4,7 +4,7 @@
 
 mod cells;
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use diesel::prelude::*;
 use lianshi_registry::{
@@ -30,6 +30,9 @@ pub const PAGE_ITEMS_MAX: u32 = 100;
 const PAGE_ITEMS: u32 = 20;
 /// Numbers asked for in one statement: far below SQLite's limit on variables.
 const NUMBERS_MAX: usize = 400;
+
+/// Matches that are looked up one by one; for more than these reading every listing is faster.
+const LOOKED_UP_MAX: usize = 4_000;
 
 /// In which order hits come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -172,25 +175,17 @@ pub fn search(read: &mut Read<'_>, query: &Query) -> Result<Page, Fault> {
     if scores.is_empty() && !question.pairs.is_empty() {
         scores = matches(read, &question.pairs)?;
     }
-    let mut rows = Vec::with_capacity(scores.len());
-    let numbers: Vec<&String> = scores.keys().collect();
-    for chunk in numbers.chunks(NUMBERS_MAX) {
-        let found: Vec<ProductRow> = catalog_products::table
-            .filter(catalog_products::number.eq_any(chunk.iter().copied()))
-            .select(ProductRow::as_select())
-            .load(&mut **read)?;
-        rows.extend(found.into_iter().map(|row| expire(row, query.now)));
-    }
-    let cells: Vec<Cell> = rows.iter().map(Cell::of_row).collect();
-    rows.retain(|row| Cell::of_row(row).passes(query, None));
-    let score = |row: &ProductRow| match query.sort {
+    let mut found = narrow(read, &scores, query.now)?;
+    let cells = Cell::counted(found.iter().map(|row| &row.facets));
+    found.retain(|row| row.facets.passes(query, None));
+    let score = |row: &Narrow| match query.sort {
         Sort::Relevance => scores.get(&row.number).copied().unwrap_or_default(),
         Sort::Newest => 0,
     };
-    rows.sort_by(|a, b| {
-        (score(b), b.registered_at, &b.number).cmp(&(score(a), a.registered_at, &a.number))
-    });
-    let rows = rows.into_iter().skip(offset(query, size)).take(usize_of(size)).collect();
+    found.sort_by_cached_key(|row| Reverse((score(row), row.registered_at, row.number.clone())));
+    let wanted = found.into_iter().skip(offset(query, size)).take(usize_of(size));
+    let rows = wanted.map(|row| whole(read, &row.number)).collect::<Result<Vec<_>, _>>()?;
+    let rows = rows.into_iter().map(|row| expire(row, query.now)).collect();
     Ok(assemble(query, size, &cells, hits(rows)?))
 }
 
@@ -207,6 +202,58 @@ fn matches(read: &mut Read<'_>, terms: &[String]) -> Result<BTreeMap<String, i64
         .select((catalog_terms::number, sql::<BigInt>("CAST(SUM(weight) AS BIGINT)")))
         .load(&mut **read)?;
     Ok(rows.into_iter().collect())
+}
+
+/// What ranking and counting need of a product: a word may match very many of them.
+struct Narrow {
+    number: String,
+    registered_at: i64,
+    facets: Cell,
+}
+
+/// The products of some scores.
+fn narrow(
+    read: &mut Read<'_>,
+    scores: &BTreeMap<String, i64>,
+    now: Timestamp,
+) -> Result<Vec<Narrow>, Fault> {
+    type Row = (String, i64, i64, (String, String, String, String, String, String, String));
+    let all = catalog_products::table.select((
+        catalog_products::number,
+        catalog_products::registered_at,
+        catalog_products::usable_until,
+        (
+            catalog_products::form,
+            catalog_products::sector,
+            catalog_products::division,
+            catalog_products::node,
+            catalog_products::field,
+            catalog_products::charge,
+            catalog_products::status,
+        ),
+    ));
+    let mut rows: Vec<Row> = Vec::with_capacity(scores.len());
+    if scores.len() > LOOKED_UP_MAX {
+        rows = all.load(&mut **read)?;
+        rows.retain(|row| scores.contains_key(&row.0));
+    } else {
+        let numbers: Vec<&String> = scores.keys().collect();
+        for chunk in numbers.chunks(NUMBERS_MAX) {
+            let some = all.filter(catalog_products::number.eq_any(chunk.iter().copied()));
+            rows.extend(some.load::<Row>(&mut **read)?);
+        }
+    }
+    let narrow = rows.into_iter().map(|(number, registered_at, usable_until, values)| {
+        let mut facets = Cell::new(values, 1);
+        facets.expire(usable_until, now);
+        Narrow { number, registered_at, facets }
+    });
+    Ok(narrow.collect())
+}
+
+fn whole(read: &mut Read<'_>, number: &str) -> Result<ProductRow, Fault> {
+    let row = catalog_products::table.find(number).select(ProductRow::as_select());
+    Ok(row.first(&mut **read)?)
 }
 
 /// A page without words.

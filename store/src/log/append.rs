@@ -6,7 +6,7 @@ use lianshi_registry::{
     id::Origin,
     json,
     merkle::{Hash, leaf_hash},
-    tile::{Coordinate, Level, TILE_WIDTH, encode_bundle, encode_hashes},
+    tile::{Coordinate, Edge, HashTile, Level, TILE_WIDTH, encode_bundle, encode_hashes},
     time::Timestamp,
 };
 
@@ -49,20 +49,30 @@ pub(super) fn append_bytes(
 ) -> Result<Vec<u64>, Fault> {
     let first = size(&mut write.as_read(), own)?;
     let tip = extend(write, own, bytes)?;
-    fold::apply(write, own, first, bytes)?;
+    fold::apply(write, own, first, &fold::parse(bytes))?;
     diesel::update(logs::table.filter(logs::origin.eq(own.to_string())))
         .set((logs::folded_size.eq(signed(tip.size)?), logs::confirmed_at.eq(now.millis())))
         .execute(&mut **write)?;
     Ok((first..tip.size).collect())
 }
 
-/// Appends the bytes of entries to any log held here, without folding. A replica compares the root
-/// with a verified checkpoint before it commits.
+/// Appends the bytes of entries to any log held here, without folding.
 pub fn extend(write: &mut Write<'_>, origin: &Origin, entries: &[Vec<u8>]) -> Result<Tip, Fault> {
     let before = size(&mut write.as_read(), origin)?;
     let mut edge = read::load_edge(&mut write.as_read(), origin, before)?;
     let leaves: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
-    for tile in edge.extend(&leaves) {
+    let tiles = edge.extend(&leaves);
+    store(write, (origin, before), entries, (&edge, &tiles))
+}
+
+/// Stores entries behind the `before` that are held, with the edge and the tiles they lead to.
+pub(crate) fn store(
+    write: &mut Write<'_>,
+    (origin, before): (&Origin, u64),
+    entries: &[Vec<u8>],
+    (edge, tiles): (&Edge, &[HashTile]),
+) -> Result<Tip, Fault> {
+    for tile in tiles {
         put(write, (origin, before), tile.coordinate(), encode_hashes(&tile.hashes))?;
     }
     put_bundles(write, (origin, before), entries)?;

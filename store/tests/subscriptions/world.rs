@@ -133,7 +133,7 @@ impl Node {
                 let bytes: Vec<Vec<u8>> =
                     entries.iter().map(|entry| json::encode_entry(entry).unwrap()).collect();
                 log::extend(write, &log, &bytes)?;
-                fold::apply(write, &log, size, &bytes)
+                fold::apply(write, &log, size, &fold::parse(&bytes))
             })
             .expect("folded");
         let quarantined = self.site.db.read(|read| catalog::quarantined(read, 10));
