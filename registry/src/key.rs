@@ -66,7 +66,10 @@ impl PublicKey {
     /// From 32 bytes; refuses points that are not canonical or of small order.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, KeyError> {
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::Weak)?;
-        if key.is_weak() || key.to_bytes() != bytes { Err(KeyError::Weak) } else { Ok(Self(bytes)) }
+        // The key keeps the bytes it was made from; only its point, compressed anew, tells whether
+        // they were the canonical ones.
+        let canonical = key.to_edwards().compress().to_bytes() == bytes;
+        if canonical && !key.is_weak() { Ok(Self(bytes)) } else { Err(KeyError::Weak) }
     }
 
     /// Parses `ed25519:<base64>`.
@@ -128,5 +131,45 @@ mod tests {
         identity[0] = 1;
         assert_eq!(PublicKey::from_bytes(identity), Err(KeyError::Weak));
         assert_eq!(PublicKey::from_bytes([0; 32]), Err(KeyError::Weak));
+    }
+
+    /// The field's prime p = 2^255 - 19 and `above`, little-endian: a second name of the y
+    /// coordinate `above`.
+    fn beyond_the_prime(above: u8, sign: u8) -> [u8; 32] {
+        let mut bytes = [0xff_u8; 32];
+        bytes[0] = 0xed + above;
+        bytes[31] = 0x7f | sign;
+        bytes
+    }
+
+    #[test]
+    fn a_second_name_of_a_sound_point_is_refused() {
+        let names = (0..19).flat_map(|y| [beyond_the_prime(y, 0), beyond_the_prime(y, 0x80)]);
+        let sound: Vec<_> = names
+            .filter(|name| VerifyingKey::from_bytes(name).is_ok_and(|key| !key.is_weak()))
+            .collect();
+        assert!(!sound.is_empty(), "the library decodes some of them");
+        for name in sound {
+            assert_eq!(PublicKey::from_bytes(name), Err(KeyError::Weak), "{name:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_signature_has_one_form() {
+        // The order of the group, added to the scalar of a signature, gives a second signature to
+        // verifiers that do not look.
+        let order: [u8; 32] = {
+            let hex = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
+            hex::decode(hex).expect("hexadecimal").try_into().expect("32 bytes")
+        };
+        let pair = KeyPair::from_seed([7; 32]);
+        let mut signature = pair.sign(b"message");
+        let mut carry = 0;
+        for (byte, add) in signature[32..].iter_mut().zip(order) {
+            let sum = u16::from(*byte) + u16::from(add) + carry;
+            *byte = sum.to_le_bytes()[0];
+            carry = sum >> 8;
+        }
+        assert_eq!(pair.public().verify(b"message", &signature), Err(KeyError::BadSignature));
     }
 }
