@@ -2,6 +2,11 @@
 //! a note signed with the log's key under the log's origin. What a log signed once it may never
 //! contradict.
 
+mod body;
+
+pub use body::Body;
+pub(crate) use body::decimal;
+
 use crate::{
     id::Origin,
     key::{KeyPair, PublicKey},
@@ -48,22 +53,12 @@ impl Checkpoint {
         format!("{}\n{}\n{}\n", self.origin, self.size, self.root.to_base64())
     }
 
-    /// Parses the text. Extension lines, which this program never writes, are passed over.
+    /// Parses the text of a checkpoint of one of this program's logs. Extension lines, which it
+    /// never writes, are passed over.
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
         let bad = CheckpointError::Malformed;
-        let body = text.strip_suffix('\n').ok_or(bad("it does not end in a line feed"))?;
-        let mut lines = body.split('\n');
-        let mut line = || lines.next().ok_or(bad("it has fewer than three lines"));
-        let (origin, size, root) = (line()?, line()?, line()?);
-        if lines.any(str::is_empty) {
-            return Err(bad("it has an empty extension line"));
-        }
-        let origin = Origin::parse(origin).map_err(|_| bad("its origin is not of this kind"))?;
-        let digits = size.bytes().all(|byte| byte.is_ascii_digit());
-        let shortest = size == "0" || !size.starts_with('0');
-        let size = size.parse().ok().filter(|size| digits && shortest && *size <= SIZE_MAX);
-        let size = size.ok_or(bad("its size is not a decimal number"))?;
-        let root = Hash::from_base64(root).ok_or(bad("its root is not a hash in base64"))?;
+        let Body { origin, size, root } = Body::parse(text)?;
+        let origin = Origin::parse(&origin).map_err(|_| bad("its origin is not of this kind"))?;
         if size == 0 && root != empty_root() {
             return Err(bad("it gives an empty log another root"));
         }

@@ -11,7 +11,7 @@ pub use catalog::{
     Operation, Organization, OrganizationKind, Product, ProductForm, ProductNotice, Purpose,
     Regrade, Resource, ResourceWithdrawn, Texts,
 };
-pub use member::{Admission, MemberChange};
+pub use member::{Admission, MemberChange, witness_name};
 pub use offer::{Ceiling, Charge, Plan, PlanRetired, Share, Split, StatementSealed};
 
 use serde::{Deserialize, Serialize};

@@ -7,14 +7,19 @@
 #![deny(missing_docs)]
 
 pub mod catalog;
+pub mod certificate;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod entry;
 pub mod id;
+pub mod inclusion;
+pub mod inspection;
 pub mod json;
 pub mod key;
 pub mod member;
 pub mod merkle;
 pub mod note;
+pub mod policy;
 pub mod price;
 pub mod refusal;
 pub mod seal;
@@ -22,3 +27,4 @@ pub mod sync;
 pub mod tile;
 pub mod time;
 pub mod uscc;
+pub mod witness;

@@ -6,6 +6,7 @@ use super::Texts;
 use crate::{
     id::{DivisionCode, NodeName, Origin},
     key::PublicKey,
+    note::{Algorithm, VerifierKey},
 };
 
 /// A node becomes a member: who it is, which division it may speak for, its four public keys and
@@ -37,6 +38,22 @@ pub struct Admission {
     pub public_url: String,
     /// How many entries its log may hold before peers stop pulling it.
     pub quota_entries: u64,
+}
+
+impl Admission {
+    /// The key that verifies the node's cosignatures, under the name it cosigns with:
+    /// `ningbo.example/haishu/witness`.
+    #[expect(clippy::expect_used, reason = "domains and nodes have neither spaces nor plus signs")]
+    pub fn witness_vkey(&self) -> VerifierKey {
+        let name = witness_name(&self.origin);
+        VerifierKey::new(&name, Algorithm::CosignatureV1, self.witness_key).expect("a name")
+    }
+}
+
+/// The name under which the node that writes a log cosigns those of others. It outlives the
+/// generations of the log.
+pub fn witness_name(origin: &Origin) -> String {
+    format!("{}/{}/witness", origin.domain(), origin.node())
 }
 
 /// A change of a member's standing.

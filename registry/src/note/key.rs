@@ -5,7 +5,11 @@ use std::fmt;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256};
 
-use crate::key::{KeyError, PublicKey};
+use super::Signature;
+use crate::{
+    cosignature,
+    key::{KeyError, PublicKey},
+};
 
 /// What a key signs with, and over which bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,6 +89,11 @@ impl VerifierKey {
         &self.name
     }
 
+    /// What it signs with.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
     /// The public key.
     pub fn key(&self) -> PublicKey {
         self.key
@@ -100,17 +109,20 @@ impl VerifierKey {
         [a, b, c, d]
     }
 
+    /// Whether a signature line claims to be of this key: both the name and the id are its own.
+    pub fn made(&self, signature: &Signature) -> bool {
+        self.name == signature.name && self.id() == signature.key_id
+    }
+
     /// Checks a signature's bytes over a note's text.
     pub(super) fn verify(&self, text: &str, signature: &[u8]) -> Result<(), KeyError> {
         let fixed = |bytes: &[u8]| bytes.try_into().map_err(|_| KeyError::BadSignature);
         match self.algorithm {
             Algorithm::Ed25519 => self.key.verify(text.as_bytes(), &fixed(signature)?),
             Algorithm::CosignatureV1 => {
-                let (time, rest) =
-                    signature.split_first_chunk::<8>().ok_or(KeyError::BadSignature)?;
-                let seconds = u64::from_be_bytes(*time);
-                let message = format!("cosignature/v1\ntime {seconds}\n{text}");
-                self.key.verify(message.as_bytes(), &fixed(rest)?)
+                let (seconds, rest) =
+                    cosignature::split(signature).ok_or(KeyError::BadSignature)?;
+                self.key.verify(&cosignature::message(seconds, text), &fixed(rest)?)
             }
         }
     }
