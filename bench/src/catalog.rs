@@ -92,6 +92,8 @@ impl Catalog {
             public_url: String::new(),
             log_key: KeyPair::from_seed([1; 32]),
             seal_key: KeyPair::from_seed([2; 32]),
+            witness_key: KeyPair::from_seed([3; 32]),
+            quorum: lianshi_registry::policy::Rule::default(),
             folder: folder.to_owned(),
             clock: lianshi_node::clock::now,
             nudge: Arc::new(|| {}),

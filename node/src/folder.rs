@@ -23,6 +23,7 @@ use lianshi_registry::{
     id::{DivisionCode, FederationDomain, NodeName, Origin},
     key::{KeyPair, PublicKey},
     member,
+    policy::Rule,
 };
 use lianshi_store::{Db, Site, members};
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,9 @@ pub struct Config {
 pub struct Charter {
     /// The federation's domain name.
     pub domain: FederationDomain,
+    /// How many members must cosign a checkpoint before it is settled.
+    #[serde(default, skip_serializing_if = "Rule::is_default")]
+    pub quorum: Rule,
     /// Its root authorities.
     pub root: Vec<Root>,
 }
@@ -142,6 +146,7 @@ impl Folder {
                     addresses: config.peer_addresses.clone(),
                 }],
                 domain,
+                quorum: Rule::default(),
             },
         };
         fs::write(path.join("charter.toml"), toml::to_string(&charter)?)?;
@@ -225,6 +230,8 @@ impl Folder {
             public_url: self.config.public_url.trim_end_matches('/').to_owned(),
             log_key: self.keys.log.clone(),
             seal_key: self.keys.seal.clone(),
+            witness_key: self.keys.witness.clone(),
+            quorum: self.charter.quorum,
             folder: self.path.clone(),
             clock: clock::now,
             nudge,

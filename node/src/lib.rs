@@ -10,3 +10,4 @@ pub mod ops;
 pub mod peer;
 pub mod post;
 pub mod serve;
+pub mod witnessing;

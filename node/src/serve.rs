@@ -17,7 +17,7 @@ use crate::{
     folder::Folder,
     ops,
     peer::{self, Letters, Peers},
-    post,
+    post, witnessing,
 };
 
 /// Threads that answer pages and calls: two cores, and blocking work has its own pool.
@@ -84,6 +84,7 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
         tokio::spawn(report_end(operations)),
         tokio::spawn(post::run(site.clone(), peers.net.clone(), wake)),
         tokio::spawn(post::follow_catalog(site.clone())),
+        tokio::spawn(witnessing::run(site.clone(), peers.net.clone())),
         tokio::spawn(every(REPORTS_MS, site.clone(), "usage reports", |site| {
             let sealed = usage::enqueue_reports(site)?;
             if sealed > 0 {

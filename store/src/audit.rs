@@ -125,6 +125,17 @@ pub fn record(write: &mut Write<'_>, act: &Act<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether the same act on the same object with the same state after it is in the trail already:
+/// for what others can make happen again and again.
+pub fn is_recorded(read: &mut Read<'_>, act: &Act<'_>) -> Result<bool, Fault> {
+    let same = audit_rows::table
+        .filter(audit_rows::object.eq(act.object))
+        .filter(audit_rows::action.eq(act.action))
+        .filter(audit_rows::after.eq(act.after));
+    let found: Option<i64> = same.select(audit_rows::seq).first(&mut **read).optional()?;
+    Ok(found.is_some())
+}
+
 /// What a check of the chain found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {

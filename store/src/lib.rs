@@ -18,6 +18,7 @@ pub mod log;
 pub mod members;
 pub mod numbers;
 pub mod outbox;
+pub mod quorum;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;
 pub mod replica;
@@ -26,6 +27,7 @@ pub mod site;
 pub mod statements;
 pub mod subscriptions;
 pub mod usage;
+pub mod witness;
 
 pub use db::{Db, Failure, Read, Write};
 pub use fault::Fault;

@@ -524,6 +524,26 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    witnessed (origin) {
+        origin -> Text,
+        origin_hash -> Text,
+        size -> BigInt,
+        root -> Binary,
+        seconds -> BigInt,
+        note -> Text,
+    }
+}
+
+diesel::table! {
+    settled (origin) {
+        origin -> Text,
+        size -> BigInt,
+        note -> Text,
+        settled_at -> BigInt,
+    }
+}
+
 diesel::joinable!(users -> organizations (organization));
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
@@ -570,4 +590,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     split_carries,
     ledger_accounts,
     ledger_transfers,
+    witnessed,
+    settled,
 );

@@ -4,9 +4,11 @@
 use std::{path::PathBuf, sync::Arc};
 
 use lianshi_registry::{
+    cosignature::Cosigner,
     entry::Texts,
     id::{DivisionCode, NodeName, Origin},
     key::KeyPair,
+    policy::Rule,
     time::Timestamp,
 };
 
@@ -31,6 +33,10 @@ pub struct Site {
     pub log_key: KeyPair,
     /// Signs contracts, reports and statements.
     pub seal_key: KeyPair,
+    /// Cosigns checkpoints of others.
+    pub witness_key: KeyPair,
+    /// How many members must cosign a checkpoint, as the charter says.
+    pub quorum: Rule,
     /// Its data folder.
     pub folder: PathBuf,
     /// Reads the clock.
@@ -44,6 +50,11 @@ impl Site {
     /// The time.
     pub fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// This node as a witness.
+    pub fn cosigner(&self) -> Cosigner {
+        Cosigner::of_node(&self.origin, self.witness_key.clone())
     }
 
     /// Wakes the jobs.

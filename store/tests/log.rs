@@ -40,6 +40,8 @@ fn site(db: &Db, folder: &Path) -> Site {
         public_url: "http://127.0.0.1:1".to_owned(),
         log_key: KeyPair::from_seed([1; 32]),
         seal_key: KeyPair::from_seed([2; 32]),
+        witness_key: KeyPair::from_seed([3; 32]),
+        quorum: lianshi_registry::policy::Rule::default(),
         folder: folder.to_owned(),
         clock: || Timestamp::from_millis(1000),
         nudge: Arc::new(|| {}),

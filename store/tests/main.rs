@@ -15,3 +15,4 @@ mod replica;
 mod subscriptions;
 mod support;
 mod usage;
+mod witness;

@@ -35,6 +35,8 @@ fn site(db: &Db, folder: &Path, node: &str, division: &str) -> Site {
         public_url: "http://127.0.0.1:1".to_owned(),
         log_key: KeyPair::from_seed([seed; 32]),
         seal_key: KeyPair::from_seed([seed + 100; 32]),
+        witness_key: KeyPair::from_seed([seed + 70; 32]),
+        quorum: lianshi_registry::policy::Rule::default(),
         folder: folder.join(node),
         clock: || Timestamp::from_millis(1000),
         nudge: Arc::new(|| {}),
@@ -60,7 +62,7 @@ fn admission(site: &Site) -> Admission {
         origin: site.origin.clone(),
         identity_key: KeyPair::from_seed([seed + 50; 32]).public(),
         log_key: site.log_key.public(),
-        witness_key: KeyPair::from_seed([seed + 70; 32]).public(),
+        witness_key: site.witness_key.public(),
         seal_key: site.seal_key.public(),
         addresses: vec!["/ip4/127.0.0.1/tcp/1".to_owned()],
         public_url: site.public_url.clone(),
@@ -69,14 +71,14 @@ fn admission(site: &Site) -> Admission {
 }
 
 /// Three nodes: the root on a SQLite file, yinzhou on another, and the reader under test.
-struct Three {
-    root: Site,
-    writer: Site,
-    reader: Site,
+pub struct Three {
+    pub root: Site,
+    pub writer: Site,
+    pub reader: Site,
     _home: tempfile::TempDir,
 }
 
-fn three(db: &Db) -> Three {
+pub fn three(db: &Db) -> Three {
     let home = tempfile::tempdir().expect("a folder");
     let file = |name: &str| Db::open_file(&home.path().join(name)).expect("a database");
     let root = site(&file("root.sqlite"), home.path(), "ningbo", "330200");
@@ -88,7 +90,7 @@ fn three(db: &Db) -> Three {
     Three { root, writer, reader, _home: home }
 }
 
-fn publish(site: &Site, count: u64) {
+pub fn publish(site: &Site, count: u64) {
     site.db
         .write(|write| {
             let from = log::head(&mut write.as_read(), &site.origin)?.expect("own").size;
@@ -109,7 +111,7 @@ fn entry(site: &Site, number: u64) -> Entry {
     Entry { v: ENTRY_VERSION, at: Timestamp::from_millis(0), by: site.node.to_string(), fact }
 }
 
-fn head(site: &Site, origin: &Origin) -> Option<log::Head> {
+pub fn head(site: &Site, origin: &Origin) -> Option<log::Head> {
     site.db.read(|read| log::head(read, origin)).expect("read")
 }
 
@@ -140,7 +142,7 @@ fn adopt(reader: &Site, writer: &Site, pulled: Pulled) -> Result<u64, &'static s
     }
 }
 
-fn adopt_all(reader: &Site, writer: &Site) {
+pub fn adopt_all(reader: &Site, writer: &Site) {
     let size = head(writer, &writer.origin).expect("own").size;
     let held = head(reader, &writer.origin).map_or(0, |head| head.size);
     assert_eq!(adopt(reader, writer, pulled(writer, held, size)), Ok(size));

@@ -39,6 +39,8 @@ fn site(db: &Db, name: &str, seed: u8) -> Site {
         public_url: "http://127.0.0.1:1".to_owned(),
         log_key: KeyPair::from_seed([seed; 32]),
         seal_key: KeyPair::from_seed([seed + 100; 32]),
+        witness_key: KeyPair::from_seed([3; 32]),
+        quorum: lianshi_registry::policy::Rule::default(),
         folder: std::env::temp_dir(),
         clock: || at(NOON),
         nudge: Arc::new(|| {}),

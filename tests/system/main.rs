@@ -9,4 +9,5 @@
 
 mod bad_input;
 mod replication;
+mod settling;
 mod storm;

@@ -39,6 +39,7 @@ pub mod text;
 pub mod topology;
 mod users;
 pub mod visitor;
+pub mod witness;
 
 use actix_web::{
     middleware::{Compress, from_fn},
@@ -90,6 +91,7 @@ impl WebState {
 /// Adds every page and API route. Call it last: it answers whatever no service before it took.
 pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
     logs::configure(cfg, state.clone());
+    witness::configure(cfg, state.clone());
     cfg.service(
         web::scope("")
             .app_data(web::Data::new(state))

@@ -103,7 +103,7 @@ fn answer(
     }
 }
 
-fn plain(status: StatusCode) -> HttpResponse {
+pub(crate) fn plain(status: StatusCode) -> HttpResponse {
     let reason = status.canonical_reason().unwrap_or("error");
     HttpResponse::build(status)
         .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))

@@ -14,6 +14,7 @@ use lianshi_store::{
     catalog::{self, FacetValue, Query},
     log::{self, Head},
     members,
+    quorum::{self, Settled},
 };
 
 use crate::{
@@ -34,6 +35,8 @@ pub struct Known {
     pub roots: Vec<Root>,
     /// Heads of the logs held here.
     pub heads: Vec<Head>,
+    /// Their settled checkpoints.
+    pub settled: Vec<Settled>,
     /// Listings by node.
     pub products: Vec<FacetValue>,
 }
@@ -46,6 +49,7 @@ impl Known {
             members: members::all(read)?,
             roots: members::roots(read)?,
             heads: log::heads(read)?,
+            settled: quorum::all(read)?,
             products: catalog::search(read, &query)?.facets.node,
         })
     }
@@ -62,6 +66,8 @@ impl Known {
         let name = admission.node.to_string();
         let head = self.heads.iter().find(|head| head.origin == admission.origin);
         let own = name == page.node;
+        let settled = self.settled.iter().find(|settled| settled.origin == admission.origin);
+        let reach = head.map(|head| quorum::reach(head, settled));
         let products = self.products.iter().find(|value| value.value == name);
         let confirmed_at = head.map(|head| head.confirmed_at).filter(|at| at.millis() > 0);
         let silent = |at: Timestamp| page.now.millis().saturating_sub(at.millis()) > STALE_MS;
@@ -82,6 +88,9 @@ impl Known {
             log_key: admission.log_key.to_string(),
             size: head.map(|head| head.size),
             root_hash: head.map(|head| head.root.to_string()).unwrap_or_default(),
+            reach: reach.map_or("", |(reach, _)| reach.as_str()),
+            reach_since: reach.and_then(|(_, since)| since),
+            settled_size: settled.map_or(0, |settled| settled.size),
             head_at: head.map(|head| head.checkpoint_at).filter(|at| at.millis() > 0),
             stale: !own && confirmed_at.is_none_or(silent),
             confirmed_at,
@@ -122,6 +131,12 @@ pub struct NodeRow {
     pub size: Option<u64>,
     /// Root hash over them, in hexadecimal.
     pub root_hash: String,
+    /// `settled`, `signed` or `local`; empty when nothing of the log is held here.
+    pub reach: &'static str,
+    /// Since when.
+    pub reach_since: Option<Timestamp>,
+    /// Entries the quorum cosigned.
+    pub settled_size: u64,
     /// When the head held here was signed or adopted.
     pub head_at: Option<Timestamp>,
     /// When this node last knew that the head is the newest.

@@ -5,7 +5,9 @@
 use std::io;
 
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use lianshi_registry::{entry::ENTRY_BYTES_MAX, id::Origin, seal::PAYLOAD_BYTES_MAX};
+use lianshi_registry::{
+    entry::ENTRY_BYTES_MAX, id::Origin, seal::PAYLOAD_BYTES_MAX, witness::SUBMISSION_BYTES_MAX,
+};
 use libp2p::{StreamProtocol, request_response};
 
 /// Name and version of the protocol.
@@ -21,6 +23,7 @@ const TAG_HEADS: u8 = 1;
 const TAG_ANNOUNCE: u8 = 2;
 const TAG_RESOURCE: u8 = 3;
 const TAG_LETTER: u8 = 4;
+const TAG_WITNESS: u8 = 6;
 
 const TAG_DONE: u8 = 1;
 const TAG_MISSING: u8 = 2;
@@ -49,6 +52,9 @@ pub enum Request {
         /// The sealed bytes.
         bytes: Vec<u8>,
     },
+    /// A checkpoint to be cosigned: the body of `add-checkpoint`, as over HTTP. The answer is the
+    /// HTTP status in two bytes, big-endian, and the body.
+    Witness(Vec<u8>),
 }
 
 /// What comes back.
@@ -74,6 +80,7 @@ impl Request {
                 two_fields(TAG_RESOURCE, &origin.to_string(), path.as_bytes())
             }
             Self::Letter { kind, bytes } => two_fields(TAG_LETTER, kind, bytes),
+            Self::Witness(body) => tagged(TAG_WITNESS, body),
         }
     }
 
@@ -93,6 +100,7 @@ impl Request {
                 let (kind, bytes) = split_fields(rest)?;
                 Some(Self::Letter { kind, bytes: bytes.to_vec() })
             }
+            TAG_WITNESS if rest.len() <= SUBMISSION_BYTES_MAX => Some(Self::Witness(rest.to_vec())),
             _ => None,
         }
     }
@@ -219,6 +227,7 @@ mod tests {
             Request::Announce("note".to_owned()),
             Request::Resource { origin, path: "tile/entries/000.p/17".to_owned() },
             Request::Letter { kind: "market.message".to_owned(), bytes: vec![0, 255] },
+            Request::Witness(b"old 0\n\n".to_vec()),
         ] {
             assert_eq!(Request::decode(&request.encode()), Some(request));
         }
@@ -236,6 +245,13 @@ mod tests {
         for bytes in [&[][..], &[0], &[2, 1], &[4, 0xff]] {
             assert_eq!(Answer::decode(bytes), None, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_submission_over_the_limit_of_witnesses_is_no_request() {
+        let body = |length| [vec![TAG_WITNESS], vec![b'o'; length]].concat();
+        assert!(Request::decode(&body(SUBMISSION_BYTES_MAX)).is_some());
+        assert_eq!(Request::decode(&body(SUBMISSION_BYTES_MAX + 1)), None);
     }
 
     #[test]

@@ -9,8 +9,9 @@ use lianshi_registry::{
     refusal::Refusal as _,
     sync::Input,
     tile::{Coordinate, encode_hashes},
+    witness::Submission,
 };
-use lianshi_store::{Fault, Read, Site, log, members};
+use lianshi_store::{Fault, Read, Site, log, members, quorum, witness};
 use tokio::sync::{mpsc, watch};
 
 use super::{Letters, LogKeys, Mail, carry};
@@ -38,6 +39,19 @@ pub(super) fn door(
                 found.map(|bytes| bytes.map_or(Answer::Missing, Answer::Done))
             }
             Request::Letter { kind, bytes } => letter(&site, &letters, peer, (kind, bytes)),
+            Request::Witness(body) => {
+                // What is submitted is also a hint, whatever the witness thinks of it: a checkpoint
+                // that contradicts another must reach the state machine.
+                let note = Submission::parse(&body).map(|submission| submission.note().encode());
+                let head = note.ok().and_then(|note| carry::open(&note, &keys.borrow().clone()));
+                if let Some(head) = head {
+                    let _ = mail.send(Mail::Input(Input::Announced { peer, head }));
+                }
+                witness::submit(&site, &body).map(|answer| {
+                    let status = answer.status.to_be_bytes();
+                    Answer::Done([status.as_slice(), answer.body.as_bytes()].concat())
+                })
+            }
         };
         answer.unwrap_or_else(|fault| {
             tracing::error!(error = %fault, "a peer's request could not be answered");
@@ -54,11 +68,16 @@ fn heads(site: &Site) -> Result<Answer, Fault> {
     Ok(Answer::Done(json))
 }
 
-/// The bytes of a path below a log's prefix, as over HTTP; `proof/<from>/<to>` beside.
+/// The bytes of a path below a log's prefix, as over HTTP; beside those `settled`, the largest
+/// checkpoint the quorum cosigned, and `proof/<from>/<to>`.
 fn resource(read: &mut Read<'_>, origin: &Origin, path: &str) -> Result<Option<Vec<u8>>, Fault> {
     if path == "checkpoint" {
         let note = log::checkpoint(read, origin.node(), origin.generation())?;
         return Ok(note.map(String::into_bytes));
+    }
+    if path == "settled" {
+        let settled = quorum::settled(read, origin)?;
+        return Ok(settled.map(|settled| settled.note.into_bytes()));
     }
     if let Some(sizes) = path.strip_prefix("proof/") {
         let Some((from, to)) = parse_sizes(sizes) else { return Ok(None) };

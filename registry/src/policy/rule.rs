@@ -37,6 +37,11 @@ pub enum RuleRefusal {
 }
 
 impl Rule {
+    /// Whether nothing is said.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Cosignatures that settle a checkpoint when this many members may witness it.
     pub fn quorum(&self, witnesses: usize) -> Result<usize, RuleRefusal> {
         let dishonest = self.dishonest_max.unwrap_or(witnesses.saturating_sub(1) / 3);

@@ -14,7 +14,7 @@ use lianshi_registry::{
 
 use super::{Head, head, signed};
 use crate::{
-    Fault, Read,
+    Fault, Read, quorum,
     schema::{log_tiles, logs},
 };
 
@@ -34,20 +34,21 @@ pub fn origin(
     origin.map(parse).transpose()
 }
 
-/// The newest checkpoint of a node's log as a signed note. `None` when this node holds no such log
-/// or no checkpoint of it.
+/// The newest checkpoint of a node's log as a signed note, with the cosignatures of the quorum once
+/// it is settled. `None` when this node holds no such log or no checkpoint of it.
 pub fn checkpoint(
     read: &mut Read<'_>,
     node: &NodeName,
     generation: u32,
 ) -> Result<Option<String>, Fault> {
-    let note: Option<String> = logs::table
-        .filter(logs::node.eq(node.as_str()))
-        .filter(logs::generation.eq(i64::from(generation)))
-        .select(logs::checkpoint)
-        .first(&mut **read)
-        .optional()?;
-    Ok(note.filter(|note| !note.is_empty()))
+    let Some(origin) = origin(read, node, generation)? else { return Ok(None) };
+    let Some(head) = head(read, &origin)? else { return Ok(None) };
+    let settled = quorum::settled(read, &origin)?;
+    let note = match settled {
+        Some(settled) if settled.size == head.checkpoint_size => settled.note,
+        _ => head.checkpoint,
+    };
+    Ok(Some(note).filter(|note| !note.is_empty()))
 }
 
 /// The bytes of a tile or bundle, exactly as wide as asked. `None` unless the newest checkpoint

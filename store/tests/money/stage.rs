@@ -57,6 +57,8 @@ pub fn site(db: &Db, name: &str, division: &str) -> Site {
         public_url: "http://127.0.0.1:1".to_owned(),
         log_key: key(name, 1),
         seal_key: key(name, 3),
+        witness_key: KeyPair::from_seed([3; 32]),
+        quorum: lianshi_registry::policy::Rule::default(),
         folder: std::env::temp_dir(),
         clock: || time(NOW),
         nudge: Arc::new(|| {}),

@@ -187,6 +187,8 @@ fn site(name: &str, division: &str, url: &str) -> Site {
         public_url: String::new(),
         log_key: key(name, 1),
         seal_key: key(name, 3),
+        witness_key: KeyPair::from_seed([3; 32]),
+        quorum: lianshi_registry::policy::Rule::default(),
         folder: std::env::temp_dir(),
         clock: now,
         nudge: Arc::new(|| {}),

@@ -30,6 +30,15 @@ head-root = Root hash
 head-at = Signed
 head-files = Files
 head-key = Key
+head-reach = Vouched for
+reach-settled = Settled
+reach-signed = Signed
+reach-local = Local
+reach-since = since
+reach-settled-size = { $n ->
+    [one] settled up to { $n } entry
+   *[other] settled up to { $n } entries
+    }
 head-checkpoint = Signed checkpoint
 quarantine-title = Quarantined entries
 quarantine-text = Entries outside their author's right or against the rules never reach the catalog. They are kept here for inspection.

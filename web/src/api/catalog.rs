@@ -11,7 +11,7 @@ use lianshi_registry::{
 };
 use lianshi_store::{
     catalog::{self, FacetValue, Facets, Hit, Offer, Sort},
-    log,
+    log, quorum,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -362,18 +362,32 @@ pub struct LogHead {
     size: u64,
     /// Root over them, hexadecimal.
     root: String,
+    /// `settled` by the quorum, `signed` by the log, or only `local`.
+    state: &'static str,
+    /// Since when, `YYYY-MM-DDTHH:MM:SSZ`.
+    since: Option<String>,
+    /// Entries the quorum cosigned.
+    settled_size: u64,
 }
 
 /// Compare catalogs.
 #[utoipa::path(get, path = "/api/v1/catalog/digest", tag = "catalog",
     responses((status = 200, body = CatalogDigest)))]
 pub async fn digest(state: Data<WebState>) -> Result<HttpResponse, Problem> {
-    let (heads, digest) =
-        state.read(|read| Ok((log::heads(read)?, catalog::digest(read)?))).await?;
-    let head = |head: log::Head| LogHead {
-        origin: head.origin.to_string(),
-        size: head.size,
-        root: head.root.to_string(),
+    let (heads, settled, digest) = state
+        .read(|read| Ok((log::heads(read)?, quorum::all(read)?, catalog::digest(read)?)))
+        .await?;
+    let head = |head: log::Head| {
+        let settled = settled.iter().find(|settled| settled.origin == head.origin);
+        let (reach, since) = quorum::reach(&head, settled);
+        LogHead {
+            origin: head.origin.to_string(),
+            size: head.size,
+            root: head.root.to_string(),
+            state: reach.as_str(),
+            since: since.map(|at| at.to_string()),
+            settled_size: settled.map_or(0, |settled| settled.size),
+        }
     };
     Ok(HttpResponse::Ok().json(CatalogDigest {
         heads: heads.into_iter().map(head).collect(),

@@ -24,6 +24,8 @@ fn state(folder: &std::path::Path, size: u64) -> WebState {
         public_url: String::new(),
         log_key: KeyPair::from_seed([1; 32]),
         seal_key: KeyPair::from_seed([2; 32]),
+        witness_key: KeyPair::from_seed([3; 32]),
+        quorum: lianshi_registry::policy::Rule::default(),
         folder: folder.to_owned(),
         clock: || Timestamp::from_millis(1000),
         nudge: Arc::new(|| {}),

@@ -71,6 +71,8 @@ impl Node {
             public_url: "http://127.0.0.1:8800".to_owned(),
             log_key: KeyPair::from_seed([1; 32]),
             seal_key: KeyPair::from_seed([2; 32]),
+            witness_key: KeyPair::from_seed([3; 32]),
+            quorum: lianshi_registry::policy::Rule::default(),
             folder: folder.path().to_owned(),
             clock: clock::<N>,
             nudge: Arc::new(|| {}),

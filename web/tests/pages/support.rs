@@ -38,6 +38,8 @@ pub fn empty() -> Seeded {
         public_url: "http://127.0.0.1:8820".to_owned(),
         log_key: key("haishu", 1),
         seal_key: key("haishu", 3),
+        witness_key: KeyPair::from_seed([3; 32]),
+        quorum: lianshi_registry::policy::Rule::default(),
         folder: folder.path().to_owned(),
         clock: || Timestamp::parse(NOW).unwrap(),
         nudge: std::sync::Arc::new(|| {}),

@@ -1,0 +1,149 @@
+//! Settling: asks the other members to cosign this node's newest checkpoint and keeps it once the
+//! quorum has; and fetches the settled checkpoints of the logs replicated here. What the witnesses
+//! remember is theirs; all that is kept here are the signatures.
+
+mod gather;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use lianshi_registry::{
+    id::{NodeName, Origin},
+    policy::Policy,
+};
+use lianshi_store::{
+    Failure, Fault, Site, log,
+    quorum::{self, SettleRefusal},
+};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::net::{NetHandle, Request};
+use gather::Gathering;
+
+/// Pause between two rounds: a busy log is settled once a second, not once an entry.
+const ROUND_MS: u64 = 1_000;
+/// Rounds between two looks for settled checkpoints of others.
+const ROUNDS_BETWEEN_FETCHES: u64 = 5;
+
+/// Runs until the task is aborted.
+pub async fn run(site: Site, net: NetHandle) {
+    let mut rounds = interval(Duration::from_millis(ROUND_MS));
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut own = Own::default();
+    let mut unsettled = String::new();
+    for round in 0_u64.. {
+        rounds.tick().await;
+        if let Err(reason) = own.settle(&site, &net).await
+            && reason != unsettled
+        {
+            tracing::warn!(%reason, "the own log is not settled");
+            unsettled = reason;
+        }
+        if round % ROUNDS_BETWEEN_FETCHES == 0 {
+            fetch_settled(&site, &net).await;
+        }
+    }
+}
+
+/// The own log on its way to a quorum.
+#[derive(Default)]
+struct Own {
+    /// What each witness is believed to have cosigned last.
+    sizes: BTreeMap<NodeName, u64>,
+    /// The newest checkpoint with the cosignatures it has so far.
+    gathering: Option<Gathering>,
+}
+
+impl Own {
+    /// Asks every connected witness that has not cosigned the newest checkpoint yet, and keeps the
+    /// checkpoint when they suffice.
+    async fn settle(&mut self, site: &Site, net: &NetHandle) -> Result<(), String> {
+        let newest = on_thread(site, begin).await?;
+        self.gathering = match (newest, self.gathering.take()) {
+            (Some(newest), Some(begun)) if begun.is_of(&newest) => Some(begun.under(newest)),
+            (newest, _) => newest,
+        };
+        let Some(gathering) = &mut self.gathering else { return Ok(()) };
+        let connected = net.connected();
+        let missing: Vec<(NodeName, u64)> = gathering
+            .missing()
+            .filter(|node| connected.contains(*node))
+            .map(|node| (node.clone(), self.sizes.get(node).copied().unwrap_or(0)))
+            .collect();
+        let asked = missing.into_iter().map(|witness| gathering.ask(site, net, witness));
+        let answers = futures::future::join_all(asked).await;
+        for answered in answers {
+            self.sizes.insert(answered.node.clone(), answered.size);
+            gathering.take(answered);
+        }
+        let Some(note) = gathering.cosigned() else { return Ok(()) };
+        on_thread(site, move |site| settle(site, &site.origin, &note)).await
+    }
+}
+
+/// The newest signed checkpoint of the own log, unless it is settled or nobody can settle it.
+fn begin(site: &Site) -> Result<Option<Gathering>, String> {
+    let read = |fault: Fault| fault.to_string();
+    let head = site.db.read(|read| log::head(read, &site.origin)).map_err(read)?;
+    let settled = site.db.read(|read| quorum::settled(read, &site.origin)).map_err(read)?;
+    let settled = settled.map_or(0, |settled| settled.size);
+    let Some(head) = head.filter(|head| head.checkpoint_size > settled) else { return Ok(None) };
+    let policy: Policy = match site.db.read(|read| quorum::policy(read, site, &site.origin)) {
+        Ok(policy) if policy.witnesses().is_empty() => return Ok(None),
+        Ok(policy) => policy,
+        Err(error) => return Err(error.to_string()),
+    };
+    Ok(Gathering::new(&head.checkpoint, policy))
+}
+
+/// Asks for the settled checkpoints of logs held here that have grown beyond the one known. The
+/// writer knows best; any other connected node may know as well.
+async fn fetch_settled(site: &Site, net: &NetHandle) {
+    let behind = match on_thread(site, behind).await {
+        Ok(behind) => behind,
+        Err(reason) => return tracing::error!(%reason, "settled checkpoints could not be read"),
+    };
+    let connected = net.connected();
+    for origin in behind {
+        let writer = connected.get(origin.node()).or_else(|| connected.first());
+        let Some(peer) = writer else { return };
+        let wanted = Request::Resource { origin: origin.clone(), path: "settled".to_owned() };
+        let Ok(note) = net.ask(peer, wanted).await else { continue };
+        let Ok(note) = String::from_utf8(note) else { continue };
+        let kept = on_thread(site, move |site| settle(site, &origin, &note)).await;
+        if let Err(reason) = kept {
+            tracing::warn!(%peer, %reason, "a settled checkpoint is refused");
+        }
+    }
+}
+
+/// The replicas whose newest checkpoint is not known to be settled.
+fn behind(site: &Site) -> Result<Vec<Origin>, String> {
+    let (heads, settled) = site
+        .db
+        .read(|read| Ok::<_, Fault>((log::heads(read)?, quorum::all(read)?)))
+        .map_err(|fault| fault.to_string())?;
+    let size = |origin: &Origin| {
+        settled.iter().find(|settled| settled.origin == *origin).map_or(0, |settled| settled.size)
+    };
+    let replicas = heads.into_iter().filter(|head| !head.own);
+    let behind = replicas.filter(|head| head.checkpoint_size > size(&head.origin));
+    Ok(behind.map(|head| head.origin).collect())
+}
+
+/// Keeps a settled checkpoint. One of entries that are not here yet is asked for again later.
+fn settle(site: &Site, origin: &Origin, note: &str) -> Result<(), String> {
+    match quorum::settle(site, origin, note) {
+        Ok(_) | Err(Failure::Refused(SettleRefusal::NotHeld { .. })) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Runs work of the store off the async threads.
+async fn on_thread<T: Send + 'static>(
+    site: &Site,
+    work: impl FnOnce(&Site) -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let site = site.clone();
+    let done = tokio::task::spawn_blocking(move || work(&site)).await;
+    done.unwrap_or_else(|error| Err(error.to_string()))
+}

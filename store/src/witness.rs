@@ -1,0 +1,180 @@
+//! The witness of this node: what it cosigned last of every other log. What is remembered and the
+//! signature over it are one transaction, and the signature leaves after it; so a crash at any
+//! moment, or two submissions at once, never leave a signature that was forgotten.
+
+use diesel::prelude::*;
+use lianshi_registry::{
+    checkpoint::vkey,
+    id::Origin,
+    member::Status,
+    merkle::Hash,
+    note::VerifierKey,
+    witness::{self, Advance, Cosigned, Submission, WitnessRefusal},
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    Failure, Fault, Read, Site, Write,
+    audit::{self, Act, Actor},
+    members,
+    schema::witnessed,
+};
+
+/// What a submitter is told, over HTTP or over a peer's link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status of the specification.
+    pub status: u16,
+    /// The type of the body.
+    pub content_type: &'static str,
+    /// A signature line, a size, or a sentence.
+    pub body: String,
+}
+
+/// What the witness cosigned last of a log.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = witnessed)]
+struct WitnessedRow {
+    origin: String,
+    origin_hash: String,
+    size: i64,
+    root: Vec<u8>,
+    seconds: i64,
+    note: String,
+}
+
+impl TryFrom<WitnessedRow> for Cosigned {
+    type Error = Fault;
+
+    fn try_from(row: WitnessedRow) -> Result<Self, Fault> {
+        let number = |value: i64| u64::try_from(value).map_err(|e| Fault::corrupt("witnessed", e));
+        Ok(Self {
+            size: number(row.size)?,
+            root: Hash::from_slice(&row.root).ok_or_else(|| Fault::corrupt("witnessed", "root"))?,
+            seconds: number(row.seconds)?,
+            note: row.note,
+        })
+    }
+}
+
+/// Takes the body of `add-checkpoint`. A refusal of the specification is an answer like any other;
+/// only a machine that failed is an error.
+pub fn submit(site: &Site, body: &[u8]) -> Result<Answer, Fault> {
+    let decided = match Submission::parse(body) {
+        Ok(submission) => site.db.write(|write| cosign(write, site, &submission)),
+        Err(error) => Err(Failure::Refused(WitnessRefusal::Malformed(error))),
+    };
+    match decided {
+        Ok(advance) => Ok(Answer {
+            status: 200,
+            content_type: "text/plain; charset=utf-8",
+            body: advance.cosignature.line(),
+        }),
+        Err(Failure::Refused(refusal)) => {
+            if let (true, Ok(submission)) = (refusal.is_fork(), Submission::parse(body)) {
+                site.db.write(|write| keep_evidence(write, site, &submission))?;
+            }
+            let (content_type, body) = refusal.answer();
+            Ok(Answer { status: refusal.status(), content_type, body })
+        }
+        Err(Failure::Fault(fault)) => Err(fault),
+    }
+}
+
+/// The checkpoint cosigned last of the log whose origin has this SHA-256 in hexadecimal: what
+/// monitors ask for.
+pub fn cosigned(read: &mut Read<'_>, origin_hash: &str) -> Result<Option<String>, Fault> {
+    let note = witnessed::table
+        .filter(witnessed::origin_hash.eq(origin_hash))
+        .select(witnessed::note)
+        .first(&mut **read)
+        .optional()?;
+    Ok(note)
+}
+
+fn cosign(
+    write: &mut Write<'_>,
+    site: &Site,
+    submission: &Submission,
+) -> Result<Advance, Failure<WitnessRefusal>> {
+    let origin = &submission.body().origin;
+    let keys = trusted(&mut write.as_read(), site, origin)?;
+    let last = last(&mut write.as_read(), origin)?;
+    let seconds = u64::try_from(site.now().seconds()).unwrap_or(0);
+    let decided = witness::decide(submission, &keys, last.as_ref(), (&site.cosigner(), seconds));
+    match decided {
+        Ok(advance) => {
+            remember(write, origin, (&advance.next, last.is_some()))?;
+            Ok(advance)
+        }
+        Err(refusal) => Err(Failure::Refused(refusal)),
+    }
+}
+
+/// Two checkpoints of one size that a log signed: both notes stay in the audit trail, once.
+fn keep_evidence(write: &mut Write<'_>, site: &Site, submission: &Submission) -> Result<(), Fault> {
+    let origin = &submission.body().origin;
+    let Some(last) = last(&mut write.as_read(), origin)? else { return Ok(()) };
+    let other = submission.note().encode();
+    let act = Act {
+        at: site.now(),
+        actor: &Actor::node(),
+        action: "witness.fork_seen",
+        object: origin,
+        outcome: "refused",
+        before: &last.note,
+        after: &other,
+    };
+    if audit::is_recorded(&mut write.as_read(), &act)? {
+        return Ok(());
+    }
+    audit::record(write, &act)
+}
+
+/// The keys that sign a log this witness follows: those of the charter's root authorities and of
+/// members that have not withdrawn. Not its own log: whoever shows two histories would cosign both.
+fn trusted(read: &mut Read<'_>, site: &Site, origin: &str) -> Result<Vec<VerifierKey>, Fault> {
+    let Ok(origin) = Origin::parse(origin) else { return Ok(Vec::new()) };
+    if origin.node() == site.origin.node() {
+        return Ok(Vec::new());
+    }
+    if let Some(member) = members::by_origin(read, &origin)? {
+        let follows = member.status() != Status::Withdrawn;
+        let key = vkey(&origin, member.admission.log_key);
+        return Ok(if follows { vec![key] } else { Vec::new() });
+    }
+    let roots = members::roots(read)?;
+    let root = roots.into_iter().find(|root| root.origin == origin);
+    Ok(root.map(|root| vkey(&origin, root.log_key)).into_iter().collect())
+}
+
+fn last(read: &mut Read<'_>, origin: &str) -> Result<Option<Cosigned>, Fault> {
+    let row: Option<WitnessedRow> = witnessed::table
+        .find(origin)
+        .select(WitnessedRow::as_select())
+        .first(&mut **read)
+        .optional()?;
+    row.map(Cosigned::try_from).transpose()
+}
+
+fn remember(
+    write: &mut Write<'_>,
+    origin: &str,
+    (next, known): (&Cosigned, bool),
+) -> Result<(), Fault> {
+    let number = |value: u64| i64::try_from(value).map_err(|e| Fault::corrupt("witnessed", e));
+    let row = WitnessedRow {
+        origin: origin.to_owned(),
+        origin_hash: hex::encode(Sha256::digest(origin.as_bytes())),
+        size: number(next.size)?,
+        root: next.root.bytes().to_vec(),
+        seconds: number(next.seconds)?,
+        note: next.note.clone(),
+    };
+    if known {
+        diesel::update(witnessed::table.find(origin)).set(&row).execute(&mut **write)?;
+    } else {
+        diesel::insert_into(witnessed::table).values(&row).execute(&mut **write)?;
+    }
+    Ok(())
+}

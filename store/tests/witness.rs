@@ -1,0 +1,196 @@
+//! The witness and the quorum on both databases: what was cosigned is remembered whatever happens
+//! beside, and a checkpoint is settled only by the members the charter counts.
+
+use lianshi_registry::{
+    checkpoint::Checkpoint,
+    merkle::leaf_hash,
+    note::{Note, Signature},
+    policy::Rule,
+    refusal::Refusal as _,
+    witness::{Submission, read_cosignatures},
+};
+use lianshi_store::{
+    Db, Failure, Site,
+    audit::{self, Actor},
+    log, members,
+    quorum::{self, Reach},
+    witness,
+};
+
+use crate::{
+    replica::{Three, adopt_all, head, publish, three},
+    support::on_both,
+};
+
+/// Three nodes that know each other, yinzhou's log having 300 entries.
+fn acquainted(db: &Db) -> Three {
+    let three = three(db);
+    publish(&three.writer, 300);
+    log::publish_head(&three.root).expect("signed");
+    adopt_all(&three.reader, &three.root);
+    adopt_all(&three.writer, &three.root);
+    three
+}
+
+/// What the writer submits to a witness that cosigned `old` entries last.
+fn submission(writer: &Site, old: u64) -> Submission {
+    let held = head(writer, &writer.origin).expect("own");
+    let size = held.checkpoint_size;
+    let proof = writer.db.read(|read| log::consistency_proof(read, &writer.origin, old, size));
+    let proof = proof.expect("read").expect("held");
+    Submission::new(old, proof, &held.checkpoint).expect("sound")
+}
+
+/// Another tree of the same size, signed by the writer.
+fn fork(writer: &Site, size: u64) -> Submission {
+    let other = Checkpoint { origin: writer.origin.clone(), size, root: leaf_hash(b"other") };
+    Submission::new(size, Vec::new(), &other.sign(&writer.log_key)).expect("well formed")
+}
+
+fn submit(site: &Site, submission: &Submission) -> u16 {
+    witness::submit(site, &submission.encode()).expect("answered").status
+}
+
+fn cosignature(site: &Site, submission: &Submission) -> Signature {
+    let answer = witness::submit(site, &submission.encode()).expect("answered");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let keys = [site.cosigner().vkey().clone()];
+    read_cosignatures(answer.body.as_bytes(), &submission.note().text, &keys)
+        .expect("its own")
+        .remove(0)
+}
+
+/// The writer's newest checkpoint with these cosignatures.
+fn note(writer: &Site, signatures: Vec<Signature>) -> String {
+    let held = head(writer, &writer.origin).expect("own");
+    let mut note = Note::parse(held.checkpoint.as_bytes()).expect("a note");
+    note.signatures.extend(signatures);
+    note.encode()
+}
+
+fn settle(site: &Site, writer: &Site, note: &str) -> Result<bool, &'static str> {
+    match quorum::settle(site, &writer.origin, note) {
+        Ok(fresh) => Ok(fresh),
+        Err(Failure::Refused(refusal)) => Err(refusal.code()),
+        Err(Failure::Fault(fault)) => panic!("{fault}"),
+    }
+}
+
+#[test]
+fn a_witness_remembers_what_it_cosigned_and_never_two_histories() {
+    on_both(|db| {
+        let Three { writer, reader, .. } = &acquainted(db);
+        let first = submission(writer, 0);
+        assert_eq!(submit(reader, &first), 200);
+        assert_eq!(submit(reader, &first), 409, "it begins at 300 now");
+        assert_eq!(submit(reader, &fork(writer, 300)), 422);
+        publish(writer, 100);
+        assert_eq!(submit(reader, &submission(writer, 0)), 409);
+        assert_eq!(submit(reader, &submission(writer, 300)), 200);
+        assert_eq!(submit(reader, &fork(writer, 300)), 409, "an older size is not asked about");
+    });
+}
+
+#[test]
+fn of_two_submissions_at_once_only_one_is_cosigned() {
+    on_both(|db| {
+        let Three { writer, reader, .. } = &acquainted(db);
+        assert_eq!(submit(reader, &submission(writer, 0)), 200);
+        let held = head(writer, &writer.origin).expect("own");
+        // Ten trees of 400 entries; one of them continues the 300, and each claims to be the first.
+        publish(writer, 100);
+        let honest = submission(writer, 300);
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| submit(reader, &honest))).collect();
+            asked.into_iter().map(|asked| asked.join().expect("answered")).collect()
+        });
+        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|status| *status == 200 || *status == 409));
+        assert_eq!(held.checkpoint_size, 300);
+    });
+}
+
+#[test]
+fn a_fork_stays_in_the_audit_trail_once() {
+    on_both(|db| {
+        let Three { writer, reader, .. } = &acquainted(db);
+        assert_eq!(submit(reader, &submission(writer, 0)), 200);
+        for _ in 0..3 {
+            assert_eq!(submit(reader, &fork(writer, 300)), 422);
+        }
+        let rows = reader.db.read(|read| audit::newest(read, None, 50)).expect("read");
+        let kept: Vec<_> = rows.iter().filter(|row| row.action == "witness.fork_seen").collect();
+        assert_eq!(kept.len(), 1);
+        assert_eq!(kept[0].after, fork(writer, 300).note().encode());
+        assert!(kept[0].before.contains("\n300\n"));
+    });
+}
+
+#[test]
+fn a_withdrawn_member_is_followed_no_more() {
+    on_both(|db| {
+        let Three { root, writer, reader, .. } = &acquainted(db);
+        assert_eq!(submit(reader, &submission(writer, 0)), 200);
+        let change = lianshi_registry::entry::MemberChange {
+            node: writer.node.clone(),
+            from_index: 300,
+            reason: "test".to_owned(),
+        };
+        let withdrawn = lianshi_registry::member::Status::Withdrawn;
+        members::change(root, &Actor::node(), &change, withdrawn).expect("withdrawn");
+        log::publish_head(root).expect("signed");
+        adopt_all(reader, root);
+        publish(writer, 10);
+        assert_eq!(submit(reader, &submission(writer, 300)), 404);
+    });
+}
+
+#[test]
+fn a_checkpoint_is_settled_by_the_quorum_of_the_charter() {
+    on_both(|db| {
+        let Three { root, writer, reader, .. } = &acquainted(db);
+        adopt_all(reader, writer);
+        let submitted = submission(writer, 0);
+        let one = cosignature(reader, &submitted);
+        let two = cosignature(root, &submitted);
+        let own = writer.cosigner().cosign(&submitted.note().text, 9).expect("a time");
+
+        let missed = Err("policy.quorum_missed");
+        assert_eq!(settle(reader, writer, &note(writer, vec![one.clone()])), missed);
+        let with_own = note(writer, vec![one.clone(), own]);
+        assert_eq!(settle(reader, writer, &with_own), missed, "its own witness does not count");
+        let whole = note(writer, vec![one, two]);
+        let standing = |site: &Site| {
+            let settled = site.db.read(|read| quorum::settled(read, &writer.origin));
+            let head = head(site, &writer.origin).expect("held");
+            quorum::reach(&head, settled.expect("read").as_ref()).0
+        };
+        assert_eq!(standing(reader), Reach::Signed);
+        assert_eq!(settle(reader, writer, &whole), Ok(true));
+        assert_eq!(settle(reader, writer, &whole), Ok(false), "known already");
+        assert_eq!(settle(writer, writer, &whole), Ok(true));
+        assert_eq!(standing(reader), Reach::Settled);
+        publish(writer, 1);
+        assert_eq!(standing(writer), Reach::Signed, "one more is not settled yet");
+    });
+}
+
+#[test]
+fn a_quorum_settles_nothing_this_node_cannot_compare() {
+    on_both(|db| {
+        let Three { root, writer, reader, .. } = &acquainted(db);
+        let submitted = submission(writer, 0);
+        let signatures = vec![cosignature(reader, &submitted), cosignature(root, &submitted)];
+        let whole = note(writer, signatures);
+        assert_eq!(settle(reader, writer, &whole), Err("quorum.log_unknown"));
+        adopt_all(reader, writer);
+        let other = fork(writer, 300);
+        let forged = |site: &Site| site.cosigner().cosign(&other.note().text, 9).expect("a time");
+        let mut note = other.note().clone();
+        note.signatures.extend([forged(reader), forged(root)]);
+        assert_eq!(settle(reader, writer, &note.encode()), Err("quorum.contradicts"));
+        let lone =
+            Site { quorum: Rule { dishonest_max: Some(2), cosignatures: None }, ..reader.clone() };
+        assert_eq!(settle(&lone, writer, &whole), Err("quorum.rule_unmet"));
+    });
+}

@@ -1,0 +1,75 @@
+//! The witness over HTTP, exactly as C2SP tlog-witness says: `POST /witness/add-checkpoint`, and
+//! `GET /witness/<SHA-256 of the origin>/checkpoint` for monitors. Whoever submits proves itself by
+//! the log's signature alone.
+
+use actix_web::{HttpResponse, http::StatusCode, http::header, web};
+use lianshi_registry::witness::SUBMISSION_BYTES_MAX;
+use lianshi_store::{
+    Fault, Site,
+    witness::{self, Answer},
+};
+
+use crate::{WebState, logs::plain, problem::chain};
+
+/// Adds `/witness/…`.
+pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
+    cfg.service(
+        web::scope("/witness")
+            .app_data(web::Data::new(state))
+            .app_data(web::PayloadConfig::new(SUBMISSION_BYTES_MAX))
+            .service(web::resource("/add-checkpoint").route(web::post().to(add_checkpoint)))
+            .service(web::resource("/{origin_hash}/checkpoint").route(web::get().to(checkpoint)))
+            .default_service(web::to(|| async { plain(StatusCode::NOT_FOUND) })),
+    );
+}
+
+async fn add_checkpoint(state: web::Data<WebState>, body: web::Bytes) -> HttpResponse {
+    answer(run(&state, move |site| witness::submit(site, &body)).await)
+}
+
+async fn checkpoint(state: web::Data<WebState>, path: web::Path<String>) -> HttpResponse {
+    let origin_hash = path.into_inner();
+    let found = run(&state, move |site| {
+        let note = site.db.read(|read| witness::cosigned(read, &origin_hash))?;
+        Ok(note.map_or_else(missing, |body| Answer { status: 200, content_type: TEXT, body }))
+    });
+    answer(found.await)
+}
+
+/// The type of checkpoints and sentences.
+const TEXT: &str = "text/plain; charset=utf-8";
+
+fn missing() -> Answer {
+    Answer { status: 404, content_type: TEXT, body: "never cosigned\n".to_owned() }
+}
+
+/// Runs off the async threads.
+async fn run(
+    state: &WebState,
+    f: impl FnOnce(&Site) -> Result<Answer, Fault> + Send + 'static,
+) -> Result<Answer, Fault> {
+    let site = state.site.clone();
+    let done = web::block(move || f(&site)).await;
+    done.unwrap_or_else(|_| Err(Fault::Connection("the process is stopping".to_owned())))
+}
+
+fn answer(answered: Result<Answer, Fault>) -> HttpResponse {
+    match answered {
+        Ok(Answer { status, content_type, body }) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            HttpResponse::build(status)
+                .insert_header((header::CONTENT_TYPE, content_type))
+                .insert_header((header::CACHE_CONTROL, "no-store"))
+                .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+                .body(body)
+        }
+        Err(fault) if fault.is_transient() => plain(StatusCode::SERVICE_UNAVAILABLE),
+        Err(fault) => {
+            tracing::error!(chain = chain(&fault), "the witness could not answer");
+            plain(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
