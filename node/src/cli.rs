@@ -9,6 +9,7 @@ use crate::folder::Folder;
 
 mod audit;
 mod catalog;
+mod certificate;
 mod dataset;
 mod demo;
 mod init;
@@ -62,10 +63,17 @@ impl At {
         value: &impl serde::Serialize,
         text: impl std::fmt::Display,
     ) -> anyhow::Result<()> {
+        if !self.json {
+            println!("{text}");
+        }
+        self.print_json(value)
+    }
+
+    /// Prints JSON when asked for, else nothing: for what fails, whose text is the error itself.
+    #[expect(clippy::print_stdout, reason = "printing is what a command line does")]
+    pub fn print_json(&self, value: &impl serde::Serialize) -> anyhow::Result<()> {
         if self.json {
             println!("{}", serde_json::to_string_pretty(value)?);
-        } else {
-            println!("{text}");
         }
         Ok(())
     }
@@ -87,6 +95,9 @@ enum Command {
     /// Publish to and rebuild the catalog.
     #[command(subcommand)]
     Catalog(catalog::Command),
+    /// Show, write and judge certificates of products.
+    #[command(subcommand)]
+    Certificate(certificate::Command),
     /// Load data behind a product.
     #[command(subcommand)]
     Dataset(dataset::Command),
@@ -142,6 +153,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Status(command) => command.run(at),
         Command::Audit(command) => command.run(at),
         Command::Catalog(command) => command.run(at),
+        Command::Certificate(command) => command.run(at),
         Command::Dataset(command) => command.run(at),
         Command::Ledger(command) => command.run(at),
         Command::Log(command) => command.run(at),

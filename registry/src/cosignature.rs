@@ -38,8 +38,8 @@ impl Cosigner {
         &self.vkey
     }
 
-    /// Cosigns the text of a checkpoint at a time in seconds since 1970. `None` for time zero, which
-    /// would state nothing, and for times beyond [`SECONDS_MAX`].
+    /// Cosigns the text of a checkpoint at a time in seconds since 1970. `None` for time zero,
+    /// which would state nothing, and for times beyond [`SECONDS_MAX`].
     pub fn cosign(&self, text: &str, seconds: u64) -> Option<Signature> {
         if seconds == 0 || seconds > SECONDS_MAX {
             return None;

@@ -47,7 +47,7 @@ fn exported(folder: &Path, count: usize) -> PathBuf {
         log::publish_head(&site).expect("signed");
     }
     let files = folder.join("export");
-    run_well(&data, &["log", "export", files.to_str().expect("a plain path")]);
+    run_well(&data, &["log", "export", ORIGIN, files.to_str().expect("a plain path")]);
     files
 }
 

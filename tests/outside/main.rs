@@ -3,10 +3,30 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+mod aics;
+mod go_tools;
+mod laid;
 mod ledger;
 mod log;
+mod served;
+mod verify;
 
-use std::{path::Path, process::Command};
+#[path = "../../registry/tests/specifications/specimen.rs"]
+mod specimen;
+#[path = "../../registry/tests/specifications/tampering.rs"]
+mod tampering;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A program that `tests/run` put into `target/outside`.
+fn tool(path: &str) -> PathBuf {
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/outside").join(path);
+    assert!(tool.exists(), "{} is missing; run tests/run aics go", tool.display());
+    tool
+}
 
 /// Runs a script of this folder; what it printed, or what it complained about.
 fn python(script: &str, arguments: &[&str]) -> Result<String, String> {

@@ -1,4 +1,8 @@
-//! `lianshi log`: keys, heads, entries and files of the logs a node holds, its own and replicas.
+//! `lianshi log`: keys, heads, entries and files of the logs a node holds, its own and replicas;
+//! and the check of any log from its files.
+
+mod files;
+pub(super) mod verify;
 
 use std::{
     fs,
@@ -11,15 +15,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use lianshi_registry::{
     checkpoint::{Checkpoint, vkey},
     id::Origin,
+    policy::Policy,
     tile::{Coordinate, Level},
 };
 use lianshi_store::{
-    Site,
+    Fault, Site,
     log::{self, Head},
+    members,
+    quorum::{self, Settled},
 };
 use serde_json::json;
 
 use super::At;
+use crate::folder::Folder;
 
 /// What `lianshi log` can do.
 #[derive(Debug, Subcommand)]
@@ -34,14 +42,19 @@ pub enum Command {
     /// Show an entry.
     #[command(subcommand)]
     Show(Show),
-    /// Write a log as the files that are served: checkpoint, tiles and bundles.
-    Export {
-        /// Where to; must be empty or absent.
-        dir: PathBuf,
+    /// Print the policy that outside tools take: the log, its witnesses and how many must cosign.
+    Policy {
         /// The log; this node's own when not given.
-        #[arg(long)]
         origin: Option<String>,
     },
+    /// Write a log as the files that are served: checkpoint, tiles and bundles.
+    Export {
+        /// The log, such as `ningbo.example/yinzhou/1`.
+        origin: String,
+        /// Where to; must be empty or absent.
+        dir: PathBuf,
+    },
+    Verify(verify::Verify),
 }
 
 /// What can be shown.
@@ -60,9 +73,15 @@ pub enum Show {
 impl Command {
     /// Runs it.
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
-        let site = at.folder()?.command_site()?;
+        // What is verified comes from elsewhere, and so may whoever verifies it.
+        if let Self::Verify(verify) = self {
+            return verify.run(at);
+        }
+        let folder = at.folder()?;
+        let site = folder.command_site()?;
         match self {
             Self::List => list(at, &site),
+            Self::Policy { origin } => policy(at, &folder, &site, origin.as_deref()),
             Self::Vkey { origin } => {
                 let head = head(&site, origin.as_deref())?;
                 let key = vkey(&head.origin, head.log_key).to_string();
@@ -71,16 +90,20 @@ impl Command {
             Self::Show(Show::Entry { index, origin }) => {
                 show_entry(at, &site, (origin.as_deref(), *index))
             }
-            Self::Export { dir, origin } => export(at, &site, (origin.as_deref(), dir)),
+            Self::Export { origin, dir } => export(at, &site, (origin, dir)),
+            Self::Verify(verify) => verify.run(at),
         }
     }
 }
 
 fn list(at: &At, site: &Site) -> anyhow::Result<()> {
-    let heads = site.db.read(log::heads)?;
+    let (heads, settled) =
+        site.db.read(|read| Ok::<_, Fault>((log::heads(read)?, quorum::all(read)?)))?;
     let rows: Vec<_> = heads
         .iter()
         .map(|head| {
+            let settled = settled.iter().find(|settled| settled.origin == head.origin);
+            let (reach, since) = quorum::reach(head, settled);
             json!({
                 "origin": head.origin,
                 "own": head.own,
@@ -90,19 +113,28 @@ fn list(at: &At, site: &Site) -> anyhow::Result<()> {
                 "checkpoint_at": head.checkpoint_at,
                 "confirmed_at": head.confirmed_at,
                 "folded_size": head.folded_size,
+                "state": reach.as_str(),
+                "since": since,
                 "vkey": vkey(&head.origin, head.log_key).to_string(),
             })
         })
         .collect();
-    let lines: Vec<String> = heads.iter().map(line).collect();
+    let lines: Vec<String> = heads
+        .iter()
+        .map(|head| line(head, settled.iter().find(|settled| settled.origin == head.origin)))
+        .collect();
     let none = "No log is held here yet; start the node with `lianshi serve`.".to_owned();
     at.print(&rows, if lines.is_empty() { none } else { lines.join("\n") })
 }
 
-fn line(head: &Head) -> String {
+fn line(head: &Head, settled: Option<&Settled>) -> String {
     let Head { origin, size, checkpoint_size, root, .. } = head;
     let kind = if head.own { "own" } else { "replica" };
-    format!("{origin}  {kind}  {size} entries, {checkpoint_size} signed  root {}", root.to_base64())
+    let settled_size = settled.map_or(0, |settled| settled.size);
+    format!(
+        "{origin}  {kind}  {size} entries, {checkpoint_size} signed, {settled_size} settled  root {}",
+        root.to_base64()
+    )
 }
 
 fn show_entry(at: &At, site: &Site, (origin, index): (Option<&str>, u64)) -> anyhow::Result<()> {
@@ -116,17 +148,27 @@ fn show_entry(at: &At, site: &Site, (origin, index): (Option<&str>, u64)) -> any
     at.print(&json!({ "origin": head.origin, "index": index, "entry": value }), text)
 }
 
-fn export(at: &At, site: &Site, (origin, dir): (Option<&str>, &Path)) -> anyhow::Result<()> {
+/// Every active member but the log's own node may witness it, as many as the charter asks for.
+fn policy(at: &At, folder: &Folder, site: &Site, origin: Option<&str>) -> anyhow::Result<()> {
+    let head = head(site, origin)?;
+    let members = site.db.read(members::all)?;
+    let log = (&head.origin, head.log_key);
+    let policy = Policy::of_federation(&folder.charter.quorum, &members, log)?.to_string();
+    at.print(&json!({ "origin": head.origin, "policy": policy }), policy.trim_end())
+}
+
+fn export(at: &At, site: &Site, (origin, dir): (&str, &Path)) -> anyhow::Result<()> {
     let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
     ensure!(!occupied, "{} is not empty; give an empty or new folder", dir.display());
-    let head = head(site, origin)?;
-    ensure!(
-        !head.checkpoint.is_empty(),
-        "{} has no signed checkpoint yet; start the node with `lianshi serve` to sign one",
-        head.origin
-    );
+    let head = head(site, Some(origin))?;
+    let (node, generation) = (head.origin.node(), head.origin.generation());
+    let note = site.db.read(|read| log::checkpoint(read, node, generation))?;
+    let note = note.with_context(|| {
+        let origin = &head.origin;
+        format!("{origin} has no signed checkpoint yet; start the node with `lianshi serve`")
+    })?;
     // The checkpoint read here says how far to go, whatever is appended meanwhile.
-    let size = Checkpoint::open(head.checkpoint.as_bytes(), &head.origin, &head.log_key)?.size;
+    let size = Checkpoint::open(note.as_bytes(), &head.origin, &head.log_key)?.size;
     let levels = [Level::Entries].into_iter().chain((0..8).map(Level::Hashes));
     let tiles: Vec<Coordinate> = levels.flat_map(|level| Coordinate::all(level, 0, size)).collect();
     let bar = ProgressBar::new(u64::try_from(tiles.len())?).with_style(
@@ -141,7 +183,7 @@ fn export(at: &At, site: &Site, (origin, dir): (Option<&str>, &Path)) -> anyhow:
         write(&dir.join(tile.to_string()), &bytes)?;
     }
     bar.finish_and_clear();
-    write(&dir.join("checkpoint"), head.checkpoint.as_bytes())?;
+    write(&dir.join("checkpoint"), note.as_bytes())?;
     let key = vkey(&head.origin, head.log_key).to_string();
     at.print(
         &json!({ "origin": head.origin, "size": size, "tiles": tiles.len(), "vkey": key }),

@@ -1,17 +1,16 @@
 //! Logs made for examination, fast and entirely from the pure crate: entries, tiles, a signed
 //! checkpoint and the cosignatures of three witnesses, as the files that would be served.
 
-use std::{collections::BTreeMap, convert::Infallible};
+use std::collections::BTreeMap;
 
 use lianshi_registry::{
     checkpoint::{Checkpoint, vkey},
     cosignature::Cosigner,
     id::Origin,
-    inspection::{Inspected, Stopped, inspect, inspect_leftover},
     key::KeyPair,
     merkle::{Hash, leaf_hash},
     note::{Note, VerifierKey},
-    policy::{self, Policy, PolicyRefusal},
+    policy::{self, Policy},
     tile::{Coordinate, Edge, Level, encode_bundle, encode_hashes},
 };
 
@@ -24,14 +23,6 @@ pub const COSIGNED_AT: u64 = 1_795_000_000;
 pub struct Specimen {
     pub size: u64,
     pub files: BTreeMap<String, Vec<u8>>,
-}
-
-/// Why a specimen was refused.
-#[derive(Debug)]
-#[expect(dead_code, reason = "printed when a test fails")]
-pub enum Rejected {
-    Checkpoint(PolicyRefusal),
-    Files(Stopped<Infallible>),
 }
 
 pub fn origin() -> Origin {
@@ -111,19 +102,6 @@ impl Specimen {
 
     pub fn checkpoint(&self) -> String {
         String::from_utf8(self.files["checkpoint"].clone()).expect("UTF-8")
-    }
-
-    /// Judges the files as `lianshi log verify DIR --policy FILE` does.
-    pub fn judge(&self, policy: &Policy) -> Result<Inspected, Rejected> {
-        let none = Vec::new();
-        let note = self.files.get("checkpoint").unwrap_or(&none);
-        let vouched = policy.open(note).map_err(Rejected::Checkpoint)?;
-        let read = |path: &str| Ok(self.files.get(path).cloned());
-        let inspected = inspect(&vouched.body, read, |_| {}).map_err(Rejected::Files)?;
-        for path in self.files.keys().filter(|path| *path != "checkpoint") {
-            inspect_leftover(path, vouched.body.size, read).map_err(Rejected::Files)?;
-        }
-        Ok(inspected)
     }
 }
 

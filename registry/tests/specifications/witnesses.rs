@@ -240,7 +240,9 @@ proptest! {
     /// Whatever is submitted in whatever order, what the witness remembers only ever grows, and it
     /// never signs two histories.
     #[test]
-    fn a_witness_never_turns_back(steps in prop::collection::vec((0..9_u64, 0..9_u64, any::<bool>()), 1..40)) {
+    fn a_witness_never_turns_back(
+        steps in prop::collection::vec((0..9_u64, 0..9_u64, any::<bool>()), 1..40),
+    ) {
         let mut last: Option<Cosigned> = None;
         for (old, new, lies) in steps {
             let root = if lies { leaf_hash(b"lie") } else { root_of(&leaves(new)) };
