@@ -6,10 +6,9 @@ use std::{
     fmt,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
-    time::Duration,
 };
 
 use crate::{Db, Fault, Write};
@@ -18,11 +17,6 @@ use crate::{Db, Fault, Write};
 pub const GROUP_MAX: usize = 64;
 /// Requests that may wait: at 5,000 a second the last one waits under half a second.
 pub const QUEUE_MAX: usize = 2048;
-/// Longest time a group of several callers waits for more of them, in slices.
-const GATHER: Duration = Duration::from_micros(500);
-/// Slices of [`GATHER`], together two milliseconds.
-const GATHER_SLICES: u32 = 4;
-
 /// Why a request was not done.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum GroupError {
@@ -101,26 +95,11 @@ impl<Req: Send + 'static, Ans: Send + 'static> Group<Req, Ans> {
     }
 }
 
-/// The next group: everything that waits. Only when several callers are about is it worth waiting
-/// for more of them.
+/// The next group: everything that waits. Nobody waits for a fuller group: the next one fills while
+/// this one commits.
 fn gather<T>(requests: &Receiver<T>) -> Option<Vec<T>> {
     let mut group = vec![requests.recv().ok()?];
-    let mut slices = 0;
-    while group.len() < GROUP_MAX {
-        match requests.try_recv() {
-            Ok(request) => group.push(request),
-            Err(TryRecvError::Disconnected) => break,
-            Err(TryRecvError::Empty) if group.len() == 1 || slices == GATHER_SLICES => break,
-            Err(TryRecvError::Empty) => {
-                slices += 1;
-                match requests.recv_timeout(GATHER) {
-                    Ok(request) => group.push(request),
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => break,
-                }
-            }
-        }
-    }
+    group.extend(requests.try_iter().take(GROUP_MAX - 1));
     Some(group)
 }
 
