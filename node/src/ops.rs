@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use actix_web::{HttpResponse, web};
-use lianshi_store::{Site, log, outbox};
+use lianshi_store::{Fault, Site, log, outbox, quorum};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -43,20 +43,27 @@ async fn readyz(site: web::Data<Site>) -> HttpResponse {
 async fn metrics(site: web::Data<Site>) -> HttpResponse {
     let node = site.node.to_string();
     let figures = web::block(move || {
-        site.db
-            .read(|read| Ok::<_, lianshi_store::Fault>((outbox::waiting(read)?, log::heads(read)?)))
+        site.db.read(|read| {
+            Ok::<_, Fault>((outbox::waiting(read)?, log::heads(read)?, quorum::all(read)?))
+        })
     })
     .await;
     let mut text = match RECORDER.get() {
         Some(Some(recorder)) => recorder.render(),
         _ => String::new(),
     };
-    if let Ok(Ok((waiting, heads))) = figures {
+    if let Ok(Ok((waiting, heads, settled))) = figures {
         text.push_str(&format!("lianshi_outbox_waiting{{node=\"{node}\"}} {waiting}\n"));
         for head in heads {
             text.push_str(&format!(
                 "lianshi_log_size{{node=\"{node}\",origin=\"{}\"}} {}\n",
                 head.origin, head.size
+            ));
+        }
+        for settled in settled {
+            text.push_str(&format!(
+                "lianshi_log_settled_size{{node=\"{node}\",origin=\"{}\"}} {}\n",
+                settled.origin, settled.size
             ));
         }
     }

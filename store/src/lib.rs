@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod allocations;
 pub mod audit;
 pub mod catalog;
+pub mod certificate;
 pub mod close;
 pub mod datasets;
 pub mod db;

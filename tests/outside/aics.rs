@@ -11,9 +11,10 @@ use std::{
 use lianshi_registry::{
     checkpoint::Checkpoint,
     cosignature::seconds,
+    id::Origin,
     merkle::{Hash, consistency_proof, leaf_hash, root_of},
     note::{Note, VerifierKey},
-    witness::{Submission, read_cosignatures},
+    witness::{self, Cosigned, Submission, WitnessRefusal, read_cosignatures},
 };
 use tests::{free_ports, wait_for};
 
@@ -198,6 +199,95 @@ async fn a_witness_from_elsewhere_cosigns_what_we_submit() {
     let unproved = Submission::new(700, Vec::new(), &note.encode()).expect("well formed");
     assert_eq!(witness.ask(unproved.encode()).await.0, 422);
     assert_eq!(witness.ask(b"old 07\n\nx\n".to_vec()).await.0, 400);
+}
+
+/// Our own witness on the same requests, in memory.
+#[derive(Default)]
+struct Ours(Option<Cosigned>);
+
+impl Ours {
+    fn ask(&mut self, body: &[u8]) -> u16 {
+        let decided = match Submission::parse(body) {
+            Ok(submission) => {
+                let known = submission.body().origin == ORIGIN;
+                let keys = if known { vec![log_vkey()] } else { Vec::new() };
+                let by = (&cosigners()[0], 1_795_000_000);
+                witness::decide(&submission, &keys, self.0.as_ref(), by)
+            }
+            Err(error) => Err(WitnessRefusal::Malformed(error)),
+        };
+        match decided {
+            Ok(advance) => {
+                self.0 = Some(advance.next);
+                200
+            }
+            Err(refusal) => refusal.status(),
+        }
+    }
+}
+
+/// Requests of every kind in an order that matters, and the status each must have.
+fn requests() -> Vec<(&'static str, Vec<u8>, u16)> {
+    let sound = |old, new| submission(old, new).encode();
+    let text = |old, new| String::from_utf8(sound(old, new)).expect("UTF-8");
+    let signed = |root: Hash, size| Checkpoint { origin: origin(), size, root }.sign(&log_key());
+    let other = signed(leaf_hash(b"other"), 700);
+    let elsewhere = Origin::parse("ningbo.example/haishu/1").expect("an origin");
+    let unknown = Checkpoint { origin: elsewhere, size: 3, root: leaf_hash(b"x") }.sign(&log_key());
+    let proof = |old, new| {
+        let whole = text(old, new);
+        let (head, _) = whole.split_once("\n\n").expect("an empty line");
+        head.split_once('\n').map_or(String::new(), |(_, lines)| format!("{lines}\n"))
+    };
+    vec![
+        ("an empty line", b"\n".to_vec(), 400),
+        ("an old size first", b"700\n\n".to_vec(), 400),
+        ("a leading zero", text(0, 5).replace("old 0", "old 00").into_bytes(), 400),
+        ("no empty line", text(0, 5).replacen("\n\n", "\n", 1).into_bytes(), 400),
+        ("an unknown log", format!("old 0\n\n{unknown}").into_bytes(), 404),
+        ("a forged size", text(0, 5).replace("\n5\n", "\n6\n").into_bytes(), 403),
+        (
+            "a proof for nothing",
+            text(0, 5).replacen('\n', &format!("\n{}", proof(3, 5)), 1).into_bytes(),
+            422,
+        ),
+        ("a wrong beginning", sound(3, 5), 409),
+        ("the first", sound(0, 5), 200),
+        ("the first again", sound(0, 5), 409),
+        ("the same", sound(5, 5), 200),
+        ("a continuation", sound(5, 700), 200),
+        ("a stale beginning", sound(5, 800), 409),
+        ("another root", format!("old 700\n\n{other}").into_bytes(), 422),
+        (
+            "no proof",
+            format!("old 700\n\n{}", submission(0, 800).note().encode()).into_bytes(),
+            422,
+        ),
+        (
+            "another's proof",
+            format!("old 700\n{}\n{}", proof(600, 800), submission(0, 800).note().encode())
+                .into_bytes(),
+            422,
+        ),
+        (
+            "an older tree",
+            format!("old 700\n\n{}", submission(0, 600).note().encode()).into_bytes(),
+            400,
+        ),
+        ("the rest", sound(700, 800), 200),
+    ]
+}
+
+#[tokio::test]
+async fn our_witness_answers_like_theirs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let theirs = Witness::start(folder.path()).await;
+    let mut ours = Ours::default();
+    for (name, body, status) in requests() {
+        assert_eq!(ours.ask(&body), status, "ours: {name}");
+        let (answered, _, said) = theirs.ask(body).await;
+        assert_eq!(answered, status, "theirs: {name}: {}", String::from_utf8_lossy(&said));
+    }
 }
 
 #[tokio::test]

@@ -114,6 +114,7 @@ fn public(cfg: &mut web::ServiceConfig) {
         .route("/products/{number}", web::get().to(product::show))
         .route("/products/{number}/entry", web::get().to(product::entry))
         .route("/certificate/{number}", web::get().to(certificate::show))
+        .route("/certificate/{number}/proof", web::get().to(certificate::proof))
         .route("/federation", web::get().to(federation::show))
         .configure(api::configure)
         .route("/preferences", web::post().to(preferences::keep))

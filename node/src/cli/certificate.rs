@@ -19,10 +19,10 @@ use lianshi_registry::{
     refusal::Refusal as _,
 };
 use lianshi_store::{
-    Fault, Read, Site,
+    Fault, Site,
     catalog::{self, Offer},
-    log,
-    quorum::{self, Settled},
+    certificate as stored, log,
+    quorum::Reach,
 };
 use serde_json::{Value, json};
 
@@ -74,49 +74,21 @@ impl Command {
     }
 }
 
-fn find(read: &mut Read<'_>, number: &RegistrationNumber) -> Result<Option<Held>, Fault> {
-    let Some(offer) = catalog::product(read, number)? else { return Ok(None) };
-    let entry = log::entry(read, &offer.origin, offer.origin_index)?;
-    let settled = quorum::settled(read, &offer.origin)?;
-    let head = log::head(read, &offer.origin)?;
-    Ok(entry.zip(head).map(|(entry, head)| Held { offer, entry, head, settled }))
-}
-
-/// A certificate as this node holds it.
-struct Held {
-    offer: Offer,
-    entry: Vec<u8>,
-    head: log::Head,
-    settled: Option<Settled>,
-}
-
-impl Held {
-    /// The checkpoint the certificate is made under, and whether the quorum cosigned it: the
-    /// settled one if it covers the entry, else the newest signed one. `None` before either does.
-    fn checkpoint(&self) -> Option<(u64, &str, bool)> {
-        let settled = self.settled.as_ref().map(|s| (s.size, s.note.as_str(), true));
-        let signed = (self.head.checkpoint_size, self.head.checkpoint.as_str(), false);
-        let covers = |(size, _, _): &(u64, &str, bool)| *size > self.offer.origin_index;
-        settled.filter(covers).or_else(|| Some(signed).filter(covers))
-    }
-}
-
-fn held(site: &Site, number: &str) -> anyhow::Result<Held> {
+/// A product as this node's catalog knows it.
+fn product(site: &Site, number: &str) -> anyhow::Result<Offer> {
     let number = RegistrationNumber::parse(number)?;
-    let found = site.db.read(|read| find(read, &number))?;
+    let found = site.db.read(|read| catalog::product(read, &number))?;
     found.with_context(|| format!("no log held here describes a product {number}"))
 }
 
 fn show(at: &At, site: &Site, number: &str) -> anyhow::Result<()> {
-    let held = held(site, number)?;
-    let (offer, product) = (&held.offer, &held.offer.product);
-    let standing = offer.standing(site.now());
-    let reach = match held.checkpoint() {
-        Some((_, _, true)) => "settled",
-        Some((_, _, false)) => "signed",
-        None => "local",
-    };
-    let hash = leaf_hash(&held.entry).to_string();
+    let offer = product(site, number)?;
+    let (entry, reach) = site.db.read(|read| {
+        let entry = log::entry(read, &offer.origin, offer.origin_index)?;
+        Ok::<_, Fault>((entry, stored::reach(read, &offer)?))
+    })?;
+    let (product, standing) = (&offer.product, offer.standing(site.now()));
+    let hash = leaf_hash(&entry.unwrap_or_default()).to_string();
     let value = json!({
         "number": product.number,
         "name": product.name,
@@ -128,7 +100,7 @@ fn show(at: &At, site: &Site, number: &str) -> anyhow::Result<()> {
         "origin": offer.origin,
         "index": offer.origin_index,
         "entry_hash": hash,
-        "vouched": reach,
+        "vouched": reach.as_str(),
         "confirmed_at": offer.confirmed_at,
     });
     let mut text = format!(
@@ -143,28 +115,30 @@ fn show(at: &At, site: &Site, number: &str) -> anyhow::Result<()> {
     }
     text.push_str(&format!(
         "\nregistered {}, valid until {} (that day excluded)\nentry {} of {}, hash {hash}\n\
-         vouched for: {reach}",
-        offer.registered_at, product.valid_until, offer.origin_index, offer.origin,
+         vouched for: {}",
+        offer.registered_at,
+        product.valid_until,
+        offer.origin_index,
+        offer.origin,
+        reach.as_str()
     ));
     at.print(&value, text)
 }
 
 fn export(at: &At, site: &Site, (number, output): (&str, &Path)) -> anyhow::Result<()> {
-    let held = held(site, number)?;
-    let (origin, index) = (&held.offer.origin, held.offer.origin_index);
-    let (size, note, settled) = held.checkpoint().with_context(|| {
+    let offer = product(site, number)?;
+    let (origin, index) = (&offer.origin, offer.origin_index);
+    let made = site.db.read(|read| stored::file(read, &offer))?;
+    let file = made.with_context(|| {
         format!("entry {index} of {origin} is not signed yet; start the node with `lianshi serve`")
     })?;
-    let proof = site.db.read(|read| log::inclusion_proof(read, origin, index, size))?;
-    let hashes = proof.with_context(|| format!("{origin} has no proof of entry {index}"))?;
-    let file = certificate::file(held.entry.clone(), (index, hashes), note);
-    fs::write(output, file.encode())
-        .with_context(|| format!("cannot write {}", output.display()))?;
-    let number = &held.offer.product.number;
+    fs::write(output, &file.bytes).with_context(|| format!("cannot write {}", output.display()))?;
+    let (number, settled) = (&offer.product.number, file.reach == Reach::Settled);
     let cosigned = if settled { "cosigned by the quorum" } else { "not cosigned by a quorum yet" };
     at.print(
         &json!({
-            "number": number, "origin": origin, "index": index, "size": size, "settled": settled,
+            "number": number, "origin": origin, "index": index, "size": file.size,
+            "settled": settled,
         }),
         format!(
             "Wrote the certificate of {number} to {}, {cosigned}.\nWhoever has the policy of the \

@@ -1,7 +1,7 @@
 //! `lianshi status`: how the node is, in a few lines.
 
 use clap::Args;
-use lianshi_store::{Fault, log, outbox};
+use lianshi_store::{Fault, log, outbox, quorum};
 use serde_json::json;
 
 use super::At;
@@ -16,8 +16,13 @@ impl Status {
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
         let folder = at.folder()?;
         let site = folder.command_site()?;
-        let (heads, waiting) =
-            site.db.read(|read| Ok::<_, Fault>((log::heads(read)?, outbox::waiting(read)?)))?;
+        let (heads, settled, waiting) = site.db.read(|read| {
+            Ok::<_, Fault>((log::heads(read)?, quorum::all(read)?, outbox::waiting(read)?))
+        })?;
+        let reach = |head: &log::Head| {
+            let settled = settled.iter().find(|settled| settled.origin == head.origin);
+            quorum::reach(head, settled).0.as_str()
+        };
         let mut text = format!(
             "{} ({}), division {}\nserving: {}\nwaiting letters: {waiting}\nlogs held:",
             site.node,
@@ -28,9 +33,10 @@ impl Status {
         for head in &heads {
             let mark = if head.own { "own" } else { "replica" };
             text.push_str(&format!(
-                "\n  {:<28} {mark:<8} {:>8} entries, confirmed {}",
+                "\n  {:<28} {mark:<8} {:>8} entries, {:<7} confirmed {}",
                 head.origin.to_string(),
                 head.size,
+                reach(head),
                 head.confirmed_at
             ));
         }
@@ -40,7 +46,7 @@ impl Status {
             "outbox_waiting": waiting,
             "logs": heads.iter().map(|head| json!({
                 "origin": head.origin, "own": head.own, "size": head.size,
-                "confirmed_at": head.confirmed_at,
+                "confirmed_at": head.confirmed_at, "state": reach(head),
             })).collect::<Vec<_>>(),
         });
         at.print(&value, text)

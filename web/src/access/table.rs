@@ -30,6 +30,7 @@ pub const ROUTES: &[Route] = &[
     get("/products/{number}", Everyone),
     get("/products/{number}/entry", Everyone),
     get("/certificate/{number}", Everyone),
+    get("/certificate/{number}/proof", Everyone),
     get("/federation", Everyone),
     // Signing in and out, the own account
     get("/login", Everyone),

@@ -1,5 +1,7 @@
 //! The public pages: what a reader finds on them.
 
+use lianshi_registry::{certificate, checkpoint::vkey, policy::Policy};
+
 use crate::support;
 
 #[actix_web::test]
@@ -128,4 +130,28 @@ async fn a_certificate_is_checked_by_its_number() {
         let html = page!(&app, &format!("/certificate/{unknown}"));
         assert!(html.contains("查无此凭证") && !html.contains("<b>"), "{html}");
     }
+}
+
+#[actix_web::test]
+async fn a_certificate_is_taken_away_as_a_file_that_proves_itself() {
+    let seeded = support::seeded(6);
+    let app = app!(seeded);
+    let list = page!(&app, "/catalog");
+    let at = list.find("/products/330203-P-").expect("a product of this node") + 10;
+    let number = list[at..].split('"').next().unwrap();
+    let path = format!("/certificate/{number}/proof");
+    assert_eq!(status!(&app, &path), 404, "nothing is signed yet");
+    let html = page!(&app, &format!("/certificate/{number}"));
+    assert!(html.contains("仅本地") && !html.contains(&path), "{html}");
+
+    lianshi_store::log::publish_head(&seeded.site).unwrap();
+    let html = page!(&app, &format!("/certificate/{number}"));
+    for part in ["已签名", &path, "<svg viewBox=", "扫码查看当前状态"] {
+        assert!(html.contains(part), "no {part} in {html}");
+    }
+    let file = page!(&app, &path);
+    let key = vkey(&seeded.site.origin, seeded.site.log_key.public());
+    let proved = certificate::prove(file.as_bytes(), &Policy::of_log(key)).unwrap();
+    assert_eq!(proved.product.number.as_str(), number);
+    assert_eq!(status!(&app, "/certificate/330212-P-2026-0009999-X/proof"), 404);
 }

@@ -109,6 +109,15 @@ macro_rules! page {
     }};
 }
 
+/// The status of a page of an application under test.
+#[macro_export]
+macro_rules! status {
+    ($app:expr, $path:expr) => {{
+        let request = actix_web::test::TestRequest::get().uri($path).to_request();
+        actix_web::test::call_service($app, request).await.status().as_u16()
+    }};
+}
+
 fn origin(node: &str) -> Origin {
     Origin::parse(&format!("ningbo.example/{node}/1")).unwrap()
 }
