@@ -44,10 +44,11 @@ pub struct Head {
     pub checkpoint_size: u64,
     /// The newest checkpoint as a signed note; empty before the first.
     pub checkpoint: String,
-    /// When this node signed or adopted it.
-    pub checkpoint_at: Timestamp,
-    /// When this node last heard that it is the newest.
-    pub confirmed_at: Timestamp,
+    /// When this node signed or adopted it; `None` before the first.
+    pub checkpoint_at: Option<Timestamp>,
+    /// When the node that writes the log last said that it is the newest; `None` while it never
+    /// did.
+    pub confirmed_at: Option<Timestamp>,
     /// Entries the catalog has folded.
     pub folded_size: u64,
 }
@@ -82,8 +83,8 @@ impl TryFrom<LogRow> for Head {
             root: Hash::from_slice(&row.root).ok_or_else(|| Fault::corrupt("logs", "root"))?,
             checkpoint_size: unsigned(row.checkpoint_size)?,
             checkpoint: row.checkpoint,
-            checkpoint_at: Timestamp::from_millis(row.checkpoint_at),
-            confirmed_at: Timestamp::from_millis(row.confirmed_at),
+            checkpoint_at: moment(row.checkpoint_at),
+            confirmed_at: moment(row.confirmed_at),
             folded_size: unsigned(row.folded_size)?,
         })
     }
@@ -161,13 +162,12 @@ pub fn store_checkpoint(
             logs::checkpoint_size.eq(size),
             logs::checkpoint.eq(note),
             logs::checkpoint_at.eq(now.millis()),
-            logs::confirmed_at.eq(now.millis()),
         ))
         .execute(&mut **write)?;
     Ok(())
 }
 
-/// Notes that the stored head was heard to be the newest.
+/// Notes that the node that writes the log said that the stored head is the newest.
 pub fn confirm(write: &mut Write<'_>, origin: &Origin, now: Timestamp) -> Result<(), Fault> {
     diesel::update(logs::table.filter(logs::origin.eq(origin.to_string())))
         .set(logs::confirmed_at.eq(now.millis()))
@@ -181,6 +181,11 @@ pub fn mark_folded(write: &mut Write<'_>, origin: &Origin, size: u64) -> Result<
         .set(logs::folded_size.eq(signed(size)?))
         .execute(&mut **write)?;
     Ok(())
+}
+
+/// A stored time that may not have come yet: zero stands for never.
+pub(crate) fn moment(millis: i64) -> Option<Timestamp> {
+    (millis != 0).then(|| Timestamp::from_millis(millis))
 }
 
 fn unsigned(value: i64) -> Result<u64, Fault> {

@@ -78,11 +78,11 @@ impl Reach {
 /// How far the entries held of a log are vouched for, and since when; `None` before the first.
 pub fn reach(head: &Head, settled: Option<&Settled>) -> (Reach, Option<Timestamp>) {
     let (reach, since) = match settled {
-        Some(settled) if settled.size >= head.size => (Reach::Settled, settled.at),
+        Some(settled) if settled.size >= head.size => (Reach::Settled, Some(settled.at)),
         _ if head.checkpoint_size >= head.size => (Reach::Signed, head.checkpoint_at),
         _ => (Reach::Local, head.confirmed_at),
     };
-    (reach, Some(since).filter(|at| at.millis() > 0))
+    (reach, since.filter(|at| at.millis() > 0))
 }
 
 /// Why a checkpoint is not kept as settled.

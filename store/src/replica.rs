@@ -5,7 +5,7 @@
 //! When a replica is *confirmed*: only the node that writes a log can say that nothing newer
 //! exists, so `confirmed_at` moves when that node itself, over its authenticated link, named the
 //! head held here. What a third node relays extends the replica but says nothing about its age; a
-//! replica that was never confirmed has `confirmed_at` zero.
+//! replica that was never confirmed has no `confirmed_at`.
 
 use lianshi_registry::{
     checkpoint::Checkpoint,
@@ -77,7 +77,6 @@ fn store(
         let checkpoint =
             Checkpoint { origin: origin.clone(), size: head.size(), root: head.root() };
         log::store_checkpoint(write, (&checkpoint, head.note()), site.now())?;
-        log::confirm(write, origin, held.confirmed_at)?;
     }
     fold::apply(write, origin, verified.from, entries)?;
     log::mark_folded(write, origin, tip.size)?;

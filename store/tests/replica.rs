@@ -183,10 +183,17 @@ fn a_false_range_leaves_nothing_and_a_true_one_the_writers_bytes() {
         let (ours, theirs) = (ours.expect("held"), theirs.expect("own"));
         assert_eq!((ours.checkpoint, ours.root), (theirs.checkpoint, theirs.root));
         assert_eq!((ours.folded_size, ours.own), (1000, false));
-        assert_eq!(ours.confirmed_at.millis(), 0, "a relay confirms nothing");
+        assert_eq!(ours.confirmed_at, None, "a relay confirms nothing");
         replica::confirm(reader, &writer.origin).expect("confirmed");
         let confirmed = head(reader, &writer.origin).expect("held").confirmed_at;
-        assert_eq!(confirmed.millis(), 1000);
+        assert_eq!(confirmed, Some(Timestamp::from_millis(1000)));
+        let earlier = Timestamp::from_millis(500);
+        let set = reader.db.write(|write| log::confirm(write, &writer.origin, earlier));
+        set.expect("confirmed");
+        publish(writer, 1);
+        adopt_all(reader, writer);
+        let relayed = head(reader, &writer.origin).expect("held").confirmed_at;
+        assert_eq!(relayed, Some(earlier), "what a relay brings later does not make it younger");
         for level in [Level::Entries, Level::Hashes(0), Level::Hashes(1)] {
             for place in Coordinate::all(level, 0, 1000) {
                 let tile = |site: &Site| {

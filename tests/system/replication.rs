@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use tests::{
-    federation::{Federation, publish},
-    wait_for,
+    federation::{Federation, Node, publish},
+    run_json, wait_for,
 };
 
 /// How long a product may take to appear everywhere (DESIGN: two seconds), with room for a loaded
@@ -13,6 +14,33 @@ const APPEARS_SECONDS: u64 = 2;
 
 fn example() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/division-code.toml")
+}
+
+/// What a node says of the one product it shows: number and where that was read.
+async fn provenance(node: &Node) -> Option<(String, Value)> {
+    let client = reqwest::Client::new();
+    let list = tests::json(&client, &format!("{}/api/v1/products", node.url)).await?;
+    let number = list["items"][0]["number"].as_str()?.to_owned();
+    let product = format!("{}/api/v1/products/{number}", node.url);
+    let provenance = tests::json(&client, &product).await?["provenance"].take();
+    Some((number, provenance))
+}
+
+/// The product page of a node in a language.
+async fn page(node: &Node, number: &str, language: &str) -> String {
+    let url = format!("{}/products/{number}", node.url);
+    let asked = reqwest::Client::new().get(url).header("accept-language", language);
+    asked.send().await.expect("an answer").text().await.expect("a page")
+}
+
+/// Waits until a node says that its copy is older than some seconds; gives when it was confirmed.
+async fn aged(node: &Node, seconds: i64) -> Value {
+    wait_for(&format!("{seconds} seconds of age at {}", node.name), 30, || async {
+        let (_, provenance) = provenance(node).await?;
+        let age = provenance["age_seconds"].as_i64()?;
+        (age >= seconds).then(|| provenance["confirmed_at"].clone())
+    })
+    .await
 }
 
 async fn appears_everywhere(city_database: &str) {
@@ -53,10 +81,60 @@ async fn appears_everywhere(city_database: &str) {
 
     federation.yinzhou.kill();
     assert_eq!(federation.haishu.count(&client, "").await, Some(1), "haishu still shows it");
+    let confirmed = aged(&federation.haishu, 2).await;
+    assert_eq!(aged(&federation.haishu, 3).await, confirmed, "nobody confirms for yinzhou");
+    let (number, _) = provenance(&federation.haishu).await.expect("still shown");
+    let chinese = page(&federation.haishu, &number, "zh-CN").await;
+    assert!(chinese.contains("秒前与所属节点核对一致"), "{chinese}");
+    let english = page(&federation.haishu, &number, "en").await;
+    assert!(english.contains("A replica, confirmed with the owning node"), "{english}");
     federation.yinzhou.start().await;
     publish(&federation.yinzhou, &example());
     wait_for("a second product at haishu after yinzhou came back", 15, || async {
         (federation.haishu.count(&client, "").await? == 2).then_some(())
+    })
+    .await;
+    wait_for("a fresh confirmation", 15, || async {
+        let (_, provenance) = provenance(&federation.haishu).await?;
+        (provenance["confirmed_at"].is_string() && provenance["confirmed_at"] != confirmed)
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_had_from_others_says_that_its_owner_never_confirmed_it() {
+    let mut federation = Federation::found("");
+    let client = reqwest::Client::new();
+    federation.ningbo.start().await;
+    federation.yinzhou.start().await;
+    publish(&federation.yinzhou, &example());
+    wait_for("the product at ningbo", 30, || async {
+        (federation.ningbo.count(&client, "").await? == 1).then_some(())
+    })
+    .await;
+    federation.yinzhou.kill();
+
+    federation.haishu.start().await;
+    let haishu = &federation.haishu;
+    let (number, known) =
+        wait_for("the product at haishu, from ningbo", 30, || provenance(haishu)).await;
+    assert_eq!((&known["confirmed_at"], &known["age_seconds"]), (&Value::Null, &Value::Null));
+    for (language, words) in
+        [("zh-CN", "从未与所属节点核对"), ("en", "never confirmed with the owning node")]
+    {
+        let page = page(haishu, &number, language).await;
+        assert!(page.contains(words) && !page.contains("1970-01"), "{page}");
+    }
+    let logs = run_json(&haishu.data, &["log", "list"]);
+    let replica =
+        logs.as_array().expect("logs").iter().find(|log| log["origin"] == known["origin"]);
+    assert_eq!(replica.expect("yinzhou's log")["confirmed_at"], Value::Null);
+
+    federation.yinzhou.start().await;
+    wait_for("yinzhou's own word", 30, || async {
+        let (_, known) = provenance(&federation.haishu).await?;
+        known["confirmed_at"].is_string().then_some(())
     })
     .await;
 }

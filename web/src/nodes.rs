@@ -11,7 +11,7 @@ use lianshi_registry::{
 };
 use lianshi_store::{
     Fault, Read,
-    catalog::{self, FacetValue, Query},
+    catalog::{self, FacetValue, Offer, Query},
     log::{self, Head},
     members,
     quorum::{self, Settled},
@@ -69,7 +69,7 @@ impl Known {
         let settled = self.settled.iter().find(|settled| settled.origin == admission.origin);
         let reach = head.map(|head| quorum::reach(head, settled));
         let products = self.products.iter().find(|value| value.value == name);
-        let confirmed_at = head.map(|head| head.confirmed_at).filter(|at| at.millis() > 0);
+        let confirmed_at = head.and_then(|head| head.confirmed_at);
         let silent = |at: Timestamp| page.now.millis().saturating_sub(at.millis()) > STALE_MS;
         NodeRow {
             title: page.of_texts(&admission.name).to_owned(),
@@ -91,7 +91,7 @@ impl Known {
             reach: reach.map_or("", |(reach, _)| reach.as_str()),
             reach_since: reach.and_then(|(_, since)| since),
             settled_size: settled.map_or(0, |settled| settled.size),
-            head_at: head.map(|head| head.checkpoint_at).filter(|at| at.millis() > 0),
+            head_at: head.and_then(|head| head.checkpoint_at),
             stale: !own && confirmed_at.is_none_or(silent),
             confirmed_at,
             products: products.map_or(0, |value| value.count),
@@ -139,7 +139,7 @@ pub struct NodeRow {
     pub settled_size: u64,
     /// When the head held here was signed or adopted.
     pub head_at: Option<Timestamp>,
-    /// When this node last knew that the head is the newest.
+    /// When that node last said that the head is the newest.
     pub confirmed_at: Option<Timestamp>,
     /// That was too long ago.
     pub stale: bool,
@@ -151,6 +151,26 @@ impl NodeRow {
     /// The first characters of the root hash, enough to compare by eye.
     pub fn root_short(&self) -> &str {
         self.root_hash.get(..16).unwrap_or(&self.root_hash)
+    }
+
+    /// How current the copy held here is, in few words.
+    pub fn confirmed(&self, page: &Page) -> String {
+        match self.confirmed_at {
+            _ if self.own => page.t("node-here"),
+            Some(at) => page.ago(&at),
+            None if self.size.is_some_and(|size| size > 0) => page.t("node-unconfirmed"),
+            None => page.t("node-never"),
+        }
+    }
+}
+
+/// How current what is read of a product is, in words: said here, or copied from its node, which
+/// confirmed the copy some time ago or never.
+pub fn age(page: &Page, offer: &Offer) -> String {
+    match offer.confirmed_at {
+        _ if offer.own => page.t("source-own"),
+        Some(at) => page.t1("source-replica", "ago", page.ago(&at)),
+        None => page.t("source-unconfirmed"),
     }
 }
 

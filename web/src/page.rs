@@ -178,9 +178,14 @@ impl Page {
         figures::local_time(*at)
     }
 
+    /// How long ago an instant was. What another clock wrote ahead of this one is zero seconds old.
+    pub fn age_seconds(&self, at: Timestamp) -> i64 {
+        self.now.seconds().saturating_sub(at.seconds()).max(0)
+    }
+
     /// How long ago an instant was, in words: "3 minutes ago".
     pub fn ago(&self, at: &Timestamp) -> String {
-        let seconds = self.now.seconds().saturating_sub(at.seconds()).max(0);
+        let seconds = self.age_seconds(*at);
         let (key, count) = match seconds {
             0..60 => ("ago-seconds", seconds),
             60..3600 => ("ago-minutes", seconds / 60),

@@ -131,10 +131,20 @@ fn line(head: &Head, settled: Option<&Settled>) -> String {
     let Head { origin, size, checkpoint_size, root, .. } = head;
     let kind = if head.own { "own" } else { "replica" };
     let settled_size = settled.map_or(0, |settled| settled.size);
+    let (root, confirmed) = (root.to_base64(), confirmed(head));
     format!(
-        "{origin}  {kind}  {size} entries, {checkpoint_size} signed, {settled_size} settled  root {}",
-        root.to_base64()
+        "{origin}  {kind}  {size} entries, {checkpoint_size} signed, {settled_size} settled, \
+         {confirmed}  root {root}"
     )
+}
+
+/// How current a log is here: when the node that writes it last said that nothing newer exists.
+pub(super) fn confirmed(head: &Head) -> String {
+    match head.confirmed_at {
+        _ if head.own => "current".to_owned(),
+        Some(at) => format!("confirmed {at}"),
+        None => "never confirmed".to_owned(),
+    }
 }
 
 fn show_entry(at: &At, site: &Site, (origin, index): (Option<&str>, u64)) -> anyhow::Result<()> {

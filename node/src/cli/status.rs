@@ -33,11 +33,12 @@ impl Status {
         for head in &heads {
             let mark = if head.own { "own" } else { "replica" };
             text.push_str(&format!(
-                "\n  {:<28} {mark:<8} {:>8} entries, {:<7} confirmed {}",
+                "
+  {:<28} {mark:<8} {:>8} entries, {:<7} {}",
                 head.origin.to_string(),
                 head.size,
                 reach(head),
-                head.confirmed_at
+                super::log::confirmed(head)
             ));
         }
         let value = json!({

@@ -10,6 +10,7 @@ use lianshi_node::{
 use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
     id::{DivisionCode, FederationDomain, NodeName},
+    time::Timestamp,
     uscc,
 };
 use lianshi_store::{Site, audit::Actor, catalog, log, members};
@@ -135,8 +136,8 @@ impl Federation {
         self.head(node, of).map_or(0, |head| head.checkpoint_size)
     }
 
-    pub fn confirmed_at(&self, node: &str, of: &str) -> i64 {
-        self.head(node, of).expect("held").confirmed_at.millis()
+    pub fn confirmed_at(&self, node: &str, of: &str) -> Option<Timestamp> {
+        self.head(node, of).expect("held").confirmed_at
     }
 
     fn head(&self, node: &str, of: &str) -> Option<log::Head> {

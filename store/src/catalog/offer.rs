@@ -17,6 +17,7 @@ use crate::{
     db::Read,
     fault::Fault,
     fold::right,
+    log,
     schema::{catalog_products, logs, members},
 };
 
@@ -64,8 +65,8 @@ pub struct Offer {
     /// The log is this node's own, so what is said here is now.
     pub own: bool,
     /// When this node last confirmed that it holds the newest head of the log: the age of a
-    /// replica.
-    pub confirmed_at: Timestamp,
+    /// replica. `None` while the node that writes the log never confirmed it.
+    pub confirmed_at: Option<Timestamp>,
     state: ProductState,
 }
 
@@ -288,13 +289,13 @@ fn providers(
         .collect())
 }
 
-fn held(read: &mut Read<'_>, origin: &Origin) -> Result<(bool, Timestamp), Fault> {
+fn held(read: &mut Read<'_>, origin: &Origin) -> Result<(bool, Option<Timestamp>), Fault> {
     let row: Option<(bool, i64)> = logs::table
         .filter(logs::origin.eq(origin.to_string()))
         .select((logs::own, logs::confirmed_at))
         .first(&mut **read)
         .optional()?;
-    Ok(row.map_or((false, Timestamp::default()), |(own, at)| (own, Timestamp::from_millis(at))))
+    Ok(row.map_or((false, None), |(own, at)| (own, log::moment(at))))
 }
 
 fn member(read: &mut Read<'_>, node: &NodeName) -> Result<(Texts, String), Fault> {

@@ -13,7 +13,7 @@ use lianshi_registry::{
     refusal::Refusal,
 };
 
-use super::{Head, head, root_at, store_checkpoint};
+use super::{Head, confirm, head, root_at, store_checkpoint};
 use crate::{Failure, Fault, Site};
 
 /// The last signed checkpoint, as a signed note.
@@ -99,7 +99,10 @@ pub fn publish_head(site: &Site) -> Result<Published, Failure<HeadRefusal>> {
     if fresh {
         let now = site.now();
         let row = (&checkpoint, note.as_str());
-        site.db.write(|write| store_checkpoint(write, row, now).map_err(Failure::Fault))?;
+        site.db.write(|write| {
+            store_checkpoint(write, row, now)?;
+            confirm(write, &site.origin, now)
+        })?;
     }
     Ok(Published { checkpoint, note, fresh })
 }

@@ -31,3 +31,4 @@ node-products = Products
 node-confirmed = Confirmed
 node-here = This node
 node-never = Nothing received yet
+node-unconfirmed = Never confirmed

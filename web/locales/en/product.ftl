@@ -128,6 +128,7 @@ source-entry = Show the registered text
 source-age = How current
 source-own = This node's own record, valid now
 source-replica = A replica, confirmed with the owning node { $ago }
+source-unconfirmed = A replica, never confirmed with the owning node
 order-title = Subscribe
 order = Apply for a subscription
 order-note = Sign in, choose a purpose and a plan step by step, and check your answers before you submit.

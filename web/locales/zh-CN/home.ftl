@@ -28,3 +28,4 @@ node-products = 产品数
 node-confirmed = 数据确认时间
 node-here = 本节点
 node-never = 尚未收到
+node-unconfirmed = 从未核对

@@ -119,6 +119,7 @@ source-entry = 查看登记原文
 source-age = 数据时效
 source-own = 本节点自有记录，即时有效
 source-replica = 本地副本，{ $ago }与所属节点核对一致
+source-unconfirmed = 本地副本，从未与所属节点核对
 order-title = 订购
 order = 申请订购
 order-note = 登录后按步骤选择用途与方案，提交前可逐项核对。

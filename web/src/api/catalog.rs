@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    WebState,
+    WebState, nodes,
     page::Page,
     plans::{form_code, grade_code},
     problem::{Problem, ProblemDetails},
@@ -280,8 +280,27 @@ pub struct Provenance {
     entry_hash: Option<String>,
     /// This node wrote the log itself.
     own: bool,
-    /// When this node last confirmed its copy of the log, UTC.
-    confirmed_at: String,
+    /// When the owning node last confirmed the copy held here, UTC; null while it never did.
+    confirmed_at: Option<String>,
+    /// How long ago that was; 0 for this node's own log, null while never confirmed.
+    age_seconds: Option<i64>,
+    /// The same in words, in the language of the request.
+    age: String,
+}
+
+impl Provenance {
+    fn new(page: &Page, offer: &Offer, entry: Option<&[u8]>) -> Self {
+        let current_at = if offer.own { Some(page.now) } else { offer.confirmed_at };
+        Self {
+            origin: offer.origin.to_string(),
+            index: offer.origin_index,
+            entry_hash: entry.map(|bytes| merkle::leaf_hash(bytes).to_string()),
+            own: offer.own,
+            confirmed_at: current_at.map(|at| at.to_string()),
+            age_seconds: current_at.map(|at| page.age_seconds(at)),
+            age: nodes::age(page, offer),
+        }
+    }
 }
 
 impl ProductDetails {
@@ -300,13 +319,7 @@ impl ProductDetails {
             call_url: format!("{}/call/{number}", offer.public_url),
             authorized_until: offer.authorized_until().map(|date| date.to_string()),
             operations: offer.product.operations.clone(),
-            provenance: Provenance {
-                origin: offer.origin.to_string(),
-                index: offer.origin_index,
-                entry_hash: entry.map(|bytes| merkle::leaf_hash(bytes).to_string()),
-                own: offer.own,
-                confirmed_at: offer.confirmed_at.to_string(),
-            },
+            provenance: Provenance::new(page, &offer, entry),
             product: offer.product,
             operator: offer.operator,
             authorization: offer.authorization.map(|state| state.authorization),

@@ -1,11 +1,11 @@
 //! The public JSON API.
 
 use actix_web::test::{TestRequest, call_service, read_body, read_body_json};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support;
 
-fn json(text: String) -> Value {
+fn parsed(text: String) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
@@ -13,25 +13,50 @@ fn json(text: String) -> Value {
 async fn products_are_listed_found_and_paged() {
     let seeded = support::seeded(27);
     let app = app!(seeded);
-    let all = json(page!(&app, "/api/v1/products?size=5&page=2"));
+    let all = parsed(page!(&app, "/api/v1/products?size=5&page=2"));
     assert_eq!((&all["total"], &all["page"], &all["pages"]), (&27.into(), &2.into(), &6.into()));
     assert_eq!(all["items"].as_array().unwrap().len(), 5);
     let path = "/api/v1/products?q=%E5%8C%BA%E5%88%92&kind=verification&node=yinzhou";
-    let found = json(page!(&app, path));
+    let found = parsed(page!(&app, path));
     let item = &found["items"][0];
     assert_eq!(item["id"], item["number"]);
     assert_eq!((&item["node"], &item["kind"]), (&"yinzhou".into(), &"verification".into()));
     assert!(item["name"].as_str().unwrap().contains("区划"));
-    let details = json(page!(&app, &format!("/api/v1/products/{}", item["id"].as_str().unwrap())));
+    let details =
+        parsed(page!(&app, &format!("/api/v1/products/{}", item["id"].as_str().unwrap())));
     assert_eq!(details["provenance"]["origin"], "ningbo.example/yinzhou/1");
     assert_eq!(details["plans"].as_array().unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn provenance_tells_the_age_of_the_copy_or_that_it_was_never_confirmed() {
+    let seeded = support::seeded(3);
+    let app = app!(seeded);
+    let first = |node: &str| format!("/api/v1/products?node={node}");
+    let path = |list: &Value| {
+        format!("/api/v1/products/{}", list["items"][0]["id"].as_str().expect("a product"))
+    };
+    let copied = path(&parsed(page!(&app, &first("yinzhou"))));
+    for (from_now_ms, at, age_seconds, age) in [
+        (Some(-120_000), json!("2026-11-21T02:58:00Z"), json!(120), "2 minutes ago"),
+        (Some(120_000), json!("2026-11-21T03:02:00Z"), json!(0), "0 seconds ago"),
+        (None, Value::Null, Value::Null, "never confirmed"),
+    ] {
+        support::set_confirmed(&seeded, from_now_ms);
+        let provenance = &parsed(page!(&app, &copied, "en"))["provenance"];
+        assert_eq!((&provenance["confirmed_at"], &provenance["age_seconds"]), (&at, &age_seconds));
+        assert!(provenance["age"].as_str().expect("words").contains(age), "{provenance}");
+    }
+    let own = path(&parsed(page!(&app, &first("haishu"))));
+    let provenance = &parsed(page!(&app, &own, "en"))["provenance"];
+    assert_eq!((&provenance["own"], &provenance["age_seconds"]), (&json!(true), &json!(0)));
 }
 
 #[actix_web::test]
 async fn the_digest_names_every_head() {
     let seeded = support::seeded(3);
     let app = app!(seeded);
-    let digest = json(page!(&app, "/api/v1/catalog/digest"));
+    let digest = parsed(page!(&app, "/api/v1/catalog/digest"));
     let heads = digest["heads"].as_array().unwrap();
     assert_eq!(heads.len(), 3);
     assert!(heads.iter().all(|head| head["root"].as_str().unwrap().len() == 64));

@@ -116,6 +116,39 @@ async fn the_federation_page_shows_heads_and_digest() {
 }
 
 #[actix_web::test]
+async fn a_replica_shows_its_age_or_that_it_was_never_confirmed() {
+    let seeded = support::seeded(3);
+    let app = app!(seeded);
+    let list = page!(&app, "/catalog?node=yinzhou");
+    let number = list.split("href=\"/products/").nth(1).unwrap().split('"').next().unwrap();
+    let product = format!("/products/{number}");
+    for (from_now_ms, zh, en) in [
+        (
+            Some(-3_600_000),
+            "1 小时前与所属节点核对一致",
+            "confirmed with the owning node 1 hour ago",
+        ),
+        // Written before the clock was set back.
+        (
+            Some(3_600_000),
+            "0 秒前与所属节点核对一致",
+            "confirmed with the owning node 0 seconds ago",
+        ),
+        (None, "从未与所属节点核对", "never confirmed with the owning node"),
+    ] {
+        support::set_confirmed(&seeded, from_now_ms);
+        let html = page!(&app, &product);
+        assert!(html.contains(zh), "no {zh} in {html}");
+        let html = page!(&app, &product, "en");
+        assert!(html.contains(en), "no {en} in {html}");
+    }
+    for path in ["/", "/federation"] {
+        assert!(page!(&app, path).contains("从未核对"), "{path}");
+        assert!(page!(&app, path, "en").contains("Never confirmed"), "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn a_certificate_is_checked_by_its_number() {
     let seeded = support::seeded(6);
     let app = app!(seeded);

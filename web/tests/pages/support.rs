@@ -82,6 +82,13 @@ pub fn seeded(count: u32) -> Seeded {
     seeded
 }
 
+/// Sets when yinzhou last confirmed its replica, in milliseconds from now; `None` for never.
+pub fn set_confirmed(seeded: &Seeded, from_now_ms: Option<i64>) {
+    let now = Timestamp::parse(NOW).unwrap();
+    let at = from_now_ms.map_or_else(Timestamp::default, |millis| now.plus_millis(millis));
+    seeded.site.db.write(|write| log::confirm(write, &origin("yinzhou"), at)).unwrap();
+}
+
 /// What an application under test is configured with.
 pub fn configured(seeded: &Seeded) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let state = WebState::new(seeded.site.clone());
@@ -102,8 +109,14 @@ macro_rules! app {
 /// The text of a page of an application under test.
 #[macro_export]
 macro_rules! page {
-    ($app:expr, $path:expr) => {{
-        let request = actix_web::test::TestRequest::get().uri($path).to_request();
+    ($app:expr, $path:expr) => {
+        $crate::page!($app, $path, "zh-CN")
+    };
+    ($app:expr, $path:expr, $language:expr) => {{
+        let request = actix_web::test::TestRequest::get()
+            .uri($path)
+            .insert_header(("accept-language", $language))
+            .to_request();
         let response = actix_web::test::call_service($app, request).await;
         String::from_utf8(actix_web::test::read_body(response).await.to_vec()).unwrap()
     }};
