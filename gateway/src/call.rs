@@ -31,7 +31,6 @@ use crate::{
     Gateway,
     engine::{self, Task},
     headers::{self, Caller},
-    meter::NotRecorded,
     problem::{self, Context},
     refusal::CallRefusal,
     terms::{Pair, ProductTerms},
@@ -159,8 +158,7 @@ impl Admitted {
         let answer = call.answer.clone();
         match gateway.0.meter.record(call).await {
             Ok(metered) => settled(metered, answer),
-            Err(NotRecorded::Busy) => Err(CallRefusal::Busy),
-            Err(NotRecorded::Failed) => Err(CallRefusal::Failed),
+            Err(refusal) => Err(refusal),
         }
     }
 
@@ -205,7 +203,7 @@ fn settle<T>(
         Ok(Err(fault)) => {
             let source: &dyn std::error::Error = &fault;
             tracing::error!(request_id, fault = source, "a call could not be answered");
-            Err(if fault.is_transient() { CallRefusal::Busy } else { CallRefusal::Failed })
+            Err(CallRefusal::of_fault(&fault))
         }
         Err(error) => {
             tracing::error!(request_id, %error, "the thread of a call was lost");

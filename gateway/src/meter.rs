@@ -8,14 +8,7 @@ use lianshi_store::{
 };
 use tokio::sync::oneshot;
 
-/// Why a call was not recorded although no rule stood against it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotRecorded {
-    /// The queue is full, or the database is busy for longer than it waits.
-    Busy,
-    /// The database did not take it; the log has the reason.
-    Failed,
-}
+use crate::refusal::CallRefusal;
 
 /// Sends calls to the one writer of usage.
 pub(crate) struct Meter(Group<Metering, Metered>);
@@ -32,7 +25,7 @@ impl Meter {
     }
 
     /// Records a call; returns when it is durable or will never be.
-    pub(crate) async fn record(&self, call: Metering) -> Result<Metered, NotRecorded> {
+    pub(crate) async fn record(&self, call: Metering) -> Result<Metered, CallRefusal> {
         let (answer, outcome) = oneshot::channel();
         let request_id = call.request_id.clone();
         self.0.submit(call, move |outcome| {
@@ -41,18 +34,18 @@ impl Meter {
         });
         match outcome.await {
             Ok(Ok(metered)) => Ok(metered),
-            Ok(Err(GroupError::Full)) => Err(NotRecorded::Busy),
+            Ok(Err(GroupError::Full)) => Err(CallRefusal::Busy),
             Ok(Err(error)) => Err(not_recorded(&request_id, &error)),
             Err(_) => Err(not_recorded(&request_id, &GroupError::Stopped)),
         }
     }
 }
 
-fn not_recorded(request_id: &str, error: &GroupError) -> NotRecorded {
+fn not_recorded(request_id: &str, error: &GroupError) -> CallRefusal {
     let source: &dyn std::error::Error = error;
     tracing::error!(request_id, error = source, "a call was not recorded and not answered");
     match error {
-        GroupError::Failed(fault) if fault.is_transient() => NotRecorded::Busy,
-        _ => NotRecorded::Failed,
+        GroupError::Failed(fault) => CallRefusal::of_fault(fault),
+        GroupError::Full | GroupError::Stopped => CallRefusal::Failed,
     }
 }

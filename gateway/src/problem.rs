@@ -84,7 +84,7 @@ fn status(refusal: &CallRefusal) -> StatusCode {
         No::Guard(refusal) if refusal.is_callers() => StatusCode::UNPROCESSABLE_ENTITY,
         No::KeyTooLong | No::TooManyPoints { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         No::Guard(_) | No::Failed | No::DatasetUnfit(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        No::NoDataset | No::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        No::NoDataset | No::Busy | No::CannotRecord => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -102,6 +102,8 @@ fn retry_after_s(refusal: &CallRefusal, now: Timestamp) -> Option<u64> {
         )
         | CallRefusal::Entitlement(Contract::TermNotBegun(resets_at)) => Some(until(*resets_at)),
         CallRefusal::Busy => Some(1),
+        // Somebody has to make room first.
+        CallRefusal::CannotRecord => Some(30),
         CallRefusal::NoDataset => Some(60),
         _ => None,
     }
@@ -140,7 +142,8 @@ fn chinese(refusal: &CallRefusal) -> String {
         No::TooManyPoints { max } => format!("结果超过 {max} 个点，请缩小范围"),
         No::NoDataset => "提供方尚未装载该操作的数据".to_owned(),
         No::DatasetUnfit(error) => format!("该操作的数据与产品说明不符：{error}"),
-        No::Busy => "网关繁忙，请稍后重试".to_owned(),
+        No::Busy => "网关繁忙，本次未计费，请重试".to_owned(),
+        No::CannotRecord => "提供方暂时无法记录调用，因此不作应答也不计费，请稍后重试".to_owned(),
         No::Failed => "调用未能完成，提供方可凭请求编号查询原因".to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use lianshi_market::{
     key::KeyTextError,
 };
 use lianshi_registry::refusal::Refusal;
-use lianshi_store::usage::MeterRefusal;
+use lianshi_store::{Fault, usage::MeterRefusal};
 
 /// Why a call was not answered. Nothing of it is charged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,11 +88,29 @@ pub enum CallRefusal {
     #[error("the data of this operation does not fit its description: {0}")]
     DatasetUnfit(DefinitionRefusal),
     /// Too many calls wait.
-    #[error("the gateway is busy")]
+    #[error("the gateway is busy; nothing was charged, try again")]
     Busy,
+    /// The node's disk takes no record of the call.
+    #[error(
+        "the provider cannot record calls now, so none is answered or charged; try again later"
+    )]
+    CannotRecord,
     /// The call could not be answered or not be recorded.
     #[error("the call could not be answered; the provider finds it by the request id")]
     Failed,
+}
+
+impl CallRefusal {
+    /// What a caller hears of a fault; the log has the whole of it.
+    pub(crate) fn of_fault(fault: &Fault) -> Self {
+        if fault.is_of_disk() {
+            Self::CannotRecord
+        } else if fault.is_transient() {
+            Self::Busy
+        } else {
+            Self::Failed
+        }
+    }
 }
 
 impl Refusal for CallRefusal {
@@ -120,6 +138,7 @@ impl Refusal for CallRefusal {
             Self::NoDataset => "call.no_dataset",
             Self::DatasetUnfit(_) => "call.dataset_unfit",
             Self::Busy => "call.busy",
+            Self::CannotRecord => "call.cannot_record",
             Self::Failed => "call.failed",
         }
     }

@@ -1,8 +1,13 @@
 //! The command line. One file per noun; `--json` on everything that prints; errors say what to do
 //! next.
 
-use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::folder::Folder;
@@ -57,26 +62,29 @@ impl At {
     }
 
     /// Prints a result: `value` as JSON when asked for, else `text`.
-    #[expect(clippy::print_stdout, reason = "printing is what a command line does")]
     pub fn print(
         &self,
         value: &impl serde::Serialize,
         text: impl std::fmt::Display,
     ) -> anyhow::Result<()> {
         if !self.json {
-            println!("{text}");
+            return say(text);
         }
         self.print_json(value)
     }
 
     /// Prints JSON when asked for, else nothing: for what fails, whose text is the error itself.
-    #[expect(clippy::print_stdout, reason = "printing is what a command line does")]
     pub fn print_json(&self, value: &impl serde::Serialize) -> anyhow::Result<()> {
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(value)?);
-        }
-        Ok(())
+        if self.json { say(serde_json::to_string_pretty(value)?) } else { Ok(()) }
     }
+}
+
+/// Prints a line. A full disk behind the output is an error to be told, not a panic after the work
+/// is done.
+fn say(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let said = writeln!(out, "{text}").and_then(|()| out.flush());
+    said.context("it is done, but the result cannot be printed")
 }
 
 #[derive(Debug, Subcommand)]
@@ -140,6 +148,8 @@ fn block_on(serving: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result
         )
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // It would tell of a log that cannot be written on that very log, and panic.
+        .log_internal_errors(false)
         .init();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serving)
 }

@@ -10,4 +10,5 @@ pub mod ops;
 pub mod peer;
 pub mod post;
 pub mod serve;
+mod trouble;
 pub mod witnessing;

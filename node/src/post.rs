@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 pub use receipt::Receipt;
 
-use crate::net::NetHandle;
+use crate::{net::NetHandle, trouble::Trouble};
 
 /// Letters looked at in one round: enough to keep every link busy, few enough to hold in memory.
 const ROUND_LETTERS_MAX: i64 = 256;
@@ -34,16 +34,15 @@ const CONTRACTS_MS: u64 = 1_000;
 /// Delivers letters until the task is aborted. A nudge or a new connection starts a round at once.
 pub async fn run(site: Site, mut net: NetHandle, wake: Arc<Notify>) {
     let mut linked = BTreeSet::new();
+    let mut trouble = Trouble::new("working on the outbox");
     loop {
         let nudged = wake.notified();
         tokio::pin!(nudged);
         // Registered before the outbox is read, so that no nudge falls between.
         nudged.as_mut().enable();
         wake_returned(&site, &mut linked, net.connected()).await;
-        match deliver_due(&site, &net).await {
-            Ok(0) => {}
-            Ok(_) => continue,
-            Err(error) => tracing::error!(%error, "the outbox could not be worked on"),
+        if trouble.hear(deliver_due(&site, &net).await).is_some_and(|delivered| delivered > 0) {
+            continue;
         }
         tokio::select! {
             () = nudged => {}
@@ -174,10 +173,9 @@ fn receipt<R: Refusal>(
 /// Follows the catalog until the task is aborted: contracts whose product or authorization ended
 /// are ended or cut, with notice to the home node.
 pub async fn follow_catalog(site: Site) {
+    let mut trouble = Trouble::new("comparing contracts with the catalog");
     loop {
-        if let Err(error) = on_site(&site, subscriptions::follow_catalog).await {
-            tracing::error!(%error, "contracts could not be compared with the catalog");
-        }
+        trouble.hear(on_site(&site, subscriptions::follow_catalog).await);
         tokio::time::sleep(Duration::from_millis(CONTRACTS_MS)).await;
     }
 }

@@ -17,7 +17,9 @@ use crate::{
     folder::Folder,
     ops,
     peer::{self, Letters, Peers},
-    post, witnessing,
+    post,
+    trouble::Trouble,
+    witnessing,
 };
 
 /// Threads that answer pages and calls: two cores, and blocking work has its own pool.
@@ -133,8 +135,8 @@ fn serve_operations(folder: &Folder, site: &Site) -> anyhow::Result<Server> {
     Ok(bound.with_context(|| port_advice(&folder.config.listen_ops))?.run())
 }
 
-/// Does a job of the store again and again, until the task is aborted. A fault is logged and tried
-/// again next time.
+/// Does a job of the store again and again, until the task is aborted. A fault is told once and the
+/// job tried again next time.
 async fn every(
     pause_ms: u64,
     site: Site,
@@ -143,12 +145,14 @@ async fn every(
 ) {
     let mut ticks = tokio::time::interval(Duration::from_millis(pause_ms));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut trouble = Trouble::new(what);
     loop {
         ticks.tick().await;
         let site = site.clone();
         match tokio::task::spawn_blocking(move || job(&site)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(fault)) => tracing::error!(error = %fault, "{what} failed; tried again"),
+            Ok(done) => {
+                trouble.hear(done);
+            }
             Err(error) => tracing::error!(%error, "{what} ended unexpectedly; tried again"),
         }
     }

@@ -11,7 +11,7 @@ use std::{
 use diesel::{
     connection::SimpleConnection,
     r2d2::{self, CustomizeConnection, ManageConnection, Pool, PooledConnection},
-    result::{DatabaseErrorKind, Error as DieselError},
+    result::Error as DieselError,
 };
 
 use crate::{dialect, fault::Fault};
@@ -141,7 +141,9 @@ impl Db {
         let mut turn = None;
         for tried in 0..WRITE_ATTEMPTS_MAX {
             match attempt(&mut conn, &mut f) {
-                Err(error) if error.as_fault().is_some_and(is_conflict) => step_aside(tried),
+                Err(error) if matches!(error.as_fault(), Some(Fault::Conflict(_))) => {
+                    step_aside(tried);
+                }
                 done => return done,
             }
             if tried > 0 && turn.is_none() {
@@ -187,21 +189,6 @@ fn attempt<T, E: From<Fault>>(
             let _ = dialect::rollback(conn);
             Err(error)
         }
-    }
-}
-
-fn is_conflict(fault: &Fault) -> bool {
-    match fault {
-        Fault::Database(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => {
-            true
-        }
-        Fault::Database(DieselError::DatabaseError(_, info)) => {
-            let message = info.message();
-            message.contains("database is locked")
-                || message.contains("could not serialize")
-                || message.contains("deadlock detected")
-        }
-        _ => false,
     }
 }
 

@@ -4,6 +4,7 @@ use diesel::{
     QueryResult,
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     migration::{Migration, MigrationSource},
+    result::{DatabaseErrorKind, Error as DieselError},
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -75,6 +76,48 @@ pub(crate) fn commit(conn: &mut Conn) -> Result<(), Fault> {
         Conn::Sqlite(sqlite) => AnsiTransactionManager::commit_transaction(sqlite),
         Conn::Postgres(postgres) => AnsiTransactionManager::commit_transaction(postgres),
     }?)
+}
+
+/// What a database error says about the machine below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Another writer was faster.
+    Conflict,
+    /// Another process held a lock for too long.
+    Locked,
+    /// No room is left.
+    Full,
+    /// The disk failed to read or write.
+    Disk,
+}
+
+/// How both databases word it: the driver passes their texts on, but not their codes.
+const TROUBLES: [(&str, Trouble); 9] = [
+    ("could not serialize", Trouble::Conflict),
+    ("deadlock detected", Trouble::Conflict),
+    ("database is locked", Trouble::Locked),
+    ("due to lock timeout", Trouble::Locked),
+    ("database or disk is full", Trouble::Full),
+    ("No space left on device", Trouble::Full),
+    ("Disk quota exceeded", Trouble::Full),
+    ("disk I/O error", Trouble::Disk),
+    // SQLite gave the whole transaction up by itself, as it does when it finds no room, and the
+    // driver tells only that its own savepoint is gone.
+    ("no such savepoint", Trouble::Disk),
+];
+
+/// Reads a database error; `None` for one that is not about the machine.
+pub(crate) fn trouble(error: &DieselError) -> Option<Trouble> {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
+            Some(Trouble::Conflict)
+        }
+        DieselError::DatabaseError(_, info) => {
+            let text = info.message();
+            TROUBLES.iter().find(|(words, _)| text.contains(words)).map(|(_, trouble)| *trouble)
+        }
+        _ => None,
+    }
 }
 
 /// Brings the schema up to date; refuses a schema from the future.

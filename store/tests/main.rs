@@ -14,5 +14,6 @@ mod money;
 mod replica;
 mod subscriptions;
 mod support;
+mod trouble;
 mod usage;
 mod witness;

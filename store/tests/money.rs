@@ -1,9 +1,9 @@
 //! Closing periods: exact, repeatable, all or nothing, the same on both databases; and the letters
 //! that carry statements and divisions between nodes.
 
-mod books;
+pub mod books;
 mod letters;
-mod stage;
+pub mod stage;
 
 use lianshi_market::{money::Amount, subscription::Side};
 use lianshi_registry::{json, refusal::Refusal as _};

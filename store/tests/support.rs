@@ -1,8 +1,18 @@
 //! Fresh databases for tests.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
-use lianshi_store::Db;
+use diesel::{
+    QueryResult, QueryableByName, RunQueryDsl as _, connection::SimpleConnection as _, sql_query,
+    sql_types::Text,
+};
+use lianshi_store::{
+    Db, Fault,
+    db::{CONNECTIONS_MAX, Conn},
+};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -36,4 +46,70 @@ pub fn fresh_postgres() -> String {
         .execute(&mut conn)
         .expect("a new database");
     format!("{cluster}/{name}")
+}
+
+/// A column of texts.
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+fn lines(conn: &mut Conn, sql: &str) -> QueryResult<Vec<String>> {
+    let lines: Vec<Line> = sql_query(sql).load(conn)?;
+    Ok(lines.into_iter().map(|line| line.line).collect())
+}
+
+/// Everything a database holds: each row as text, by table.
+pub fn contents(db: &Db) -> BTreeMap<String, Vec<String>> {
+    let dump = |conn: &mut Conn| {
+        let is_postgres = matches!(conn, Conn::Postgres(_));
+        let tables = lines(
+            conn,
+            if is_postgres {
+                "SELECT tablename::text AS line FROM pg_tables WHERE schemaname = 'public'"
+            } else {
+                "SELECT name AS line FROM sqlite_schema WHERE type = 'table'"
+            },
+        )?;
+        let mut all = BTreeMap::new();
+        for table in tables {
+            let rows = if is_postgres {
+                format!("SELECT t::text AS line FROM {table} t ORDER BY 1")
+            } else {
+                let columns =
+                    lines(conn, &format!("SELECT name AS line FROM pragma_table_info('{table}')"))?;
+                let quoted: Vec<String> =
+                    columns.iter().map(|column| format!("quote({column})")).collect();
+                format!("SELECT {} AS line FROM {table} ORDER BY 1", quoted.join(" || ',' || "))
+            };
+            all.insert(table, lines(conn, &rows)?);
+        }
+        QueryResult::Ok(all)
+    };
+    db.read(|read| dump(&mut *read).map_err(Fault::from)).expect("read")
+}
+
+/// Runs statements on every connection a database may use, all of them open from then on.
+pub fn on_every_connection(db: &Db, sql: &str) {
+    nested(db, sql, CONNECTIONS_MAX);
+}
+
+fn nested(db: &Db, sql: &str, depth: u32) {
+    if depth == 0 {
+        return;
+    }
+    // On PostgreSQL a setting lasts only when its transaction is committed; SQLite would wait for
+    // the one before it.
+    let run = |conn: &mut Conn| {
+        conn.batch_execute(sql)?;
+        nested(db, sql, depth - 1);
+        Ok::<(), Fault>(())
+    };
+    let on_postgres = db.read(|read| Ok::<_, Fault>(matches!(**read, Conn::Postgres(_))));
+    if on_postgres.expect("read") {
+        db.write(|write| run(&mut *write)).expect("set");
+    } else {
+        db.read(|read| run(&mut *read)).expect("set");
+    }
 }

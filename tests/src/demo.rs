@@ -1,14 +1,45 @@
 //! The demo as a real process in a temporary folder, with what it says about itself in `demo.json`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{Process, free_ports, wait_for};
 
+/// Longest a call may take: more than the program waits for a locked database.
+const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// Longest first start of the demo in an unoptimized build on a loaded machine.
 const FIRST_START_SECONDS: u64 = 240;
+
+/// What a caller needs.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// Address of the operation.
+    pub url: String,
+    /// Access key.
+    pub key: String,
+    /// Body of a request.
+    pub request: Value,
+}
+
+impl Door {
+    /// Sends a call with an idempotency key.
+    pub async fn call(
+        &self,
+        client: &reqwest::Client,
+        idempotency_key: &str,
+    ) -> reqwest::Result<reqwest::Response> {
+        client
+            .post(&self.url)
+            .bearer_auth(&self.key)
+            .header("Idempotency-Key", idempotency_key)
+            .json(&self.request)
+            .timeout(CALL_LIMIT)
+            .send()
+            .await
+    }
+}
 
 /// A demo.
 pub struct Demo {
@@ -75,6 +106,30 @@ impl Demo {
         if let Some(process) = self.process.take() {
             process.kill();
         }
+    }
+
+    /// Lets the process write no file beyond so many bytes, or any file again.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        self.process.as_ref().expect("a running demo").limit_files(bytes);
+    }
+
+    /// Where the subscription's product is called.
+    pub fn door(&self) -> Door {
+        Door {
+            url: self.subscription("call_url"),
+            key: self.subscription("key"),
+            request: self.example_request(&self.subscription("product")),
+        }
+    }
+
+    /// Calls of the subscription as its provider counts them.
+    pub async fn usage(&self) -> u64 {
+        let id = self.subscription("id");
+        let (_, _, token) = self.account("yinzhou", "provider");
+        let url = format!("{}/api/v1/subscriptions/{id}/usage", self.node("yinzhou", "web"));
+        let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await;
+        let usage: Value = answer.expect("usage").json().await.expect("JSON");
+        usage["total"].as_u64().unwrap_or_else(|| panic!("no total in {usage}"))
     }
 
     /// A text of a node in `demo.json`.

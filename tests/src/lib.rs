@@ -12,6 +12,7 @@ pub mod demo;
 pub mod federation;
 
 use std::{
+    io::Read as _,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -39,6 +40,20 @@ pub fn run(data: &Path, arguments: &[&str]) -> Output {
         .arg(data)
         .output()
         .expect("the program starts")
+}
+
+/// Runs a command that can write no file beyond so many bytes: what a full disk does to it, on any
+/// disk.
+pub fn run_with_room(data: &Path, arguments: &[&str], bytes: u64) -> Output {
+    Command::new("sh")
+        // Ignored, the signal becomes an error of the write, as a full disk is.
+        .args(["-c", "trap '' XFSZ; exec prlimit --fsize=$0: -- \"$@\"", &bytes.to_string()])
+        .arg(program())
+        .args(arguments)
+        .arg("--data")
+        .arg(data)
+        .output()
+        .expect("sh and prlimit, which every Linux has")
 }
 
 /// Runs a command that must succeed; returns its standard output.
@@ -82,7 +97,10 @@ impl Process {
     /// Starts the program; its log goes to `log`.
     pub fn start(arguments: &[&str], log: &Path) -> Self {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a log");
-        let child = Command::new(program())
+        let child = Command::new("sh")
+            // Without the signal a file that may not grow is an error, see `limit_files`.
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+            .arg(program())
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a second handle"))
@@ -90,6 +108,23 @@ impl Process {
             .spawn()
             .expect("the program starts");
         Self(child)
+    }
+
+    /// Lets it write no file beyond so many bytes, or any file again: a disk that fills up under it
+    /// and has room again.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let pid = self.0.id().to_string();
+        let limit = format!("--fsize={limit}:");
+        let set = Command::new("prlimit").args(["--pid", &pid, &limit]).status();
+        assert!(set.expect("prlimit, which every Linux has").success());
+    }
+
+    /// Whether it holds a file of this name open.
+    pub fn has_open(&self, file: &str) -> bool {
+        let Ok(open) = std::fs::read_dir(format!("/proc/{}/fd", self.0.id())) else { return false };
+        let mut targets = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        targets.any(|target| target.file_name().is_some_and(|name| name == file))
     }
 
     /// `kill -9`: nothing is flushed, nothing is said.
@@ -115,6 +150,55 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The write lock of a SQLite file, held by another program as a backup or an open shell holds it.
+pub struct Lock(Child);
+
+impl Lock {
+    /// Takes the lock.
+    pub fn take(database: &Path) -> Self {
+        let script = "import sqlite3, sys\n\
+            held = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)\n\
+            held.execute('BEGIN IMMEDIATE')\n\
+            print('held', flush=True)\n\
+            sys.stdin.read()\n";
+        let mut child = Command::new("python3")
+            .args(["-c", script])
+            .arg(database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 runs");
+        let mut said = [0; 4];
+        child.stdout.as_mut().expect("piped").read_exact(&mut said).expect("it says so");
+        assert_eq!(&said, b"held");
+        Self(child)
+    }
+
+    /// Lets it go.
+    pub fn release(mut self) {
+        drop(self.0.stdin.take());
+        assert!(self.0.wait().expect("its end").success());
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs SQL on a SQLite file beside the program.
+pub fn alter(database: &Path, sql: &str) {
+    let script = "import sqlite3, sys\n\
+        c = sqlite3.connect(sys.argv[1], timeout=60)\n\
+        c.execute(sys.argv[2])\n\
+        c.commit()\n";
+    let status = Command::new("python3").args(["-c", script]).arg(database).arg(sql).status();
+    assert!(status.expect("python3 runs").success(), "{sql}");
 }
 
 /// Asks again until the answer is there; fails with what was waited for.

@@ -4,8 +4,9 @@
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
 
 use tests::{
+    alter,
     federation::{Federation, publish},
-    run, run_json,
+    program, run, run_json,
 };
 
 fn refusal(output: &Output) -> String {
@@ -56,6 +57,21 @@ fn a_key_others_can_read_is_refused() {
     assert!(said.contains("chmod 600"), "{said}");
 }
 
+#[test]
+fn a_result_that_cannot_be_printed_is_an_error_and_no_panic() {
+    let federation = Federation::found("");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let output = std::process::Command::new(program())
+        .args(["status", "--data"])
+        .arg(&federation.ningbo.data)
+        .stdout(full)
+        .output()
+        .expect("the program starts");
+    let said = refusal(&output);
+    assert!(said.contains("cannot be printed") && said.contains("No space left"), "{said}");
+    assert_eq!(output.status.code(), Some(1), "an error, not a panic");
+}
+
 #[tokio::test]
 async fn a_second_serve_refuses_and_commands_work_beside_the_first() {
     let mut federation = Federation::found("");
@@ -79,15 +95,8 @@ fn a_taken_port_is_named() {
 fn a_database_of_a_newer_program_is_refused() {
     let federation = Federation::found("");
     run_json(&federation.ningbo.data, &["audit", "verify"]);
-    let database = federation.ningbo.data.join("node.sqlite");
-    let script = "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')";
-    let status = std::process::Command::new("python3")
-        .args(["-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"])
-        .arg(&database)
-        .arg(script)
-        .status()
-        .expect("python3 runs");
-    assert!(status.success());
+    let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')";
+    alter(&federation.ningbo.data.join("node.sqlite"), newer);
     let said = refusal(&run(&federation.ningbo.data, &["audit", "verify"]));
     assert!(said.contains("newer version"), "{said}");
 }
@@ -112,14 +121,8 @@ fn an_edited_audit_row_is_named() {
     publish(&federation.yinzhou, &example());
     let whole = run_json(&federation.yinzhou.data, &["audit", "verify"]);
     assert!(whole["rows"].as_i64().unwrap() > 0, "{whole}");
-    let script = "UPDATE audit_rows SET outcome = 'edited' WHERE seq = 1";
-    let status = std::process::Command::new("python3")
-        .args(["-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"])
-        .arg(federation.yinzhou.data.join("node.sqlite"))
-        .arg(script)
-        .status()
-        .expect("python3 runs");
-    assert!(status.success());
+    let edit = "UPDATE audit_rows SET outcome = 'edited' WHERE seq = 1";
+    alter(&federation.yinzhou.data.join("node.sqlite"), edit);
     let said = refusal(&run(&federation.yinzhou.data, &["audit", "verify"]));
     assert!(said.contains("row 1"), "{said}");
 }

@@ -11,3 +11,4 @@ mod bad_input;
 mod replication;
 mod settling;
 mod storm;
+mod trouble;

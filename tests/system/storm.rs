@@ -1,10 +1,12 @@
 //! `kill -9` during a storm of calls: every acknowledged call is metered exactly once, and the
 //! books stay whole.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::Value;
-use tests::{demo::Demo, run, run_json, wait_for};
+use tests::{
+    demo::{Demo, Door},
+    run, run_json, wait_for,
+};
 use tokio::sync::Mutex;
 
 /// How often the process is killed.
@@ -18,28 +20,13 @@ const CALLS_BEFORE_KILL: usize = 12;
 type Sent = Arc<Mutex<BTreeMap<String, Option<String>>>>;
 
 async fn call(client: &reqwest::Client, door: &Door, key: &str) -> Option<String> {
-    let answer = client
-        .post(&door.url)
-        .bearer_auth(&door.key)
-        .header("Idempotency-Key", key)
-        .json(&door.request)
-        .timeout(Duration::from_secs(10))
-        .send()
-        .await
-        .ok()?;
+    let answer = door.call(client, key).await.ok()?;
     if answer.status() == 429 {
         // The plan's rate limit answered; not acknowledged, to be sent again.
         return None;
     }
     assert_eq!(answer.status(), 200, "a call is answered or not, never wrongly");
     answer.text().await.ok()
-}
-
-#[derive(Clone)]
-struct Door {
-    url: String,
-    key: String,
-    request: Value,
 }
 
 async fn caller(name: String, door: Door, sent: Sent) {
@@ -56,25 +43,11 @@ async fn caller(name: String, door: Door, sent: Sent) {
     }
 }
 
-async fn usage(demo: &Demo) -> u64 {
-    let id = demo.subscription("id");
-    let (_, _, token) = demo.account("yinzhou", "provider");
-    let url = format!("{}/api/v1/subscriptions/{id}/usage", demo.node("yinzhou", "web"));
-    let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.expect("usage");
-    let usage: Value = answer.json().await.expect("JSON");
-    usage["total"].as_u64().unwrap_or_else(|| panic!("no total in {usage}"))
-}
-
 #[tokio::test]
 async fn every_acknowledged_call_is_metered_exactly_once() {
     let mut demo = Demo::start().await;
-    let product = demo.subscription("product");
-    let door = Door {
-        url: demo.subscription("call_url"),
-        key: demo.subscription("key"),
-        request: demo.example_request(&product),
-    };
-    let before = usage(&demo).await;
+    let door = demo.door();
+    let before = demo.usage().await;
     let sent: Sent = Arc::default();
 
     for round in 0..KILLS {
@@ -107,7 +80,7 @@ async fn every_acknowledged_call_is_metered_exactly_once() {
         }
     }
     assert_eq!(
-        usage(&demo).await,
+        demo.usage().await,
         before + u64::try_from(all.len()).unwrap(),
         "each key is charged once"
     );

@@ -19,6 +19,11 @@ use utoipa::ToSchema;
 
 use crate::{page::Page, refusal};
 
+/// When to come back to a node that is busy.
+const BUSY_RETRY_SECONDS: u64 = 1;
+/// When to come back to a node whose disk is full: somebody has to make room first.
+const NO_ROOM_RETRY_SECONDS: u64 = 30;
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Problem {
@@ -68,6 +73,7 @@ impl Problem {
             Self::Malformed(_) => "web.malformed",
             Self::CrossSite => "web.cross_site",
             Self::Throttled { .. } => "web.throttled",
+            Self::Fault(fault) if fault.is_of_disk() => "web.no_room",
             Self::Fault(fault) if fault.is_transient() => "web.busy",
             Self::Fault(_) | Self::Template(_) => "web.fault",
         }
@@ -125,8 +131,14 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut builder = HttpResponse::build(self.status_code());
-        if let Self::Throttled { retry_after_seconds } = self {
-            builder.insert_header((header::RETRY_AFTER, retry_after_seconds.to_string()));
+        let retry_after_seconds = match self {
+            Self::Throttled { retry_after_seconds } => Some(*retry_after_seconds),
+            Self::Fault(fault) if fault.is_of_disk() => Some(NO_ROOM_RETRY_SECONDS),
+            Self::Fault(fault) if fault.is_transient() => Some(BUSY_RETRY_SECONDS),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after_seconds {
+            builder.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         builder.finish()
     }

@@ -14,6 +14,7 @@ refusal-web-forbidden = Your account does not have the role for this. If you nee
 refusal-web-malformed = What was sent could not be understood. Check it and try again.
 refusal-web-cross-site = This request did not come from our own pages, or the page was open for too long. Go back, reload the page and try again.
 refusal-web-throttled = Please wait a moment and try again.
+refusal-web-no-room = The node cannot store anything right now because its disk takes no more, and nothing was changed. Please tell its administrator and try again later.
 refusal-web-busy = The system is busy and nothing was changed. Please try again shortly.
 refusal-web-fault = Something went wrong on our side and nothing was changed. The problem has been recorded.
 refusal-web-method = This address does not support that kind of request.

@@ -14,6 +14,7 @@ refusal-web-forbidden = 您的账号没有办理此事项的角色。如有需�
 refusal-web-malformed = 提交的内容无法识别，请检查后重试。
 refusal-web-cross-site = 此请求不是从本站页面发出，或页面停留过久。请返回上一页，刷新后重试。
 refusal-web-throttled = 请稍候再试。
+refusal-web-no-room = 节点磁盘空间不足，暂时无法保存，本次操作未作任何改动。请告知节点管理员后稍后重试。
 refusal-web-busy = 系统繁忙，您的操作没有生效，请稍后重试。
 refusal-web-fault = 系统出现故障，您的操作没有生效。我们已记录此问题。
 refusal-web-method = 此地址不支持该操作方式。
