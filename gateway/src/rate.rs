@@ -36,6 +36,11 @@ impl Rates {
             all.insert(subscription.to_owned(), VecDeque::new());
         }
         let Some(calls) = all.get_mut(subscription) else { return Ok(()) };
+        // Calls of the future were made before the clock was set back: they count from now, so that
+        // nobody waits longer than a window.
+        for ahead in calls.iter_mut().rev().take_while(|call| **call > now) {
+            *ahead = now;
+        }
         while calls.front().is_some_and(|first| now - first >= WINDOW_MS) {
             calls.pop_front();
         }
@@ -52,6 +57,16 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_set_back_makes_nobody_wait_longer_than_a_window() {
+        let rates = Rates::default();
+        let take = |millis| rates.take("S-1", 2, Timestamp::from_millis(millis));
+        assert_eq!([take(7_200_000), take(7_200_001)], [Ok(()); 2]);
+        assert_eq!(take(3_600_000), Err(WINDOW_MS));
+        assert_eq!(take(3_600_000 + WINDOW_MS - 1), Err(1));
+        assert_eq!(take(3_600_000 + WINDOW_MS), Ok(()));
+    }
 
     #[test]
     fn no_sixty_seconds_hold_more_than_the_limit() {

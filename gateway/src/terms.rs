@@ -124,6 +124,23 @@ impl<K: Ord, V> Kept<K, V> {
     }
 }
 
+/// What was read in the future was read before the clock was set back, and is read again.
 fn is_fresh(at: Timestamp, now: Timestamp) -> bool {
-    now.millis().saturating_sub(at.millis()) < FRESH_MS
+    (0..FRESH_MS).contains(&now.millis().saturating_sub(at.millis()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_believed_for_a_second_of_any_clock() {
+        let kept = Kept::default();
+        let at = Timestamp::from_millis;
+        kept.keep("key", "value", at(10_000));
+        let fresh = |millis| kept.fresh(&"key", at(millis)).is_some();
+        assert!(fresh(10_000) && fresh(10_999));
+        assert!(!fresh(11_000));
+        assert!(!fresh(9_999), "the clock was set back");
+    }
 }

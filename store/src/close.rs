@@ -113,9 +113,6 @@ pub fn close_with(
     step: &mut dyn FnMut(Step) -> Result<(), Fault>,
 ) -> Result<CloseResult, Failure<CloseRefusal>> {
     let now = site.now();
-    if now < period.end() {
-        return Err(Failure::Refused(CloseRefusal::Unfinished { period, ends_at: period.end() }));
-    }
     let mut close = || close_once(site, actor, (period, now), step);
     let result = match close() {
         // PostgreSQL found the rows of a close that committed in between: that close is the answer.
@@ -135,6 +132,11 @@ fn close_once(
     site.db.write(|write| {
         if let Some(closed) = periods::closed(&mut write.as_read(), period)? {
             return Ok(CloseResult { period: closed, repeated: true });
+        }
+        // After what is closed already: a clock set back does not open it again.
+        if now < period.end() {
+            let ends_at = period.end();
+            return Err(Failure::Refused(CloseRefusal::Unfinished { period, ends_at }));
         }
         periods::check_order(&mut write.as_read(), period)?;
         let outcome = run(write, site, (period, now), step)?;

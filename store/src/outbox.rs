@@ -47,11 +47,17 @@ pub fn enqueue(write: &mut Write<'_>, row: &OutboxRow) -> Result<bool, Fault> {
     Ok(insert_if_absent!(write, outbox::table, row)?)
 }
 
-/// Rows that are due, oldest first, only the first of each ordering key.
+/// Rows that are due, oldest first, only the first of each ordering key. No pause is longer than
+/// [`RETRY_MS_MAX`]: what would be due later than that was written before the clock was set back,
+/// and is due now.
 pub fn due(read: &mut Read<'_>, now: Timestamp, limit: i64) -> Result<Vec<OutboxRow>, Fault> {
     let earlier = diesel::alias!(outbox as earlier);
     Ok(outbox::table
-        .filter(outbox::due_at.le(now.millis()))
+        .filter(
+            outbox::due_at
+                .le(now.millis())
+                .or(outbox::due_at.gt(now.plus_millis(RETRY_MS_MAX).millis())),
+        )
         .filter(diesel::dsl::not(diesel::dsl::exists(
             earlier
                 .filter(earlier.field(outbox::ordering_key).eq(outbox::ordering_key))

@@ -343,3 +343,27 @@ fn every_refusal_of_an_account_change_has_its_code() {
         );
     });
 }
+
+/// How far a clock is set back.
+const DAY_MS: i64 = 24 * 3_600_000;
+
+#[test]
+fn a_clock_set_back_neither_ends_a_session_nor_keeps_it_alive_for_long() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        let session = log_in(&site, "buyer.one", PASSWORD).expect("logged in");
+        pass(-DAY_MS);
+        assert!(alive(&site, &session.secret), "a person at work is not thrown out");
+        let seen = accounts::resume_session(&site, &session.secret).expect("read").expect("alive");
+        assert!(seen.seen_at <= site.now() && seen.ends_at() <= site.now().plus_millis(IDLE_MS));
+        pass(IDLE_MS);
+        assert!(!alive(&site, &session.secret), "its limits count by the clock as it is now");
+        // Nobody is locked out for the time the clock was set back.
+        for _ in 0..8 {
+            let _ = log_in(&site, "buyer.one", "wrong");
+        }
+        pass(-DAY_MS);
+        assert!(log_in(&site, "buyer.one", PASSWORD).is_ok());
+    });
+}

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod catalog;
+mod clock;
 mod datasets;
 mod foundation;
 mod group;

@@ -20,15 +20,14 @@ fn day() -> Timestamp {
 }
 
 fn publish_in(text: &str, division: &str) -> Result<Decision, PublishRefusal> {
+    publish_at(text, division, day())
+}
+
+fn publish_at(text: &str, division: &str, now: Timestamp) -> Result<Decision, PublishRefusal> {
     let division = DivisionCode::parse(division).expect("valid");
     let origin = origin();
-    let publisher = Publisher {
-        origin: &origin,
-        division: &division,
-        next_index: 0,
-        by: "yinzhou",
-        now: day(),
-    };
+    let publisher =
+        Publisher { origin: &origin, division: &division, next_index: 0, by: "yinzhou", now };
     let mut numbers = FreshNumbers::new();
     for (kind, count) in wanted(text, &origin)?.numbers {
         let fresh = (1..=count)
@@ -76,6 +75,15 @@ fn the_example_is_published_whole() {
         ]
     );
     assert_eq!(wanted(EXAMPLE, &origin()).expect("TOML").numbers[&NumberKind::Product], 1);
+}
+
+#[test]
+fn nothing_is_published_on_a_day_without_rules() {
+    // A machine whose clock lost its battery wakes up in 1970.
+    let refusal = publish_at(EXAMPLE, "330212", Timestamp::default()).expect_err("lawless");
+    let first = &refusal.findings[0];
+    assert_eq!(first.code, "publish.no_rules");
+    assert!(first.message.contains("1970-01-01") && first.message.contains("clock"), "{first}");
 }
 
 #[test]

@@ -92,17 +92,21 @@ pub fn resume_session(site: &Site, secret: &str) -> Result<Option<Session>, Faul
         let user = enabled_by_id(read, &row.user_id)?;
         Ok::<_, Fault>(user.map(|user| row.into_session(user)))
     })?;
+    // Also when it was seen in the future: the clock was set back, and its limits count from now.
     if let Some(session) = &found
-        && now.millis() - session.seen_at.millis() >= SEEN_STEP_MS
+        && now.millis().abs_diff(session.seen_at.millis()) >= SEEN_STEP_MS.unsigned_abs()
     {
-        site.db.write(|write| touch(write, &session.id_hash, now))?;
+        site.db.write(|write| touch(write, session, now))?;
     }
     Ok(found)
 }
 
-fn touch(write: &mut Write<'_>, id_hash: &[u8], now: Timestamp) -> Result<(), Fault> {
-    diesel::update(sessions::table.find(id_hash))
-        .set(sessions::seen_at.eq(now.millis()))
+fn touch(write: &mut Write<'_>, session: &Session, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(sessions::table.find(&session.id_hash))
+        .set((
+            sessions::seen_at.eq(now.millis()),
+            sessions::created_at.eq(session.created_at.min(now).millis()),
+        ))
         .execute(&mut **write)?;
     Ok(())
 }
