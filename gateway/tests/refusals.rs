@@ -1,12 +1,14 @@
 //! Every refusal a caller can meet, and that none of them is charged.
 
+use std::fmt::Write as _;
+
 use lianshi_market::key::{AccessKey, KEY_BYTES};
 use lianshi_registry::{
     entry::{Fact, ProductNotice},
     id::{DivisionCode, NumberKind, RegistrationNumber},
 };
 use lianshi_store::{audit::Actor, subscriptions};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{Call, WIDE, World, pass};
 
@@ -59,6 +61,62 @@ async fn bad_calls_are_refused_with_their_code_and_not_charged() {
     check(good.clone().json(&json!({ "code": "1", "sql": "x" })), 422, "call.input_unknown").await;
     assert_eq!(world.calls_metered(), 0);
     assert_eq!(good.send(&server).await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_key_longer_than_any_in_the_data_is_refused() {
+    let world = World::new(WIDE);
+    let server = world.serve();
+    let reply = world.verify(&"区".repeat(342)).send(&server).await;
+    assert_eq!(reply.refusal(), (422, "call.key_too_long"));
+    assert_eq!(*world.verify(&"区".repeat(341)).send(&server).await.data(), not_found());
+    assert_eq!(world.calls_metered(), 1);
+}
+
+fn not_found() -> Value {
+    json!({ "result": "not_found", "valid": false, "successor": null })
+}
+
+#[actix_web::test]
+async fn an_answer_of_too_many_points_is_refused_until_it_is_narrowed() {
+    let world = World::new(WIDE);
+    let mut file = "region,year,mean,firms\n".to_owned();
+    for year in 1..=2_001 {
+        writeln!(file, "330212,{year},1.00,50").expect("a text grows");
+    }
+    world.load("cells", cells(&["region"]), &file);
+    let server = world.serve();
+    let ask = |to: u32| world.call("cells").json(&json!({ "region": "330212", "year_to": to }));
+    assert_eq!(ask(2_001).send(&server).await.refusal(), (422, "call.too_many_points"));
+    let whole = ask(2_000).send(&server).await;
+    assert_eq!(whole.data()["points"].as_array().expect("points").len(), 2_000);
+    assert_eq!(world.calls_metered(), 1);
+}
+
+#[actix_web::test]
+async fn data_that_do_not_fit_the_description_are_not_answered_from() {
+    let world = World::new(WIDE);
+    let server = world.serve();
+    let ask = || world.call("cells").json(&json!({ "region": "330212" })).send(&server);
+    // The operation does not require a year, so nothing may be found by it.
+    world.load("cells", cells(&["year"]), "region,year,mean,firms\n330212,2025,1.00,50\n");
+    assert_eq!(ask().await.refusal(), (500, "call.dataset_unfit"));
+    let mut uncounted = cells(&["region"]);
+    uncounted["series"].as_object_mut().expect("a table").remove("count");
+    world.load("cells", uncounted, "region,year,mean,firms\n330212,2025,1.00,50\n");
+    assert_eq!(ask().await.refusal(), (500, "call.dataset_unfit"), "the guard wants a count");
+    assert_eq!(world.calls_metered(), 0);
+    world.load("cells", cells(&["region"]), "region,year,mean,firms\n330212,2025,1.00,50\n");
+    assert_eq!(ask().await.status, 200);
+}
+
+/// A definition of the series, found by some columns.
+fn cells(key: &[&str]) -> Value {
+    json!({
+        "columns": [{ "name": "region" }, { "name": "year", "type": "integer" },
+            { "name": "mean", "type": "decimal" }, { "name": "firms", "type": "integer" }],
+        "series": { "key": key, "dimension": "year", "values": ["mean"], "count": "firms" }
+    })
 }
 
 #[actix_web::test]

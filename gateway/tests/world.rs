@@ -123,14 +123,15 @@ impl World {
             .expect("published");
         let product = number(NumberKind::Product);
         for (operation, definition, file) in data() {
-            let definition: Definition = serde_json::from_value(definition).expect("a definition");
-            let target =
-                Target { product: product.clone(), operation: operation.to_owned(), definition };
-            datasets::load(&site, &Actor::node(), &target, file.as_bytes(), |_| {})
-                .expect("loaded");
+            load(&site, (&product, operation), definition, file);
         }
         let (subscription, key_id, key) = subscribe(&site, &product);
         Self { site, product, subscription, key_id, key, _folder: folder }
+    }
+
+    /// Puts other data behind an operation.
+    pub fn load(&self, operation: &str, definition: Value, file: &str) {
+        load(&self.site, (&self.product, operation), definition, file);
     }
 
     /// Says something more in the node's log.
@@ -265,6 +266,17 @@ impl Reply {
         assert_eq!(self.status, 200, "{self:?}");
         &self.body["data"]
     }
+}
+
+fn load(
+    site: &Site,
+    (product, operation): (&RegistrationNumber, &str),
+    definition: Value,
+    file: &str,
+) {
+    let definition: Definition = serde_json::from_value(definition).expect("a definition");
+    let target = Target { product: product.clone(), operation: operation.to_owned(), definition };
+    datasets::load(site, &Actor::node(), &target, file.as_bytes(), |_| {}).expect("loaded");
 }
 
 fn deliver(site: &Site) {
