@@ -25,10 +25,14 @@ use lianshi_registry::{
     member,
     policy::Rule,
 };
-use lianshi_store::{Db, Site, members};
+use lianshi_store::{Db, Site, log, members};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
+
+mod belonging;
+
+pub use belonging::strange_keys;
 
 /// `node.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -163,9 +167,13 @@ impl Folder {
                 format!("cannot read {}; make a data folder with `lianshi init`", file.display())
             })
         };
-        let config = toml::from_str(&read("node.toml")?).context("node.toml is not valid")?;
-        let charter =
-            toml::from_str(&read("charter.toml")?).context("charter.toml is not valid")?;
+        let invalid = |name: &str, what: &str| {
+            format!("{} is not {what}; mend it or bring it back", path.join(name).display())
+        };
+        let config = toml::from_str(&read("node.toml")?)
+            .with_context(|| invalid("node.toml", "the description of a node"))?;
+        let charter = toml::from_str(&read("charter.toml")?)
+            .with_context(|| invalid("charter.toml", "a charter"))?;
         let keys_path = path.join("keys");
         let keys = Keys {
             identity: read_key(&keys_path, "identity")?,
@@ -219,6 +227,7 @@ impl Folder {
     /// notices by itself.
     pub fn site(&self, nudge: Arc<dyn Fn() + Send + Sync>) -> anyhow::Result<Site> {
         let db = Db::open(&self.database_url()).context("cannot open the database")?;
+        belonging::check(self, &db.read(log::heads)?)?;
         members::set_roots(&db, &self.charter.roots())
             .context("cannot store the charter's roots")?;
         Ok(Site {
@@ -273,17 +282,22 @@ fn make_key(folder: &Path, role: &str) -> anyhow::Result<KeyPair> {
 
 fn read_key(folder: &Path, role: &str) -> anyhow::Result<KeyPair> {
     let file = folder.join(format!("{role}.key"));
-    let mode = fs::metadata(&file)
-        .with_context(|| format!("cannot read {}", file.display()))?
-        .permissions()
-        .mode();
+    let unread =
+        || format!("cannot read {}; bring it back from the backup of the keys", file.display());
+    let mode = fs::metadata(&file).with_context(unread)?.permissions().mode();
     if mode & 0o077 != 0 {
         bail!("{} can be read by others; run chmod 600 on it", file.display());
     }
-    let text = fs::read_to_string(&file)?;
+    let text = fs::read_to_string(&file).with_context(unread)?;
     let seed: [u8; 32] = hex::decode(text.trim())
         .ok()
         .and_then(|bytes| bytes.try_into().ok())
-        .with_context(|| format!("{} does not hold a key", file.display()))?;
+        .with_context(|| {
+            let file = file.display();
+            format!(
+                "{file} does not hold a key, which is 64 hexadecimal digits; bring it back from the \
+                 backup of the keys"
+            )
+        })?;
     Ok(KeyPair::from_seed(seed))
 }

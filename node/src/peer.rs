@@ -24,6 +24,7 @@ use tokio::{
 use crate::{
     folder::Folder,
     net::{self, LinkEvent, NetHandle},
+    trouble::Trouble,
 };
 use poll::{Poll, Seen};
 
@@ -77,7 +78,7 @@ pub async fn start(
         .context("cannot start the peer network; change listen_peer in node.toml")?;
     let mut driver = Driver {
         sign_from: site.now().plus_millis(SIGN_GRACE_MS).millis(),
-        roots: folder.charter.root.clone(),
+        folder: folder.clone(),
         site: site.clone(),
         net: net.clone(),
         sync: Sync::new(site.origin.clone()),
@@ -86,6 +87,7 @@ pub async fn start(
         seen: Seen::default(),
         polling: false,
         signing_refused: String::new(),
+        poll_trouble: Trouble::new("signing the own log's head and looking for changes"),
     };
     driver.begin(prepared).await;
     let task = tokio::spawn(driver.run(links, mail, wake));
@@ -109,7 +111,7 @@ fn prepare(folder: &Folder, site: &Site) -> anyhow::Result<Prepared> {
         head: SignedHead::open(&head.checkpoint, &head.origin, &head.log_key).ok(),
     });
     let held = held.collect();
-    let poll = poll::look(site, &folder.charter.root, &Seen::default(), false)?;
+    let poll = poll::look(site, folder, &Seen::default(), false)?;
     Ok(Prepared { held, poll })
 }
 
@@ -126,7 +128,7 @@ enum Mail {
 struct Driver {
     site: Site,
     net: NetHandle,
-    roots: Vec<crate::folder::Root>,
+    folder: Folder,
     sync: Sync,
     keys: watch::Sender<LogKeys>,
     mail: mpsc::UnboundedSender<Mail>,
@@ -134,6 +136,7 @@ struct Driver {
     polling: bool,
     sign_from: i64,
     signing_refused: String,
+    poll_trouble: Trouble,
 }
 
 impl Driver {
@@ -188,13 +191,11 @@ impl Driver {
                 self.sign_from = self.sign_from.min(self.site.now().millis());
                 self.step(input);
             }
-            Mail::Polled(Ok(poll)) => {
+            Mail::Polled(outcome) => {
                 self.polling = false;
-                self.take_poll(*poll).await;
-            }
-            Mail::Polled(Err(error)) => {
-                self.polling = false;
-                tracing::error!(%error, "the own log could not be looked at");
+                if let Some(poll) = self.poll_trouble.hear(outcome) {
+                    self.take_poll(*poll).await;
+                }
             }
         }
     }
@@ -223,9 +224,9 @@ impl Driver {
         self.polling = true;
         let may_sign = self.sign_from <= self.site.now().millis();
         let (site, seen, mail) = (self.site.clone(), self.seen.clone(), self.mail.clone());
-        let roots = self.roots.clone();
+        let folder = self.folder.clone();
         tokio::task::spawn_blocking(move || {
-            let poll = poll::look(&site, &roots, &seen, may_sign).map(Box::new);
+            let poll = poll::look(&site, &folder, &seen, may_sign).map(Box::new);
             // The driver is gone when this fails.
             let _ = mail.send(Mail::Polled(poll));
         });
@@ -239,6 +240,13 @@ impl Driver {
             self.signing_refused = refusal;
         }
         if let Some(members) = poll.members {
+            if !members.strange_keys.is_empty() {
+                tracing::error!(
+                    roles = ?members.strange_keys,
+                    "these files in keys/ are not the keys this node was admitted with: peers will \
+                     refuse it; bring them back from the backup of the keys"
+                );
+            }
             self.keys.send_replace(members.keys);
             self.net.set_peers(members.peers).await;
             self.step(Input::Sources(members.sources));

@@ -1,7 +1,13 @@
 //! Every input gets a clear answer and nothing is lost: wrong folders, ports, locks, keys and
 //! files.
 
-use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path, process::Output};
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Output,
+};
 
 use tests::{
     alter,
@@ -55,6 +61,97 @@ fn a_key_others_can_read_is_refused() {
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let said = refusal(&run(&federation.ningbo.data, &["audit", "verify"]));
     assert!(said.contains("chmod 600"), "{said}");
+}
+
+/// Replaces a file of a folder, keeping who may read it.
+fn replace(federation: &Federation, file: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let path = federation.ningbo.data.join(file);
+    fs::write(&path, content).unwrap();
+    path
+}
+
+#[test]
+fn a_key_file_that_holds_no_key_is_named_with_what_to_do() {
+    let federation = Federation::found("");
+    for role in ["identity", "log", "witness", "seal"] {
+        let file = format!("keys/{role}.key");
+        let right = fs::read(federation.ningbo.data.join(&file)).unwrap();
+        let long = "a".repeat(66);
+        let contents: [&[u8]; 6] =
+            [b"", b"secret", &right[..62], long.as_bytes(), &[0xff; 64], b"\0"];
+        for content in contents {
+            let path = replace(&federation, &file, content);
+            let said = refusal(&run(&federation.ningbo.data, &["status"]));
+            assert!(said.contains(&path.display().to_string()), "{said}");
+            assert!(said.contains("backup of the keys"), "{said}");
+        }
+        let path = replace(&federation, &file, &right);
+        fs::rename(&path, path.with_extension("gone")).unwrap();
+        let said = refusal(&run(&federation.ningbo.data, &["status"]));
+        assert!(said.contains("cannot read") && said.contains("backup of the keys"), "{said}");
+        fs::rename(path.with_extension("gone"), &path).unwrap();
+        run_json(&federation.ningbo.data, &["status"]);
+    }
+}
+
+#[test]
+fn another_log_key_than_the_one_the_log_was_begun_with_is_refused() {
+    let federation = Federation::found("");
+    let right = fs::read(federation.ningbo.data.join("keys/log.key")).unwrap();
+    let path = replace(&federation, "keys/log.key", "ab".repeat(32));
+    for command in [&["status"][..], &["serve"], &["audit", "verify"]] {
+        let said = refusal(&run(&federation.ningbo.data, command));
+        assert!(said.contains(&path.display().to_string()), "{said}");
+        assert!(said.contains("bring that key back"), "{said}");
+    }
+    replace(&federation, "keys/log.key", right);
+    run_json(&federation.ningbo.data, &["status"]);
+}
+
+#[test]
+fn a_charter_that_is_none_or_another_federations_is_refused() {
+    let federation = Federation::found("");
+    let charter = fs::read_to_string(federation.ningbo.data.join("charter.toml")).unwrap();
+    let refused = |content: &str, words: &str| {
+        replace(&federation, "charter.toml", content);
+        let said = refusal(&run(&federation.ningbo.data, &["status"]));
+        assert!(said.contains("charter.toml") && said.contains(words), "{said}");
+    };
+    refused("", "is not a charter");
+    refused("[[root]]\nlog_key = 5", "is not a charter");
+    refused(&charter.replace("ningbo.example", "shaoxing.example"), "another node or federation");
+    let others = Federation::found("");
+    let other = fs::read_to_string(others.ningbo.data.join("charter.toml")).unwrap();
+    assert_ne!(other, charter);
+    refused(&other, "names another key");
+    replace(&federation, "charter.toml", &charter);
+    run_json(&federation.ningbo.data, &["status"]);
+
+    let application = federation.yinzhou.data.join("application.toml").display().to_string();
+    let fresh = federation.ningbo.data.join("fresh");
+    let mut init = vec!["init", "--name", "beilun", "--division", "330206", "--name-zh", "x"];
+    init.extend(["--name-en", "x", "--charter", &application]);
+    let said = refusal(&run(&fresh, &init));
+    assert!(said.contains("is not a charter") && said.contains(&application), "{said}");
+    let charter = federation.ningbo.data.join("charter.toml").display().to_string();
+    let said = refusal(&run(&federation.ningbo.data, &["member", "admit", &charter]));
+    assert!(said.contains("is not an application") && said.contains(&charter), "{said}");
+}
+
+#[test]
+fn an_entry_larger_than_any_may_be_is_refused_at_its_line() {
+    let federation = Federation::found("");
+    let text = fs::read_to_string(example()).unwrap();
+    let field = "{ name = \"code\", label = { zh = \"代码\", en = \"Code\" }, type = \"text\", confirmed = true },\n";
+    let begin = text.find("fields = [").unwrap() + "fields = [".len();
+    let many: String =
+        (0..400).map(|n| field.replace("\"code\"", &format!("\"code{n}\""))).collect();
+    let large = federation.yinzhou.data.join("large.toml");
+    fs::write(&large, format!("{}{many}{}", &text[..begin], &text[begin..])).unwrap();
+    let path = large.display().to_string();
+    let said = refusal(&run(&federation.yinzhou.data, &["catalog", "publish", &path]));
+    assert!(said.contains("[entry.too_large]") && said.contains("line "), "{said}");
+    assert_eq!(run_json(&federation.yinzhou.data, &["catalog", "list"])["total"], 0);
 }
 
 #[test]

@@ -83,7 +83,10 @@ impl Init {
             (Some(file), _) => {
                 let text = std::fs::read_to_string(file)
                     .with_context(|| format!("cannot read {}", file.display()))?;
-                Ok(CharterSource::Join(toml::from_str(&text).context("the charter is not valid")?))
+                let charter = toml::from_str(&text).with_context(|| {
+                    format!("{} is not a charter; ask the root authority for it", file.display())
+                })?;
+                Ok(CharterSource::Join(charter))
             }
             (None, Some(domain)) => Ok(CharterSource::Found(FederationDomain::parse(domain)?)),
             (None, None) => anyhow::bail!("give --charter FILE or --found DOMAIN"),

@@ -3,7 +3,8 @@
 
 use lianshi_registry::{
     checkpoint::Checkpoint,
-    id::Origin,
+    id::{NodeName, Origin},
+    refusal::Refusal as _,
     sync::{Input, Output, Pulled, SignedHead},
 };
 use lianshi_store::{Failure, Site, log, replica};
@@ -25,14 +26,14 @@ impl Carrier {
         match output {
             Output::AskHeads { request, peer } => {
                 tokio::spawn(async move {
-                    let answer = self.net.ask(&peer, Request::Heads).await;
-                    let mail = match answer {
-                        Ok(bytes) => {
-                            Mail::Heads(Input::Heads { request, heads: self.open_all(bytes).await })
-                        }
-                        Err(_) => Mail::Input(Input::Failed { request }),
+                    let heads = match self.net.ask(&peer, Request::Heads).await {
+                        Ok(bytes) => self.open_all(peer, bytes).await,
+                        Err(_) => None,
                     };
-                    self.post(mail);
+                    self.post(match heads {
+                        Some(heads) => Mail::Heads(Input::Heads { request, heads }),
+                        None => Mail::Input(Input::Failed { request }),
+                    });
                 });
             }
             Output::Announce { peer, head } => {
@@ -76,13 +77,19 @@ impl Carrier {
         tokio::task::spawn_blocking(move || work(&self));
     }
 
-    async fn open_all(&self, bytes: Vec<u8>) -> Vec<SignedHead> {
+    /// The heads a peer shows; `None` when its answer is no list of notes.
+    async fn open_all(&self, peer: NodeName, bytes: Vec<u8>) -> Option<Vec<SignedHead>> {
         let keys = self.keys.borrow().clone();
         let opened = tokio::task::spawn_blocking(move || {
-            let notes: Vec<String> = serde_json::from_slice(&bytes).unwrap_or_default();
-            notes.iter().filter_map(|note| open(note, &keys)).collect()
+            match serde_json::from_slice::<Vec<String>>(&bytes) {
+                Ok(notes) => Some(notes.iter().filter_map(|n| open(&peer, n, &keys)).collect()),
+                Err(error) => {
+                    refused(&peer, "sync.heads_malformed", &error);
+                    None
+                }
+            }
         });
-        opened.await.unwrap_or_default()
+        opened.await.ok().flatten()
     }
 
     fn store(&self, pulled: Pulled) {
@@ -96,11 +103,15 @@ impl Carrier {
         let input = match replica::adopt(&self.site, key, pulled) {
             Ok(size) => Input::Stored { origin, size },
             Err(Failure::Refused(refusal)) => {
-                tracing::warn!(%origin, %peer, %refusal, "a range was refused");
-                Input::NotStored { origin, peer_at_fault: refusal.is_peers_fault() }
+                let peer_at_fault = refusal.is_peers_fault();
+                if peer_at_fault {
+                    refused(&peer, refusal.code(), &refusal);
+                }
+                Input::NotStored { origin, peer_at_fault }
             }
             Err(Failure::Fault(fault)) => {
-                tracing::error!(%origin, error = %fault, "a range could not be stored");
+                let error: &dyn std::error::Error = &fault;
+                tracing::error!(%origin, error, "a range could not be stored");
                 Input::NotStored { origin, peer_at_fault: false }
             }
         };
@@ -125,8 +136,22 @@ impl Carrier {
     }
 }
 
-/// Verifies a note with the key of the log it names.
-pub(super) fn open(note: &str, keys: &LogKeys) -> Option<SignedHead> {
-    let origin = Checkpoint::claimed(note.as_bytes()).ok()?.origin;
-    SignedHead::open(note, &origin, keys.get(&origin)?).ok()
+/// Verifies a note with the key of the log it names. A head of a log that is not known here is
+/// passed over; one that is not signed by its log is refused, and the peer that showed it named.
+pub(super) fn open(peer: &NodeName, note: &str, keys: &LogKeys) -> Option<SignedHead> {
+    let opened = Checkpoint::claimed(note.as_bytes()).and_then(|claimed| {
+        let key = keys.get(&claimed.origin);
+        key.map(|key| SignedHead::open(note, &claimed.origin, key)).transpose()
+    });
+    opened.unwrap_or_else(|error| {
+        refused(peer, "sync.head_refused", &error);
+        None
+    })
+}
+
+/// What a peer gave is not what it should be: said and counted under its name.
+fn refused(peer: &NodeName, code: &'static str, reason: &(dyn std::error::Error + 'static)) {
+    metrics::counter!("peer_refusals_total", "peer" => peer.to_string(), "code" => code)
+        .increment(1);
+    tracing::warn!(%peer, code, reason, "what a peer gave was refused");
 }

@@ -11,7 +11,10 @@ use lianshi_registry::{
 use lianshi_store::{Failure, Fault, Site, log, members};
 
 use super::LogKeys;
-use crate::{folder::Root, net::Peer};
+use crate::{
+    folder::{Folder, strange_keys},
+    net::Peer,
+};
 
 /// Entries a root authority's log may hold before its own admission states a quota.
 const ROOT_QUOTA_ENTRIES: u64 = 10_000_000;
@@ -21,6 +24,7 @@ const ROOT_QUOTA_ENTRIES: u64 = 10_000_000;
 pub(super) struct Seen {
     own_note: String,
     root_sizes: Option<BTreeMap<Origin, u64>>,
+    strange_keys: Vec<&'static str>,
 }
 
 /// What a look found.
@@ -39,17 +43,25 @@ pub(super) struct MemberView {
     pub(super) keys: LogKeys,
     pub(super) sources: Vec<Source>,
     pub(super) peers: Vec<Peer>,
+    /// Roles whose key this node was not admitted with.
+    pub(super) strange_keys: Vec<&'static str>,
 }
+
+/// Why a log is not signed with a key that nobody would take.
+const STRANGE_LOG_KEY: &str = "keys/log.key is not the key this node was admitted with, so no node \
+    would take what it signs; bring the admitted key back from the backup of the keys";
 
 /// Looks, on a blocking thread.
 pub(super) fn look(
     site: &Site,
-    roots: &[Root],
+    folder: &Folder,
     seen: &Seen,
     may_sign: bool,
 ) -> Result<Poll, Fault> {
     let mut refusal = None;
-    if may_sign {
+    if seen.strange_keys.contains(&"log") {
+        refusal = Some(STRANGE_LOG_KEY.to_owned());
+    } else if may_sign {
         match log::publish_head(site) {
             Ok(_) => {}
             Err(Failure::Refused(reason)) => refusal = Some(reason.to_string()),
@@ -57,30 +69,38 @@ pub(super) fn look(
         }
     }
     let heads = site.db.read(log::heads)?;
-    let own_note = heads.iter().find(|head| head.own).map(|head| head.checkpoint.clone());
+    let own = heads.iter().find(|head| head.origin == site.origin);
+    let own_note = own.map(|head| head.checkpoint.clone());
     let own_note = own_note.unwrap_or_default();
     let own = (own_note != seen.own_note)
         .then(|| SignedHead::open(&own_note, &site.origin, &site.log_key.public()).ok())
         .flatten();
+    let roots = &folder.charter.root;
     let is_root = |origin: &Origin| roots.iter().any(|root| root.origin == *origin);
     let root_sizes: BTreeMap<Origin, u64> =
         heads.into_iter().filter(|h| is_root(&h.origin)).map(|h| (h.origin, h.size)).collect();
     let members = if seen.root_sizes.as_ref() == Some(&root_sizes) {
         None
     } else {
-        Some(view(site, roots, &site.db.read(members::all)?))
+        Some(view(site, folder, &site.db.read(members::all)?))
     };
-    let seen = Seen { own_note, root_sizes: Some(root_sizes) };
+    let strange_keys = match &members {
+        Some(view) => view.strange_keys.clone(),
+        None => seen.strange_keys.clone(),
+    };
+    let seen = Seen { own_note, root_sizes: Some(root_sizes), strange_keys };
     Ok(Poll { seen, own, members, refusal })
 }
 
 /// The charter's root authorities first, then what the logs say. A suspended node stays linked: it
 /// must be able to read that it is suspended, and its log goes on to be held though it is not
 /// folded. A withdrawn one is cut off.
-fn view(site: &Site, roots: &[Root], members: &[Member]) -> MemberView {
+fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
+    let own = members.iter().find(|member| member.admission.origin == site.origin);
+    let strange_keys = own.map(|own| strange_keys(&folder.keys, &own.admission));
     let mut sources = BTreeMap::new();
     let mut peers = BTreeMap::new();
-    for root in roots {
+    for root in &folder.charter.root {
         let source = Source {
             origin: root.origin.clone(),
             log_key: root.log_key,
@@ -116,5 +136,6 @@ fn view(site: &Site, roots: &[Root], members: &[Member]) -> MemberView {
         keys,
         sources: sources.into_values().collect(),
         peers: peers.into_values().collect(),
+        strange_keys: strange_keys.unwrap_or_default(),
     }
 }

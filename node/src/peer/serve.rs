@@ -28,7 +28,7 @@ pub(super) fn door(
         let answer = match request {
             Request::Heads => heads(&site),
             Request::Announce(note) => {
-                if let Some(head) = carry::open(&note, &keys.borrow().clone()) {
+                if let Some(head) = carry::open(&peer, &note, &keys.borrow().clone()) {
                     // The driver is gone when this fails.
                     let _ = mail.send(Mail::Input(Input::Announced { peer, head }));
                 }
@@ -43,7 +43,8 @@ pub(super) fn door(
                 // What is submitted is also a hint, whatever the witness thinks of it: a checkpoint
                 // that contradicts another must reach the state machine.
                 let note = Submission::parse(&body).map(|submission| submission.note().encode());
-                let head = note.ok().and_then(|note| carry::open(&note, &keys.borrow().clone()));
+                let keys = keys.borrow().clone();
+                let head = note.ok().and_then(|note| carry::open(&peer, &note, &keys));
                 if let Some(head) = head {
                     let _ = mail.send(Mail::Input(Input::Announced { peer, head }));
                 }

@@ -5,6 +5,7 @@
     reason = "a test that breaks its own invariants must stop"
 )]
 
+mod false_peers;
 mod nodes;
 
 use std::time::Duration;

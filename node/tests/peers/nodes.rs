@@ -2,19 +2,25 @@
 
 use std::{collections::BTreeMap, net::TcpListener, sync::Arc, time::Duration};
 
+use actix_web::App;
 use lianshi_node::{
     folder::{CharterSource, Config, Folder},
-    net::NetHandle,
+    net::{self, LinkEvent, NetHandle, Peer, Serve},
+    ops,
     peer::{self, Letters, Peers},
 };
 use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
     id::{DivisionCode, FederationDomain, NodeName},
+    key::KeyPair,
     time::Timestamp,
     uscc,
 };
 use lianshi_store::{Site, audit::Actor, catalog, log, members};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
+
+/// What happens to the links of a false member.
+pub type Links = mpsc::UnboundedReceiver<LinkEvent>;
 
 pub struct Federation {
     nodes: BTreeMap<String, Node>,
@@ -88,6 +94,58 @@ impl Federation {
         self.nodes.insert(node.to_owned(), Node { folder, site, wake, peers: None });
     }
 
+    /// Lets the root authority admit a node that was added.
+    pub fn admit(&self, node: &str) {
+        let application = self.nodes[node].folder.application();
+        members::admit(self.site("ningbo"), &Actor::node(), &application).expect("admitted");
+    }
+
+    /// From now on a node signs with another log key than the one it was admitted with.
+    pub fn change_log_key(&mut self, node: &str) {
+        let node = self.nodes.get_mut(node).expect("a node");
+        node.site.log_key = KeyPair::from_seed([77; 32]);
+    }
+
+    /// Links a member that answers as the test likes; it lives as long as what is returned.
+    pub async fn start_false(&self, node: &str, serve: Serve) -> (NetHandle, Links) {
+        let folder = &self.nodes[node].folder;
+        let (net, links) =
+            net::start(&folder.keys.identity, &folder.config.listen_peer, serve).expect("started");
+        let root = &self.nodes["ningbo"].folder;
+        net.set_peers(vec![Peer {
+            node: name("ningbo"),
+            identity_key: root.keys.identity.public(),
+            addresses: root.config.peer_addresses.clone(),
+        }])
+        .await;
+        (net, links)
+    }
+
+    /// Waits until what a peer gave was refused with a code.
+    pub async fn refused(&self, limit: Duration, peer: &str, code: &str) {
+        let refused = tokio::time::timeout(limit, async {
+            while !self.has_refused(peer, code).await {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        refused.await.unwrap_or_else(|_| panic!("{peer} was not refused with {code}"));
+    }
+
+    /// Whether it was, by the counters of this process.
+    async fn has_refused(&self, peer: &str, code: &str) -> bool {
+        let site = self.site("ningbo").clone();
+        let app = App::new().configure(|config| ops::configure(config, site));
+        let app = actix_web::test::init_service(app).await;
+        let asked = actix_web::test::TestRequest::get().uri("/metrics").to_request();
+        let text = actix_web::test::call_and_read_body(&app, asked).await;
+        let text = String::from_utf8(text.to_vec()).expect("text");
+        text.lines().any(|line| {
+            line.starts_with("peer_refusals_total{")
+                && line.contains(&format!("peer=\"{peer}\""))
+                && line.contains(&format!("code=\"{code}\""))
+        })
+    }
+
     pub async fn start(&mut self, node: &str) {
         let peers = self.start_again(node).await.expect("started");
         self.nodes.get_mut(node).expect("a node").peers = Some(peers);
@@ -132,6 +190,7 @@ impl Federation {
             .expect("appended");
     }
 
+    /// Entries of a log that a node holds under a signed head.
     pub fn size_at(&self, node: &str, of: &str) -> u64 {
         self.head(node, of).map_or(0, |head| head.checkpoint_size)
     }
