@@ -108,6 +108,24 @@ pub fn enterprise() -> anyhow::Result<OrganizationRecord> {
     )
 }
 
+/// What the person behind a login is called.
+pub fn person(login: &str) -> &str {
+    match login {
+        "admin" => "周明",
+        "finance" => "陈静",
+        "reviewer" => "林涛",
+        "regulator" => "赵敏",
+        "buyer" => "王磊",
+        "org-admin" => "李娜",
+        "provider" => "吴刚",
+        "contributor1" => "孙悦",
+        "contributor2" => "郑洁",
+        "contributor3" => "何川",
+        "contributor4" => "许宁",
+        other => other,
+    }
+}
+
 /// The login of a contributor at its node.
 pub fn login_of(role: &str, number: usize) -> String {
     format!("{role}{number}")

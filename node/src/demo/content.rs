@@ -45,11 +45,26 @@ pub struct Item {
     pub summary_zh: String,
     /// One sentence.
     pub summary_en: String,
+    /// Its place in the list, from 1: the number of its documents.
+    #[serde(skip)]
+    pub serial: usize,
+}
+
+impl Item {
+    /// The number of a document about it, such as `演示安评〔2026〕007号`.
+    fn document(&self, kind: &str, terms: Terms) -> String {
+        format!("演示{kind}〔{}〕{:03}号", terms.from.year(), self.serial)
+    }
 }
 
 /// The list.
 pub fn items() -> anyhow::Result<Vec<Item>> {
-    Ok(csv::Reader::from_reader(PRODUCTS.as_bytes()).deserialize().collect::<Result<_, _>>()?)
+    let mut items: Vec<Item> =
+        csv::Reader::from_reader(PRODUCTS.as_bytes()).deserialize().collect::<Result<_, _>>()?;
+    for (place, item) in items.iter_mut().enumerate() {
+        item.serial = place + 1;
+    }
+    Ok(items)
 }
 
 /// When what is published begins and ends.

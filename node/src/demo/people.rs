@@ -85,7 +85,7 @@ fn add(
     let new = NewUser {
         login: login.to_owned(),
         organization: organization.uscc.clone(),
-        display_name: login.to_owned(),
+        display_name: cast::person(login).to_owned(),
         roles: [role].into(),
         password: password.to_owned(),
     };

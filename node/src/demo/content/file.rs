@@ -111,7 +111,7 @@ fn manner(form: &str) -> (&'static str, &'static str, &'static str) {
         "model" => (
             "特征留在域内，只输出分档结果。",
             "Features stay inside the domain; only a band comes out.",
-            "scoring",
+            "model",
         ),
         _ => (
             "只输出汇总结果，样本过少的单元不予公布。",
@@ -145,8 +145,8 @@ fn product(node: &'static DemoNode, item: &Item, terms: Terms) -> anyhow::Result
         purposes: if paid { vec!["public_good", "industry"] } else { vec!["public_good"] },
         update_cycle: cycle(item),
         technique,
-        security_assessment: format!("演示安评-{}", item.key),
-        export_review: format!("演示出域-{}", item.key),
+        security_assessment: item.document("安评", terms),
+        export_review: item.document("出域", terms),
         contact: format!("data@{}.ningbo.example", node.name),
         valid_until: terms.until.to_string(),
         synthetic: data.synthetic,
@@ -169,19 +169,19 @@ fn product(node: &'static DemoNode, item: &Item, terms: Terms) -> anyhow::Result
             "99.5 % availability, 95 % of calls within 200 ms, support on working days 9:00–17:30",
         ),
         guard: Guard { smallest_cell: data.smallest_cell, distinct_subjects_max: 3000 },
-        regrade: if aggregated { Some(regrade(node, item)?) } else { None },
+        regrade: if aggregated { Some(regrade(node, item, terms)?) } else { None },
         operation: vec![operation(data)],
-        ceiling: ceilings(item)?,
+        ceiling: ceilings(item, terms)?,
         plan: plans(item),
         split: split(node, item, terms)?,
     })
 }
 
-fn regrade(node: &'static DemoNode, item: &Item) -> anyhow::Result<Regrade> {
+fn regrade(node: &'static DemoNode, item: &Item, terms: Terms) -> anyhow::Result<Regrade> {
     Ok(Regrade {
         method: "aggregated",
         reviewer: cast::office(node)?.uscc.to_string(),
-        evidence: format!("演示定级-{}", item.key),
+        evidence: item.document("定级", terms),
     })
 }
 
@@ -195,7 +195,7 @@ fn operation(data: DemoData) -> Operation {
     }
 }
 
-fn ceilings(item: &Item) -> anyhow::Result<Vec<Ceiling>> {
+fn ceilings(item: &Item, terms: Terms) -> anyhow::Result<Vec<Ceiling>> {
     let unit = match item.charge.as_str() {
         "per_call" => "call",
         "flat" => "month",
@@ -204,7 +204,7 @@ fn ceilings(item: &Item) -> anyhow::Result<Vec<Ceiling>> {
     let price = Price::parse(&item.price)?;
     let raised = Price::from_micro(price.micro() / 5 * 6);
     let price_max = raised.ok_or_else(|| anyhow::anyhow!("a price out of range"))?.to_string();
-    Ok(vec![Ceiling { unit, price_max, document: format!("演示价函-{}", item.key) }])
+    Ok(vec![Ceiling { unit, price_max, document: item.document("价函", terms) }])
 }
 
 fn plans(item: &Item) -> Vec<Plan> {
