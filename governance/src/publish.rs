@@ -53,6 +53,19 @@ pub const FIELDS: [&str; 4] = ["governance", "government_service", "public_servi
 /// How often something may be updated.
 pub const CYCLES: [&str; 7] =
     ["realtime", "daily", "weekly", "monthly", "quarterly", "yearly", "irregular"];
+/// How a product may be delivered, with its privacy technique.
+pub const TECHNIQUES: [&str; 8] = [
+    "lookup",
+    "aggregation",
+    "series",
+    "masking",
+    "sandbox",
+    "privacy_computing",
+    "model",
+    "report",
+];
+/// How a grade may have been lowered.
+pub const REGRADE_METHODS: [&str; 3] = ["aggregated", "masked", "anonymized"];
 
 /// One thing wrong with a publishing file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

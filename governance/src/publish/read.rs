@@ -13,7 +13,7 @@ use lianshi_registry::{
     uscc::Uscc,
 };
 
-use super::{CYCLES, FIELDS, SECTORS, section::Section};
+use super::{CYCLES, FIELDS, REGRADE_METHODS, SECTORS, TECHNIQUES, section::Section};
 use crate::division::{DivisionStanding, Divisions};
 
 /// Names given in the file (`key`) and the numbers they stand for.
@@ -196,7 +196,7 @@ pub(super) fn product(
     let field = section.one_of("field", &FIELDS);
     let purposes = section.words("purposes");
     let update_cycle = section.one_of("update_cycle", &CYCLES);
-    let (technique, guard) = (section.text("technique"), guard(section));
+    let (technique, guard) = (section.one_of("technique", &TECHNIQUES), guard(section));
     let [security_assessment, export_review] =
         ["security_assessment", "export_review"].map(|field| section.text_or(field, ""));
     let contact = section.text("contact");
@@ -251,7 +251,7 @@ fn operations(section: &Section<'_>) -> Option<Vec<Operation>> {
 
 fn regrade(section: &Section<'_>) -> Option<Regrade> {
     let section = section.section("regrade")?;
-    let method = section.text("method");
+    let method = section.one_of("method", &REGRADE_METHODS);
     let reviewer = section.parsed("reviewer", Uscc::parse);
     let evidence = section.text("evidence");
     section.finish();

@@ -141,6 +141,7 @@ fn each_mistake_is_told_with_its_code_at_its_line() {
         ),
         ("kind = \"authority\"", "kind = \"provider\"", "publish.grantor", "grantor"),
         ("sector = \"governance\"", "sector = \"gossip\"", "publish.unknown_word", "sector"),
+        ("technique = \"lookup\"", "technique = \"magic\"", "publish.unknown_word", "technique"),
         ("row_count = 6974", "row_count = -1", "publish.wrong_type", "row_count"),
         ("row_count = 6974", "rows = 6974", "publish.unknown_field", "row_count"),
         ("contact = \"service@yinlian.example\"", "", "publish.missing", ""),
