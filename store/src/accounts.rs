@@ -8,6 +8,7 @@
 
 mod login;
 mod organization;
+mod own_password;
 pub(crate) mod password;
 mod refusal;
 mod role;
@@ -21,8 +22,9 @@ pub use login::{Attempt, NewSession, log_in};
 pub use organization::{
     ENTERPRISE, OrganizationRecord, add_organization, organization, organizations,
 };
+pub use own_password::{PasswordChange, change_password};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
-pub use refusal::{AccountRefusal, LoginRefusal};
+pub use refusal::{AccountRefusal, LoginRefusal, PasswordRefusal};
 pub use role::Role;
 pub use secret::{random_bytes, random_hex};
 pub use session::{

@@ -14,7 +14,7 @@ use lianshi_store::{
     Db, Failure, Fault, Site,
     accounts::{
         self, ABSOLUTE_MS, AccountRefusal, Attempt, ENTERPRISE, IDLE_MS, LoginRefusal, NewSession,
-        NewUser, OrganizationRecord, Role, Scope, User,
+        NewUser, OrganizationRecord, PasswordChange, PasswordRefusal, Role, Scope, User,
     },
     audit::{self, Actor, Verdict},
 };
@@ -275,15 +275,100 @@ fn a_changed_password_or_role_ends_the_sessions() {
         add(&site, "buyer.one", &[Role::Buyer]);
         let node = Actor::node();
         let before = log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
-        accounts::set_password(&site, &node, "buyer.one", "another good one").expect("changed");
+        let whose = (&Scope::Node, "buyer.one");
+        accounts::set_password(&site, &node, whose, "another good one").expect("changed");
         assert!(!alive(&site, &before));
         assert!(log_in(&site, "buyer.one", PASSWORD).is_err());
         let after = log_in(&site, "buyer.one", "another good one").expect("logged in").secret;
         let roles = BTreeSet::from([Role::Contributor]);
-        accounts::set_roles(&site, &node, (&Scope::Node, "buyer.one"), &roles).expect("changed");
+        accounts::set_roles(&site, &node, whose, &roles).expect("changed");
         assert!(!alive(&site, &after));
         let user = db.read(|read| accounts::user_by_login(read, "buyer.one")).expect("read");
         assert_eq!(user.expect("there").roles, roles);
+    });
+}
+
+/// Asks for another password from a session; the answer is the refusal, if any.
+fn change(site: &Site, secret: &str, (current, new): (&str, &str)) -> Option<PasswordRefusal> {
+    let session = accounts::resume_session(site, secret).expect("read").expect("alive");
+    let change = PasswordChange { current, new, session: &session.id_hash };
+    match accounts::change_password(site, &session.user, &change) {
+        Ok(()) => None,
+        Err(Failure::Refused(refusal)) => Some(refusal),
+        Err(Failure::Fault(fault)) => panic!("{fault}"),
+    }
+}
+
+#[test]
+fn a_person_changes_their_password_and_stays_only_where_they_did() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        let here = log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
+        let elsewhere = log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
+        assert_eq!(change(&site, &here, (PASSWORD, "another good one")), None);
+        assert!(alive(&site, &here) && !alive(&site, &elsewhere));
+        assert!(log_in(&site, "buyer.one", PASSWORD).is_err());
+        assert!(log_in(&site, "buyer.one", "another good one").is_ok());
+        let rows = db.read(|read| audit::newest(read, None, 20)).expect("rows");
+        let told = rows.iter().find(|row| row.action == "user.password").expect("told");
+        assert_eq!(
+            (&*told.actor, &*told.object, &*told.outcome),
+            ("buyer.one", "buyer.one", "done")
+        );
+    });
+}
+
+#[test]
+fn guessing_the_current_password_is_slowed_and_recorded() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        let here = log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
+        let weak = AccountRefusal::PasswordShort;
+        assert_eq!(change(&site, &here, (PASSWORD, "short")), Some(PasswordRefusal::New(weak)));
+        assert_eq!(change(&site, &here, (PASSWORD, PASSWORD)), Some(PasswordRefusal::Unchanged));
+        for _ in 0..5 {
+            let guessed = change(&site, &here, ("a wrong guess", "another good one"));
+            assert_eq!(guessed, Some(PasswordRefusal::CurrentWrong));
+        }
+        let waits = Some(PasswordRefusal::TryLater { seconds: 2 });
+        assert_eq!(change(&site, &here, (PASSWORD, "another good one")), waits);
+        assert!(log_in(&site, "buyer.one", PASSWORD).is_ok(), "the door is not slowed by it");
+        pass(2000);
+        assert_eq!(change(&site, &here, (PASSWORD, "another good one")), None);
+        let rows = db.read(|read| audit::newest(read, None, 20)).expect("rows");
+        let wrong = rows.iter().filter(|row| row.outcome == "password.current_wrong").count();
+        assert_eq!(wrong, 5);
+    });
+}
+
+#[test]
+fn an_organization_has_no_say_in_its_people_who_work_for_the_node() {
+    on_both(|db| {
+        let site = site(db);
+        let admin = add(&site, "org.admin", &[Role::OrgAdmin]);
+        add(&site, "node.admin", &[Role::Buyer, Role::NodeAdmin]);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        let (actor, scope) = (admin.actor(), Scope::Organization(admin.organization.clone()));
+        let roles = BTreeSet::from([Role::Buyer]);
+        for login in ["node.admin", "org.admin"] {
+            let whose = (&scope, login);
+            let codes = [
+                refused(accounts::set_password(&site, &actor, whose, "another good one")),
+                refused(accounts::set_roles(&site, &actor, whose, &roles)),
+                refused(accounts::set_disabled(&site, &actor, whose, true)),
+            ];
+            let expected = if login == "org.admin" {
+                ["account.own_password", "account.own_roles", "account.own_roles"]
+            } else {
+                ["account.node_role"; 3]
+            };
+            assert_eq!(codes, expected, "{login}");
+        }
+        let whose = (&scope, "buyer.one");
+        accounts::set_password(&site, &actor, whose, "another good one").expect("their own people");
+        assert!(log_in(&site, "buyer.one", "another good one").is_ok());
     });
 }
 

@@ -134,7 +134,7 @@ impl Command {
             }
             Self::Password { login, password_file } => {
                 let (password, shown) = password(password_file.as_deref())?;
-                accounts::set_password(&site, &node, login, &password)?;
+                accounts::set_password(&site, &node, (&Scope::Node, login), &password)?;
                 let text = format!("{login} has a new password{}.", told(shown.as_deref()));
                 at.print(&json!({ "login": login, "password": shown }), text)
             }

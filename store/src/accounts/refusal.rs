@@ -37,6 +37,12 @@ pub enum AccountRefusal {
     /// The role is given by the node only.
     #[error("the role `{0}` is given by the node's administration only")]
     RoleReserved(String),
+    /// Whoever works for the node too is looked after by the node.
+    #[error("`{0}` has a role of the node; only the node's administration changes the account")]
+    NodeRole(String),
+    /// One's own password is changed with the current one.
+    #[error("nobody gives themselves a password without the current one; use the own account")]
+    OwnPassword,
     /// Without an administrator nobody could repair the node.
     #[error("the last administrator of the node cannot be removed")]
     LastAdmin,
@@ -70,6 +76,8 @@ impl Refusal for AccountRefusal {
             Self::RoleMissing => "account.role_missing",
             Self::OwnRoles => "account.own_roles",
             Self::RoleReserved(_) => "account.role_reserved",
+            Self::NodeRole(_) => "account.node_role",
+            Self::OwnPassword => "account.own_password",
             Self::LastAdmin => "account.last_admin",
             Self::PasswordShort => "account.password_short",
             Self::PasswordLong => "account.password_long",
@@ -103,6 +111,41 @@ impl Refusal for LoginRefusal {
             Self::Wrong => "login.wrong",
             Self::TryLater { .. } => "login.try_later",
             Self::Busy => "login.busy",
+        }
+    }
+}
+
+/// Why one's own password was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordRefusal {
+    /// The current password does not fit.
+    #[error("the current password is wrong")]
+    CurrentWrong,
+    /// The new password is the current one.
+    #[error("the new password is the current one")]
+    Unchanged,
+    /// The new password is too short, too long or too common.
+    #[error(transparent)]
+    New(#[from] AccountRefusal),
+    /// Too many attempts.
+    #[error("too many attempts; try again in {seconds} seconds")]
+    TryLater {
+        /// How long to wait.
+        seconds: i64,
+    },
+    /// More passwords are being checked at this moment than can be.
+    #[error("too many people are logging in at this moment; try again in a few seconds")]
+    Busy,
+}
+
+impl Refusal for PasswordRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::CurrentWrong => "password.current_wrong",
+            Self::Unchanged => "password.unchanged",
+            Self::New(refusal) => refusal.code(),
+            Self::TryLater { .. } => "password.try_later",
+            Self::Busy => "password.busy",
         }
     }
 }

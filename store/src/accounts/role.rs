@@ -51,6 +51,14 @@ impl Role {
         }
     }
 
+    /// Whether an organization's own administrator may give it; the others concern the whole node.
+    pub const fn is_of_an_organization(self) -> bool {
+        match self {
+            Self::OrgAdmin | Self::Buyer | Self::Provider | Self::Contributor => true,
+            Self::NodeAdmin | Self::Reviewer | Self::Finance | Self::Regulator => false,
+        }
+    }
+
     /// Reads a name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == text)

@@ -35,7 +35,12 @@ pub struct Session {
 impl Session {
     /// When it ends unless used before.
     pub fn ends_at(&self) -> Timestamp {
-        self.created_at.plus_millis(ABSOLUTE_MS).min(self.seen_at.plus_millis(IDLE_MS))
+        self.last_at().min(self.seen_at.plus_millis(IDLE_MS))
+    }
+
+    /// When it ends however much it is used.
+    pub fn last_at(&self) -> Timestamp {
+        self.created_at.plus_millis(ABSOLUTE_MS)
     }
 }
 
@@ -92,13 +97,13 @@ pub fn resume_session(site: &Site, secret: &str) -> Result<Option<Session>, Faul
         let user = enabled_by_id(read, &row.user_id)?;
         Ok::<_, Fault>(user.map(|user| row.into_session(user)))
     })?;
+    let Some(mut session) = found else { return Ok(None) };
     // Also when it was seen in the future: the clock was set back, and its limits count from now.
-    if let Some(session) = &found
-        && now.millis().abs_diff(session.seen_at.millis()) >= SEEN_STEP_MS.unsigned_abs()
-    {
-        site.db.write(|write| touch(write, session, now))?;
+    if now.millis().abs_diff(session.seen_at.millis()) >= SEEN_STEP_MS.unsigned_abs() {
+        site.db.write(|write| touch(write, &session, now))?;
+        session.seen_at = now;
     }
-    Ok(found)
+    Ok(Some(session))
 }
 
 fn touch(write: &mut Write<'_>, session: &Session, now: Timestamp) -> Result<(), Fault> {
@@ -160,6 +165,18 @@ pub fn sweep(site: &Site) -> Result<(), Fault> {
 /// Ends all sessions of a user inside a transaction.
 pub(super) fn delete_of(write: &mut Write<'_>, user_id: &str) -> Result<(), Fault> {
     diesel::delete(sessions::table.filter(sessions::user_id.eq(user_id))).execute(&mut **write)?;
+    Ok(())
+}
+
+/// Ends all sessions of a user but one inside a transaction.
+pub(super) fn delete_others(
+    write: &mut Write<'_>,
+    user_id: &str,
+    kept: &[u8],
+) -> Result<(), Fault> {
+    let others =
+        sessions::table.filter(sessions::user_id.eq(user_id)).filter(sessions::id_hash.ne(kept));
+    diesel::delete(others).execute(&mut **write)?;
     Ok(())
 }
 

@@ -77,7 +77,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn covers(&self, organization: &Uscc) -> bool {
+    /// Whether the people of an organization belong to it.
+    pub fn covers(&self, organization: &Uscc) -> bool {
         match self {
             Self::Node => true,
             Self::Organization(own) => own == organization,
@@ -131,18 +132,22 @@ pub fn add_user(
     })
 }
 
-/// Gives a person another password and ends their sessions.
+/// Gives another person another password and ends their sessions.
 pub fn set_password(
     site: &Site,
     actor: &Actor,
-    login: &str,
+    (scope, login): (&Scope, &str),
     new_password: &str,
 ) -> Result<(), Failure<AccountRefusal>> {
     let login = parse_login(login).map_err(Failure::Refused)?;
     password::check(new_password, &login).map_err(Failure::Refused)?;
     let hash = password::hash(new_password)?;
     site.db.write(|write| {
-        let (row, _) = demand(write, &Scope::Node, &login)?;
+        let (row, user) = demand(write, scope, &login)?;
+        if actor.name == login {
+            return Err(AccountRefusal::OwnPassword.into());
+        }
+        check_standing(scope, &user)?;
         diesel::update(user_table::table.find(&row.id))
             .set(user_table::password_hash.eq(&hash))
             .execute(&mut **write)?;
@@ -164,6 +169,7 @@ pub fn set_disabled(
         if actor.name == login {
             return Err(AccountRefusal::OwnRoles.into());
         }
+        check_standing(scope, &user)?;
         if disabled && user.has(Role::NodeAdmin) {
             demand_other_admin(write, &row.id)?;
         }
@@ -194,6 +200,7 @@ pub fn set_roles(
         if actor.name == login {
             return Err(AccountRefusal::OwnRoles.into());
         }
+        check_standing(scope, &user)?;
         if user.has(Role::NodeAdmin) && !roles.contains(&Role::NodeAdmin) {
             demand_other_admin(write, &row.id)?;
         }
@@ -232,14 +239,13 @@ pub(super) fn row_by_login(read: &mut Read<'_>, login: &str) -> Result<Option<Us
         .optional()?)
 }
 
+pub(super) fn row_by_id(read: &mut Read<'_>, id: &str) -> Result<Option<UserRow>, Fault> {
+    Ok(user_table::table.find(id).select(UserRow::as_select()).first(&mut **read).optional()?)
+}
+
 /// The person with this id, unless disabled.
 pub(super) fn enabled_by_id(read: &mut Read<'_>, id: &str) -> Result<Option<User>, Fault> {
-    let row: Option<UserRow> = user_table::table
-        .find(id)
-        .filter(user_table::disabled.eq(false))
-        .select(UserRow::as_select())
-        .first(&mut **read)
-        .optional()?;
+    let row = row_by_id(read, id)?.filter(|row| !row.disabled);
     row.map(|row| to_user(read, &row)).transpose()
 }
 
@@ -305,11 +311,23 @@ fn check_roles(scope: &Scope, roles: &BTreeSet<Role>) -> Result<(), AccountRefus
     if roles.is_empty() {
         return Err(AccountRefusal::RoleMissing);
     }
-    let reserved = [Role::NodeAdmin, Role::Finance, Role::Regulator, Role::Reviewer];
-    match roles.iter().find(|role| *scope != Scope::Node && reserved.contains(role)) {
+    match reserved(scope, roles) {
         Some(role) => Err(AccountRefusal::RoleReserved(role.to_string())),
         None => Ok(()),
     }
+}
+
+/// Whoever could give a colleague with a role of the node another password would have that role.
+fn check_standing(scope: &Scope, user: &User) -> Result<(), AccountRefusal> {
+    match reserved(scope, &user.roles) {
+        Some(_) => Err(AccountRefusal::NodeRole(user.login.clone())),
+        None => Ok(()),
+    }
+}
+
+/// A role that the scope has no say in.
+fn reserved(scope: &Scope, roles: &BTreeSet<Role>) -> Option<Role> {
+    roles.iter().copied().find(|role| *scope != Scope::Node && !role.is_of_an_organization())
 }
 
 fn parse_login(text: &str) -> Result<String, AccountRefusal> {
