@@ -16,6 +16,7 @@ mod federation;
 pub mod figures;
 pub mod filters;
 mod finance;
+mod head;
 pub mod headers;
 mod home;
 mod icon;
@@ -101,6 +102,7 @@ pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
             .wrap(from_fn(problem::explain))
             .wrap(from_fn(headers::secure))
             .wrap(Compress::default())
+            .wrap(from_fn(head::answer))
             .configure(public)
             .configure(signed_in)
             .default_service(web::to(|| async { Err::<&str, _>(Problem::NotFound) })),

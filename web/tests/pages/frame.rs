@@ -1,7 +1,8 @@
 //! What holds on every route: headers, error words, settings.
 
 use actix_web::{
-    http::{StatusCode, header},
+    body::MessageBody as _,
+    http::{Method, StatusCode, header},
     test::{TestRequest, call_service, read_body},
 };
 use lianshi_web::{assets, headers::SECURITY};
@@ -42,6 +43,23 @@ async fn every_route_carries_the_security_headers() {
         let cache = response.headers().get(header::CACHE_CONTROL).unwrap();
         let kept = path.starts_with("/assets/") && status == 200;
         assert_eq!(cache == "no-store", !kept, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn head_is_get_without_a_body() {
+    let seeded = support::seeded(4);
+    let app = app!(seeded);
+    for (path, status) in ROUTES {
+        let get = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+        let request = TestRequest::default().method(Method::HEAD).uri(path).to_request();
+        let head = call_service(&app, request).await;
+        assert_eq!(head.status().as_u16(), status, "{path}");
+        assert_eq!(head.response().body().size(), get.response().body().size(), "{path}");
+        let content_type = header::CONTENT_TYPE;
+        assert_eq!(head.headers().get(&content_type), get.headers().get(&content_type), "{path}");
+        assert!(read_body(head).await.is_empty(), "{path}");
+        assert!(!read_body(get).await.is_empty(), "{path}");
     }
 }
 
