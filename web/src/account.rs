@@ -1,11 +1,13 @@
-//! The own account: where one is signed in, and the tokens for programs.
+//! The own account: where one is signed in, the password, and the tokens for programs.
+
+pub mod password;
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::LOCATION, web};
 use askama::Template;
 use lianshi_registry::time::Timestamp;
 use lianshi_store::{
     Failure,
-    accounts::{self, AccountRefusal, NewToken, Session, TokenRow},
+    accounts::{self, AccountRefusal, NewToken, Session, TokenRow, User},
 };
 use serde::Deserialize;
 
@@ -13,28 +15,33 @@ use crate::{
     WebState,
     access::Caller,
     csrf::Posted,
+    form::Errors,
     page::{Page, render_as},
     problem::Problem,
-    refusal,
     session::Nothing,
 };
+
+/// Days offered for a new token: a quarter.
+const TOKEN_DAYS: i64 = 90;
 
 #[derive(Template)]
 #[template(path = "account/account.html")]
 struct AccountPage {
     page: Page,
-    login: String,
-    roles: Vec<String>,
+    user: User,
     sessions: Vec<Shown>,
     tokens: Vec<TokenRow>,
     made: Option<NewToken>,
-    error: Option<String>,
+    form: TokenForm,
+    errors: Errors,
+    done: bool,
 }
 
 /// A session as the page shows it.
 struct Shown {
     created_at: Timestamp,
     seen_at: Timestamp,
+    ends_at: Timestamp,
     own: bool,
 }
 
@@ -49,20 +56,36 @@ impl AccountPage {
     }
 }
 
+/// What was done on the page this one follows.
+#[derive(Debug, Default, Deserialize)]
+pub struct Done {
+    #[serde(default)]
+    done: String,
+}
+
 /// `GET /account`
 pub async fn show(
     page: Page,
     caller: Caller,
     state: web::Data<WebState>,
+    done: web::Query<Done>,
 ) -> Result<HttpResponse, Problem> {
-    render_account(page, caller, &state, Ok(None)).await
+    let blank = Attempt { form: TokenForm::default(), outcome: Ok(None) };
+    let done = done.done == "password";
+    render_account(page, caller, &state, (blank, done)).await
+}
+
+/// A token that was asked for and what came of it.
+struct Attempt {
+    form: TokenForm,
+    outcome: Result<Option<NewToken>, AccountRefusal>,
 }
 
 async fn render_account(
     page: Page,
     caller: Caller,
     state: &WebState,
-    outcome: Result<Option<NewToken>, AccountRefusal>,
+    (Attempt { form, outcome }, done): (Attempt, bool),
 ) -> Result<HttpResponse, Problem> {
     let (user, now) = (caller.user.clone(), state.site.now());
     let (sessions, tokens) = state
@@ -75,34 +98,43 @@ async fn render_account(
         own: own.as_ref() == Some(&session.id_hash),
         created_at: session.created_at,
         seen_at: session.seen_at,
+        ends_at: session.ends_at(),
     };
-    let (status, made, error) = match outcome {
-        Ok(made) => (StatusCode::OK, made, None),
+    let (status, made, errors) = match outcome {
+        Ok(made) => (StatusCode::OK, made, Errors::default()),
         Err(refused) => {
-            let (status, words) = refusal::explain(&page, &refused);
-            (status, None, Some(words))
+            let (status, errors) = Errors::refused(&page, &refused, "days");
+            (status, None, errors)
         }
     };
+    let form = if made.is_some() { TokenForm::default() } else { form };
     let template = AccountPage {
-        login: caller.user.login.clone(),
-        roles: caller.user.roles.iter().map(|role| page.word("role", role)).collect(),
         sessions: sessions.into_iter().map(shown).collect(),
+        user: caller.user,
         tokens,
         made,
-        error,
+        form,
+        errors,
+        done,
         page,
     };
     render_as(status, &template)
 }
 
 /// A token to be made.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenForm {
     #[serde(default)]
     label: String,
     #[serde(default)]
     days: String,
+}
+
+impl Default for TokenForm {
+    fn default() -> Self {
+        Self { label: String::new(), days: TOKEN_DAYS.to_string() }
+    }
 }
 
 /// `POST /account/tokens`: the token is shown on the answering page and nowhere else.
@@ -113,14 +145,16 @@ pub async fn make_token(
     form: Posted<TokenForm>,
 ) -> Result<HttpResponse, Problem> {
     let (user, form) = (caller.user.clone(), form.0);
+    let asked = form.clone();
     let outcome = state
         .run(move |site| {
-            let days = form.days.trim().parse().unwrap_or_default();
-            let owner = (user.login.as_str(), form.label.as_str());
+            let days = asked.days.trim().parse().unwrap_or_default();
+            let owner = (user.login.as_str(), asked.label.as_str());
             settle(accounts::create_token(site, &user.actor(), owner, days))
         })
         .await?;
-    render_account(page, caller, &state, outcome.map(Some)).await
+    let attempt = Attempt { form, outcome: outcome.map(Some) };
+    render_account(page, caller, &state, (attempt, false)).await
 }
 
 /// `POST /account/tokens/{id}/revoke`

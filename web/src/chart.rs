@@ -11,38 +11,74 @@ use crate::page::Page;
 
 /// Teal that stands out on light and on dark ground.
 const BAR: &str = "#2a8f9a";
-/// Days one chart shows: three months.
-const DAYS_MAX: usize = 92;
+/// Days one chart shows at most: three months.
+const DAYS_MAX: i64 = 92;
+/// Days it shows at least: a month, so that a few days are not drawn as a wall.
+const DAYS_MIN: i64 = 31;
+/// Size of the texts at the axes; the picture is drawn at twice its size, because the library keeps
+/// a fixed gap between bars.
+const AXIS_TEXT: f32 = 27.0;
 
-/// Calls by day as bars, all operations together; empty for no days.
+/// Calls by day as bars, all operations together; empty for no days. The axis has every day of the
+/// span, a month at least, so that days without calls are seen as such.
 pub fn of_days(page: &Page, days: &[DayCount]) -> String {
     let mut by_day: BTreeMap<Date, u64> = BTreeMap::new();
     for day in days {
         let sum = by_day.entry(day.day).or_default();
         *sum = sum.saturating_add(day.calls);
     }
-    let shown: Vec<(Date, u64)> =
-        by_day.into_iter().rev().take(DAYS_MAX).collect::<Vec<_>>().into_iter().rev().collect();
-    let labels: Vec<String> = shown
-        .iter()
-        .map(|(day, _)| day.to_string().get(5..).unwrap_or_default().to_owned())
-        .collect();
-    bars(&page.t("usage-calls"), labels, shown.iter().map(|(_, calls)| *calls))
+    let (Some((first, _)), Some((last, _))) = (by_day.first_key_value(), by_day.last_key_value())
+    else {
+        return String::new();
+    };
+    let from = (*first).min(last.plus_days(1 - DAYS_MIN)).max(last.plus_days(1 - DAYS_MAX));
+    let shown: Vec<Date> =
+        (0..DAYS_MAX).map(|day| from.plus_days(day)).take_while(|day| day <= last).collect();
+    let labels: Vec<String> =
+        shown.iter().map(|day| day.to_string().get(5..).unwrap_or_default().to_owned()).collect();
+    let calls = shown.iter().map(|day| by_day.get(day).copied().unwrap_or_default());
+    bars(&page.t("usage-calls"), labels, calls)
 }
 
 fn bars(name: &str, labels: Vec<String>, values: impl Iterator<Item = u64>) -> String {
     // A bar's height is a picture of the number in the table; 24 bits of it are more than a screen
     // shows.
     let heights: Vec<f32> = values.map(|value| value.to_string().parse().unwrap_or(0.0)).collect();
-    if heights.is_empty() {
-        return String::new();
-    }
     let mut chart = BarChart::new(vec![Series::new(name.to_owned(), heights)], labels);
-    chart.width = 960.0;
-    chart.height = 280.0;
+    chart.width = 1920.0;
+    chart.height = 520.0;
     chart.legend.show = Some(false);
+    chart.x_axis.font.size = AXIS_TEXT;
+    for axis in &mut chart.y_axis_configs {
+        axis.font.size = AXIS_TEXT;
+    }
     // The page's own ground shows through, light or dark; the style sheet colors the texts.
     chart.background_color = Color::transparent();
     chart.series.colors = vec![BAR.into()];
     chart.svg().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(days: &[(&str, u64)]) -> String {
+        let count = |(day, calls): &(&str, u64)| DayCount {
+            day: Date::parse(day).expect("a date"),
+            operation: "verify".to_owned(),
+            calls: *calls,
+            units: *calls,
+        };
+        let counts: Vec<DayCount> = days.iter().map(count).collect();
+        let request = actix_web::test::TestRequest::default().to_http_request();
+        of_days(&Page::of(&request), &counts)
+    }
+
+    #[test]
+    fn a_few_days_are_drawn_in_a_whole_month_without_style() {
+        let svg = drawn(&[("2026-11-02", 3), ("2026-11-05", 40)]);
+        assert!(svg.contains("10-06") && svg.contains("11-05"), "{svg}");
+        assert!(!svg.contains("style"), "{svg}");
+        assert_eq!(drawn(&[]), "");
+    }
 }

@@ -1,6 +1,9 @@
 //! A subscription as both parties' pages need it: found only for its own parties, its state and its
 //! reasons in words, its history line by line.
 
+mod dossier;
+pub mod ending;
+
 use lianshi_market::subscription::{Ending, Side, State, SubscriptionId, SubscriptionView};
 use lianshi_registry::{entry::Purpose, time::Timestamp};
 use lianshi_store::{
@@ -9,7 +12,17 @@ use lianshi_store::{
     subscriptions::{self, HistoryLine},
 };
 
+pub use dossier::Dossier;
+
 use crate::{WebState, page::Page, plans, problem::Problem, refusal};
+
+/// The page of a copy, on the side it belongs to.
+pub fn address(view: &SubscriptionView) -> String {
+    match view.side {
+        Side::Home => format!("/subscriptions/{}", view.id),
+        Side::Provider => format!("/provider/subscriptions/{}", view.id),
+    }
+}
 
 /// The copy of `side` with this id, if the user's organization is that party. Somebody else's
 /// subscription, an absent one and a text that is no id get the same answer.

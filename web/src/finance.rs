@@ -17,10 +17,10 @@ use crate::{
     account::settle,
     buying::bills::{Wanted, show_statement},
     csrf::Posted,
+    form::Errors,
     names::{self, Names},
     page::{Page, render, render_as},
     problem::Problem,
-    refusal,
     session::Nothing,
 };
 
@@ -29,6 +29,16 @@ use crate::{
 struct PeriodsPage {
     page: Page,
     periods: Vec<PeriodView>,
+}
+
+/// The look of a period's tag; the word in it says the same.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
+pub fn class_of(state: &PeriodState) -> &'static str {
+    match state {
+        PeriodState::Running => "line",
+        PeriodState::Open => "teal",
+        PeriodState::Closed => "ok",
+    }
 }
 
 /// `GET /finance/periods`
@@ -76,7 +86,7 @@ pub async fn period(
 struct ClosePage {
     page: Page,
     view: PeriodView,
-    error: Option<String>,
+    errors: Errors,
 }
 
 async fn view_of(state: &WebState, page: &Page, period: &str) -> Result<PeriodView, Problem> {
@@ -92,7 +102,7 @@ pub async fn ask_close(
     period: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let view = view_of(&state, &page, &period).await?;
-    render(&ClosePage { page, view, error: None })
+    render(&ClosePage { page, view, errors: Errors::default() })
 }
 
 /// `POST /finance/periods/{period}/close`
@@ -111,8 +121,8 @@ pub async fn close(
             Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
         }
         Err(refused) => {
-            let (status, words) = refusal::explain(&page, &refused);
-            render_as(status, &ClosePage { page, view, error: Some(words) })
+            let (status, errors) = Errors::refused(&page, &refused, "close");
+            render_as(status, &ClosePage { page, view, errors })
         }
     }
 }

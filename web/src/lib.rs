@@ -16,12 +16,14 @@ mod federation;
 pub mod figures;
 pub mod filters;
 mod finance;
+pub mod form;
 mod head;
 pub mod headers;
 mod home;
 mod icon;
 pub mod listing;
 pub mod logs;
+mod months;
 mod names;
 pub mod navigation;
 mod nodes;
@@ -129,6 +131,8 @@ fn signed_in(cfg: &mut web::ServiceConfig) {
         .route("/login", web::post().to(session::log_in))
         .route("/logout", web::post().to(session::log_out))
         .route("/account", web::get().to(account::show))
+        .route("/account/password", web::get().to(account::password::show))
+        .route("/account/password", web::post().to(account::password::change))
         .route("/account/sessions/end", web::post().to(account::end_sessions))
         .route("/account/tokens", web::post().to(account::make_token))
         .route("/account/tokens/{id}/revoke", web::post().to(account::revoke_token))
@@ -141,8 +145,11 @@ fn signed_in(cfg: &mut web::ServiceConfig) {
         .route("/audit", web::get().to(oversight::show))
         .route("/users", web::get().to(users::list))
         .route("/users", web::post().to(users::add))
-        .route("/users/{login}/disable", web::post().to(users::disable))
-        .route("/users/{login}/enable", web::post().to(users::enable))
+        .route("/users/{login}", web::get().to(users::person::show))
+        .route("/users/{login}/roles", web::post().to(users::person::set_roles))
+        .route("/users/{login}/password", web::post().to(users::person::set_password))
+        .route("/users/{login}/disable", web::post().to(users::person::disable))
+        .route("/users/{login}/enable", web::post().to(users::person::enable))
         .configure(buying::configure)
         .configure(providing::configure)
         .configure(contract_api::configure);

@@ -1,9 +1,12 @@
-//! Names of products for lists that hold only their numbers.
+//! Names of products and of their operations, for pages whose rows hold only numbers and codes.
 
 use std::collections::BTreeMap;
 
 use lianshi_registry::{entry::Texts, id::RegistrationNumber};
-use lianshi_store::{Fault, Read, catalog};
+use lianshi_store::{
+    Fault, Read,
+    catalog::{self, Offer},
+};
 
 use crate::page::Page;
 
@@ -32,4 +35,21 @@ pub fn of<'n>(
         }
     }
     Ok(Names(names))
+}
+
+/// What the operations of one product are called, by code.
+#[derive(Debug, Clone, Default)]
+pub struct Operations(BTreeMap<String, Texts>);
+
+impl Operations {
+    /// Of a product; none where the catalog does not know it.
+    pub fn of(offer: Option<&Offer>) -> Self {
+        let operations = offer.into_iter().flat_map(|offer| &offer.product.operations);
+        Self(operations.map(|one| (one.name.clone(), one.label.clone())).collect())
+    }
+
+    /// The name in the page's language; the code where the product no longer has the operation.
+    pub fn get(&self, page: &Page, code: &str) -> String {
+        self.0.get(code).map_or_else(|| code.to_owned(), |name| page.of_texts(name).to_owned())
+    }
 }

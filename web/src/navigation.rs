@@ -26,10 +26,11 @@ const PUBLIC: [Link; 3] = [
 ];
 
 /// What people see when they are signed in, by role.
-const WORK: [Link; 9] = [
+const WORK: [Link; 10] = [
     link("/subscriptions", "nav-subscriptions", &["buyer", "org_admin"]),
     link("/bills", "nav-bills", &["buyer", "org_admin"]),
     link("/provider/requests", "nav-requests", &["provider"]),
+    link("/provider/subscriptions", "nav-provided", &["provider"]),
     link("/provider/revenue", "nav-revenue", &["provider"]),
     link("/contributor/lines", "nav-lines", &["contributor"]),
     link("/finance/periods", "nav-periods", &["finance"]),

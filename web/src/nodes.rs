@@ -27,6 +27,11 @@ use crate::{
 /// heads.
 const STALE_MS: i64 = 3 * 60_000;
 
+/// Whether a replica last confirmed at `confirmed_at` is stale.
+pub fn is_stale(now: Timestamp, confirmed_at: Timestamp) -> bool {
+    now.millis().saturating_sub(confirmed_at.millis()) > STALE_MS
+}
+
 /// What the store holds about nodes.
 pub struct Known {
     /// Members, also suspended and withdrawn ones.
@@ -70,7 +75,6 @@ impl Known {
         let reach = head.map(|head| quorum::reach(head, settled));
         let products = self.products.iter().find(|value| value.value == name);
         let confirmed_at = head.and_then(|head| head.confirmed_at);
-        let silent = |at: Timestamp| page.now.millis().saturating_sub(at.millis()) > STALE_MS;
         NodeRow {
             title: page.of_texts(&admission.name).to_owned(),
             division: admission.division.to_string(),
@@ -92,7 +96,7 @@ impl Known {
             reach_since: reach.and_then(|(_, since)| since),
             settled_size: settled.map_or(0, |settled| settled.size),
             head_at: head.and_then(|head| head.checkpoint_at),
-            stale: !own && confirmed_at.is_none_or(silent),
+            stale: !own && confirmed_at.is_none_or(|at| is_stale(page.now, at)),
             confirmed_at,
             products: products.map_or(0, |value| value.count),
             name,
@@ -203,7 +207,7 @@ pub fn picture(page: &Page, rows: &[NodeRow]) -> Topology {
         .iter()
         .filter(|row| row.status != "withdrawn")
         .map(|row| Dot {
-            label: short_title(page.lang, row),
+            label: short_title(page.lang, row, page.now.date()),
             sub: page.tn("topology-products", row.products),
             here: row.own,
             stale: row.stale,
@@ -213,13 +217,19 @@ pub fn picture(page: &Page, rows: &[NodeRow]) -> Topology {
     topology::draw(&page.t("topology-title"), &dots)
 }
 
-/// A name that fits under a dot.
-fn short_title(lang: Lang, row: &NodeRow) -> String {
+/// A name that fits under a dot: the node's own, else its division's, which has no English name.
+fn short_title(lang: Lang, row: &NodeRow, today: Date) -> String {
     let fits = match lang {
         Lang::Zh => 9,
         Lang::En => 18,
     };
-    if row.title.chars().count() <= fits { row.title.clone() } else { row.name.clone() }
+    if row.title.chars().count() <= fits {
+        return row.title.clone();
+    }
+    match lang {
+        Lang::Zh => division_name(&row.division, today).unwrap_or(&row.name).to_owned(),
+        Lang::En => row.name.clone(),
+    }
 }
 
 /// The name of a division on a date.

@@ -12,7 +12,11 @@ use actix_web::{
     http::header::ACCEPT_LANGUAGE, web::Data,
 };
 use askama::Template;
-use lianshi_registry::{entry::Texts, price::Price, time::Timestamp};
+use lianshi_registry::{
+    entry::Texts,
+    price::Price,
+    time::{Date, Timestamp},
+};
 
 use crate::{
     WebState, assets, figures, icon,
@@ -181,6 +185,22 @@ impl Page {
     /// How long ago an instant was. What another clock wrote ahead of this one is zero seconds old.
     pub fn age_seconds(&self, at: Timestamp) -> i64 {
         self.now.seconds().saturating_sub(at.seconds()).max(0)
+    }
+
+    /// The last day of a term, of which the first instant after it is known: what people mean by
+    /// "until".
+    pub fn last_day(&self, end: &Timestamp) -> Date {
+        end.plus_millis(-1).date()
+    }
+
+    /// The same for a term of which the first day after it is known.
+    pub fn day_before(&self, end: &Date) -> Date {
+        end.plus_days(-1)
+    }
+
+    /// Whole seconds until an instant; none when it is over.
+    pub fn seconds_until(&self, at: &Timestamp) -> i64 {
+        at.seconds().saturating_sub(self.now.seconds()).max(0)
     }
 
     /// How long ago an instant was, in words: "3 minutes ago".

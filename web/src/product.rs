@@ -8,6 +8,7 @@ use actix_web::{
     web::{Data, Path, Query},
 };
 use askama::Template;
+use lianshi_governance::ruleset::Rulebook;
 use lianshi_registry::{
     catalog::{AuthorizationStatus, Standing},
     entry::{Organization, Purpose},
@@ -147,6 +148,12 @@ impl ProductPage {
     fn grantor(&self, uscc: &Uscc) -> String {
         let name = |known: &Organization| self.page.of_texts(&known.name).to_owned();
         self.grantor.as_ref().map_or_else(|| self.organization(uscc), name)
+    }
+
+    /// What a ruleset is called; its id where this node does not ship it.
+    fn ruleset(&self, id: &str) -> String {
+        let known = Rulebook::shipped().rulesets.iter().find(|rules| rules.id == id);
+        known.map_or_else(|| id.to_owned(), |rules| self.page.of_texts(&rules.title).to_owned())
     }
 
     fn purposes(&self) -> String {

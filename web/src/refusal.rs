@@ -18,7 +18,7 @@ pub fn status(code: &str) -> StatusCode {
         StatusCode::TOO_MANY_REQUESTS
     } else if has(&["conflict", "already", "not_open", "wrong_state", "illegal_state"]) {
         StatusCode::CONFLICT
-    } else if has(&["forbidden_to", "not_allowed", "role"]) {
+    } else if has(&["forbidden_to", "not_allowed", "role_reserved", "node_role"]) {
         StatusCode::FORBIDDEN
     } else {
         StatusCode::UNPROCESSABLE_ENTITY
@@ -47,6 +47,8 @@ mod tests {
             ("subscription.unknown_product", 404),
             ("subscription.already_decided", 409),
             ("login.throttled", 429),
+            ("account.role_reserved", 403),
+            ("account.role_missing", 422),
         ] {
             assert_eq!(status(code).as_u16(), expected, "{code}");
         }

@@ -1,5 +1,7 @@
 //! The session cookie and the pages that begin and end a session.
 
+use std::borrow::Cow;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     cookie::{Cookie, SameSite},
@@ -11,7 +13,7 @@ use actix_web::{
 };
 use askama::Template;
 use lianshi_store::{
-    Failure,
+    Failure, Site,
     accounts::{self, Attempt, LoginRefusal, random_hex},
 };
 use serde::Deserialize;
@@ -21,23 +23,31 @@ use crate::{
     WebState,
     access::Caller,
     csrf::{self, Posted},
+    form::Errors,
     page::{Page, render_as},
     preferences::own_path,
     problem::Problem,
 };
 
-/// Cookie with the id of the session. The prefix makes browsers take it from this host over a
-/// trustworthy connection only.
-pub const SESSION_COOKIE: &str = "__Host-lianshi";
+/// How the name of the cookie with the session's id begins. The prefix makes browsers take it from
+/// this host over a trustworthy connection only.
+pub const SESSION_COOKIE: &str = "__Host-lianshi-session-";
 /// Cookie that ties the sign-in form to the browser it was shown in.
 const FORM_COOKIE: &str = "__Host-lianshi-form";
 
-/// The session id a request carries.
-pub fn cookie_value(request: &HttpRequest) -> Option<String> {
-    request.cookie(SESSION_COOKIE).map(|cookie| cookie.value().to_owned())
+/// The whole name: cookies know no ports, and several nodes may share a host.
+fn session_cookie(site: &Site) -> String {
+    format!("{SESSION_COOKIE}{}", site.node)
 }
 
-fn cookie<'c>(name: &'static str, value: String) -> Cookie<'c> {
+/// The session id a request carries.
+pub fn cookie_value(request: &HttpRequest) -> Option<String> {
+    let state = request.app_data::<web::Data<WebState>>()?;
+    let cookie = request.cookie(&session_cookie(&state.site));
+    cookie.map(|cookie| cookie.value().to_owned())
+}
+
+fn cookie<'c>(name: impl Into<Cow<'c, str>>, value: String) -> Cookie<'c> {
     Cookie::build(name, value)
         .path("/")
         .secure(true)
@@ -53,7 +63,7 @@ struct LoginPage {
     next: String,
     login: String,
     token: String,
-    error: Option<String>,
+    errors: Errors,
 }
 
 /// Where to go after signing in.
@@ -68,7 +78,13 @@ pub async fn show_login(page: Page, query: web::Query<Next>) -> Result<HttpRespo
     let next = own_path(&query.next);
     login_page(
         StatusCode::OK,
-        LoginPage { page, next, login: String::new(), token: random_hex::<16>()?, error: None },
+        LoginPage {
+            page,
+            next,
+            login: String::new(),
+            token: random_hex::<16>()?,
+            errors: Errors::default(),
+        },
     )
 }
 
@@ -122,19 +138,20 @@ pub async fn log_in(
     match outcome {
         Ok(secret) => Ok(HttpResponse::SeeOther()
             .insert_header((LOCATION, next))
-            .cookie(cookie(SESSION_COOKIE, secret))
+            .cookie(cookie(session_cookie(&state.site), secret))
             .finish()),
         Err(refusal) => {
-            let (status, error) = explain(&page, &refusal);
+            let (status, words) = explain(&page, &refusal);
+            let errors = Errors::one("login", words);
             let token = random_hex::<16>()?;
-            login_page(status, LoginPage { page, next, login, token, error: Some(error) })
+            login_page(status, LoginPage { page, next, login, token, errors })
         }
     }
 }
 
 fn explain(page: &Page, refusal: &LoginRefusal) -> (StatusCode, String) {
     match refusal {
-        LoginRefusal::Wrong => (StatusCode::UNPROCESSABLE_ENTITY, page.t("login-wrong")),
+        LoginRefusal::Wrong => (StatusCode::UNPROCESSABLE_ENTITY, page.t("refusal-login-wrong")),
         LoginRefusal::TryLater { seconds } => {
             (StatusCode::TOO_MANY_REQUESTS, page.tn("login-try-later", *seconds))
         }
@@ -168,7 +185,7 @@ pub async fn log_out(
     state
         .run(move |site| Ok(accounts::end_session(site, &session.user, &session.id_hash)?))
         .await?;
-    let mut gone = cookie(SESSION_COOKIE, String::new());
+    let mut gone = cookie(session_cookie(&state.site), String::new());
     gone.make_removal();
     let clear = HeaderName::from_static("clear-site-data");
     Ok(HttpResponse::SeeOther()

@@ -9,7 +9,7 @@ use lianshi_market::{
 
 use lianshi_store::statements::{PAGE_ITEMS_MAX, StatementPage};
 
-use crate::{figures, page::Page, text::Value};
+use crate::{figures, names::Operations, page::Page, text::Value};
 
 /// Whether there are statements beyond this page.
 pub fn has_more(list: &StatementPage) -> bool {
@@ -32,20 +32,29 @@ pub struct Explained {
 }
 
 /// The lines of a statement in words.
-pub fn explain(page: &Page, document: &StatementDocument) -> Vec<Explained> {
-    document.lines.iter().map(|line| explain_line(page, line)).collect()
+pub fn explain(
+    page: &Page,
+    document: &StatementDocument,
+    operations: &Operations,
+) -> Vec<Explained> {
+    document.lines.iter().map(|line| explain_line(page, line, operations)).collect()
 }
 
-fn explain_line(page: &Page, line: &RatedLine) -> Explained {
+fn explain_line(page: &Page, line: &RatedLine, operations: &Operations) -> Explained {
     let kind = page.word("line", line.kind.as_str());
     let what = if line.operation.is_empty() {
         kind
     } else {
-        page.t2("line-operation", &("kind", kind), &("operation", &line.operation))
+        let operation = operations.get(page, &line.operation);
+        page.t2("line-operation", &("kind", kind), &("operation", operation))
     };
     Explained {
         what,
-        quantity: line.quantity,
+        // Quantity times price is the amount wherever there is a price.
+        quantity: match &line.explanation {
+            LineExplanation::PerCall { charged, .. } => *charged,
+            _ => line.quantity,
+        },
         price: figures::price(line.price),
         amount: line.amount,
         how: how(page, line),
@@ -61,15 +70,23 @@ fn how(page: &Page, line: &RatedLine) -> String {
         LineExplanation::Free { count } => page.tn("how-free", count.calls),
         LineExplanation::InsideMonthlyFee { count } => page.tn("how-inside", count.calls),
         LineExplanation::MonthlyFee { .. } => page.t("how-monthly"),
-        LineExplanation::PerCall { count, .. } => page.lang.text(
+        LineExplanation::PerCall { count, included, charged, .. } => page.lang.text(
             "how-call",
             &[
-                ("calls", number(count.calls)),
-                ("charged", number(line.quantity)),
+                ("units", number(count.units)),
+                ("included", number(*included)),
+                ("charged", number(*charged)),
                 ("price", Value::Text(figures::price(line.price))),
             ],
         ),
-        LineExplanation::Late { .. } => page.tn("how-late", line.quantity),
+        LineExplanation::Late { period, amount_before, amount_now, .. } => page.lang.text(
+            "how-late",
+            &[
+                ("period", Value::Text(period.to_string())),
+                ("before", Value::Text(figures::yuan(amount_before.fen()))),
+                ("now", Value::Text(figures::yuan(amount_now.fen()))),
+            ],
+        ),
     }
 }
 

@@ -1,11 +1,12 @@
-//! The people of an organization, or of the whole node: adding them, keeping them out, letting them
-//! in again.
+//! The people of an organization, or of the whole node: the list, and adding one.
+
+pub mod person;
 
 use std::collections::BTreeSet;
 
-use actix_web::{HttpResponse, http::StatusCode, http::header::LOCATION, web};
+use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
-use lianshi_registry::uscc::Uscc;
+use lianshi_registry::{refusal::Refusal as _, uscc::Uscc};
 use lianshi_store::accounts::{
     self, AccountRefusal, NewUser, OrganizationRecord, Role, Scope, User, random_hex,
 };
@@ -16,14 +17,10 @@ use crate::{
     access::Caller,
     account::settle,
     csrf::Posted,
+    form::Errors,
     page::{Page, render_as},
     problem::Problem,
-    refusal,
-    session::Nothing,
 };
-
-/// Roles an organization's own administrator may give.
-const OWN_ROLES: [Role; 4] = [Role::Buyer, Role::Provider, Role::Contributor, Role::OrgAdmin];
 
 #[derive(Template)]
 #[template(path = "oversight/users.html")]
@@ -34,12 +31,11 @@ struct UsersPage {
     roles: Vec<Role>,
     form: UserForm,
     made: Option<(String, String)>,
-    error: Option<String>,
-    own: String,
+    errors: Errors,
 }
 
 /// A person to be added.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserForm {
     #[serde(default)]
@@ -52,15 +48,22 @@ pub struct UserForm {
     role: String,
 }
 
-/// What an attempt to add somebody came to.
+/// What an attempt to add somebody came to: the login and the first password.
 type Outcome = Result<Option<(String, String)>, AccountRefusal>;
 
+/// Whose people somebody looks after.
 fn scope_of(user: &User) -> Scope {
     if user.has(Role::NodeAdmin) {
         Scope::Node
     } else {
         Scope::Organization(user.organization.clone())
     }
+}
+
+/// The roles somebody may give.
+fn roles_of(scope: &Scope) -> Vec<Role> {
+    let whole_node = *scope == Scope::Node;
+    Role::ALL.into_iter().filter(|role| whole_node || role.is_of_an_organization()).collect()
 }
 
 /// `GET /users`
@@ -79,22 +82,30 @@ async fn render_users(
     (form, outcome): (UserForm, Outcome),
 ) -> Result<HttpResponse, Problem> {
     let scope = scope_of(&caller.user);
+    let roles = roles_of(&scope);
     let whole_node = scope == Scope::Node;
-    let own = caller.user.organization.clone();
+    let own = caller.user.organization;
     let (users, mut organizations) = state
         .read(move |read| Ok((accounts::users(read, &scope)?, accounts::organizations(read)?)))
         .await?;
     organizations.retain(|organization| whole_node || organization.uscc == own);
-    let (status, made, error) = match outcome {
-        Ok(made) => (StatusCode::OK, made, None),
+    let (status, made, errors) = match outcome {
+        Ok(made) => (StatusCode::OK, made, Errors::default()),
         Err(refused) => {
-            let (status, words) = refusal::explain(&page, &refused);
-            (status, None, Some(words))
+            let (status, errors) = Errors::refused(&page, &refused, field_of(&refused));
+            (status, None, errors)
         }
     };
-    let roles = if whole_node { Role::ALL.to_vec() } else { OWN_ROLES.to_vec() };
-    let own = caller.user.login;
-    render_as(status, &UsersPage { page, users, organizations, roles, form, made, error, own })
+    render_as(status, &UsersPage { page, users, organizations, roles, form, made, errors })
+}
+
+/// The field a refusal is about.
+fn field_of(refused: &AccountRefusal) -> &'static str {
+    match refused.code() {
+        "account.organization_unknown" => "organization",
+        "account.role_missing" | "account.role_unknown" | "account.role_reserved" => "role",
+        _ => "login",
+    }
 }
 
 /// `POST /users`: adds a person with a random first password, shown once on the answering page.
@@ -129,37 +140,4 @@ fn read_form(form: &UserForm, password: String) -> Result<NewUser, AccountRefusa
         roles: BTreeSet::from([role]),
         password,
     })
-}
-
-/// `POST /users/{login}/disable`
-pub async fn disable(
-    caller: Caller,
-    state: web::Data<WebState>,
-    login: web::Path<String>,
-    _: Posted<Nothing>,
-) -> Result<HttpResponse, Problem> {
-    set_disabled(caller, &state, login.into_inner(), true).await
-}
-
-/// `POST /users/{login}/enable`
-pub async fn enable(
-    caller: Caller,
-    state: web::Data<WebState>,
-    login: web::Path<String>,
-    _: Posted<Nothing>,
-) -> Result<HttpResponse, Problem> {
-    set_disabled(caller, &state, login.into_inner(), false).await
-}
-
-async fn set_disabled(
-    caller: Caller,
-    state: &WebState,
-    login: String,
-    disabled: bool,
-) -> Result<HttpResponse, Problem> {
-    let (actor, scope) = (caller.actor(), scope_of(&caller.user));
-    state
-        .run(move |site| Ok(accounts::set_disabled(site, &actor, (&scope, &login), disabled)?))
-        .await?;
-    Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/users")).finish())
 }

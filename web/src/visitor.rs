@@ -1,7 +1,7 @@
 //! Who is looking at a page. The session layer puts a [`Visitor`] into the request's extensions;
 //! where it put none, the visitor is anonymous.
 
-use lianshi_registry::entry::Texts;
+use lianshi_registry::{entry::Texts, time::Timestamp};
 
 /// Whoever made the request.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,17 @@ pub struct SignedIn {
     pub roles: Vec<String>,
     /// The token every form of this session must carry.
     pub csrf: String,
+    /// When the session ends unless it is used, and at the latest; none for a program.
+    pub session: Option<SessionEnd>,
+}
+
+/// The end of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionEnd {
+    /// Unless it is used before.
+    pub idle: Timestamp,
+    /// However much it is used.
+    pub last: Timestamp,
 }
 
 impl SignedIn {

@@ -1,6 +1,7 @@
 # Subscribing, subscriptions, keys, usage
 continue = Continue
 back = Back
+cancel = Cancel
 change = Change
 actions = Actions
 sum = Total
@@ -11,8 +12,6 @@ subscribe-plan-legend = Plans of this product
 subscribe-choose-plan = Choose a plan
 subscribe-no-plan = No plan of this product is open at the moment.
 plan-quota = up to { $calls } calls a month
-plan-automatic = active at once
-plan-by-person = decided by the operator
 subscribe-terms-title = Purpose and term
 subscribe-product = Product
 subscribe-plan = Plan
@@ -42,7 +41,7 @@ subscribe-send = Send request
 requested-title = Request sent
 requested-number = The number of your subscription is
 requested-next = What happens next
-requested-wait = Node { $node } decides on your request. You will find the decision and its reason under My subscriptions.
+requested-wait = { $operator } decides on your request. You will find the decision and its reason under My subscriptions.
 requested-active = Your subscription is in force. Make a key, and you can call the product at once.
 requested-see = See the subscription
 subscriptions-none = You have no subscriptions yet.
@@ -137,6 +136,11 @@ revoke-final = It cannot be undone; make another key if you need one.
 usage-title = Usage
 usage-total = calls so far
 usage-by-day = Calls by day and operation
+usage-month = { $n ->
+    [one] { $n } call
+   *[other] { $n } calls
+    }
+usage-chart = Chart of the calls by day; the figures are in the table below
 usage-day = Day
 usage-operation = Operation
 usage-calls = Calls
@@ -187,3 +191,10 @@ refusal-subscription-not-in-force = The subscription is not in force.
 refusal-subscription-key-label = Give the key a name of 1 to 60 characters.
 refusal-subscription-too-many-keys = The subscription has as many valid keys as it may. Revoke one first.
 refusal-subscription-key-unknown = There is no such key, or it was revoked.
+subscription = Subscription
+subscription-operator = Operator
+subscribe-decided = Approval
+list-caption = { $n ->
+    [one] { $n } item
+   *[other] { $n } items
+    }

@@ -61,6 +61,7 @@ ceiling-text = 政府指导价上限：{ $price } 元／{ $unit }。
 ceiling-document = 依据：{ $document }
 price-note = 价格含税。测算与出账使用同一算法；每行四舍五入到分。
 operations-none = 本产品不提供在线接口，成果以文件或应用方式交付。
+field-caption = 请求与应答的字段
 field-direction = 方向
 field-name = 字段名
 field-label = 含义

@@ -10,7 +10,7 @@ use lianshi_store::{
 
 use crate::{
     problem::Problem,
-    visitor::{SignedIn, Visitor},
+    visitor::{SessionEnd, SignedIn, Visitor},
 };
 
 /// Whoever makes the request, put there by the middleware.
@@ -40,6 +40,10 @@ impl Caller {
             organization_name: self.user.organization_name.clone(),
             roles: self.user.roles.iter().map(ToString::to_string).collect(),
             csrf: self.csrf_token.clone(),
+            session: self
+                .session
+                .as_ref()
+                .map(|session| SessionEnd { idle: session.ends_at(), last: session.last_at() }),
         }))
     }
 }

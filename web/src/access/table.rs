@@ -37,6 +37,8 @@ pub const ROUTES: &[Route] = &[
     post("/login", Everyone),
     post("/logout", SignedIn),
     get("/account", SignedIn),
+    get("/account/password", SignedIn),
+    post("/account/password", SignedIn),
     post("/account/sessions/end", SignedIn),
     post("/account/tokens", SignedIn),
     post("/account/tokens/{id}/revoke", SignedIn),
@@ -79,6 +81,9 @@ pub const ROUTES: &[Route] = &[
     get("/audit", Roles(&[NodeAdmin, Regulator])),
     get("/users", Roles(&[NodeAdmin, OrgAdmin])),
     post("/users", Roles(&[NodeAdmin, OrgAdmin])),
+    get("/users/{login}", Roles(&[NodeAdmin, OrgAdmin])),
+    post("/users/{login}/roles", Roles(&[NodeAdmin, OrgAdmin])),
+    post("/users/{login}/password", Roles(&[NodeAdmin, OrgAdmin])),
     post("/users/{login}/disable", Roles(&[NodeAdmin, OrgAdmin])),
     post("/users/{login}/enable", Roles(&[NodeAdmin, OrgAdmin])),
     // The JSON API

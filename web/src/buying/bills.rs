@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::{
     WebState,
     access::Caller,
-    names::{self, Names},
+    names::{self, Names, Operations},
     page::{Page, render},
     problem::Problem,
     statement::Explained,
@@ -104,11 +104,12 @@ pub async fn show_statement(
 ) -> Result<HttpResponse, Problem> {
     let number = view.item.product.clone();
     let offer = state.read(move |read| catalog::product(read, &number)).await?;
+    let operations = Operations::of(offer.as_ref());
     let name = offer.as_ref().map(|offer| page.of_texts(&offer.product.name).to_owned());
     let operator = offer.and_then(|offer| offer.operator);
     let operator = operator.map(|operator| page.of_texts(&operator.name).to_owned());
     render(&BillPage {
-        lines: crate::statement::explain(&page, &view.document),
+        lines: crate::statement::explain(&page, &view.document, &operations),
         product_name: name.unwrap_or_else(|| view.item.product.to_string()),
         operator_name: operator.unwrap_or_else(|| view.item.operator.to_string()),
         page,

@@ -19,9 +19,9 @@ use crate::{
     account::settle,
     contract,
     csrf::Posted,
+    form::Errors,
     page::{Page, render, render_as},
     problem::Problem,
-    refusal,
     session::Nothing,
 };
 
@@ -32,8 +32,8 @@ struct KeysPage {
     view: SubscriptionView,
     keys: Vec<KeyView>,
     made: Option<Made>,
-    label: String,
-    error: Option<String>,
+    typed: String,
+    errors: Errors,
 }
 
 /// A new key and how to use it.
@@ -51,7 +51,14 @@ pub async fn show(
 ) -> Result<HttpResponse, Problem> {
     let view = contract::of_party(&state, &caller.user, (&id, Side::Home)).await?;
     let keys = keys_of(&state, &view).await?;
-    render(&KeysPage { page, view, keys, made: None, label: String::new(), error: None })
+    render(&KeysPage {
+        page,
+        view,
+        keys,
+        made: None,
+        typed: String::new(),
+        errors: Errors::default(),
+    })
 }
 
 async fn keys_of(state: &WebState, view: &SubscriptionView) -> Result<Vec<KeyView>, Problem> {
@@ -75,8 +82,8 @@ pub async fn create(
     (id, form): (web::Path<String>, Posted<KeyForm>),
 ) -> Result<HttpResponse, Problem> {
     let view = contract::of_party(&state, &caller.user, (&id, Side::Home)).await?;
-    let (key, actor, label) = (view.id.clone(), caller.actor(), form.0.label);
-    let wanted = label.clone();
+    let (key, actor, typed) = (view.id.clone(), caller.actor(), form.0.label);
+    let wanted = typed.clone();
     let outcome = state
         .run(move |site| settle(subscriptions::create_key(site, &actor, &key, &wanted)))
         .await?;
@@ -84,12 +91,18 @@ pub async fn create(
     match outcome {
         Ok(new) => {
             let made = Some(explain(&state, &view, &new).await?);
-            render(&KeysPage { page, view, keys, made, label: String::new(), error: None })
+            render(&KeysPage {
+                page,
+                view,
+                keys,
+                made,
+                typed: String::new(),
+                errors: Errors::default(),
+            })
         }
         Err(refused) => {
-            let (status, words) = refusal::explain(&page, &refused);
-            let error = Some(words);
-            render_as(status, &KeysPage { page, view, keys, made: None, label, error })
+            let (status, errors) = Errors::refused(&page, &refused, "label");
+            render_as(status, &KeysPage { page, view, keys, made: None, typed, errors })
         }
     }
 }

@@ -3,10 +3,7 @@
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::LOCATION, web};
 use askama::Template;
-use lianshi_market::{
-    eligibility::NOTE_CHARS_MAX,
-    subscription::{Side, SubscriptionView},
-};
+use lianshi_market::{eligibility::NOTE_CHARS_MAX, subscription::Side};
 use lianshi_registry::{entry::Plan, id::RegistrationNumber};
 use lianshi_store::{
     catalog::{self, Offer},
@@ -18,13 +15,13 @@ use crate::{
     WebState,
     access::Caller,
     account::settle,
-    contract,
+    contract::{self, Dossier},
     csrf::Posted,
+    form::Errors,
     page::{Page, render, render_as},
     plans,
     preferences::encode,
     problem::Problem,
-    refusal,
 };
 
 /// The answers so far.
@@ -50,19 +47,13 @@ impl Answers {
     }
 }
 
-/// What is wrong with an answer: the field and the words.
-struct Wrong {
-    field: &'static str,
-    words: String,
-}
-
 #[derive(Template)]
 #[template(path = "buying/plan.html")]
 struct PlanPage {
     page: Page,
     offer: Offer,
     answers: Answers,
-    errors: Vec<Wrong>,
+    errors: Errors,
 }
 
 #[derive(Template)]
@@ -72,7 +63,7 @@ struct TermsPage {
     offer: Offer,
     plan: Plan,
     answers: Answers,
-    errors: Vec<Wrong>,
+    errors: Errors,
 }
 
 #[derive(Template)]
@@ -82,12 +73,20 @@ struct CheckPage {
     offer: Offer,
     plan: Plan,
     answers: Answers,
-    errors: Vec<Wrong>,
+    errors: Errors,
 }
 
 impl TermsPage {
-    fn error_of(&self, field: &str) -> Option<&str> {
-        self.errors.iter().find(|wrong| wrong.field == field).map(|wrong| wrong.words.as_str())
+    /// The longest term, and the end of the authorization where one is known.
+    fn months_hint(&self) -> String {
+        let longest = self.page.tn("subscribe-months-hint", self.plan.term_months_max);
+        match self.offer.authorized_until() {
+            Some(until) => {
+                let last = self.page.day_before(&until);
+                format!("{longest} {}", self.page.t1("subscribe-authorized", "until", last))
+            }
+            None => longest,
+        }
     }
 }
 
@@ -106,7 +105,7 @@ pub async fn choose_plan(
 ) -> Result<HttpResponse, Problem> {
     let offer = offer_of(&state, &number).await?;
     let answers = answers.into_inner();
-    render(&PlanPage { page, offer, answers, errors: Vec::new() })
+    render(&PlanPage { page, offer, answers, errors: Errors::default() })
 }
 
 /// `GET /products/{number}/subscribe/terms`: purpose and term.
@@ -124,11 +123,11 @@ pub async fn choose_terms(
     if answers.months.is_empty() {
         answers.months = plan.term_months_max.min(12).to_string();
     }
-    render(&TermsPage { page, offer, plan, answers, errors: Vec::new() })
+    render(&TermsPage { page, offer, plan, answers, errors: Errors::default() })
 }
 
 fn plan_missing(page: Page, offer: Offer, answers: Answers) -> Result<HttpResponse, Problem> {
-    let errors = vec![Wrong { field: "plan", words: page.t("subscribe-choose-plan") }];
+    let errors = Errors::one("plan-0", page.t("subscribe-choose-plan"));
     render_as(StatusCode::UNPROCESSABLE_ENTITY, &PlanPage { page, offer, answers, errors })
 }
 
@@ -153,18 +152,16 @@ pub async fn check(
 }
 
 /// What can be told about the answers before the request is made; the rules themselves decide then.
-fn look_over(page: &Page, plan: &Plan, answers: &Answers) -> Vec<Wrong> {
-    let mut errors = Vec::new();
+fn look_over(page: &Page, plan: &Plan, answers: &Answers) -> Errors {
+    let mut errors = Errors::default();
     if answers.note.trim().is_empty() {
-        errors.push(Wrong { field: "note", words: page.t("subscribe-note-missing") });
+        errors.add("note", page.t("subscribe-note-missing"));
     } else if answers.note.chars().count() > NOTE_CHARS_MAX {
-        let words = page.tn("subscribe-note-long", NOTE_CHARS_MAX);
-        errors.push(Wrong { field: "note", words });
+        errors.add("note", page.tn("subscribe-note-long", NOTE_CHARS_MAX));
     }
     let months = answers.months.trim().parse::<u32>().unwrap_or(0);
     if months == 0 || months > plan.term_months_max {
-        let words = page.tn("subscribe-months-range", plan.term_months_max);
-        errors.push(Wrong { field: "months", words });
+        errors.add("months", page.tn("subscribe-months-range", plan.term_months_max));
     }
     errors
 }
@@ -198,8 +195,7 @@ pub async fn request(
             Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
         }
         Err(refused) => {
-            let (status, words) = refusal::explain(&page, &refused);
-            let errors = vec![Wrong { field: "send", words }];
+            let (status, errors) = Errors::refused(&page, &refused, "send");
             render_as(status, &CheckPage { page, offer, plan, answers, errors })
         }
     }
@@ -209,7 +205,7 @@ pub async fn request(
 #[template(path = "buying/requested.html")]
 struct RequestedPage {
     page: Page,
-    view: SubscriptionView,
+    dossier: Dossier,
 }
 
 /// `GET /subscriptions/{id}/requested`: it was sent; what comes next.
@@ -219,6 +215,6 @@ pub async fn requested(
     state: web::Data<WebState>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let view = contract::of_party(&state, &caller.user, (&id, Side::Home)).await?;
-    render(&RequestedPage { page, view })
+    let dossier = Dossier::load(&page, &state, &caller.user, (&id, Side::Home)).await?;
+    render(&RequestedPage { page, dossier })
 }

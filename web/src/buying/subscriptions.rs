@@ -1,4 +1,4 @@
-//! My subscriptions: the list, one with its timeline and reasons, and its end.
+//! My subscriptions: the list, one with its timeline and reasons, an answer to an offer, its end.
 
 use actix_web::{HttpResponse, http::header::LOCATION, web};
 use askama::Template;
@@ -13,12 +13,15 @@ use crate::{
     WebState,
     access::Caller,
     account::settle,
-    contract::{self, Moment},
+    contract::{
+        self, Dossier, address,
+        ending::{self, Reason},
+    },
     csrf::Posted,
+    form::Errors,
     page::{Page, render, render_as},
     plans,
     problem::Problem,
-    refusal,
 };
 
 #[derive(Template)]
@@ -43,9 +46,10 @@ pub async fn list(
 #[template(path = "buying/subscription.html")]
 struct DetailPage {
     page: Page,
-    view: SubscriptionView,
-    moments: Vec<Moment>,
+    dossier: Dossier,
     may_act: bool,
+    reason: String,
+    errors: Errors,
 }
 
 /// `GET /subscriptions/{id}`
@@ -55,22 +59,10 @@ pub async fn show(
     state: web::Data<WebState>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let view = contract::of_party(&state, &caller.user, (&id, Side::Home)).await?;
-    let key = view.id.clone();
-    let history = state.read(move |read| subscriptions::history(read, &key, Side::Home)).await?;
-    let moments = contract::timeline(&page, &view, &history);
+    let dossier = Dossier::load(&page, &state, &caller.user, (&id, Side::Home)).await?;
     let may_act = caller.user.has(Role::Buyer);
-    render(&DetailPage { page, view, moments, may_act })
-}
-
-#[derive(Template)]
-#[template(path = "buying/end.html")]
-struct EndPage {
-    page: Page,
-    view: SubscriptionView,
-    reason: String,
-    error: Option<String>,
-    back: String,
+    let errors = Errors::default();
+    render(&DetailPage { page, dossier, may_act, reason: String::new(), errors })
 }
 
 /// `GET /subscriptions/{id}/end`: what ending means, before it is done.
@@ -80,18 +72,7 @@ pub async fn ask_end(
     state: web::Data<WebState>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let view = contract::of_party(&state, &caller.user, (&id, Side::Home)).await?;
-    let back = format!("/subscriptions/{}", view.id);
-    render(&EndPage { page, view, reason: String::new(), error: None, back })
-}
-
-/// Why a subscription is ended.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reason {
-    /// In words the other side reads.
-    #[serde(default)]
-    pub reason: String,
+    ending::ask(page, caller, &state, (&id, Side::Home)).await
 }
 
 /// `POST /subscriptions/{id}/end`
@@ -101,43 +82,7 @@ pub async fn end(
     state: web::Data<WebState>,
     (id, form): (web::Path<String>, Posted<Reason>),
 ) -> Result<HttpResponse, Problem> {
-    end_as(page, caller, &state, (&id, Side::Home, form.0.reason)).await
-}
-
-/// Ends a subscription from either side and shows the form again when that is refused.
-pub async fn end_as(
-    page: Page,
-    caller: Caller,
-    state: &WebState,
-    (id, side, reason): (&str, Side, String),
-) -> Result<HttpResponse, Problem> {
-    let view = contract::of_party(state, &caller.user, (id, side)).await?;
-    let back = match side {
-        Side::Home => format!("/subscriptions/{}", view.id),
-        Side::Provider => format!("/provider/subscriptions/{}", view.id),
-    };
-    let (key, actor, text) = (view.id.clone(), caller.actor(), reason.clone());
-    let outcome =
-        state.run(move |site| settle(subscriptions::end(site, &actor, &key, &text))).await?;
-    match outcome {
-        Ok(()) => Ok(HttpResponse::SeeOther().insert_header((LOCATION, back)).finish()),
-        Err(refused) => {
-            let (status, words) = refusal::explain(&page, &refused);
-            render_as(status, &EndPage { page, view, reason, error: Some(words), back })
-        }
-    }
-}
-
-/// `GET /provider/subscriptions/{id}/end`: the same page for the operator.
-pub async fn ask_end_as_provider(
-    page: Page,
-    caller: Caller,
-    state: web::Data<WebState>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
-    let view = contract::of_party(&state, &caller.user, (&id, Side::Provider)).await?;
-    let back = format!("/provider/subscriptions/{}", view.id);
-    render(&EndPage { page, view, reason: String::new(), error: None, back })
+    ending::end(page, caller, &state, (&id, Side::Home, form.0)).await
 }
 
 /// The buyer's answer to an offer.
@@ -152,18 +97,30 @@ pub struct Answer {
 
 /// `POST /subscriptions/{id}/offer`: takes the offered terms or declines them.
 pub async fn answer_offer(
+    page: Page,
     caller: Caller,
     state: web::Data<WebState>,
     (id, form): (web::Path<String>, Posted<Answer>),
 ) -> Result<HttpResponse, Problem> {
-    let view = contract::of_party(&state, &caller.user, (&id, Side::Home)).await?;
-    let back = format!("/subscriptions/{}", view.id);
-    let decision = match form.0.answer.as_str() {
+    let dossier = Dossier::load(&page, &state, &caller.user, (&id, Side::Home)).await?;
+    let Answer { answer, reason } = form.0;
+    let decision = match answer.as_str() {
         "accept" => Decision::Accept,
-        "decline" => Decision::Decline { text: form.0.reason },
+        "decline" => Decision::Decline { text: reason.clone() },
         other => return Err(Problem::Malformed(format!("`{other}` is no answer"))),
     };
-    let actor = caller.actor();
-    state.run(move |site| Ok(subscriptions::decide(site, &actor, &view.id, decision)?)).await?;
-    Ok(HttpResponse::SeeOther().insert_header((LOCATION, back)).finish())
+    let (key, actor) = (dossier.view.id.clone(), caller.actor());
+    let outcome =
+        state.run(move |site| settle(subscriptions::decide(site, &actor, &key, decision))).await?;
+    match outcome {
+        Ok(()) => {
+            let location = (LOCATION, address(&dossier.view));
+            Ok(HttpResponse::SeeOther().insert_header(location).finish())
+        }
+        Err(refused) => {
+            let (status, errors) = Errors::refused(&page, &refused, "reason");
+            let may_act = caller.user.has(Role::Buyer);
+            render_as(status, &DetailPage { page, dossier, may_act, reason, errors })
+        }
+    }
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, http::header::LOCATION, web};
 use askama::Template;
 use lianshi_market::{
     subscription::{Side, State, SubscriptionView},
-    usage::{DayCount, total_calls},
+    usage::total_calls,
 };
 use lianshi_store::{
     subscriptions::{self, Decision},
@@ -16,14 +16,17 @@ use crate::{
     WebState,
     access::Caller,
     account::settle,
-    buying::subscriptions::{Reason, end_as},
     chart,
-    contract::{self, Moment},
+    contract::{
+        self, Dossier, address,
+        ending::{self, Reason},
+    },
     csrf::Posted,
+    form::Errors,
+    months::{self, Month},
     page::{Page, render, render_as},
     plans,
     problem::Problem,
-    refusal,
     session::Nothing,
 };
 
@@ -66,14 +69,12 @@ pub async fn list(
 #[template(path = "providing/subscription.html")]
 struct DetailPage {
     page: Page,
-    view: SubscriptionView,
-    moments: Vec<Moment>,
-    days: Vec<DayCount>,
+    dossier: Dossier,
+    months: Vec<Month>,
     total: u64,
     chart: String,
-    reason: String,
-    text: String,
-    error: Option<String>,
+    form: RefuseForm,
+    errors: Errors,
 }
 
 /// `GET /provider/subscriptions/{id}`
@@ -83,32 +84,21 @@ pub async fn show(
     state: web::Data<WebState>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let view = contract::of_party(&state, &caller.user, (&id, Side::Provider)).await?;
-    render(&detail(page, &state, view).await?)
+    let dossier = Dossier::load(&page, &state, &caller.user, (&id, Side::Provider)).await?;
+    render(&detail(page, &state, dossier).await?)
 }
 
-async fn detail(
-    page: Page,
-    state: &WebState,
-    view: SubscriptionView,
-) -> Result<DetailPage, Problem> {
-    let id = view.id.clone();
-    let (history, days) = state
-        .read(move |read| {
-            let history = subscriptions::history(read, &id, Side::Provider)?;
-            Ok((history, usage::usage_days(read, id.as_str())?))
-        })
-        .await?;
+async fn detail(page: Page, state: &WebState, dossier: Dossier) -> Result<DetailPage, Problem> {
+    let id = dossier.view.id.clone();
+    let days = state.read(move |read| usage::usage_days(read, id.as_str())).await?;
     Ok(DetailPage {
-        moments: contract::timeline(&page, &view, &history),
         total: total_calls(&days),
         chart: chart::of_days(&page, &days),
+        months: months::of(&days),
         page,
-        view,
-        days,
-        reason: String::new(),
-        text: String::new(),
-        error: None,
+        dossier,
+        form: RefuseForm::default(),
+        errors: Errors::default(),
     })
 }
 
@@ -119,12 +109,11 @@ pub async fn agree(
     state: web::Data<WebState>,
     (id, _): (web::Path<String>, Posted<Nothing>),
 ) -> Result<HttpResponse, Problem> {
-    let said = Said { decision: Decision::Approve, reason: String::new(), text: String::new() };
-    decide(page, caller, &state, (&id, said)).await
+    decide(page, caller, &state, (&id, Decision::Approve, RefuseForm::default())).await
 }
 
 /// Why a request is refused.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefuseForm {
     #[serde(default)]
@@ -140,49 +129,56 @@ pub async fn refuse(
     state: web::Data<WebState>,
     (id, form): (web::Path<String>, Posted<RefuseForm>),
 ) -> Result<HttpResponse, Problem> {
-    let RefuseForm { reason, text } = form.0;
-    let known = REASONS.contains(&reason.as_str());
+    let form = form.0;
+    let known = REASONS.contains(&form.reason.as_str());
     // The reason goes to the enterprise in the words chosen here, so that both nodes hold the same
     // text.
-    let chosen = if known { page.word("refuse", &reason) } else { String::new() };
-    let words = match (chosen.is_empty(), text.trim()) {
+    let chosen = if known { page.word("refuse", &form.reason) } else { String::new() };
+    let text = match (chosen.is_empty(), form.text.trim()) {
         (true, _) => String::new(),
         (false, "") => chosen,
         (false, text) => page.t2("reason-with-text", &("reason", chosen), &("text", text)),
     };
-    let said = Said { decision: Decision::Refuse { text: words }, reason, text };
-    decide(page, caller, &state, (&id, said)).await
+    decide(page, caller, &state, (&id, Decision::Refuse { text }, form)).await
 }
 
-/// A decision and the form it came from.
-struct Said {
-    decision: Decision,
-    reason: String,
-    text: String,
-}
-
+/// Decides, or shows the form again with what was wrong.
 async fn decide(
     page: Page,
     caller: Caller,
     state: &WebState,
-    (id, said): (&str, Said),
+    (id, decision, form): (&str, Decision, RefuseForm),
 ) -> Result<HttpResponse, Problem> {
-    let view = contract::of_party(state, &caller.user, (id, Side::Provider)).await?;
-    let (key, actor, decision) = (view.id.clone(), caller.actor(), said.decision);
+    let dossier = Dossier::load(&page, state, &caller.user, (id, Side::Provider)).await?;
+    let field = match &decision {
+        Decision::Refuse { .. } if form.reason.is_empty() => "reason",
+        Decision::Refuse { .. } => "text",
+        _ => "agree",
+    };
+    let (key, actor) = (dossier.view.id.clone(), caller.actor());
     let outcome =
         state.run(move |site| settle(subscriptions::decide(site, &actor, &key, decision))).await?;
     match outcome {
         Ok(()) => {
-            let location = format!("/provider/subscriptions/{}", view.id);
-            Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
+            let location = (LOCATION, address(&dossier.view));
+            Ok(HttpResponse::SeeOther().insert_header(location).finish())
         }
         Err(refused) => {
-            let (status, words) = refusal::explain(&page, &refused);
-            let shown = detail(page, state, view).await?;
-            let (reason, text) = (said.reason, said.text);
-            render_as(status, &DetailPage { reason, text, error: Some(words), ..shown })
+            let (status, errors) = Errors::refused(&page, &refused, field);
+            let shown = detail(page, state, dossier).await?;
+            render_as(status, &DetailPage { form, errors, ..shown })
         }
     }
+}
+
+/// `GET /provider/subscriptions/{id}/end`: what ending means, before it is done.
+pub async fn ask_end(
+    page: Page,
+    caller: Caller,
+    state: web::Data<WebState>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    ending::ask(page, caller, &state, (&id, Side::Provider)).await
 }
 
 /// `POST /provider/subscriptions/{id}/end`
@@ -192,5 +188,5 @@ pub async fn end(
     state: web::Data<WebState>,
     (id, form): (web::Path<String>, Posted<Reason>),
 ) -> Result<HttpResponse, Problem> {
-    end_as(page, caller, &state, (&id, Side::Provider, form.0.reason)).await
+    ending::end(page, caller, &state, (&id, Side::Provider, form.0)).await
 }

@@ -1,7 +1,11 @@
-//! Both languages say the same things: same keys, same variables, and every key the code asks for
-//! exists.
+//! Both languages say the same things: same keys, same variables; every key the code asks for
+//! exists, and no key exists that nothing asks for.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use super::*;
 
@@ -70,21 +74,106 @@ fn files_under(folder: &Path, extension: &str, out: &mut Vec<std::path::PathBuf>
     }
 }
 
-#[test]
-fn every_key_the_pages_ask_for_exists() {
-    let known = messages(Lang::Zh);
+/// Every file of this crate that may ask for a text.
+fn askers() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     files_under(&root.join("templates"), "html", &mut files);
     files_under(&root.join("src"), "rs", &mut files);
-    for file in files {
-        let text = fs::read_to_string(&file).unwrap();
+    let read =
+        |path: &std::path::PathBuf| (path.display().to_string(), fs::read_to_string(path).unwrap());
+    files.iter().map(read).collect()
+}
+
+#[test]
+fn every_key_the_pages_ask_for_exists() {
+    let known = messages(Lang::Zh);
+    for (file, text) in askers() {
         for call in ["page.t(\"", "page.t1(\"", "page.tn(\"", "page.t2(\""] {
             for part in text.split(call).skip(1) {
                 let key = part.split('"').next().unwrap();
-                assert!(known.contains_key(key), "{}: no text `{key}`", file.display());
+                assert!(known.contains_key(key), "{file}: no text `{key}`");
             }
         }
+    }
+}
+
+/// What stands in double quotes, `.` and `_` read as `-`, as keys are made from codes.
+fn quoted(text: &str) -> BTreeSet<String> {
+    let fits = |word: &&str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    };
+    text.split('"').filter(fits).map(|word| word.replace(['.', '_'], "-")).collect()
+}
+
+/// Lists whose words are looked up by code: the first argument of `page.word` and the head of
+/// `format!("list-{…}")`.
+fn lists(askers: &[(String, String)]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (_, text) in askers {
+        for part in text.split("word(\"").skip(1) {
+            found.insert(part.split('"').next().unwrap().to_owned());
+        }
+        for part in text.split("format!(\"").skip(1) {
+            if let Some((head, _)) = part.split_once("-{") {
+                found.insert(head.to_owned());
+            }
+        }
+    }
+    // The catalog looks the words of its filters up by the filter's name.
+    found.extend(["charge", "field", "sector", "status"].map(str::to_owned));
+    found
+}
+
+#[test]
+fn nothing_is_translated_that_no_page_asks_for() {
+    let askers = askers();
+    let named = quoted(&askers.iter().map(|(_, text)| text.as_str()).collect::<String>());
+    let mut rooms = Vec::new();
+    for room in ["registry", "governance", "market", "store", "gateway", "web"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(room).join("src");
+        files_under(&folder, "rs", &mut rooms);
+    }
+    let mut codes = BTreeSet::new();
+    for room in rooms {
+        codes.extend(quoted(&fs::read_to_string(room).unwrap()));
+    }
+    let lists = lists(&askers);
+    let is_a_word = |key: &str| {
+        let code_in = |list: &String| key.strip_prefix(list.as_str())?.strip_prefix('-');
+        lists.iter().filter_map(code_in).any(|code| codes.contains(code))
+    };
+    let keys = messages(Lang::Zh).into_keys();
+    let idle: Vec<String> = keys.filter(|key| !named.contains(key) && !is_a_word(key)).collect();
+    assert!(idle.is_empty(), "no page asks for {idle:?}");
+}
+
+#[test]
+fn the_words_of_a_closed_list_are_exactly_its_codes() {
+    use lianshi_governance::publish::{CYCLES, FIELDS, REGRADE_METHODS, SECTORS, TECHNIQUES};
+    let roles = lianshi_store::accounts::Role::ALL.map(lianshi_store::accounts::Role::as_str);
+    let lists: [(&str, &[&str]); 6] = [
+        ("sector", &SECTORS),
+        ("field", &FIELDS),
+        ("cycle", &CYCLES),
+        ("technique", &TECHNIQUES),
+        ("regrade", &REGRADE_METHODS),
+        ("role", &roles),
+    ];
+    let known = messages(Lang::Zh);
+    for (list, codes) in lists {
+        let wanted: BTreeSet<String> =
+            codes.iter().map(|code| format!("{list}-{}", code.replace('_', "-"))).collect();
+        let head = format!("{list}-");
+        // `field-…` also begins the columns of a product's operations.
+        let columns =
+            ["caption", "direction", "name", "label", "type", "required", "input", "output"];
+        let is_word = |key: &&String| {
+            key.strip_prefix(&head)
+                .is_some_and(|code| !(list == "field" && columns.contains(&code)))
+        };
+        let found: BTreeSet<String> = known.keys().filter(is_word).cloned().collect();
+        assert_eq!(found, wanted, "{list}");
     }
 }
 

@@ -5,5 +5,6 @@
 mod contracts;
 mod matrix;
 mod pages;
+mod people;
 mod signing_in;
 mod support;

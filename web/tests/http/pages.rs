@@ -14,6 +14,7 @@ async fn every_list_page_renders_in_both_languages() {
     let cookie = sign_in(&app, "everything").await;
     for path in [
         "/account",
+        "/account/password",
         "/subscriptions",
         "/bills",
         "/provider/requests",
@@ -27,6 +28,7 @@ async fn every_list_page_renders_in_both_languages() {
         "/audit",
         "/audit?verify=1",
         "/users",
+        "/users/everything",
     ] {
         for language in ["zh-CN", "en"] {
             let request = get(path).cookie(cookie.clone());

@@ -263,5 +263,5 @@ where
     let body = format!("login={login}&password={password}&next=%2F");
     let answer = send(app, post("/login", &body)).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
-    answer.cookies.into_iter().find(|cookie| cookie.name() == SESSION_COOKIE).unwrap()
+    answer.cookies.into_iter().find(|cookie| cookie.name().starts_with(SESSION_COOKIE)).unwrap()
 }

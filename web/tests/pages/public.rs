@@ -73,12 +73,12 @@ async fn a_product_page_shows_plans_chain_certificate_and_provenance() {
         "0.80 元／次",
         "33,920,000,000 条",
         "示授运〔2026〕7号",
-        "330200-2023",
+        "宁波市公共数据授权运营管理实施细则",
         "33.33 %",
         "ningbo.example/yinzhou/1",
         "42 秒前",
         "登记凭证",
-        "2028-09-01",
+        "2028-08-31",
     ] {
         assert!(html.contains(part), "no {part} in {html}");
     }
@@ -155,7 +155,7 @@ async fn a_certificate_is_checked_by_its_number() {
     let list = page!(&app, "/catalog?status=paused");
     let number = list.split("href=\"/products/").nth(1).unwrap().split('"').next().unwrap();
     let html = page!(&app, &format!("/certificate/{number}"));
-    for part in ["凭证有效", number, "示例数据运营有限公司", "2028-09-01", "ed25519:"]
+    for part in ["凭证有效", number, "示例数据运营有限公司", "2028-08-31", "ed25519:"]
     {
         assert!(html.contains(part), "no {part} in {html}");
     }
