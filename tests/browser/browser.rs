@@ -8,6 +8,9 @@ use std::{
 use tests::wait_for;
 use thirtyfour::prelude::*;
 
+/// Chromium's narrowest window in pixels.
+const WINDOW_WIDTH_MIN: u32 = 500;
+
 /// A browser that ends with the test.
 pub struct Browser {
     /// The session.
@@ -59,6 +62,14 @@ impl Browser {
         ] {
             capabilities.add_arg(argument).expect("an argument");
         }
+        if width < WINDOW_WIDTH_MIN {
+            // A window is never narrower than this; a screen is.
+            let screen = serde_json::json!({
+                "width": width, "height": height, "pixelRatio": 1.0, "touch": false
+            });
+            let emulation = serde_json::json!({ "deviceMetrics": screen });
+            capabilities.add_experimental_option("mobileEmulation", emulation).expect("an option");
+        }
         let driver = WebDriver::new(&url, capabilities).await.expect("a browser session");
         Self { driver, chromedriver, _profile: profile }
     }
@@ -101,6 +112,32 @@ impl Browser {
         let button = self.find(&format!("button `{name}`"), &xpath).await;
         button.scroll_into_view().await.expect("in view");
         button.click().await.unwrap_or_else(|error| panic!("press `{name}`: {error}"));
+    }
+
+    /// Presses the button of the page's own content, not of its frame.
+    pub async fn press_in_main(&self, name: &str) {
+        let xpath = format!("//main//button[contains(normalize-space(.), '{name}')]");
+        let button = self.find(&format!("button `{name}`"), &xpath).await;
+        button.click().await.unwrap_or_else(|error| panic!("press `{name}`: {error}"));
+    }
+
+    /// Keeps a cookie for the site of the open page.
+    pub async fn keep_cookie(&self, name: &str, value: &str) {
+        let mut cookie = Cookie::new(name, value);
+        cookie.set_path("/");
+        self.driver.add_cookie(cookie).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+
+    /// Runs a script in the page; the page's own policy does not apply to it.
+    pub async fn run(&self, script: &str) {
+        let ran = self.driver.execute(script, Vec::new()).await;
+        ran.unwrap_or_else(|error| panic!("a script: {error}"));
+    }
+
+    /// Runs a script that calls back with an answer.
+    pub async fn ask(&self, script: &str) -> serde_json::Value {
+        let asked = self.driver.execute_async(script, Vec::new()).await;
+        asked.unwrap_or_else(|error| panic!("a script: {error}")).json().clone()
     }
 
     /// The field a label names, by `for` or by nesting.

@@ -1,5 +1,5 @@
 //! A real browser against the running demo: the main job from the home page to the bill, in both
-//! languages.
+//! languages, and every page judged by axe-core.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,4 +10,5 @@
 
 mod browser;
 mod journey;
+mod pages;
 mod words;

@@ -1,0 +1,178 @@
+//! Every page in the eyes of axe-core, and a few things it does not look at: light and dark, care
+//! mode, both languages, wide and narrow. A page that breaks a rule of WCAG 2.2 A or AA, that
+//! scrolls sideways, or that has not exactly one heading of the first level, is named.
+
+use serde_json::Value;
+use tests::demo::Demo;
+
+use crate::{browser::Browser, words::Words};
+
+/// How the pages are looked at.
+struct Look {
+    language: &'static str,
+    /// Values of the three settings' cookies.
+    settings: [(&'static str, &'static str); 3],
+    width: u32,
+}
+
+const LOOKS: [Look; 3] = [
+    Look {
+        language: "zh-CN",
+        settings: [("lang", "zh-CN"), ("theme", "light"), ("care", "off")],
+        width: 1280,
+    },
+    Look {
+        language: "en",
+        settings: [("lang", "en"), ("theme", "dark"), ("care", "off")],
+        width: 360,
+    },
+    Look {
+        language: "zh-CN",
+        settings: [("lang", "zh-CN"), ("theme", "light"), ("care", "on")],
+        width: 360,
+    },
+];
+
+/// Pages of everybody, at haishu.
+const PUBLIC: [&str; 8] = [
+    "/",
+    "/catalog?q=%E5%8C%BA%E5%88%92",
+    "/catalog?q=zzzz",
+    "/products/{product}",
+    "/certificate/{product}",
+    "/federation",
+    "/login",
+    "/nowhere",
+];
+
+/// Pages of people: node, role, pages. `{…}` is filled in from the demo.
+const WORK: [(&str, &str, &[&str]); 6] = [
+    (
+        "haishu",
+        "buyer",
+        &[
+            "/account",
+            "/account/password",
+            "/subscriptions",
+            "/subscriptions/{id}",
+            "/subscriptions/{id}/keys",
+            "/subscriptions/{id}/usage",
+            "/subscriptions/{id}/end",
+            "/bills",
+            "/bills/{bill}",
+            "/products/{product}/subscribe",
+            "/products/{product}/subscribe/terms?plan=per-call",
+            "/products/{product}/subscribe/check?plan=per-call&months=99",
+            "/products/{product}/subscribe/check?plan=per-call&months=6&note=x",
+            "/users",
+        ],
+    ),
+    (
+        "yinzhou",
+        "provider",
+        &["/provider/requests", "/provider/subscriptions/{id}", "/provider/revenue"],
+    ),
+    ("yinzhou", "contributor", &["/contributor/lines"]),
+    (
+        "yinzhou",
+        "finance",
+        &["/finance/periods", "/finance/periods/{period}", "/finance/statements"],
+    ),
+    ("yinzhou", "regulator", &["/audit?verify=1"]),
+    ("yinzhou", "node_admin", &["/users", "/users/provider"]),
+];
+
+/// Runs in the page and answers with one line for each thing that is wrong.
+const LOOK_OVER: &str = r#"
+const done = arguments[arguments.length - 1];
+const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"];
+axe.run(document, { runOnly: rules }).then((found) => {
+  const wrong = found.violations.map((v) => `${v.id} at ${v.nodes.map((n) => n.target).join(" ")}`);
+  const root = document.documentElement;
+  if (root.scrollWidth > root.clientWidth) wrong.push(`scrolls sideways to ${root.scrollWidth}`);
+  const headings = document.querySelectorAll("h1").length;
+  if (headings !== 1) wrong.push(`${headings} headings of the first level`);
+  for (const table of document.querySelectorAll("table")) {
+    if (!table.caption) wrong.push("a table without a caption");
+  }
+  done(wrong);
+}, (error) => done([String(error)]));
+"#;
+
+#[tokio::test]
+async fn every_page_is_accessible_in_every_look() {
+    let file = std::env::var("LIANSHI_TEST_AXE").expect("LIANSHI_TEST_AXE; run tests/run browser");
+    let axe = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let demo = Demo::start().await;
+    let bill = statement(&demo).await;
+    let mut wrong = Vec::new();
+    for look in &LOOKS {
+        let browser = Browser::start(look.width, 900).await;
+        browser.open(&format!("{}/", demo.node("haishu", "web"))).await;
+        for (name, value) in look.settings {
+            browser.keep_cookie(&format!("lianshi_{name}"), value).await;
+        }
+        let words = Words::read(look.language);
+        let eyes = Eyes { browser: &browser, axe: &axe, demo: &demo, words: &words, bill: &bill };
+        let mut seen = Vec::new();
+        for page in PUBLIC {
+            seen.extend(eyes.look("haishu", page).await);
+        }
+        for (node, role, pages) in WORK {
+            eyes.sign_in(node, role).await;
+            for page in pages {
+                seen.extend(eyes.look(node, page).await);
+            }
+        }
+        let [_, theme, care] = look.settings.map(|(_, value)| value);
+        let view = format!("{} {theme} care {care} {}", look.language, look.width);
+        wrong.extend(seen.iter().map(|line| format!("{view} {line}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A browser and what it judges by.
+struct Eyes<'a> {
+    browser: &'a Browser,
+    axe: &'a str,
+    demo: &'a Demo,
+    words: &'a Words,
+    /// A statement and its month.
+    bill: &'a (String, String),
+}
+
+impl Eyes<'_> {
+    async fn sign_in(&self, node: &str, role: &str) {
+        let (user, password, _) = self.demo.account(node, role);
+        self.browser.open(&format!("{}/login", self.demo.node(node, "web"))).await;
+        self.browser.fill(self.words.get("login-name"), &user).await;
+        self.browser.fill(self.words.get("login-password"), &password).await;
+        self.browser.press_in_main(self.words.get("sign-in")).await;
+        self.browser.shows(self.words.get("sign-out")).await;
+    }
+
+    /// Everything wrong with one page, each line with the page's address.
+    async fn look(&self, node: &str, page: &str) -> Vec<String> {
+        let path = page
+            .replace("{product}", &self.demo.subscription("product"))
+            .replace("{id}", &self.demo.subscription("id"))
+            .replace("{bill}", &self.bill.0)
+            .replace("{period}", &self.bill.1);
+        self.browser.open(&format!("{}{path}", self.demo.node(node, "web"))).await;
+        self.browser.run(self.axe).await;
+        let found = self.browser.ask(LOOK_OVER).await;
+        let lines = found.as_array().unwrap_or_else(|| panic!("{path}: {found}")).iter();
+        lines.map(|line| format!("{path}: {line}")).collect()
+    }
+}
+
+/// Number and month of a statement the demo's past left.
+async fn statement(demo: &Demo) -> (String, String) {
+    let (_, _, token) = demo.account("yinzhou", "finance");
+    let url = format!("{}/api/v1/statements", demo.node("yinzhou", "web"));
+    let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await;
+    let list: Value = answer.expect("an answer").json().await.expect("JSON");
+    let text = |field: &str| list["items"][0][field].as_str().map(str::to_owned);
+    let found = text("number").zip(text("period"));
+    found.unwrap_or_else(|| panic!("no statement: {list}"))
+}
