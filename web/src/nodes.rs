@@ -27,9 +27,9 @@ use crate::{
 /// heads.
 const STALE_MS: i64 = 3 * 60_000;
 
-/// Whether a replica last confirmed at `confirmed_at` is stale.
-pub fn is_stale(now: Timestamp, confirmed_at: Timestamp) -> bool {
-    now.millis().saturating_sub(confirmed_at.millis()) > STALE_MS
+/// Whether a replica last confirmed at `confirmed_at`, if ever, is stale.
+pub fn is_stale(now: Timestamp, confirmed_at: Option<Timestamp>) -> bool {
+    confirmed_at.is_none_or(|at| now.millis().saturating_sub(at.millis()) > STALE_MS)
 }
 
 /// What the store holds about nodes.
@@ -96,7 +96,7 @@ impl Known {
             reach_since: reach.and_then(|(_, since)| since),
             settled_size: settled.map_or(0, |settled| settled.size),
             head_at: head.and_then(|head| head.checkpoint_at),
-            stale: !own && confirmed_at.is_none_or(|at| is_stale(page.now, at)),
+            stale: !own && is_stale(page.now, confirmed_at),
             confirmed_at,
             products: products.map_or(0, |value| value.count),
             name,

@@ -108,20 +108,20 @@ pub fn enterprise() -> anyhow::Result<OrganizationRecord> {
     )
 }
 
-/// What the person behind a login is called.
+/// What is shown for a login: the desk, since the demo makes no people up.
 pub fn person(login: &str) -> &str {
     match login {
-        "admin" => "周明",
-        "finance" => "陈静",
-        "reviewer" => "林涛",
-        "regulator" => "赵敏",
-        "buyer" => "王磊",
-        "org-admin" => "李娜",
-        "provider" => "吴刚",
-        "contributor1" => "孙悦",
-        "contributor2" => "郑洁",
-        "contributor3" => "何川",
-        "contributor4" => "许宁",
+        "admin" => "节点管理岗",
+        "finance" => "财务岗",
+        "reviewer" => "审核岗",
+        "regulator" => "监管岗",
+        "buyer" => "采购岗",
+        "org-admin" => "机构管理岗",
+        "provider" => "产品运营岗",
+        "contributor1" => "数源单位甲岗",
+        "contributor2" => "数源单位乙岗",
+        "contributor3" => "数源单位丙岗",
+        "contributor4" => "数源单位丁岗",
         other => other,
     }
 }
