@@ -3,6 +3,7 @@
 //! codes.
 
 pub mod catalog;
+mod digest;
 
 use actix_web::{HttpResponse, web};
 use utoipa::{
@@ -28,7 +29,7 @@ use crate::{
             errors are problem details with a stable `code`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(catalog::products, catalog::product, catalog::digest),
+    paths(catalog::products, catalog::product, digest::digest),
     components(schemas(ProblemDetails)),
     tags((name = "catalog", description = "The public catalog, without a token"))
 )]
@@ -63,5 +64,5 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
     cfg.route("/api/v1/openapi.json", web::get().to(describe))
         .route("/api/v1/products", web::get().to(catalog::products))
         .route("/api/v1/products/{id}", web::get().to(catalog::product))
-        .route("/api/v1/catalog/digest", web::get().to(catalog::digest));
+        .route("/api/v1/catalog/digest", web::get().to(digest::digest));
 }

@@ -1,5 +1,5 @@
-//! What is wrong with a form that was sent: each field with its words, shown in a summary at the top
-//! of the page that links to the field, and again at the field.
+//! What is wrong with a form that was sent: each field with its words, shown in a summary at the
+//! top of the page that links to the field, and again at the field.
 
 use std::fmt::Display;
 

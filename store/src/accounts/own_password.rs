@@ -1,5 +1,5 @@
-//! A person gives themselves another password. Whoever sits at a browser somebody left open does not
-//! know the current one, so it is asked for, and guessing it is slowed as at the door; what was
+//! A person gives themselves another password. Whoever sits at a browser somebody left open does
+//! not know the current one, so it is asked for, and guessing it is slowed as at the door; what was
 //! signed in elsewhere with the old password ends.
 
 use diesel::prelude::*;
@@ -38,7 +38,8 @@ pub fn change_password(
     if change.current == change.new {
         return Err(Failure::Refused(PasswordRefusal::Unchanged));
     }
-    // Apart from the throttle of logging in: whoever guesses here does not keep the owner out there.
+    // Apart from the throttle of logging in: whoever guesses here does not keep the owner out
+    // there.
     let subject = format!("password:{}", user.login);
     let wait =
         site.db.write(|write| throttle::begin(write, (&subject, throttle::LOGIN), site.now()))?;

@@ -11,7 +11,7 @@ use lianshi_registry::{
 };
 use lianshi_store::{
     catalog::{self, FacetValue, Facets, Hit, Offer, Sort},
-    log, quorum,
+    log,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -355,55 +355,4 @@ pub async fn product(
         .await?;
     let offer = offer.ok_or(Problem::NotFound)?;
     Ok(HttpResponse::Ok().json(ProductDetails::new(&page, offer, entry.as_deref())))
-}
-
-/// The heads of all logs held here and the digest of the catalog folded from them.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CatalogDigest {
-    /// Heads by origin.
-    heads: Vec<LogHead>,
-    /// Digest, hexadecimal: equal on every node that holds the same logs.
-    digest: String,
-}
-
-/// The head of one log as held here.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct LogHead {
-    /// The log.
-    origin: String,
-    /// Entries held.
-    size: u64,
-    /// Root over them, hexadecimal.
-    root: String,
-    /// `settled` by the quorum, `signed` by the log, or only `local`.
-    state: &'static str,
-    /// Since when, `YYYY-MM-DDTHH:MM:SSZ`.
-    since: Option<String>,
-    /// Entries the quorum cosigned.
-    settled_size: u64,
-}
-
-/// Compare catalogs.
-#[utoipa::path(get, path = "/api/v1/catalog/digest", tag = "catalog",
-    responses((status = 200, body = CatalogDigest)))]
-pub async fn digest(state: Data<WebState>) -> Result<HttpResponse, Problem> {
-    let (heads, settled, digest) = state
-        .read(|read| Ok((log::heads(read)?, quorum::all(read)?, catalog::digest(read)?)))
-        .await?;
-    let head = |head: log::Head| {
-        let settled = settled.iter().find(|settled| settled.origin == head.origin);
-        let (reach, since) = quorum::reach(&head, settled);
-        LogHead {
-            origin: head.origin.to_string(),
-            size: head.size,
-            root: head.root.to_string(),
-            state: reach.as_str(),
-            since: since.map(|at| at.to_string()),
-            settled_size: settled.map_or(0, |settled| settled.size),
-        }
-    };
-    Ok(HttpResponse::Ok().json(CatalogDigest {
-        heads: heads.into_iter().map(head).collect(),
-        digest: hex::encode(digest),
-    }))
 }
