@@ -74,6 +74,11 @@ impl Browser {
         Self { driver, chromedriver, _profile: profile }
     }
 
+    /// Ends the session before its driver: the library waits minutes for a driver that is gone.
+    pub async fn end(self) {
+        self.driver.clone().quit().await.expect("the session ends");
+    }
+
     /// Opens a page.
     pub async fn open(&self, url: &str) {
         self.driver.goto(url).await.unwrap_or_else(|error| panic!("open {url}: {error}"));
@@ -108,7 +113,8 @@ impl Browser {
 
     /// Presses the button whose text contains `name`.
     pub async fn press(&self, name: &str) {
-        let xpath = format!("//button[contains(normalize-space(.), '{name}')]");
+        let seen = "not(ancestor-or-self::*[@hidden])";
+        let xpath = format!("//button[contains(normalize-space(.), '{name}') and {seen}]");
         let button = self.find(&format!("button `{name}`"), &xpath).await;
         button.scroll_into_view().await.expect("in view");
         button.click().await.unwrap_or_else(|error| panic!("press `{name}`: {error}"));

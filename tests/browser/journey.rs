@@ -51,6 +51,8 @@ async fn an_enterprise_subscribes_calls_and_is_billed_in_both_languages() {
         stage.make_key_and_call(&buyer, &id).await;
         let period = stage.close(&office).await;
         stage.see_the_bill(&buyer, &period).await;
+        office.end().await;
+        buyer.end().await;
     }
 }
 
@@ -75,7 +77,8 @@ impl Stage<'_> {
         let (user, password, _) = self.demo.account(node, role);
         browser.fill(self.word("login-name"), &user).await;
         browser.fill(self.word("login-password"), &password).await;
-        browser.press(self.word("sign-in")).await;
+        browser.press_in_main(self.word("sign-in")).await;
+        browser.shows(self.word("sign-out")).await;
     }
 
     /// From the home page to a sent request; returns its id.

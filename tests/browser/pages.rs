@@ -82,11 +82,14 @@ const WORK: [(&str, &str, &[&str]); 6] = [
     ("yinzhou", "node_admin", &["/users", "/users/provider"]),
 ];
 
+/// A page with a mistake, to see that mistakes are found.
+const NAMELESS: &str = "data:text/html,<title>x</title><h1>x</h1><a href='y'></a>";
+
 /// Runs in the page and answers with one line for each thing that is wrong.
 const LOOK_OVER: &str = r#"
 const done = arguments[arguments.length - 1];
 const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"];
-axe.run(document, { runOnly: rules }).then((found) => {
+axe.run(document, { runOnly: rules, resultTypes: ["violations"] }).then((found) => {
   const wrong = found.violations.map((v) => `${v.id} at ${v.nodes.map((n) => n.target).join(" ")}`);
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth) wrong.push(`scrolls sideways to ${root.scrollWidth}`);
@@ -114,6 +117,7 @@ async fn every_page_is_accessible_in_every_look() {
         }
         let words = Words::read(look.language);
         let eyes = Eyes { browser: &browser, axe: &axe, demo: &demo, words: &words, bill: &bill };
+        assert!(!eyes.judge(NAMELESS).await.is_empty(), "the judge is awake");
         let mut seen = Vec::new();
         for page in PUBLIC {
             seen.extend(eyes.look("haishu", page).await);
@@ -124,6 +128,7 @@ async fn every_page_is_accessible_in_every_look() {
                 seen.extend(eyes.look(node, page).await);
             }
         }
+        browser.end().await;
         let [_, theme, care] = look.settings.map(|(_, value)| value);
         let view = format!("{} {theme} care {care} {}", look.language, look.width);
         wrong.extend(seen.iter().map(|line| format!("{view} {line}")));
@@ -158,11 +163,16 @@ impl Eyes<'_> {
             .replace("{id}", &self.demo.subscription("id"))
             .replace("{bill}", &self.bill.0)
             .replace("{period}", &self.bill.1);
-        self.browser.open(&format!("{}{path}", self.demo.node(node, "web"))).await;
+        let found = self.judge(&format!("{}{path}", self.demo.node(node, "web"))).await;
+        found.iter().map(|line| format!("{path}: {line}")).collect()
+    }
+
+    /// What axe-core and the rest find at an address.
+    async fn judge(&self, url: &str) -> Vec<Value> {
+        self.browser.open(url).await;
         self.browser.run(self.axe).await;
         let found = self.browser.ask(LOOK_OVER).await;
-        let lines = found.as_array().unwrap_or_else(|| panic!("{path}: {found}")).iter();
-        lines.map(|line| format!("{path}: {line}")).collect()
+        found.as_array().unwrap_or_else(|| panic!("{url}: {found}")).clone()
     }
 }
 
