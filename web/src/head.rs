@@ -1,5 +1,5 @@
-//! `HEAD`: answered like `GET` with the same headers and no body (RFC 9110, section 9.3.2), on every
-//! page and API path alike, so that link checkers and monitors need no route of their own.
+//! `HEAD`: answered like `GET` with the same headers and no body (RFC 9110, section 9.3.2), on
+//! every page and API path alike, so that link checkers and monitors need no route of their own.
 
 use std::{
     convert::Infallible,
