@@ -108,6 +108,7 @@ fn prepare(folder: &Folder, site: &Site) -> anyhow::Result<Prepared> {
     let held = heads.iter().map(|head| Input::Held {
         origin: head.origin.clone(),
         size: head.size,
+        root: head.root,
         head: SignedHead::open(&head.checkpoint, &head.origin, &head.log_key).ok(),
     });
     let held = held.collect();
@@ -252,8 +253,12 @@ impl Driver {
             self.step(Input::Sources(members.sources));
         }
         if let Some(head) = poll.own {
-            let (origin, size) = (head.origin().clone(), head.size());
-            self.step(Input::Held { origin, size, head: Some(head) });
+            let (origin, size, root) = (head.origin().clone(), head.size(), head.root());
+            self.step(Input::Held { origin, size, root, head: Some(head) });
+        }
+        for origin in poll.forked {
+            tracing::error!(%origin, "the log is known to be forked and is followed no more");
+            self.step(Input::Forked(origin));
         }
         self.seen = poll.seen;
     }

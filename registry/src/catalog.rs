@@ -28,7 +28,7 @@ pub use object::{
     PlanState, ProductState, ResourceState,
 };
 pub use quarantine::Quarantine;
-pub use standing::{Links, ProductStatus, Standing, standing};
+pub use standing::{Links, NodeStanding, ProductStatus, Standing, standing};
 
 use crate::{
     entry::Entry,

@@ -16,7 +16,7 @@ pub use offer::{Ceiling, Charge, Plan, PlanRetired, Share, Split, StatementSeale
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Timestamp;
+use crate::{fork::Fork, time::Timestamp};
 
 /// Version of the entry format this program writes and folds. Entries of another version are stored
 /// but not folded.
@@ -148,6 +148,9 @@ pub enum Fact {
     /// The hash of a period's close; names no buyer.
     #[serde(rename = "statement.sealed")]
     StatementSealed(StatementSealed),
+    /// Evidence that a log was forked.
+    #[serde(rename = "fork.witnessed")]
+    ForkWitnessed(Box<Fork>),
 }
 
 impl Fact {
@@ -179,6 +182,7 @@ impl Fact {
             Self::CeilingFiled(_) => "ceiling.filed",
             Self::SplitAgreed(_) => "split.agreed",
             Self::StatementSealed(_) => "statement.sealed",
+            Self::ForkWitnessed(_) => "fork.witnessed",
         }
     }
 }

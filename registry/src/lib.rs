@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod entry;
+pub mod fork;
 pub mod id;
 pub mod inclusion;
 pub mod inspection;

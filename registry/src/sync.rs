@@ -10,10 +10,13 @@
 //! - A range is pulled from one peer, so what fails to verify is that peer's fault; the next try
 //!   goes elsewhere.
 //! - What a peer claimed is forgotten with its connection: a peer that lost its disk is asked anew.
-//! - Two signed checkpoints of one size with different roots are reported and **freeze** the log;
-//!   nothing resolves that by itself.
+//! - Two signed checkpoints that contradict each other are reported with their proof and **freeze**
+//!   the log; nothing resolves that by itself. Those of one size are seen at once. Of different
+//!   sizes, the larger one's entries do not continue what is held: before a peer is blamed for
+//!   false bytes it is asked what the larger log says of the smaller size ([`crate::fork`]).
 
 mod claim;
+mod doubt;
 mod head;
 mod pull;
 mod range;
@@ -21,7 +24,10 @@ mod range;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    fork::Fork,
     id::{NodeName, Origin},
+    key::PublicKey,
+    merkle::{Hash, empty_root},
     time::Timestamp,
 };
 
@@ -61,6 +67,8 @@ pub enum Input {
         origin: Origin,
         /// Entries stored; more than the checkpoint's size in the middle of a pull.
         size: u64,
+        /// Root of the entries stored.
+        root: Hash,
         /// The newest signed checkpoint stored.
         head: Option<SignedHead>,
     },
@@ -100,14 +108,27 @@ pub enum Input {
         origin: Origin,
         /// Entries stored now.
         size: u64,
+        /// Root of the entries stored.
+        root: Hash,
     },
     /// [`Output::Store`] changed nothing.
     NotStored {
         /// The log.
         origin: Origin,
-        /// Whether the bytes did not verify; else the fault is this node's own.
-        peer_at_fault: bool,
+        /// Why.
+        fault: PullFault,
     },
+    /// [`Output::DropTail`] is done.
+    TailDropped {
+        /// The log.
+        origin: Origin,
+        /// Entries stored now.
+        size: u64,
+        /// Root of the entries stored.
+        root: Hash,
+    },
+    /// Somebody proved that a log was forked.
+    Forked(Origin),
     /// Time passes.
     Tick,
 }
@@ -146,29 +167,75 @@ pub enum Output {
     Confirmed(Origin),
     /// Two validly signed checkpoints contradict each other: the log is frozen.
     Conflict(Box<Conflict>),
+    /// Forget the entries beyond the signed head: they were pulled towards a larger head that the
+    /// log does not lead to any more.
+    DropTail(Origin),
     /// A peer holds a checkpoint of this node's own log that is larger than the log: the data
     /// folder is older than what was signed, and nothing more may be signed.
     OwnLogBehind(Box<SignedHead>),
 }
 
-/// Evidence that a log was forked.
+/// Two signed heads that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// One checkpoint.
-    pub one: SignedHead,
-    /// Another of the same log and size with another root.
-    pub other: SignedHead,
+    /// The smaller one.
+    pub older: SignedHead,
+    /// The larger one, or another of the same size.
+    pub newer: SignedHead,
+    /// What the newer one says of the older size; empty at equal sizes.
+    pub proof: Vec<Hash>,
+}
+
+impl Conflict {
+    /// The evidence to publish.
+    pub fn evidence(&self, log_key: PublicKey) -> Fork {
+        let notes = (self.older.note(), self.newer.note());
+        Fork::new((self.older.origin(), log_key), notes, &self.proof)
+    }
+}
+
+/// Whose fault it is that a range was not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullFault {
+    /// This node's own: the disk, or the log moved meanwhile.
+    Own,
+    /// The peer's: no bundles, or not those asked for.
+    Peer,
+    /// The entries do not lead to the signed root: the peer's, or a forked log.
+    Root,
 }
 
 /// What a node knows of one log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Log {
     size: u64,
+    /// Root of the entries held.
+    root: Hash,
     head: Option<SignedHead>,
     pull: Option<pull::Pull>,
     storing: Option<pull::Storing>,
+    /// A peer was asked whether a larger head continues what is held; nothing is pulled meanwhile.
+    asked: bool,
+    /// Entries beyond the head are being forgotten.
+    dropping: bool,
     rests_until: Timestamp,
     frozen: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            size: 0,
+            root: empty_root(),
+            head: None,
+            pull: None,
+            storing: None,
+            asked: false,
+            dropping: false,
+            rests_until: Timestamp::default(),
+            frozen: false,
+        }
+    }
 }
 
 impl Log {
@@ -198,6 +265,8 @@ enum Wanted {
     Heads,
     Bundle(Origin, u64),
     Proof(Origin),
+    /// What a larger head says of the size held.
+    Prefix(Box<SignedHead>),
 }
 
 /// The state of one node's synchronization.
@@ -209,6 +278,12 @@ pub struct Sync {
     peers: BTreeMap<NodeName, Peer>,
     pending: BTreeMap<RequestId, Pending>,
     next_request: RequestId,
+    /// Logs that something happened to in this step.
+    touched: BTreeSet<Origin>,
+    /// Logs of which a connected peer claims more than is held.
+    wanting: BTreeSet<Origin>,
+    /// Logs being pulled.
+    pulling: BTreeSet<Origin>,
 }
 
 impl Sync {
@@ -221,15 +296,24 @@ impl Sync {
             peers: BTreeMap::new(),
             pending: BTreeMap::new(),
             next_request: 0,
+            touched: BTreeSet::new(),
+            wanting: BTreeSet::new(),
+            pulling: BTreeSet::new(),
         }
     }
 
     /// Takes one input and gives what to do next.
     pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
+        let asks = matches!(
+            input,
+            Input::Tick | Input::Connected(_) | Input::Sources(_) | Input::Disconnected(_)
+        );
         match input {
             Input::Sources(sources) => self.take_sources(sources),
-            Input::Held { origin, size, head } => self.take_held(origin, (size, head), &mut out),
+            Input::Held { origin, size, root, head } => {
+                self.take_held(origin, (size, root), head, &mut out);
+            }
             Input::Connected(peer) => {
                 // A second link to the same peer is a new start: whatever it claimed before may be
                 // lost.
@@ -241,13 +325,23 @@ impl Sync {
             Input::Announced { peer, head } => self.take_claim(&peer, head, &mut out),
             Input::Fetched { request, bytes } => self.take_part(now, request, bytes, &mut out),
             Input::Failed { request } => self.take_failure(now, request),
-            Input::Stored { origin, size } => self.take_stored(&origin, size, &mut out),
-            Input::NotStored { origin, peer_at_fault } => {
-                self.take_not_stored(now, &origin, peer_at_fault);
+            Input::Stored { origin, size, root } => {
+                self.take_stored(&origin, (size, root), &mut out);
             }
-            Input::Tick => self.expire(now),
+            Input::NotStored { origin, fault } => {
+                self.take_not_stored(now, &origin, fault, &mut out);
+            }
+            Input::TailDropped { origin, size, root } => self.take_dropped(&origin, (size, root)),
+            Input::Forked(origin) => self.stop(&origin),
+            Input::Tick => {
+                self.expire(now);
+                // Waiting times may be over.
+                self.touched.extend(self.wanting.iter().cloned());
+            }
         }
-        self.ask_heads(now, &mut out);
+        if asks {
+            self.ask_heads(now, &mut out);
+        }
         self.advance_pulls(now, &mut out);
         out
     }
@@ -260,6 +354,13 @@ impl Sync {
             self.peers.values().any(|peer| peer.claims.get(*origin).is_some_and(more))
         };
         self.sources.keys().filter(behind).count()
+    }
+
+    /// Claims and requests remembered: what a peer can make this node hold is bounded by the logs on
+    /// the list and the ranges being pulled.
+    pub fn remembered(&self) -> usize {
+        let of_peer = |peer: &Peer| peer.claims.len() + peer.avoided_until.len();
+        self.pending.len() + self.peers.values().map(of_peer).sum::<usize>()
     }
 
     fn take_sources(&mut self, sources: Vec<Source>) {
@@ -289,18 +390,22 @@ impl Sync {
     fn take_held(
         &mut self,
         origin: Origin,
-        (size, head): (u64, Option<SignedHead>),
+        (size, root): (u64, Hash),
+        head: Option<SignedHead>,
         out: &mut Vec<Output>,
     ) {
         let log = self.logs.entry(origin.clone()).or_default();
         let is_newer = head.as_ref().is_some_and(|head| log.is_behind(head));
-        log.size = log.size.max(size);
+        if size > log.size {
+            (log.size, log.root) = (size, root);
+        }
         if is_newer {
             log.head = head;
         }
         if is_newer && origin == self.own {
             self.announce(&origin, out);
         }
+        self.touched.insert(origin);
     }
 
     fn ask_heads(&mut self, now: Timestamp, out: &mut Vec<Output>) {
@@ -341,6 +446,8 @@ impl Sync {
                 self.avoid(&peer, &origin, now.plus_millis(AVOID_MISSING_MS));
                 self.drop_pull(&origin);
             }
+            // It cannot defend what it gave.
+            Wanted::Prefix(newer) => self.blame(now, &peer, newer.origin()),
         }
     }
 
@@ -354,10 +461,19 @@ impl Sync {
 
     fn forget_peer(&mut self, name: &NodeName) {
         self.peers.remove(name);
+        self.touched.extend(self.wanting.iter().cloned());
+        for pending in self.pending.values().filter(|pending| pending.peer == *name) {
+            if let Wanted::Prefix(newer) = &pending.what
+                && let Some(log) = self.logs.get_mut(newer.origin())
+            {
+                log.asked = false;
+            }
+        }
         self.pending.retain(|_, pending| pending.peer != *name);
         let of_peer = |log: &Log| log.pull.as_ref().is_some_and(|pull| pull.peer() == name);
-        for log in self.logs.values_mut().filter(|log| of_peer(log)) {
+        for (origin, log) in self.logs.iter_mut().filter(|(_, log)| of_peer(log)) {
             log.pull = None;
+            self.pulling.remove(origin);
         }
     }
 

@@ -39,6 +39,14 @@ impl Level {
         }
     }
 
+    /// Reads [`Level::number`].
+    pub fn from_number(number: i64) -> Option<Self> {
+        match number {
+            -1 => Some(Self::Entries),
+            _ => u8::try_from(number).ok().map(Self::Hashes),
+        }
+    }
+
     /// How many hashes or entries of this level a log of `size` entries has.
     pub fn count(self, size: u64) -> u64 {
         match self {

@@ -16,6 +16,7 @@ use lianshi_registry::{
 };
 
 pub use offer::{Offer, authorized_products, organization, product, split_for};
+pub(crate) use project::of_log as project_log;
 pub use publish::publish;
 pub(crate) use rebuild::refold;
 pub use rebuild::{Rebuilt, rebuild};

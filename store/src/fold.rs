@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use lianshi_registry::{
     catalog::{self, Known, Located, ObjectKey, Quarantine},
     entry::{Entry, Fact},
+    fork::Fork,
     id::Origin,
     refusal::Refusal,
 };
@@ -17,7 +18,7 @@ use crate::{
     Fault, Write,
     catalog::{objects, project, refold},
     dialect::insert_if_absent,
-    members,
+    forks, members,
     schema::{logs, quarantined_entries},
 };
 use right::Right;
@@ -112,6 +113,9 @@ impl Run {
                 return Ok(None);
             }
         };
+        if let Fact::ForkWitnessed(fork) = &entry.fact {
+            return self.fork(write, index, fork).map(|()| None);
+        }
         if !is_member_entry(&entry.fact) {
             self.fold(write, index, entry)?;
             return Ok(None);
@@ -140,6 +144,14 @@ impl Run {
                 // A root that admits itself in its first entry has said nothing before.
                 Ok((!own || refold.from < index).then_some(refold.origin))
             }
+        }
+    }
+
+    /// Evidence of a fork proves itself, whoever tells of it.
+    fn fork(&mut self, write: &mut Write<'_>, index: u64, fork: &Fork) -> Result<(), Fault> {
+        match fork.verify() {
+            Ok(_) => forks::record(write, (&self.origin, index), fork),
+            Err(reason) => quarantine(write, (&self.origin, index), "fork.witnessed", &reason),
         }
     }
 

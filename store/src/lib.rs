@@ -13,6 +13,7 @@ pub mod db;
 mod dialect;
 pub mod fault;
 pub mod fold;
+pub mod forks;
 pub mod group;
 pub mod ledger;
 pub mod log;

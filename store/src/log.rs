@@ -6,13 +6,13 @@ mod head;
 mod read;
 mod writer;
 
-pub(crate) use append::store;
 pub use append::{Tip, append, extend};
+pub(crate) use append::{shorten, store};
 pub use head::{HeadRefusal, Published, publish_head, remember_head};
 pub(crate) use read::load_edge as edge;
 pub use read::{
-    checkpoint, consistency_proof, entries, entry, inclusion_proof, origin, root_at, tile,
-    unpublished_tile,
+    checkpoint, consistency_proof, entries, entry, inclusion_proof, origin, prefix_proof, root_at,
+    tile, unpublished_tile,
 };
 pub use writer::{Writer, writer};
 

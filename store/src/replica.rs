@@ -11,18 +11,19 @@ use lianshi_registry::{
     checkpoint::Checkpoint,
     id::Origin,
     key::PublicKey,
-    sync::{Conflict, PullRefusal, Pulled, Verified},
+    merkle::Hash,
+    sync::{PullRefusal, Pulled, Verified},
     tile::Edge,
 };
 
-use crate::{
-    Failure, Fault, Read, Site, Write,
-    audit::{self, Act, Actor},
-    fold, log,
-};
+use crate::{Failure, Fault, Read, Site, Write, catalog::refold, fold, log};
 
-/// Verifies a pulled range and stores it. Gives the entries held afterwards.
-pub fn adopt(site: &Site, log_key: PublicKey, pulled: Pulled) -> Result<u64, Failure<PullRefusal>> {
+/// Verifies a pulled range and stores it. Gives size and root of what is held afterwards.
+pub fn adopt(
+    site: &Site,
+    log_key: PublicKey,
+    pulled: Pulled,
+) -> Result<(u64, Hash), Failure<PullRefusal>> {
     let origin = pulled.head.origin().clone();
     let edge = site.db.read(|read| edge(read, &origin))?;
     let verified = pulled.verify(edge).map_err(Failure::Refused)?;
@@ -35,19 +36,19 @@ pub fn confirm(site: &Site, origin: &Origin) -> Result<(), Fault> {
     site.db.write(|write| log::confirm(write, origin, site.now()))
 }
 
-/// Keeps the evidence of a forked log in the audit trail.
-pub fn record_conflict(site: &Site, conflict: &Conflict) -> Result<(), Fault> {
-    let object = conflict.one.origin().to_string();
-    let act = Act {
-        at: site.now(),
-        actor: &Actor::node(),
-        action: "log.conflict",
-        object: &object,
-        outcome: "frozen",
-        before: conflict.one.note(),
-        after: conflict.other.note(),
-    };
-    site.db.write(|write| audit::record(write, &act))
+/// Forgets the entries beyond the signed head, which were pulled towards a larger head that the log
+/// does not lead to any more. Gives size and root of what is held afterwards.
+pub fn drop_tail(site: &Site, origin: &Origin) -> Result<(u64, Hash), Fault> {
+    site.db.write(|write| {
+        let missing = || Fault::corrupt("logs", format!("no row of {origin}"));
+        let held = log::head(&mut write.as_read(), origin)?.ok_or_else(missing)?;
+        if held.own || held.size == held.checkpoint_size {
+            return Ok((held.size, held.root));
+        }
+        let tip = log::shorten(write, origin, held.checkpoint_size)?;
+        refold(write, origin)?;
+        Ok((tip.size, tip.root))
+    })
 }
 
 fn edge(read: &mut Read<'_>, origin: &Origin) -> Result<Edge, Fault> {
@@ -62,7 +63,7 @@ fn store(
     site: &Site,
     (origin, log_key): (&Origin, PublicKey),
     (verified, entries): (&Verified, &[fold::Parsed]),
-) -> Result<u64, Failure<PullRefusal>> {
+) -> Result<(u64, Hash), Failure<PullRefusal>> {
     log::create_replica(write, origin, log_key)?;
     let missing = || Fault::corrupt("logs", format!("no row of {origin}"));
     let held = log::head(&mut write.as_read(), origin)?.ok_or_else(missing)?;
@@ -80,5 +81,5 @@ fn store(
     }
     fold::apply(write, origin, verified.from, entries)?;
     log::mark_folded(write, origin, tip.size)?;
-    Ok(tip.size)
+    Ok((tip.size, tip.root))
 }

@@ -221,6 +221,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    forks (origin, log_key) {
+        origin -> Text,
+        log_key -> Text,
+        evidence -> Text,
+        told_by -> Text,
+        told_index -> BigInt,
+        known_at -> BigInt,
+    }
+}
+
+diesel::table! {
     quarantined_entries (origin, entry_index) {
         origin -> Text,
         entry_index -> BigInt,
@@ -568,6 +579,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     catalog_products,
     catalog_counts,
     catalog_terms,
+    forks,
     quarantined_entries,
     subscriptions,
     sealed_messages,

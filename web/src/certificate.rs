@@ -119,7 +119,7 @@ pub async fn proof(state: Data<WebState>, asked: Path<String>) -> Result<HttpRes
 fn certificate_state(status: ProductStatus) -> &'static str {
     match status {
         ProductStatus::Registered | ProductStatus::Listed | ProductStatus::Paused => "valid",
-        ProductStatus::Stopped => "suspended",
+        ProductStatus::Stopped | ProductStatus::Frozen => "suspended",
         ProductStatus::Expired => "expired",
         ProductStatus::Delisted => "revoked",
     }

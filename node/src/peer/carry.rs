@@ -5,9 +5,9 @@ use lianshi_registry::{
     checkpoint::Checkpoint,
     id::{NodeName, Origin},
     refusal::Refusal as _,
-    sync::{Input, Output, Pulled, SignedHead},
+    sync::{Conflict, Input, Output, PullFault, Pulled, SignedHead},
 };
-use lianshi_store::{Failure, Site, log, replica};
+use lianshi_store::{Failure, Site, forks, log, replica};
 use tokio::sync::{mpsc, watch};
 
 use super::{LogKeys, Mail};
@@ -57,13 +57,8 @@ impl Carrier {
             }
             Output::Store(pulled) => self.on_thread(|carrier| carrier.store(*pulled)),
             Output::Confirmed(origin) => self.on_thread(move |carrier| carrier.confirm(&origin)),
-            Output::Conflict(conflict) => self.on_thread(move |carrier| {
-                let origin = conflict.one.origin();
-                tracing::error!(%origin, "the log was forked and is frozen");
-                if let Err(error) = replica::record_conflict(&carrier.site, &conflict) {
-                    tracing::error!(%error, "the evidence of a fork could not be kept");
-                }
-            }),
+            Output::Conflict(conflict) => self.on_thread(move |carrier| carrier.witness(&conflict)),
+            Output::DropTail(origin) => self.on_thread(move |carrier| carrier.drop_tail(origin)),
             Output::OwnLogBehind(head) => self.on_thread(move |carrier| carrier.behind(&head)),
         }
     }
@@ -97,22 +92,45 @@ impl Carrier {
         let peer = pulled.peer.clone();
         let key = self.keys.borrow().get(&origin).copied();
         let Some(key) = key else {
-            self.post(Mail::Input(Input::NotStored { origin, peer_at_fault: false }));
+            self.post(Mail::Input(Input::NotStored { origin, fault: PullFault::Own }));
             return;
         };
         let input = match replica::adopt(&self.site, key, pulled) {
-            Ok(size) => Input::Stored { origin, size },
+            Ok((size, root)) => Input::Stored { origin, size, root },
             Err(Failure::Refused(refusal)) => {
-                let peer_at_fault = refusal.is_peers_fault();
-                if peer_at_fault {
+                let fault = refusal.fault();
+                if fault != PullFault::Own {
                     refused(&peer, refusal.code(), &refusal);
                 }
-                Input::NotStored { origin, peer_at_fault }
+                Input::NotStored { origin, fault }
             }
             Err(Failure::Fault(fault)) => {
                 let error: &dyn std::error::Error = &fault;
                 tracing::error!(%origin, error, "a range could not be stored");
-                Input::NotStored { origin, peer_at_fault: false }
+                Input::NotStored { origin, fault: PullFault::Own }
+            }
+        };
+        self.post(Mail::Input(input));
+    }
+
+    fn witness(&self, conflict: &Conflict) {
+        let origin = conflict.older.origin();
+        match forks::witness(&self.site, conflict) {
+            Ok(true) => {
+                tracing::error!(%origin, "the log was forked; the evidence is published");
+                (self.site.nudge)();
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%origin, %error, "the evidence of a fork was not kept"),
+        }
+    }
+
+    fn drop_tail(&self, origin: Origin) {
+        let input = match replica::drop_tail(&self.site, &origin) {
+            Ok((size, root)) => Input::TailDropped { origin, size, root },
+            Err(error) => {
+                tracing::error!(%origin, %error, "entries beyond the head were not forgotten");
+                return;
             }
         };
         self.post(Mail::Input(input));

@@ -1,14 +1,14 @@
 //! A look at what other processes and earlier commits changed: the own log's size, which is signed
 //! when it grew, and the members, when a root authority's log grew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lianshi_registry::{
     id::Origin,
     member::{Member, Status},
     sync::{SignedHead, Source},
 };
-use lianshi_store::{Failure, Fault, Site, log, members};
+use lianshi_store::{Failure, Fault, Site, forks, log, members};
 
 use super::LogKeys;
 use crate::{
@@ -25,6 +25,7 @@ pub(super) struct Seen {
     own_note: String,
     root_sizes: Option<BTreeMap<Origin, u64>>,
     strange_keys: Vec<&'static str>,
+    forked: BTreeSet<Origin>,
 }
 
 /// What a look found.
@@ -34,6 +35,8 @@ pub(super) struct Poll {
     pub(super) own: Option<SignedHead>,
     /// The members, when they may have changed.
     pub(super) members: Option<MemberView>,
+    /// Logs that are now known to be forked.
+    pub(super) forked: Vec<Origin>,
     /// Why the own log is not signed.
     pub(super) refusal: Option<String>,
 }
@@ -88,8 +91,11 @@ pub(super) fn look(
         Some(view) => view.strange_keys.clone(),
         None => seen.strange_keys.clone(),
     };
-    let seen = Seen { own_note, root_sizes: Some(root_sizes), strange_keys };
-    Ok(Poll { seen, own, members, refusal })
+    forks::date(site)?;
+    let known: BTreeSet<Origin> = site.db.read(forks::origins)?.into_iter().collect();
+    let forked = known.difference(&seen.forked).cloned().collect();
+    let seen = Seen { own_note, root_sizes: Some(root_sizes), strange_keys, forked: known };
+    Ok(Poll { seen, own, members, forked, refusal })
 }
 
 /// The charter's root authorities first, then what the logs say. A suspended node stays linked: it

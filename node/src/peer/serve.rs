@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lianshi_registry::{
     id::{NodeName, Origin},
     member::MemberRefusal,
+    merkle::Hash,
     refusal::Refusal as _,
     sync::Input,
     tile::{Coordinate, encode_hashes},
@@ -70,7 +71,7 @@ fn heads(site: &Site) -> Result<Answer, Fault> {
 }
 
 /// The bytes of a path below a log's prefix, as over HTTP; beside those `settled`, the largest
-/// checkpoint the quorum cosigned, and `proof/<from>/<to>`.
+/// checkpoint the quorum cosigned, `proof/<from>/<to>` and `prefix/<from>/<to>`.
 fn resource(read: &mut Read<'_>, origin: &Origin, path: &str) -> Result<Option<Vec<u8>>, Fault> {
     if path == "checkpoint" {
         let note = log::checkpoint(read, origin.node(), origin.generation())?;
@@ -80,14 +81,17 @@ fn resource(read: &mut Read<'_>, origin: &Origin, path: &str) -> Result<Option<V
         let settled = quorum::settled(read, origin)?;
         return Ok(settled.map(|settled| settled.note.into_bytes()));
     }
-    if let Some(sizes) = path.strip_prefix("proof/") {
+    type Prove = fn(&mut Read<'_>, &Origin, u64, u64) -> Result<Option<Vec<Hash>>, Fault>;
+    let proofs: [(&str, Prove); 2] =
+        [("proof/", log::consistency_proof), ("prefix/", log::prefix_proof)];
+    for (start, prove) in proofs {
+        let Some(sizes) = path.strip_prefix(start) else { continue };
         let Some((from, to)) = parse_sizes(sizes) else { return Ok(None) };
         let published = log::head(read, origin)?.map_or(0, |head| head.checkpoint_size);
         if to > published {
             return Ok(None);
         }
-        let proof = log::consistency_proof(read, origin, from, to)?;
-        return Ok(proof.map(|hashes| encode_hashes(&hashes)));
+        return Ok(prove(read, origin, from, to)?.map(|hashes| encode_hashes(&hashes)));
     }
     match Coordinate::parse(path) {
         Ok(tile) => log::tile(read, origin, tile),

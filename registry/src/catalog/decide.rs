@@ -33,7 +33,7 @@ pub struct Change {
 }
 
 /// The changes an entry makes to the catalog. `known` holds at least what [`super::needs`] asks
-/// for. Member entries change nothing here.
+/// for. Entries about members and forks change nothing here.
 pub fn decide(
     entry: &Entry,
     located: &Located<'_>,
@@ -84,7 +84,8 @@ pub fn decide(
         Fact::MemberAdmitted(_)
         | Fact::MemberSuspended(_)
         | Fact::MemberReinstated(_)
-        | Fact::MemberWithdrawn(_) => return Ok(Vec::new()),
+        | Fact::MemberWithdrawn(_)
+        | Fact::ForkWitnessed(_) => return Ok(Vec::new()),
     };
     Ok(vec![change])
 }

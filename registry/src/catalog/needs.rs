@@ -59,6 +59,7 @@ pub fn needs(fact: &Fact, origin: &Origin) -> Vec<ObjectKey> {
         Fact::MemberAdmitted(_)
         | Fact::MemberSuspended(_)
         | Fact::MemberReinstated(_)
-        | Fact::MemberWithdrawn(_) => Vec::new(),
+        | Fact::MemberWithdrawn(_)
+        | Fact::ForkWitnessed(_) => Vec::new(),
     }
 }

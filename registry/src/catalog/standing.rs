@@ -20,6 +20,8 @@ pub enum ProductStatus {
     Paused,
     /// A link above it is broken: authorization, resource, operator or membership.
     Stopped,
+    /// Its node signed two histories: nothing it says can be relied on.
+    Frozen,
     /// Its authorization or certificate ran out.
     Expired,
     /// No longer offered; page and number stay.
@@ -34,6 +36,7 @@ impl ProductStatus {
             Self::Listed => "listed",
             Self::Paused => "paused",
             Self::Stopped => "stopped",
+            Self::Frozen => "frozen",
             Self::Expired => "expired",
             Self::Delisted => "delisted",
         }
@@ -41,9 +44,16 @@ impl ProductStatus {
 
     /// Reads [`ProductStatus::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Registered, Self::Listed, Self::Paused, Self::Stopped, Self::Expired, Self::Delisted]
-            .into_iter()
-            .find(|status| status.as_str() == text)
+        let all = [
+            Self::Registered,
+            Self::Listed,
+            Self::Paused,
+            Self::Stopped,
+            Self::Frozen,
+            Self::Expired,
+            Self::Delisted,
+        ];
+        all.into_iter().find(|status| status.as_str() == text)
     }
 }
 
@@ -83,8 +93,19 @@ pub struct Links<'a> {
     pub resources: &'a [ResourceState],
     /// Its operator.
     pub operator: Option<&'a OrganizationState>,
-    /// Its node is a member in good standing.
-    pub member_active: bool,
+    /// Whether its node can be relied on.
+    pub node: NodeStanding,
+}
+
+/// Whether a node can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeStanding {
+    /// A member in good standing.
+    Active,
+    /// Suspended, withdrawn or never admitted.
+    Inactive,
+    /// It signed two histories of its log.
+    Forked,
 }
 
 /// Where the product stands by the logs alone; [`Standing::at`] adds the calendar.
@@ -95,6 +116,9 @@ pub fn standing(state: &ProductState, links: &Links<'_>) -> Standing {
         ProductStatus::Registered => Some("product.not_listed"),
         _ => None,
     };
+    if links.node == NodeStanding::Forked {
+        return Standing::new(ProductStatus::Frozen, "product.log_forked", "");
+    }
     if state.status == ProductStatus::Delisted {
         return Standing::new(state.status, "product.delisted", &state.reason);
     }
@@ -108,7 +132,7 @@ pub fn standing(state: &ProductState, links: &Links<'_>) -> Standing {
 }
 
 fn broken_link(state: &ProductState, links: &Links<'_>) -> Option<Standing> {
-    if !links.member_active {
+    if links.node == NodeStanding::Inactive {
         return Some(Standing::stopped("product.member_suspended", ""));
     }
     let Some(authorization) = links.authorization else {

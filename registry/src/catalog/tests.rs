@@ -327,12 +327,12 @@ fn a_regrade_record_lets_a_grade_fall_and_a_later_rise_stops_without_one() {
         Fact::ProductListed(notice("")),
     ]));
     assert!(catalog.quarantined().is_empty(), "{:?}", catalog.quarantined());
-    let code_of = |sequence| standing_of(&catalog, sequence, true).code;
+    let code_of = |sequence| standing_of(&catalog, sequence, NodeStanding::Active).code;
     assert_eq!(code_of(1), "product.resource_regraded");
     assert_eq!(code_of(2), "product.not_listed");
 }
 
-fn standing_of(catalog: &Catalog, sequence: u32, member_active: bool) -> Standing {
+fn standing_of(catalog: &Catalog, sequence: u32, node: NodeStanding) -> Standing {
     let origin = origin("yinzhou");
     let find = |key| catalog.objects().get(&key);
     let product_key = ObjectKey::product(&number(NumberKind::Product, sequence), &origin);
@@ -355,29 +355,31 @@ fn standing_of(catalog: &Catalog, sequence: u32, member_active: bool) -> Standin
             _ => None,
         })
         .collect();
-    let links = Links { authorization, resources: &resources, operator, member_active };
+    let links = Links { authorization, resources: &resources, operator, node };
     let day = Date::parse("2026-06-01").expect("valid").start();
     standing(state, &links).at(day, state, authorization)
 }
 
 #[test]
 fn every_broken_link_stops_a_listed_product() {
+    use NodeStanding::{Active, Forked, Inactive};
     let listed = || ready().into_iter().chain([Fact::ProductListed(notice(""))]);
-    let check = |facts: Vec<Fact>, member: bool| {
-        let standing = standing_of(&folded(listed().chain(facts)), 1, member);
+    let check = |facts: Vec<Fact>, node: NodeStanding| {
+        let standing = standing_of(&folded(listed().chain(facts)), 1, node);
         (standing.status, standing.code)
     };
-    assert_eq!(check(vec![], true), (ProductStatus::Listed, ""));
-    assert_eq!(check(vec![], false), (ProductStatus::Stopped, "product.member_suspended"));
+    assert_eq!(check(vec![], Active), (ProductStatus::Listed, ""));
+    assert_eq!(check(vec![], Inactive), (ProductStatus::Stopped, "product.member_suspended"));
+    assert_eq!(check(vec![], Forked), (ProductStatus::Frozen, "product.log_forked"));
     assert_eq!(
-        check(vec![Fact::OrganizationWithdrawn(organization(1))], true),
+        check(vec![Fact::OrganizationWithdrawn(organization(1))], Active),
         (ProductStatus::Stopped, "product.operator_withdrawn")
     );
     assert_eq!(
-        check(vec![Fact::AuthorizationSuspended(pause("r"))], true).1,
+        check(vec![Fact::AuthorizationSuspended(pause("r"))], Active).1,
         "product.authorization_suspended"
     );
-    assert_eq!(check(vec![end("terminated")], true).1, "product.authorization_ended");
+    assert_eq!(check(vec![end("terminated")], Active).1, "product.authorization_ended");
     let catalog = folded(listed());
     let Some(Object::Product(state)) = catalog
         .objects()

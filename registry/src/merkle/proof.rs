@@ -145,9 +145,48 @@ pub fn verify_consistency(
     } else {
         proof.split_first().ok_or(MerkleError::Length)?
     };
-    let mut path = Path { node: old_size - 1, last: new_size - 1 };
+    let roots = both_roots((old_size, new_size), *first, rest)?;
+    if roots == (old_root, new_root) { Ok(()) } else { Err(MerkleError::Mismatch) }
+}
+
+/// Hashes that tell the roots of the first `old` and of all `new` leaves to somebody who knows
+/// neither: a consistency proof that always begins with the last complete subtree of the older
+/// tree. `None` when `old` is zero or not below `new`, or the source lacks a hash.
+pub fn prefix_proof(
+    old: u64,
+    new: u64,
+    mut source: impl FnMut(u8, u64) -> Option<Hash>,
+) -> Option<Vec<Hash>> {
+    if old == 0 || old >= new {
+        return None;
+    }
+    let mut proof = Vec::new();
+    if old.is_power_of_two() {
+        proof.push(range_root(0, old, &mut source)?);
+    }
+    proof.extend(consistency_proof(old, new, source)?);
+    Some(proof)
+}
+
+/// The roots of the first `old` and of all `new` leaves to which the hashes of [`prefix_proof`]
+/// lead. Whoever knows one of them learns the other.
+pub fn prefix_roots(old: u64, new: u64, proof: &[Hash]) -> Result<(Hash, Hash), MerkleError> {
+    if old == 0 || old >= new {
+        return Err(MerkleError::Shrunk { old, new });
+    }
+    let (first, rest) = proof.split_first().ok_or(MerkleError::Length)?;
+    both_roots((old, new), *first, rest)
+}
+
+/// Climbs from the last complete subtree of the older tree to both roots.
+fn both_roots(
+    (old, new): (u64, u64),
+    first: Hash,
+    rest: &[Hash],
+) -> Result<(Hash, Hash), MerkleError> {
+    let mut path = Path { node: old - 1, last: new - 1 };
     path.skip_right_children();
-    let (mut old_hash, mut new_hash) = (*first, *first);
+    let (mut old_hash, mut new_hash) = (first, first);
     for sibling in rest {
         if path.last == 0 {
             return Err(MerkleError::Length);
@@ -160,11 +199,7 @@ pub fn verify_consistency(
         }
         path.climb();
     }
-    if path.last != 0 {
-        return Err(MerkleError::Length);
-    }
-    let fits = old_hash == old_root && new_hash == new_root;
-    if fits { Ok(()) } else { Err(MerkleError::Mismatch) }
+    if path.last == 0 { Ok((old_hash, new_hash)) } else { Err(MerkleError::Length) }
 }
 
 /// A walk from a node to the root, level by level: the node's index in its level, and that of the

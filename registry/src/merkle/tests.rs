@@ -94,6 +94,14 @@ fn every_root_and_proof_up_to_seventy_entries_agrees_with_ct_merkle() {
             assert_eq!(bytes, tree.prove_consistency(size - old).as_bytes(), "{old} {size}");
             let older = (old_u64, root_of(&leaves[..old]));
             assert_eq!(verify_consistency(older, (size_u64, root_here), &proof), Ok(()));
+            let prefix = prefix_proof(old_u64, size_u64, source(&leaves));
+            assert_eq!(prefix.is_some(), old < size, "{old} {size}");
+            if let Some(prefix) = prefix {
+                let roots = prefix_roots(old_u64, size_u64, &prefix);
+                assert_eq!(roots, Ok((older.1, root_here)), "{old} {size}");
+                let short = prefix_roots(old_u64, size_u64, &prefix[1..]);
+                assert_ne!(short, roots, "{old} {size}");
+            }
         }
     }
 }

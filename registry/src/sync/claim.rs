@@ -42,14 +42,15 @@ impl Sync {
             return;
         }
         if let Some(other) = self.contradiction(&origin, &head) {
-            self.freeze(&origin, Conflict { one: other, other: head }, out);
+            self.freeze(Conflict { older: other, newer: head, proof: Vec::new() }, out);
             return;
         }
         let Some(peer) = self.peers.get_mut(peer) else { return };
         // An answer may overtake an announcement; within one connection the larger head is the
         // newer.
         if peer.claims.get(&origin).is_none_or(|claim| claim.size() < head.size()) {
-            peer.claims.insert(origin, head);
+            peer.claims.insert(origin.clone(), head);
+            self.touched.insert(origin);
         }
     }
 
@@ -59,7 +60,7 @@ impl Sync {
         if head.size() > log.size {
             out.push(Output::OwnLogBehind(Box::new(head)));
         } else if let Some(held) = log.head.clone().filter(|held| contradict(held, &head)) {
-            self.freeze(&origin, Conflict { one: held, other: head }, out);
+            self.freeze(Conflict { older: held, newer: head, proof: Vec::new() }, out);
         }
     }
 
@@ -69,13 +70,19 @@ impl Sync {
         held.into_iter().chain(claimed).find(|other| contradict(other, head)).cloned()
     }
 
-    fn freeze(&mut self, origin: &Origin, conflict: Conflict, out: &mut Vec<Output>) {
-        self.drop_pull(origin);
-        let log = self.logs.entry(origin.clone()).or_default();
-        if !log.frozen {
-            log.frozen = true;
+    pub(super) fn freeze(&mut self, conflict: Conflict, out: &mut Vec<Output>) {
+        let origin = conflict.older.origin().clone();
+        let is_news = self.logs.get(&origin).is_none_or(|log| !log.frozen);
+        self.stop(&origin);
+        if is_news {
             out.push(Output::Conflict(Box::new(conflict)));
         }
+    }
+
+    /// Nothing more is pulled of a log.
+    pub(super) fn stop(&mut self, origin: &Origin) {
+        self.drop_pull(origin);
+        self.logs.entry(origin.clone()).or_default().frozen = true;
     }
 
     fn holds_claim_of(&self, peer: &NodeName, origin: &Origin) -> bool {

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AVOID_FALSE_MS, Output, PULLS_MAX, Pending, Pulled, RANGE_BUNDLES, RequestId, STORE_RETRY_MS,
+    Output, PULLS_MAX, Pending, PullFault, Pulled, RANGE_BUNDLES, RequestId, STORE_RETRY_MS,
     SignedHead, Sync, Wanted,
 };
 use crate::{
     id::{NodeName, Origin},
+    merkle::Hash,
     tile::{Coordinate, Level},
     time::Timestamp,
 };
@@ -86,41 +87,58 @@ impl Range {
 }
 
 impl Sync {
-    /// Starts and continues every pull that can be.
+    /// Starts and continues the pulls that something happened to; when one ended, others may begin.
     pub(super) fn advance_pulls(&mut self, now: Timestamp, out: &mut Vec<Output>) {
-        let origins: Vec<Origin> = self.sources.keys().cloned().collect();
-        for origin in origins {
-            self.logs.entry(origin.clone()).or_default();
+        while let Some(origin) = self.touched.pop_first() {
+            if !self.sources.contains_key(&origin) {
+                continue;
+            }
+            let log = self.logs.entry(origin.clone()).or_default();
+            let dropped = log.pull.is_none() && self.pulling.remove(&origin);
             self.choose_peer(now, &origin);
             self.hand_over(&origin, out);
             self.fetch_next(now, &origin, out);
+            let is_pulled = self.logs.get(&origin).is_some_and(|log| log.pull.is_some());
+            if is_pulled {
+                self.pulling.insert(origin);
+            } else if self.pulling.remove(&origin) || dropped {
+                self.touched.extend(self.wanting.iter().filter(|o| **o != origin).cloned());
+            }
         }
     }
 
     /// Begins a pull from the peer that has most and is least busy.
     fn choose_peer(&mut self, now: Timestamp, origin: &Origin) {
         let Some(log) = self.logs.get(origin) else { return };
-        let running = self.logs.values().filter(|log| log.pull.is_some()).count();
-        let is_idle = log.pull.is_none() && log.storing.is_none() && !log.frozen;
-        if !is_idle || log.rests_until > now || running >= PULLS_MAX {
+        let claims =
+            || self.peers.iter().filter_map(|(name, p)| Some((name, p, p.claims.get(origin)?)));
+        if log.frozen || !claims().any(|(_, _, claim)| log.is_behind(claim)) {
+            self.wanting.remove(origin);
             return;
         }
-        let useful = |claim: &&SignedHead| log.is_behind(claim) && claim.size() >= log.size;
-        let best = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| peer.avoided_until.get(origin).is_none_or(|until| *until <= now))
-            .filter_map(|(name, peer)| Some((name, peer.claims.get(origin).filter(useful)?)))
-            .min_by_key(|(name, claim)| (u64::MAX - claim.size(), self.load(name), *name));
-        let Some((peer, head)) = best else { return };
+        self.wanting.insert(origin.clone());
+        let is_idle = log.pull.is_none() && log.storing.is_none() && !log.asked && !log.dropping;
+        if !is_idle || log.rests_until > now || self.pulling.len() >= PULLS_MAX {
+            return;
+        }
+        let may_serve =
+            |peer: &super::Peer| peer.avoided_until.get(origin).is_none_or(|until| *until <= now);
+        let best = claims()
+            .filter(|(_, peer, claim)| {
+                may_serve(peer) && log.is_behind(claim) && claim.size() >= log.size
+            })
+            .min_by_key(|(name, _, claim)| (u64::MAX - claim.size(), self.load(name), *name));
+        let Some((peer, _, head)) = best else { return };
         let pull = Pull { peer: peer.clone(), head: head.clone(), range: None };
         if let Some(log) = self.logs.get_mut(origin) {
             log.pull = Some(pull);
         }
     }
 
+    /// Logs being pulled from a peer.
     fn load(&self, peer: &NodeName) -> usize {
-        self.logs.values().filter(|log| log.pull.as_ref().is_some_and(|p| p.peer == *peer)).count()
+        let pulls = self.pulling.iter().filter_map(|origin| self.logs.get(origin)?.pull.as_ref());
+        pulls.filter(|pull| pull.peer == *peer).count()
     }
 
     /// Gives a complete range to be stored, when the one before it is.
@@ -175,6 +193,7 @@ impl Sync {
         let Some(Pending { peer, what, .. }) = self.pending.remove(&request) else { return };
         let origin = match &what {
             Wanted::Bundle(origin, _) | Wanted::Proof(origin) => origin.clone(),
+            Wanted::Prefix(newer) => return self.settle(now, (&peer, newer), &bytes, out),
             Wanted::Heads => return,
         };
         let pull = self.logs.get_mut(&origin).and_then(|log| log.pull.as_mut());
@@ -190,14 +209,21 @@ impl Sync {
             }
             _ => range.proof = Proof::Arrived(bytes),
         }
-        self.hand_over(&origin, out);
-        self.fetch_next(now, &origin, out);
+        self.touched.insert(origin);
     }
 
-    pub(super) fn take_stored(&mut self, origin: &Origin, size: u64, out: &mut Vec<Output>) {
+    pub(super) fn take_stored(
+        &mut self,
+        origin: &Origin,
+        (size, root): (u64, Hash),
+        out: &mut Vec<Output>,
+    ) {
         let Some(log) = self.logs.get_mut(origin) else { return };
         let Some(storing) = log.storing.take() else { return };
-        log.size = log.size.max(size);
+        self.touched.insert(origin.clone());
+        if size > log.size {
+            (log.size, log.root) = (size, root);
+        }
         if storing.to < storing.head.size() {
             return;
         }
@@ -209,15 +235,25 @@ impl Sync {
         }
     }
 
-    pub(super) fn take_not_stored(&mut self, now: Timestamp, origin: &Origin, peer_at_fault: bool) {
+    pub(super) fn take_not_stored(
+        &mut self,
+        now: Timestamp,
+        origin: &Origin,
+        fault: PullFault,
+        out: &mut Vec<Output>,
+    ) {
         let Some(log) = self.logs.get_mut(origin) else { return };
         let Some(storing) = log.storing.take() else { return };
-        if peer_at_fault {
-            self.avoid(&storing.peer, origin, now.plus_millis(AVOID_FALSE_MS));
-        } else {
-            log.rests_until = now.plus_millis(STORE_RETRY_MS);
-        }
         self.drop_pull(origin);
+        match fault {
+            PullFault::Own => {
+                if let Some(log) = self.logs.get_mut(origin) {
+                    log.rests_until = now.plus_millis(STORE_RETRY_MS);
+                }
+            }
+            PullFault::Peer => self.blame(now, &storing.peer, origin),
+            PullFault::Root => self.doubt(now, storing.peer, storing.head, out),
+        }
     }
 
     /// Ends a pull; answers still on their way find nobody waiting. A range being stored stays
@@ -226,9 +262,10 @@ impl Sync {
         if let Some(log) = self.logs.get_mut(origin) {
             log.pull = None;
         }
+        self.touched.insert(origin.clone());
         self.pending.retain(|_, pending| match &pending.what {
             Wanted::Bundle(of, _) | Wanted::Proof(of) => of != origin,
-            Wanted::Heads => true,
+            Wanted::Heads | Wanted::Prefix(_) => true,
         });
     }
 }

@@ -2,7 +2,7 @@
 //! edge of what is stored, and the root that results must be the signed one, or be proved
 //! consistent with it. Nothing is stored before.
 
-use super::SignedHead;
+use super::{PullFault, SignedHead};
 use crate::{
     entry::ENTRY_BYTES_MAX,
     id::NodeName,
@@ -44,7 +44,7 @@ pub struct Verified {
     pub head: Option<SignedHead>,
 }
 
-/// Why a range was refused; the peer that gave it is at fault except for [`PullRefusal::Moved`].
+/// Why a range was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PullRefusal {
     /// The log here has grown or shrunk since the range was asked for.
@@ -91,9 +91,13 @@ impl Refusal for PullRefusal {
 }
 
 impl PullRefusal {
-    /// Whether the peer gave false bytes.
-    pub fn is_peers_fault(&self) -> bool {
-        !matches!(self, Self::Moved { .. })
+    /// Whose fault it is.
+    pub fn fault(&self) -> PullFault {
+        match self {
+            Self::Moved { .. } => PullFault::Own,
+            Self::OtherRoot(_) => PullFault::Root,
+            _ => PullFault::Peer,
+        }
     }
 }
 

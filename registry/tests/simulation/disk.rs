@@ -66,8 +66,25 @@ impl StoredLog {
         }
     }
 
+    /// Forgets the entries beyond the head.
+    pub fn drop_tail(&mut self) {
+        let size = self.head.as_ref().map_or(0, SignedHead::size);
+        let kept = self.entries[..usize::try_from(size).expect("small")].to_vec();
+        let mut shorter = Self { head: self.head.clone(), ..Self::default() };
+        for entry in kept {
+            shorter.append(entry);
+        }
+        *self = shorter;
+    }
+
     /// Serves what a peer asks for, as a node does.
     pub fn resource(&self, path: &str) -> Option<Vec<u8>> {
+        if let Some(sizes) = path.strip_prefix("prefix/") {
+            let (from, to) = sizes.split_once('/')?;
+            let (from, to) = (from.parse().ok()?, to.parse().ok()?);
+            let source = |level, index| self.node(level, index);
+            return merkle::prefix_proof(from, to, source).map(|hashes| encode_hashes(&hashes));
+        }
         if let Some(sizes) = path.strip_prefix("proof/") {
             let (from, to) = sizes.split_once('/')?;
             let (from, to) = (from.parse().ok()?, to.parse().ok()?);

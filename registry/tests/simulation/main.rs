@@ -13,12 +13,19 @@ mod node;
 mod random;
 mod world;
 
-use world::{Faults, World};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use world::{Faults, Traitor, World};
 
 /// Simulated time with faults, and after them the time in which every node must have converged: one
 /// exchange of heads, one timeout and a margin.
-const FAULTY_MS: i64 = 120_000;
-const HEALED_MS: i64 = 120_000;
+const FAULTY_MS: i64 = 60_000;
+const HEALED_MS: i64 = 90_000;
+/// Nodes and seeds of the large runs.
+const MANY_NODES: usize = 50;
+const MANY_SEEDS: u64 = 200;
+/// Set to a seed, only that one runs.
+const REPLAY: &str = "LIANSHI_SEED";
 
 fn run(seed: u64, nodes: usize, faults: Faults) -> World {
     let mut world = World::new(seed, nodes, faults);
@@ -29,38 +36,73 @@ fn run(seed: u64, nodes: usize, faults: Faults) -> World {
 }
 
 fn check(seed: u64, nodes: usize, faults: Faults) {
-    let first = run(seed, nodes, faults);
-    first.assert_converged();
-    let second = run(seed, nodes, faults);
-    assert_eq!(first.trace(), second.trace(), "seed {seed} left two traces");
+    let twice = || {
+        let first = run(seed, nodes, faults);
+        first.assert_converged();
+        if faults.traitor == Traitor::Equivocator {
+            first.assert_exposed();
+        }
+        let second = run(seed, nodes, faults);
+        assert_eq!(first.trace(), second.trace(), "seed {seed} left two traces");
+    };
+    if let Err(cause) = catch_unwind(AssertUnwindSafe(twice)) {
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        let command = format!("cargo test -p lianshi-registry --test simulation {test}");
+        std::panic::panic_any(format!(
+            "seed {seed} failed: {}\nreplay it with {REPLAY}={seed} {command}",
+            cause.downcast_ref::<String>().map_or("see above", String::as_str)
+        ));
+    }
+}
+
+/// Runs the seeds on all cores, or the one that is to be replayed.
+fn check_all(seeds: std::ops::Range<u64>, nodes: usize, faults: Faults) {
+    let only: Option<u64> = std::env::var(REPLAY).ok().and_then(|seed| seed.parse().ok());
+    for seed in seeds.filter(|seed| only.is_none_or(|only| only == *seed)) {
+        check(seed, nodes, faults);
+    }
 }
 
 #[test]
 fn a_calm_network_converges() {
-    for seed in 0..3 {
-        check(seed, 4, Faults::none());
-    }
+    check_all(0..3, 4, Faults::none());
 }
 
 #[test]
 fn after_delays_losses_repeats_partitions_and_restarts_all_nodes_agree() {
-    for seed in 100..116 {
-        check(seed, 5, Faults::all());
-    }
+    check_all(100..116, 5, Faults::all());
+}
+
+#[test]
+fn fifty_nodes_agree_whatever_breaks() {
+    check_all(1000..1000 + MANY_SEEDS / 2, MANY_NODES, Faults::all());
+}
+
+#[test]
+fn fifty_nodes_expose_whoever_shows_two_histories() {
+    let faults = Faults { traitor: Traitor::Equivocator, ..Faults::all() };
+    check_all(2000..2000 + MANY_SEEDS / 2, MANY_NODES, faults);
 }
 
 #[test]
 fn a_liar_is_passed_over_and_the_honest_nodes_agree() {
-    for seed in 200..206 {
-        check(seed, 5, Faults { liar: true, ..Faults::all() });
-    }
+    check_all(200..206, 5, Faults { traitor: Traitor::Liar, ..Faults::all() });
+}
+
+#[test]
+fn an_equivocator_is_exposed_to_everybody() {
+    check_all(700..716, 5, Faults { traitor: Traitor::Equivocator, ..Faults::all() });
+}
+
+#[test]
+fn the_silent_and_the_boastful_hold_nobody_up() {
+    check_all(720..726, 5, Faults { traitor: Traitor::Silent, ..Faults::all() });
+    check_all(730..736, 5, Faults { traitor: Traitor::Boaster, ..Faults::all() });
 }
 
 #[test]
 fn logs_longer_than_a_range_are_pulled_in_parts() {
-    for seed in 300..302 {
-        check(seed, 3, Faults { burst: 5000, ..Faults::all() });
-    }
+    check_all(300..302, 3, Faults { burst: 5000, ..Faults::all() });
 }
 
 #[test]
@@ -79,7 +121,7 @@ fn a_forked_log_is_frozen_and_reported_by_every_node_that_sees_both() {
     world.run_until(FAULTY_MS);
     world.fork(2);
     world.run_until(FAULTY_MS + HEALED_MS);
-    assert!(world.conflicts() > 0, "nobody saw the fork");
+    world.assert_known_forked(2);
     world.assert_no_replica_mixes_the_forks();
 }
 

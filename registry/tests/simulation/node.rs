@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use lianshi_registry::{
     catalog::Catalog,
+    checkpoint::Checkpoint,
     entry::{Admission, Entry, Fact, MemberChange, Organization, OrganizationKind, Texts},
+    fork::Fork,
     id::{DivisionCode, FederationDomain, NodeName, Origin},
     json::{encode_entry, parse_entry},
     key::KeyPair,
@@ -21,7 +23,7 @@ pub struct Node {
     pub origin: Origin,
     pub key: KeyPair,
     pub division: DivisionCode,
-    seed: u8,
+    place: u8,
     pub disk: BTreeMap<Origin, StoredLog>,
     pub sync: Sync,
     /// Counts restarts; messages to an earlier life are lost.
@@ -31,20 +33,24 @@ pub struct Node {
     pub members: Members,
     /// Entries of the root's log folded into `members`.
     folded: usize,
+    /// Logs proved to be forked, by this node or another.
+    pub forks: BTreeMap<Origin, Fork>,
+    /// The other history of a node that shows two.
+    pub other: Option<StoredLog>,
+    forks_read: BTreeMap<Origin, usize>,
 }
 
 impl Node {
     pub fn new(place: usize, roots: &[Root]) -> Self {
-        let seed = u8::try_from(place).expect("few nodes") + 1;
         let name = NodeName::parse(&format!("n{place}")).expect("valid");
         let origin = origin_of(place);
-        let division = if place == 0 { "330200".to_owned() } else { format!("33020{place}") };
+        let division = if place == 0 { "330200".to_owned() } else { format!("3302{place:02}") };
         Self {
             sync: Sync::new(origin.clone()),
             key: key_of(place),
             division: DivisionCode::parse(&division).expect("valid"),
             disk: BTreeMap::from([(origin.clone(), StoredLog::default())]),
-            seed,
+            place: u8::try_from(place).expect("few nodes"),
             name,
             origin,
             life: 0,
@@ -52,11 +58,18 @@ impl Node {
             roots: roots.to_vec(),
             members: Members::new(),
             folded: 0,
+            forks: BTreeMap::new(),
+            other: None,
+            forks_read: BTreeMap::new(),
         }
     }
 
     pub fn admission(&self) -> Admission {
-        let key = |role: u8| KeyPair::from_seed([100 + self.seed * 4 + role; 32]).public();
+        let key = |role: u8| {
+            let mut seed = [100 + role; 32];
+            seed[0] = self.place;
+            KeyPair::from_seed(seed).public()
+        };
         Admission {
             node: self.name.clone(),
             name: texts(self.name.as_str()),
@@ -86,13 +99,19 @@ impl Node {
 
     pub fn sign(&mut self) {
         let log = self.disk.get_mut(&self.origin).expect("own log");
-        let checkpoint = lianshi_registry::checkpoint::Checkpoint {
-            origin: self.origin.clone(),
-            size: log.size(),
-            root: log.root(),
-        };
-        let note = checkpoint.sign(&self.key);
-        log.head = SignedHead::open(&note, &self.origin, &self.key.public()).ok();
+        sign(log, &self.origin, &self.key);
+    }
+
+    /// Begins a second history beside the first.
+    pub fn equivocate(&mut self) {
+        self.other = Some(self.disk[&self.origin].clone());
+    }
+
+    /// Appends to the second history what the first does not say.
+    pub fn append_other(&mut self, number: u64) {
+        let Some(log) = self.other.as_mut() else { return };
+        log.append(format!("another history, {number}").into_bytes());
+        sign(log, &self.origin, &self.key);
     }
 
     /// Entries that mean something: a new organization each.
@@ -131,6 +150,26 @@ impl Node {
         (self.members != before).then(|| self.sources())
     }
 
+    /// Reads evidence in every log held; gives the logs that are now known to be forked.
+    pub fn fold_forks(&mut self) -> Vec<Origin> {
+        let mut news = Vec::new();
+        for (origin, log) in &self.disk {
+            let read = self.forks_read.entry(origin.clone()).or_default();
+            for bytes in &log.entries[(*read).min(log.entries.len())..] {
+                let Ok(Entry { fact: Fact::ForkWitnessed(fork), .. }) = parse_entry(bytes) else {
+                    continue;
+                };
+                fork.verify().expect("honest nodes publish evidence that proves itself");
+                if !self.forks.contains_key(&fork.origin) {
+                    news.push(fork.origin.clone());
+                    self.forks.insert(fork.origin.clone(), *fork);
+                }
+            }
+            *read = log.entries.len();
+        }
+        news
+    }
+
     pub fn sources(&self) -> Vec<Source> {
         let roots = self.roots.iter().map(|root| Source {
             origin: root.origin.clone(),
@@ -153,6 +192,8 @@ impl Node {
         self.members = Members::new();
         self.folded = 0;
         self.fold_members();
+        self.forks_read.clear();
+        self.fold_forks();
     }
 
     /// The digest of what this node would show, each log folded as far as its author might speak.
@@ -160,6 +201,9 @@ impl Node {
         let mut catalog = Catalog::default();
         for (origin, log) in &self.disk {
             let Some(member) = self.members.get(origin.node()) else { continue };
+            if self.forks.contains_key(origin) {
+                continue;
+            }
             for (index, entry) in log.entries.iter().enumerate() {
                 let index = u64::try_from(index).expect("small");
                 if let Ok(division) = member.voice(index) {
@@ -173,8 +217,14 @@ impl Node {
     /// Size and root of every log held.
     pub fn heads(&self) -> BTreeMap<Origin, (u64, lianshi_registry::merkle::Hash)> {
         let head = |log: &StoredLog| log.head.as_ref().map(|head| (head.size(), head.root()));
-        self.disk.iter().filter_map(|(origin, log)| Some((origin.clone(), head(log)?))).collect()
+        let sound = self.disk.iter().filter(|(origin, _)| !self.forks.contains_key(*origin));
+        sound.filter_map(|(origin, log)| Some((origin.clone(), head(log)?))).collect()
     }
+}
+
+fn sign(log: &mut StoredLog, origin: &Origin, key: &KeyPair) {
+    let checkpoint = Checkpoint { origin: origin.clone(), size: log.size(), root: log.root() };
+    log.head = SignedHead::open(&checkpoint.sign(key), origin, &key.public()).ok();
 }
 
 pub fn origin_of(place: usize) -> Origin {

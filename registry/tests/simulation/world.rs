@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lianshi_registry::{
+    checkpoint::Checkpoint,
     entry::Fact,
     id::{NodeName, Origin},
     key::PublicKey,
     member::Root,
-    sync::{Input, Output, Pulled, RequestId, SignedHead},
+    merkle::leaf_hash,
+    sync::{Conflict, Input, Output, Pulled, RequestId, SignedHead},
     time::Timestamp,
 };
 use sha2::{Digest as _, Sha256};
@@ -19,6 +21,8 @@ use crate::{
     random::Random,
 };
 
+/// Nodes up to which every pair is linked.
+const ALL_LINKED: usize = 8;
 /// How long a node thinks between ticks.
 const TICK_MS: i64 = 500;
 
@@ -31,10 +35,24 @@ pub struct Faults {
     pub delay_ms_max: i64,
     /// Links part and heal, nodes restart.
     pub breaks: bool,
-    /// The last node gives false bundles of other nodes' logs, also after healing.
-    pub liar: bool,
+    /// What the last node does, also after healing.
+    pub traitor: Traitor,
     /// Entries of one long log.
     pub burst: u64,
+}
+
+/// What a node may do that is against the rules.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Traitor {
+    None,
+    /// Gives false bundles of other nodes' logs.
+    Liar,
+    /// Shows one history to some peers and another to the others.
+    Equivocator,
+    /// Answers nothing.
+    Silent,
+    /// Announces heads of its own log that it cannot serve, again and again.
+    Boaster,
 }
 
 impl Faults {
@@ -45,7 +63,7 @@ impl Faults {
             missing: 0,
             delay_ms_max: 5,
             breaks: false,
-            liar: false,
+            traitor: Traitor::None,
             burst: 0,
         }
     }
@@ -86,10 +104,13 @@ pub struct World {
     links: BTreeSet<(usize, usize)>,
     opened: BTreeMap<String, Option<SignedHead>>,
     trace: Sha256,
-    conflicts: usize,
     own_behind: usize,
     healed: bool,
+    /// When an equivocator begins.
+    turns_at: i64,
     forked: Option<StoredLog>,
+    /// Largest number of things a state machine remembered at once.
+    remembered: usize,
 }
 
 impl World {
@@ -105,21 +126,38 @@ impl World {
             links: BTreeSet::new(),
             opened: BTreeMap::new(),
             trace: Sha256::new(),
-            conflicts: 0,
             own_behind: 0,
             healed: false,
+            turns_at: 30_000,
             forked: None,
+            remembered: 0,
         };
         for place in 0..count {
             world.start(place);
             world.after(1, Event::Tick(place));
             let first = world.random.between(1, 10_000);
             world.after(first, Event::Work(place));
-            for other in 0..place {
-                world.after(10, Event::Mend(other, place));
-            }
+            world.mend_all(10, place);
         }
         world
+    }
+
+    /// Few nodes all know each other; of many, each knows some.
+    fn are_neighbors(&self, a: usize, b: usize) -> bool {
+        let count = self.nodes.len();
+        let apart = a.abs_diff(b).min(count - a.abs_diff(b));
+        count <= ALL_LINKED
+            || [1, 2, 9].contains(&apart)
+            || (a.min(b) == 0 && a.max(b).is_multiple_of(6))
+    }
+
+    fn is_traitor(&self, place: usize) -> bool {
+        self.faults.traitor != Traitor::None && place + 1 == self.nodes.len()
+    }
+
+    /// Whether an equivocator shows this peer its second history.
+    fn is_shown_the_other(&self, by: usize, peer: usize) -> bool {
+        self.faults.traitor == Traitor::Equivocator && self.is_traitor(by) && peer % 2 == 1
     }
 
     fn after(&mut self, delay: i64, event: Event) {
@@ -187,8 +225,42 @@ impl World {
             let facts = self.nodes[place].organizations(count);
             self.nodes[place].append(facts);
         }
+        self.betray(place);
         self.note(&format!("append {place} {}", self.nodes[place].disk[&origin_of(place)].size()));
         self.own_log_grew(place);
+    }
+
+    /// What a traitor does when it works.
+    fn betray(&mut self, place: usize) {
+        if !self.is_traitor(place) {
+            return;
+        }
+        match self.faults.traitor {
+            Traitor::Equivocator => {
+                if self.nodes[place].other.is_none() && self.now > self.turns_at {
+                    self.nodes[place].equivocate();
+                }
+                for _ in 0..self.random.below(30) {
+                    let number = self.random.next();
+                    self.nodes[place].append_other(number);
+                }
+            }
+            Traitor::Boaster => {
+                let origin = self.nodes[place].origin.clone();
+                let checkpoint = Checkpoint {
+                    origin,
+                    size: self.random.below(1 << 50),
+                    root: leaf_hash(&self.random.next().to_be_bytes()),
+                };
+                let note = checkpoint.sign(&self.nodes[place].key);
+                for peer in 0..place {
+                    if self.is_linked(peer, place) {
+                        self.send(place, peer, Message::Announce(note.clone()));
+                    }
+                }
+            }
+            Traitor::None | Traitor::Liar | Traitor::Silent => {}
+        }
     }
 
     /// The root admits itself, then one node after the other, then suspends and reinstates.
@@ -213,19 +285,22 @@ impl World {
     fn own_log_grew(&mut self, place: usize) {
         let origin = self.nodes[place].origin.clone();
         let log = &self.nodes[place].disk[&origin];
-        let (size, head) = (log.size(), log.head.clone());
-        self.step(place, Input::Held { origin, size, head });
+        let (size, root, head) = (log.size(), log.root(), log.head.clone());
+        self.step(place, Input::Held { origin, size, root, head });
     }
 
     fn break_something(&mut self) {
         let count = u64::try_from(self.nodes.len()).expect("small");
         let pick = |random: &mut Random| usize::try_from(random.below(count)).expect("small");
-        let (a, b) = (pick(&mut self.random), pick(&mut self.random));
+        let a = pick(&mut self.random);
+        let neighbors: Vec<usize> =
+            (0..self.nodes.len()).filter(|b| *b != a && self.are_neighbors(a, *b)).collect();
         let length = self.random.between(100, 40_000);
-        if a == b {
+        if self.random.chance(40) {
             self.after(0, Event::Crash(a));
             self.after(length, Event::Start(a));
         } else {
+            let b = neighbors[pick(&mut self.random) % neighbors.len()];
             self.after(0, Event::Break(a, b));
             self.after(length, Event::Mend(a, b));
         }
@@ -245,17 +320,24 @@ impl World {
         self.nodes[place].restart();
         let sources = self.nodes[place].sources();
         self.step(place, Input::Sources(sources));
-        let held: Vec<(Origin, u64, Option<SignedHead>)> = self.nodes[place]
-            .disk
-            .iter()
-            .map(|(origin, log)| (origin.clone(), log.size(), log.head.clone()))
-            .collect();
-        for (origin, size, head) in held {
-            self.step(place, Input::Held { origin, size, head });
+        let held = self.nodes[place].disk.iter().map(|(origin, log)| Input::Held {
+            origin: origin.clone(),
+            size: log.size(),
+            root: log.root(),
+            head: log.head.clone(),
+        });
+        let forks = self.nodes[place].forks.keys().cloned().map(Input::Forked);
+        for input in held.chain(forks).collect::<Vec<_>>() {
+            self.step(place, input);
         }
+        self.mend_all(50, place);
+    }
+
+    /// Links a node with all its neighbors, soon.
+    fn mend_all(&mut self, delay: i64, place: usize) {
         for other in 0..self.nodes.len() {
-            if other != place {
-                self.after(50, Event::Mend(place, other));
+            if other != place && self.are_neighbors(place, other) {
+                self.after(delay, Event::Mend(place, other));
             }
         }
     }
@@ -303,13 +385,19 @@ impl World {
     fn deliver(&mut self, from: usize, to: usize, message: Message) {
         let peer = self.nodes[from].name.clone();
         match message {
+            Message::AskHeads(_) | Message::Ask(..)
+                if self.faults.traitor == Traitor::Silent && self.is_traitor(to) => {}
             Message::AskHeads(request) => {
-                let notes = self.nodes[to].disk.values().filter_map(|log| log.head.as_ref());
-                let notes = notes.map(|head| head.note().to_owned()).collect();
+                let shown = self.shown(to, from);
+                let own = self.nodes[to].origin.clone();
+                let others = self.nodes[to].disk.iter().filter(|(origin, _)| **origin != own);
+                let heads =
+                    others.map(|(_, log)| log).chain([&shown]).filter_map(|l| l.head.as_ref());
+                let notes = heads.map(|head| head.note().to_owned()).collect();
                 self.send(to, from, Message::Heads(request, notes));
             }
             Message::Ask(request, origin, path) => {
-                let answer = self.serve(to, &origin, &path);
+                let answer = self.serve(to, from, (&origin, &path));
                 let message = match answer {
                     Some(bytes) => Message::Bytes(request, bytes),
                     None => Message::Nothing(request),
@@ -330,13 +418,28 @@ impl World {
         }
     }
 
-    fn serve(&mut self, place: usize, origin: &Origin, path: &str) -> Option<Vec<u8>> {
+    /// The own log as a node shows it to a peer.
+    fn shown(&self, by: usize, peer: usize) -> StoredLog {
+        let node = &self.nodes[by];
+        let other = node.other.as_ref().filter(|_| self.is_shown_the_other(by, peer));
+        other.unwrap_or(&node.disk[&node.origin]).clone()
+    }
+
+    fn serve(
+        &mut self,
+        place: usize,
+        peer: usize,
+        (origin, path): (&Origin, &str),
+    ) -> Option<Vec<u8>> {
         if self.random.chance(self.faults.missing) {
             return None;
         }
+        if *origin == self.nodes[place].origin && self.is_shown_the_other(place, peer) {
+            return self.shown(place, peer).resource(path);
+        }
         let mut bytes = self.nodes[place].disk.get(origin)?.resource(path)?;
-        let is_liar = self.faults.liar && place + 1 == self.nodes.len();
-        if is_liar && *origin != self.nodes[place].origin && self.random.chance(50) {
+        let lies = self.faults.traitor == Traitor::Liar && self.is_traitor(place);
+        if lies && *origin != self.nodes[place].origin && self.random.chance(50) {
             let at = usize::try_from(self.random.below(u64::try_from(bytes.len()).ok()?)).ok()?;
             bytes[at] ^= 1;
         }
@@ -362,6 +465,7 @@ impl World {
 
     fn step(&mut self, place: usize, input: Input) {
         let now = Timestamp::from_millis(self.now);
+        self.remembered = self.remembered.max(self.nodes[place].sync.remembered());
         for output in self.nodes[place].sync.step(now, input) {
             self.carry_out(place, output);
         }
@@ -377,7 +481,12 @@ impl World {
             }
             Output::Announce { peer, head } => {
                 let to = find(&self.nodes, &peer).expect("a node");
-                self.send(place, to, Message::Announce(head.note().to_owned()));
+                let note = if *head.origin() == self.nodes[place].origin {
+                    self.shown(place, to).head.expect("signed").note().to_owned()
+                } else {
+                    head.note().to_owned()
+                };
+                self.send(place, to, Message::Announce(note));
             }
             Output::Fetch { request, peer, origin, path } => {
                 let to = find(&self.nodes, &peer).expect("a node");
@@ -389,7 +498,13 @@ impl World {
                 self.after(delay, Event::Verified { node: place, life, pulled });
             }
             Output::Confirmed(_) => {}
-            Output::Conflict(_) => self.conflicts += 1,
+            Output::DropTail(origin) => {
+                let log = self.nodes[place].disk.get_mut(&origin).expect("held");
+                log.drop_tail();
+                let (size, root) = (log.size(), log.root());
+                self.step(place, Input::TailDropped { origin, size, root });
+            }
+            Output::Conflict(conflict) => self.witness(place, &conflict),
             Output::OwnLogBehind(_) => self.own_behind += 1,
         }
     }
@@ -404,22 +519,42 @@ impl World {
         let input = match pulled.verify(log.edge.clone()) {
             Ok(verified) => {
                 log.adopt(verified);
-                let size = log.size();
+                let (size, root) = (log.size(), log.root());
                 self.assert_prefix(place, &origin);
-                Input::Stored { origin: origin.clone(), size }
+                Input::Stored { origin: origin.clone(), size, root }
             }
-            Err(refusal) => {
-                let peer_at_fault = refusal.is_peers_fault();
-                Input::NotStored { origin: origin.clone(), peer_at_fault }
-            }
+            Err(refusal) => Input::NotStored { origin: origin.clone(), fault: refusal.fault() },
         };
         if self.nodes[place].life != life || !self.nodes[place].up {
             return;
         }
         self.step(place, input);
+        self.learn(place);
+    }
+
+    /// What new entries say about members and forks reaches the state machine.
+    fn learn(&mut self, place: usize) {
         if let Some(sources) = self.nodes[place].fold_members() {
             self.step(place, Input::Sources(sources));
         }
+        for origin in self.nodes[place].fold_forks() {
+            self.note(&format!("{place} knows of the fork of {}", short(&origin)));
+            self.step(place, Input::Forked(origin));
+        }
+    }
+
+    /// A node that has seen two histories publishes the evidence.
+    fn witness(&mut self, place: usize, conflict: &Conflict) {
+        let origin = conflict.older.origin().clone();
+        let writer = self.nodes.iter().position(|node| node.origin == origin).expect("a node");
+        let evidence = conflict.evidence(key_of(writer).public());
+        evidence.verify().expect("a conflict is proved");
+        if self.nodes[place].forks.contains_key(&origin) || place == writer {
+            return;
+        }
+        self.nodes[place].append(vec![Fact::ForkWitnessed(Box::new(evidence))]);
+        self.learn(place);
+        self.own_log_grew(place);
     }
 
     /// No node ever stores what the writer did not write.
@@ -427,23 +562,22 @@ impl World {
         let copy = &self.nodes[place].disk[origin].entries;
         let writer = self.nodes.iter().find(|node| node.origin == *origin).expect("a writer");
         let original = &writer.disk[origin].entries;
-        let forked = self.forked.as_ref().filter(|log| log.size() > 0).map(|log| &log.entries);
+        let forked = self.forked.as_ref().filter(|log| log.size() > 0).or(writer.other.as_ref());
         let fits = |entries: &Vec<Vec<u8>>| entries.starts_with(copy);
-        assert!(fits(original) || forked.is_some_and(fits), "node {place} mixed up {origin}");
+        let is_one = fits(original) || forked.is_some_and(|log| fits(&log.entries));
+        assert!(is_one, "node {place} mixed up {origin}");
     }
 
     /// Every link stands, every node is up, nothing is lost any more.
     pub fn heal(&mut self) {
         self.note("heal");
         self.healed = true;
-        self.faults = Faults { liar: self.faults.liar, ..Faults::none() };
+        self.faults = Faults { traitor: self.faults.traitor, ..Faults::none() };
         for place in 0..self.nodes.len() {
             if !self.nodes[place].up {
                 self.start(place);
             }
-            for other in 0..place {
-                self.after(100, Event::Mend(other, place));
-            }
+            self.mend_all(100, place);
         }
     }
 
@@ -486,12 +620,16 @@ impl World {
         self.start(place);
     }
 
-    pub fn conflicts(&self) -> usize {
-        self.conflicts
-    }
-
     pub fn own_logs_behind(&self) -> usize {
         self.own_behind
+    }
+
+    /// Every other node holds evidence against this one.
+    pub fn assert_known_forked(&self, place: usize) {
+        let origin = &self.nodes[place].origin;
+        for node in self.nodes.iter().filter(|node| node.origin != *origin) {
+            assert!(node.forks.contains_key(origin), "{} knows nothing", node.name);
+        }
     }
 
     pub fn assert_no_replica_mixes_the_forks(&self) {
@@ -502,20 +640,39 @@ impl World {
         }
     }
 
+    /// Every honest node holds every sound log to its newest head, shows the same catalog, accuses
+    /// nobody who is honest, and remembered little.
     pub fn assert_converged(&self) {
-        let heads = self.nodes[0].heads();
-        assert_eq!(heads.len(), self.nodes.len(), "every log has a head");
-        let digest = self.nodes[0].catalog_digest();
-        for node in &self.nodes {
+        let traitors = usize::from(self.is_traitor(self.nodes.len() - 1));
+        let honest = &self.nodes[..self.nodes.len() - traitors];
+        let heads = honest[0].heads();
+        let digest = honest[0].catalog_digest();
+        for node in honest {
             let writer_size = node.disk[&node.origin].size();
             assert_eq!(heads[&node.origin].0, writer_size, "the newest head of {}", node.name);
-            assert_eq!(node.heads(), heads, "heads of {}", node.name);
+            for other in honest {
+                assert_eq!(node.heads()[&other.origin], heads[&other.origin], "at {}", node.name);
+                assert!(!node.forks.contains_key(&other.origin), "{} is accused", other.name);
+            }
             assert_eq!(node.catalog_digest(), digest, "catalog of {}", node.name);
-            assert_eq!(node.sync.lagging(), 0, "{} has nothing left to pull", node.name);
         }
         let nothing = lianshi_registry::catalog::Catalog::default().digest();
         assert_ne!(digest, nothing, "the catalog says something");
-        assert_eq!(self.conflicts + self.own_behind, 0, "nobody is accused");
+        assert_eq!(self.own_behind, 0, "nobody's own log is behind");
+        let count = self.nodes.len();
+        assert!(self.remembered < count * (count + 64), "{} things remembered", self.remembered);
+    }
+
+    /// Once two histories were signed, every honest node holds evidence and follows the log no more.
+    pub fn assert_exposed(&self) {
+        let traitor = self.nodes.last().expect("a node");
+        let other = traitor.other.as_ref().expect("it equivocated");
+        let one = &traitor.disk[&traitor.origin];
+        let parted = one.entries.iter().zip(&other.entries).any(|(a, b)| a != b);
+        assert!(parted, "both histories went on");
+        for node in &self.nodes[..self.nodes.len() - 1] {
+            assert!(node.forks.contains_key(&traitor.origin), "{} knows nothing", node.name);
+        }
     }
 
     pub fn trace(&self) -> [u8; 32] {
@@ -536,7 +693,8 @@ fn summary(output: &Output) -> String {
             format!("store {} {}..{}", short(pulled.head.origin()), pulled.from, pulled.to)
         }
         Output::Confirmed(origin) => format!("confirmed {}", short(origin)),
-        Output::Conflict(conflict) => format!("conflict {}", short(conflict.one.origin())),
+        Output::Conflict(conflict) => format!("conflict {}", short(conflict.older.origin())),
+        Output::DropTail(origin) => format!("drop tail {}", short(origin)),
         Output::OwnLogBehind(head) => format!("behind {}", head.size()),
     }
 }

@@ -4,8 +4,8 @@
 use diesel::prelude::*;
 use lianshi_registry::{
     catalog::{
-        AuthorizationState, Known, Links, Object, ObjectKey, ObjectKind, OrganizationState,
-        ProductState, ResourceState, Standing, rule, standing,
+        AuthorizationState, Known, Links, NodeStanding, Object, ObjectKey, ObjectKind,
+        OrganizationState, ProductState, ResourceState, Standing, rule, standing,
     },
     entry::{Ceiling, Organization, Plan, Product, Split, Texts},
     id::{NodeName, Origin, RegistrationNumber},
@@ -142,7 +142,7 @@ pub(crate) struct Above {
     pub(crate) operator: Option<OrganizationState>,
     pub(crate) authorization: Option<AuthorizationState>,
     pub(crate) resources: Vec<ResourceState>,
-    pub(crate) member_active: bool,
+    pub(crate) node: NodeStanding,
 }
 
 impl Above {
@@ -158,8 +158,8 @@ impl Above {
         ];
         keys.extend(product.resources.iter().map(|number| ObjectKey::resource(number, origin)));
         let known = objects::load(read, &keys)?;
-        let member_active = right::load(read, origin)?.is_active();
-        Ok(Self::from_known(product, origin, &known, member_active))
+        let node = right::standing(read, origin)?;
+        Ok(Self::from_known(product, origin, &known, node))
     }
 
     /// Takes them from objects at hand.
@@ -167,7 +167,7 @@ impl Above {
         product: &Product,
         origin: &Origin,
         known: &Known,
-        member_active: bool,
+        node: NodeStanding,
     ) -> Self {
         let operator = match known.get(&ObjectKey::organization(&product.operator, origin)) {
             Some(Object::Organization(state)) => Some(state.clone()),
@@ -186,7 +186,7 @@ impl Above {
                 _ => None,
             })
             .collect();
-        Self { operator, authorization, resources, member_active }
+        Self { operator, authorization, resources, node }
     }
 
     /// Where the product stands under them.
@@ -195,7 +195,7 @@ impl Above {
             authorization: self.authorization.as_ref(),
             resources: &self.resources,
             operator: self.operator.as_ref(),
-            member_active: self.member_active,
+            node: self.node,
         };
         standing(state, &links)
     }

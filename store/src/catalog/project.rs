@@ -212,8 +212,9 @@ fn forget(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Faul
     Ok(())
 }
 
-/// Forgets rows of products that only this log spoke of; called before it is folded again.
-pub(crate) fn forget_log(write: &mut Write<'_>, origin: &Origin) -> Result<(), Fault> {
+/// Brings the rows of all products of a log up to date: its node's standing changed, or its objects
+/// were forgotten before it is folded again.
+pub(crate) fn of_log(write: &mut Write<'_>, origin: &Origin) -> Result<(), Fault> {
     let numbers: Vec<String> = catalog_products::table
         .filter(catalog_products::origin.eq(origin.to_string()))
         .select(catalog_products::number)

@@ -63,7 +63,7 @@ pub fn rebuild(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<Rebuilt, Fault> {
 pub(crate) fn refold(write: &mut Write<'_>, origin: &Origin) -> Result<(), Fault> {
     let text = origin.to_string();
     objects::forget_log(write, origin)?;
-    project::forget_log(write, origin)?;
+    project::of_log(write, origin)?;
     let told =
         quarantined_entries::origin.eq(&text).and(quarantined_entries::kind.not_like(MEMBER_KINDS));
     diesel::delete(quarantined_entries::table.filter(told)).execute(&mut **write)?;

@@ -3,6 +3,7 @@
 
 use diesel::prelude::*;
 use lianshi_registry::{
+    catalog::NodeStanding,
     id::{DivisionCode, Origin},
     member::{Member, MemberRefusal},
 };
@@ -10,7 +11,7 @@ use lianshi_registry::{
 use crate::{
     db::{Read, Write},
     fault::Fault,
-    members,
+    forks, members,
     schema::{logs, node_state},
 };
 
@@ -49,13 +50,22 @@ impl Right {
     }
 
     /// Whether its node is in good standing now.
-    pub(crate) fn is_active(&self) -> bool {
+    fn is_active(&self) -> bool {
         match self {
             Self::Member(member) => member.may_write().is_ok(),
             Self::Own(_) => true,
             Self::None => false,
         }
     }
+}
+
+/// Whether the node that writes a log can be relied on.
+pub(crate) fn standing(read: &mut Read<'_>, origin: &Origin) -> Result<NodeStanding, Fault> {
+    if forks::is_forked(read, origin)? {
+        return Ok(NodeStanding::Forked);
+    }
+    let is_active = load(read, origin)?.is_active();
+    Ok(if is_active { NodeStanding::Active } else { NodeStanding::Inactive })
 }
 
 /// Name of the setting that holds this node's own division.

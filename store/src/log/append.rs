@@ -83,6 +83,35 @@ pub(crate) fn store(
     Ok(tip)
 }
 
+/// Forgets the entries of a replica from `size` on, and their tiles; what was folded of them is the
+/// caller's to undo.
+pub(crate) fn shorten(write: &mut Write<'_>, origin: &Origin, size: u64) -> Result<Tip, Fault> {
+    let edge = read::load_edge(&mut write.as_read(), origin, size)?;
+    let levels: Vec<i64> = log_tiles::table
+        .filter(log_tiles::origin.eq(origin.to_string()))
+        .select(log_tiles::level)
+        .distinct()
+        .load(&mut **write)?;
+    for level in levels {
+        let kept = Level::from_number(level)
+            .ok_or_else(|| Fault::corrupt("log_tiles", format!("level {level}")))?
+            .count(size)
+            .div_ceil(u64::from(TILE_WIDTH));
+        diesel::delete(
+            log_tiles::table
+                .filter(log_tiles::origin.eq(origin.to_string()))
+                .filter(log_tiles::level.eq(level))
+                .filter(log_tiles::number.ge(signed(kept)?)),
+        )
+        .execute(&mut **write)?;
+    }
+    let tip = Tip { size, root: edge.root() };
+    diesel::update(logs::table.filter(logs::origin.eq(origin.to_string())))
+        .set((logs::size.eq(signed(tip.size)?), logs::root.eq(tip.root.bytes().as_slice())))
+        .execute(&mut **write)?;
+    Ok(tip)
+}
+
 fn put_bundles(
     write: &mut Write<'_>,
     (origin, before): (&Origin, u64),

@@ -14,7 +14,7 @@ use lianshi_registry::{
 };
 
 use super::{Head, confirm, head, root_at, store_checkpoint};
-use crate::{Failure, Fault, Site};
+use crate::{Failure, Fault, Site, forks};
 
 /// The last signed checkpoint, as a signed note.
 const SIGNED_HEAD: &str = "signed-head";
@@ -47,6 +47,12 @@ pub enum HeadRefusal {
         /// Entries of the signed head.
         size: u64,
     },
+    /// Two histories of the log were signed.
+    #[error(
+        "this log was forked: two contradicting heads were signed with its key, and every node \
+         knows; begin the next generation"
+    )]
+    Forked,
     /// A signed head that is none of this node's log.
     #[error("not a signed head of this node's log")]
     Unreadable(#[source] CheckpointError),
@@ -57,6 +63,7 @@ impl Refusal for HeadRefusal {
         match self {
             Self::AheadOfDatabase { .. } => "log.head_ahead_of_database",
             Self::Contradicts { .. } => "log.head_contradicted",
+            Self::Forked => "log.forked",
             Self::Unreadable(_) => "log.head_unreadable",
         }
     }
@@ -82,6 +89,9 @@ pub fn publish_head(site: &Site) -> Result<Published, Failure<HeadRefusal>> {
     let _lock = lock(&site.folder)?;
     let signed = read_signed(site)?;
     let head = held(site)?;
+    if site.db.read(|read| forks::is_forked(read, &site.origin))? {
+        return Err(Failure::Refused(HeadRefusal::Forked));
+    }
     if let Some((last, note)) = &signed {
         compare(site, &head, (last, note))?;
     }

@@ -134,6 +134,17 @@ pub fn consistency_proof(
     with_nodes(read, origin, new, |source| merkle::consistency_proof(old, new, source))
 }
 
+/// What the log's first `new` entries say of its first `old`, to somebody who doubts either. `None`
+/// when it holds fewer, or `old` is zero or not below `new`.
+pub fn prefix_proof(
+    read: &mut Read<'_>,
+    origin: &Origin,
+    old: u64,
+    new: u64,
+) -> Result<Option<Vec<Hash>>, Fault> {
+    with_nodes(read, origin, new, |source| merkle::prefix_proof(old, new, source))
+}
+
 /// Runs `make` with the hashes of the log's complete subtrees, reading each tile once.
 fn with_nodes<T>(
     read: &mut Read<'_>,

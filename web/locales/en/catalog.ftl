@@ -64,6 +64,7 @@ status-registered = Registered
 status-listed = On offer
 status-paused = Paused
 status-stopped = Stopped
+status-frozen = Frozen
 status-expired = Expired
 status-delisted = Delisted
 sector-governance = Community governance

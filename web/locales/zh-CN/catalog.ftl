@@ -58,6 +58,7 @@ status-registered = 已登记
 status-listed = 在售
 status-paused = 暂停
 status-stopped = 停止服务
+status-frozen = 已冻结
 status-expired = 已到期
 status-delisted = 已下架
 sector-governance = 基层治理

@@ -1,0 +1,157 @@
+//! Forked logs: evidence that the holder of a log's key signed two histories. It is kept as the logs
+//! tell it and proves itself; nothing here ever resolves a fork. Evidence counts for a log only when
+//! it was signed with the key this node knows the log by: anybody can sign with a key of their own.
+
+use diesel::prelude::*;
+use lianshi_registry::{
+    entry::{ENTRY_VERSION, Entry, Fact},
+    fork::{Fork, ForkRefusal},
+    id::Origin,
+    sync::Conflict,
+    time::Timestamp,
+};
+
+use crate::{
+    Failure, Fault, Site,
+    audit::{self, Act, Actor},
+    catalog::project_log,
+    db::{Read, Write},
+    dialect::insert_if_absent,
+    log,
+    schema::{forks, logs},
+};
+
+/// A forked log, with the evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The proof.
+    pub evidence: Fork,
+    /// The log that told of it first here.
+    pub told_by: Origin,
+    /// The index in that log.
+    pub told_index: u64,
+    /// When this node learned of it.
+    pub known_at: Timestamp,
+}
+
+type Row = (String, String, i64, i64);
+
+/// Keeps verified evidence that an entry of a log held here tells. What is known already stays as
+/// it was learned first.
+pub(crate) fn record(
+    write: &mut Write<'_>,
+    (told_by, index): (&Origin, u64),
+    evidence: &Fork,
+) -> Result<(), Fault> {
+    let text = serde_json::to_string(evidence).map_err(|e| Fault::corrupt("forks", e))?;
+    let is_new = insert_if_absent!(
+        write,
+        forks::table,
+        (
+            forks::origin.eq(evidence.origin.to_string()),
+            forks::log_key.eq(evidence.log_key.to_string()),
+            forks::evidence.eq(&text),
+            forks::told_by.eq(told_by.to_string()),
+            forks::told_index.eq(i64::try_from(index).unwrap_or(i64::MAX)),
+            forks::known_at.eq(0),
+        )
+    )?;
+    if is_new { project_log(write, &evidence.origin) } else { Ok(()) }
+}
+
+/// Tells the federation of a fork this node has seen: the evidence is checked, appended to its own
+/// log and recorded in the audit trail. Gives whether it was news. The caller nudges the jobs, which
+/// sign the new head.
+pub fn witness(site: &Site, conflict: &Conflict) -> Result<bool, Failure<ForkRefusal>> {
+    let origin = conflict.older.origin();
+    let head = site.db.read(|read| log::head(read, origin))?;
+    let key = head.map(|head| head.log_key);
+    let key = key.ok_or_else(|| Fault::corrupt("logs", format!("no row of {origin}")))?;
+    let evidence = conflict.evidence(key);
+    evidence.verify().map_err(Failure::Refused)?;
+    let now = site.now();
+    let entry = Entry {
+        v: ENTRY_VERSION,
+        at: now,
+        by: site.node.to_string(),
+        fact: Fact::ForkWitnessed(Box::new(evidence)),
+    };
+    site.db.write(|write| {
+        if is_forked(&mut write.as_read(), origin)? {
+            return Ok(false);
+        }
+        log::append(write, &site.origin, std::slice::from_ref(&entry), now)?;
+        let act = Act {
+            at: now,
+            actor: &Actor::node(),
+            action: "fork.witnessed",
+            object: &origin.to_string(),
+            outcome: "frozen",
+            before: conflict.older.note(),
+            after: conflict.newer.note(),
+        };
+        audit::record(write, &act)?;
+        Ok(true)
+    })
+}
+
+/// Notes when this node learned of forks it has not dated yet: a fold knows no clock.
+pub fn date(site: &Site) -> Result<(), Fault> {
+    let undated = || forks::table.filter(forks::known_at.eq(0));
+    let count: i64 =
+        site.db.read(|read| undated().count().get_result(&mut **read).map_err(Fault::from))?;
+    if count == 0 {
+        return Ok(());
+    }
+    let now = site.now().millis();
+    site.db.write(|write| {
+        diesel::update(undated()).set(forks::known_at.eq(now)).execute(&mut **write)?;
+        Ok(())
+    })
+}
+
+/// The forked logs this node holds.
+pub fn origins(read: &mut Read<'_>) -> Result<Vec<Origin>, Fault> {
+    Ok(all(read)?.into_iter().map(|known| known.evidence.origin).collect())
+}
+
+/// Whether a log is known to be forked.
+pub fn is_forked(read: &mut Read<'_>, origin: &Origin) -> Result<bool, Fault> {
+    Ok(of(read, origin)?.is_some())
+}
+
+/// The evidence against a log, signed with the key it is known by here.
+pub fn of(read: &mut Read<'_>, origin: &Origin) -> Result<Option<Known>, Fault> {
+    let row: Option<Row> = forks::table
+        .inner_join(logs::table.on(logs::origin.eq(forks::origin)))
+        .filter(forks::origin.eq(origin.to_string()))
+        .filter(forks::log_key.eq(logs::log_key))
+        .select((forks::evidence, forks::told_by, forks::told_index, forks::known_at))
+        .first(&mut **read)
+        .optional()?;
+    row.map(parse).transpose()
+}
+
+/// Every forked log this node holds, by origin.
+pub fn all(read: &mut Read<'_>) -> Result<Vec<Known>, Fault> {
+    let rows: Vec<Row> = forks::table
+        .inner_join(logs::table.on(logs::origin.eq(forks::origin)))
+        .filter(forks::log_key.eq(logs::log_key))
+        .order(forks::origin.asc())
+        .select((forks::evidence, forks::told_by, forks::told_index, forks::known_at))
+        .load(&mut **read)?;
+    rows.into_iter().map(parse).collect()
+}
+
+fn parse((evidence, told_by, told_index, known_at): Row) -> Result<Known, Fault> {
+    Ok(Known {
+        evidence: serde_json::from_str(&evidence).map_err(|e| Fault::corrupt("forks", e))?,
+        told_by: parse_origin(&told_by)?,
+        told_index: u64::try_from(told_index).map_err(|e| Fault::corrupt("forks", e))?,
+        known_at: Timestamp::from_millis(known_at),
+    })
+}
+
+fn parse_origin(text: &str) -> Result<Origin, Fault> {
+    Origin::parse(text).map_err(|error| Fault::corrupt("forks", error))
+}
