@@ -20,7 +20,7 @@ use world::{Faults, Traitor, World};
 /// Simulated time with faults, and after them the time in which every node must have converged: one
 /// exchange of heads, one timeout and a margin.
 const FAULTY_MS: i64 = 60_000;
-const HEALED_MS: i64 = 90_000;
+const HEALED_MS: i64 = 120_000;
 /// Nodes and seeds of the large runs.
 const MANY_NODES: usize = 50;
 const MANY_SEEDS: u64 = 200;

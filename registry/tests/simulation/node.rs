@@ -18,6 +18,9 @@ use lianshi_registry::{
 
 use crate::disk::StoredLog;
 
+/// The kind of the entries that carry evidence.
+const FORK: &[u8] = b"\"fork.witnessed\"";
+
 pub struct Node {
     pub name: NodeName,
     pub origin: Origin,
@@ -138,6 +141,9 @@ impl Node {
     pub fn fold_members(&mut self) -> Option<Vec<Source>> {
         let root = self.roots[0].origin.clone();
         let log = self.disk.get(&root)?;
+        if log.entries.len() == self.folded {
+            return None;
+        }
         let before = self.members.clone();
         for (index, bytes) in log.entries.iter().enumerate().skip(self.folded) {
             let entry = parse_entry(bytes).expect("own format");
@@ -155,7 +161,14 @@ impl Node {
         let mut news = Vec::new();
         for (origin, log) in &self.disk {
             let read = self.forks_read.entry(origin.clone()).or_default();
+            if *read == log.entries.len() {
+                continue;
+            }
             for bytes in &log.entries[(*read).min(log.entries.len())..] {
+                // Most entries are of other kinds, and parsing takes most of the time.
+                if !bytes.windows(FORK.len()).any(|part| part == FORK) {
+                    continue;
+                }
                 let Ok(Entry { fact: Fact::ForkWitnessed(fork), .. }) = parse_entry(bytes) else {
                     continue;
                 };
@@ -168,6 +181,12 @@ impl Node {
             *read = log.entries.len();
         }
         news
+    }
+
+    /// Whether a log is on this node's list.
+    pub fn follows(&self, origin: &Origin) -> bool {
+        let is_root = self.roots.iter().any(|root| root.origin == *origin);
+        is_root || self.members.get(origin.node()).is_some_and(|m| m.admission.origin == *origin)
     }
 
     pub fn sources(&self) -> Vec<Source> {

@@ -7,7 +7,6 @@ use lianshi_registry::{
     checkpoint::Checkpoint,
     entry::Fact,
     id::{NodeName, Origin},
-    key::PublicKey,
     member::Root,
     merkle::leaf_hash,
     sync::{Conflict, Input, Output, Pulled, RequestId, SignedHead},
@@ -200,6 +199,8 @@ impl World {
             Event::Break(a, b) => self.unlink(a, b),
             Event::Mend(a, b) => self.link(a, b),
             Event::Crash(place) => self.crash(place),
+            // Healing may have started it already, or it crashed twice.
+            Event::Start(place) if self.nodes[place].up => {}
             Event::Start(place) => self.start(place),
         }
     }
@@ -209,7 +210,7 @@ impl World {
         if self.healed {
             return;
         }
-        let pause = self.random.between(500, 15_000);
+        let pause = self.random.between(500, if place == 0 { 6_000 } else { 15_000 });
         self.after(pause, Event::Work(place));
         if self.faults.breaks && self.random.chance(30) {
             self.break_something();
@@ -221,7 +222,8 @@ impl World {
             self.root_speaks();
         } else {
             let burst = std::mem::take(&mut self.faults.burst);
-            let count = if burst > 0 { burst } else { 1 + self.random.below(40).pow(2) / 8 };
+            let most = if self.nodes.len() > ALL_LINKED { 4 } else { 40 };
+            let count = if burst > 0 { burst } else { 1 + self.random.below(most).pow(2) / 8 };
             let facts = self.nodes[place].organizations(count);
             self.nodes[place].append(facts);
         }
@@ -240,7 +242,7 @@ impl World {
                 if self.nodes[place].other.is_none() && self.now > self.turns_at {
                     self.nodes[place].equivocate();
                 }
-                for _ in 0..self.random.below(30) {
+                for _ in 0..self.random.below(4) {
                     let number = self.random.next();
                     self.nodes[place].append_other(number);
                 }
@@ -263,20 +265,22 @@ impl World {
         }
     }
 
-    /// The root admits itself, then one node after the other, then suspends and reinstates.
+    /// The root admits itself, then some nodes at a time, then suspends and reinstates.
     fn root_speaks(&mut self) {
         let members = self.nodes[0].members.len();
-        let fact = if members < self.nodes.len() {
-            Fact::MemberAdmitted(self.nodes[members].admission())
+        let facts = if members < self.nodes.len() {
+            let some = if members == 0 { 1 } else { self.nodes.len().div_ceil(5) };
+            let next = self.nodes.iter().skip(members).take(some);
+            next.map(|node| Fact::MemberAdmitted(node.admission())).collect()
         } else {
             let place = 1 + usize::try_from(self.random.below(2)).expect("small");
             let change = Node::change(&self.nodes[place].name, self.random.below(200));
             match self.nodes[0].members[&change.node].may_write() {
-                Ok(()) => Fact::MemberSuspended(change),
-                Err(_) => Fact::MemberReinstated(change),
+                Ok(()) => vec![Fact::MemberSuspended(change)],
+                Err(_) => vec![Fact::MemberReinstated(change)],
             }
         };
-        self.nodes[0].append(vec![fact]);
+        self.nodes[0].append(facts);
         if let Some(sources) = self.nodes[0].fold_members() {
             self.step(0, Input::Sources(sources));
         }
@@ -449,18 +453,18 @@ impl World {
     /// Verifies a note as the driver of a node would; remembered, since signatures take most of the
     /// time.
     fn open(&mut self, place: usize, note: &str) -> Option<SignedHead> {
-        let text = note.lines().next()?;
-        let origin = Origin::parse(text).ok()?;
-        let key: PublicKey = if origin == self.nodes[place].origin {
-            self.nodes[place].key.public()
-        } else {
-            let sources = self.nodes[place].sources();
-            sources.iter().find(|source| source.origin == origin)?.log_key
-        };
-        self.opened
-            .entry(note.to_owned())
-            .or_insert_with(|| SignedHead::open(note, &origin, &key).ok())
-            .clone()
+        let origin = Origin::parse(note.lines().next()?).ok()?;
+        let node = &self.nodes[place];
+        if origin != node.origin && !node.follows(&origin) {
+            return None;
+        }
+        if let Some(opened) = self.opened.get(note) {
+            return opened.clone();
+        }
+        let writer = self.nodes.iter().find(|node| node.origin == origin)?;
+        let opened = SignedHead::open(note, &origin, &writer.key.public()).ok();
+        self.opened.insert(note.to_owned(), opened.clone());
+        opened
     }
 
     fn step(&mut self, place: usize, input: Input) {
@@ -505,7 +509,7 @@ impl World {
                 self.step(place, Input::TailDropped { origin, size, root });
             }
             Output::Conflict(conflict) => self.witness(place, &conflict),
-            Output::OwnLogBehind(_) => self.own_behind += 1,
+            Output::OwnLogBehind(_) => self.own_behind += usize::from(!self.is_traitor(place)),
         }
     }
 
@@ -571,7 +575,6 @@ impl World {
     /// Every link stands, every node is up, nothing is lost any more.
     pub fn heal(&mut self) {
         self.note("heal");
-        self.healed = true;
         self.faults = Faults { traitor: self.faults.traitor, ..Faults::none() };
         for place in 0..self.nodes.len() {
             if !self.nodes[place].up {
@@ -579,6 +582,18 @@ impl World {
             }
             self.mend_all(100, place);
         }
+        // Whoever was not admitted yet is now, and an equivocator has said two things.
+        while self.nodes[0].members.len() < self.nodes.len() {
+            self.root_speaks();
+        }
+        self.own_log_grew(0);
+        let last = self.nodes.len() - 1;
+        if self.faults.traitor == Traitor::Equivocator && self.is_traitor(last) {
+            self.work(last);
+            self.nodes[last].append_other(0);
+            self.own_log_grew(last);
+        }
+        self.healed = true;
     }
 
     pub fn lose_replicas(&mut self, place: usize) {
