@@ -52,6 +52,9 @@ pub const RANGE_BUNDLES: u64 = 8;
 /// Logs pulled at the same time: bounds memory at two ranges each.
 pub const PULLS_MAX: usize = 4;
 
+/// Heads of one log remembered as sound: peers that lag name the same few again and again.
+pub const VOUCHED_MAX: usize = 64;
+
 /// Names one request until its answer.
 pub type RequestId = u64;
 
@@ -127,6 +130,13 @@ pub enum Input {
         /// Root of the entries stored.
         root: Hash,
     },
+    /// [`Output::Compare`] is done: the head lies on what is held, or contradicts it.
+    Compared {
+        /// The head asked about.
+        head: Box<SignedHead>,
+        /// The contradiction.
+        conflict: Option<Box<Conflict>>,
+    },
     /// Somebody proved that a log was forked.
     Forked(Origin),
     /// Time passes.
@@ -167,6 +177,8 @@ pub enum Output {
     Confirmed(Origin),
     /// Two validly signed checkpoints contradict each other: the log is frozen.
     Conflict(Box<Conflict>),
+    /// Compare a head that is smaller than the one held with the entries held.
+    Compare(Box<SignedHead>),
     /// Forget the entries beyond the signed head: they were pulled towards a larger head that the
     /// log does not lead to any more.
     DropTail(Origin),
@@ -218,6 +230,10 @@ struct Log {
     asked: bool,
     /// Entries beyond the head are being forgotten.
     dropping: bool,
+    /// A smaller head is being compared with the entries held.
+    comparing: bool,
+    /// Heads known to lie on what is held, at most [`VOUCHED_MAX`].
+    vouched: BTreeMap<u64, Hash>,
     rests_until: Timestamp,
     frozen: bool,
 }
@@ -232,6 +248,8 @@ impl Default for Log {
             storing: None,
             asked: false,
             dropping: false,
+            comparing: false,
+            vouched: BTreeMap::new(),
             rests_until: Timestamp::default(),
             frozen: false,
         }
@@ -239,6 +257,21 @@ impl Default for Log {
 }
 
 impl Log {
+    /// A head that the entries held lead to.
+    fn adopt(&mut self, head: Option<SignedHead>) {
+        if let Some(head) = &head {
+            self.vouch(head);
+        }
+        self.head = head;
+    }
+
+    fn vouch(&mut self, head: &SignedHead) {
+        self.vouched.insert(head.size(), head.root());
+        while self.vouched.len() > VOUCHED_MAX {
+            self.vouched.pop_first();
+        }
+    }
+
     fn is_behind(&self, other: &SignedHead) -> bool {
         self.head.as_ref().is_none_or(|held| held.size() < other.size())
     }
@@ -332,6 +365,7 @@ impl Sync {
                 self.take_not_stored(now, &origin, fault, &mut out);
             }
             Input::TailDropped { origin, size, root } => self.take_dropped(&origin, (size, root)),
+            Input::Compared { head, conflict } => self.take_compared(&head, conflict, &mut out),
             Input::Forked(origin) => self.stop(&origin),
             Input::Tick => {
                 self.expire(now);
@@ -400,7 +434,7 @@ impl Sync {
             (log.size, log.root) = (size, root);
         }
         if is_newer {
-            log.head = head;
+            log.adopt(head);
         }
         if is_newer && origin == self.own {
             self.announce(&origin, out);

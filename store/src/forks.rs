@@ -7,7 +7,7 @@ use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact},
     fork::{Fork, ForkRefusal},
     id::Origin,
-    sync::Conflict,
+    sync::{Conflict, SignedHead},
     time::Timestamp,
 };
 
@@ -92,6 +92,21 @@ pub fn witness(site: &Site, conflict: &Conflict) -> Result<bool, Failure<ForkRef
         };
         audit::record(write, &act)?;
         Ok(true)
+    })
+}
+
+/// Whether a head smaller than the one held contradicts it.
+pub fn compare(site: &Site, older: &SignedHead) -> Result<Option<Conflict>, Fault> {
+    let origin = older.origin();
+    site.db.read(|read| {
+        let Some(held) = log::head(read, origin)? else { return Ok(None) };
+        if log::root_at(read, origin, older.size())? == Some(older.root()) {
+            return Ok(None);
+        }
+        let newer = SignedHead::open(&held.checkpoint, origin, &held.log_key);
+        let newer = newer.map_err(|error| Fault::corrupt("logs", error))?;
+        let proof = log::prefix_proof(read, origin, older.size(), newer.size())?;
+        Ok(proof.map(|proof| Conflict { older: older.clone(), newer, proof }))
     })
 }
 

@@ -58,6 +58,7 @@ impl Carrier {
             Output::Store(pulled) => self.on_thread(|carrier| carrier.store(*pulled)),
             Output::Confirmed(origin) => self.on_thread(move |carrier| carrier.confirm(&origin)),
             Output::Conflict(conflict) => self.on_thread(move |carrier| carrier.witness(&conflict)),
+            Output::Compare(head) => self.on_thread(move |carrier| carrier.compare(head)),
             Output::DropTail(origin) => self.on_thread(move |carrier| carrier.drop_tail(origin)),
             Output::OwnLogBehind(head) => self.on_thread(move |carrier| carrier.behind(&head)),
         }
@@ -123,6 +124,18 @@ impl Carrier {
             Ok(false) => {}
             Err(error) => tracing::error!(%origin, %error, "the evidence of a fork was not kept"),
         }
+    }
+
+    fn compare(&self, head: Box<SignedHead>) {
+        let conflict = match forks::compare(&self.site, &head) {
+            Ok(conflict) => conflict.map(Box::new),
+            Err(error) => {
+                let origin = head.origin();
+                tracing::error!(%origin, %error, "a head could not be compared with the log held");
+                None
+            }
+        };
+        self.post(Mail::Input(Input::Compared { head, conflict }));
     }
 
     fn drop_tail(&self, origin: Origin) {

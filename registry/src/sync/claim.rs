@@ -45,6 +45,7 @@ impl Sync {
             self.freeze(Conflict { older: other, newer: head, proof: Vec::new() }, out);
             return;
         }
+        self.compare(&head, out);
         let Some(peer) = self.peers.get_mut(peer) else { return };
         // An answer may overtake an announcement; within one connection the larger head is the
         // newer.
@@ -61,6 +62,33 @@ impl Sync {
             out.push(Output::OwnLogBehind(Box::new(head)));
         } else if let Some(held) = log.head.clone().filter(|held| contradict(held, &head)) {
             self.freeze(Conflict { older: held, newer: head, proof: Vec::new() }, out);
+        } else {
+            self.compare(&head, out);
+        }
+    }
+
+    /// A head smaller than the one held was signed too: it must lie on the entries held.
+    fn compare(&mut self, head: &SignedHead, out: &mut Vec<Output>) {
+        let Some(log) = self.logs.get_mut(head.origin()) else { return };
+        let is_smaller = log.head.as_ref().is_some_and(|held| head.size() < held.size());
+        let is_vouched = log.vouched.get(&head.size()) == Some(&head.root());
+        if head.size() > 0 && is_smaller && !is_vouched && !log.comparing && !log.frozen {
+            log.comparing = true;
+            out.push(Output::Compare(Box::new(head.clone())));
+        }
+    }
+
+    pub(super) fn take_compared(
+        &mut self,
+        head: &SignedHead,
+        conflict: Option<Box<Conflict>>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(log) = self.logs.get_mut(head.origin()) else { return };
+        log.comparing = false;
+        match conflict {
+            None => log.vouch(head),
+            Some(conflict) => self.freeze(*conflict, out),
         }
     }
 

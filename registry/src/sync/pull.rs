@@ -228,7 +228,7 @@ impl Sync {
             return;
         }
         let from_writer = *storing.head.writer() == storing.peer;
-        log.head = Some(storing.head);
+        log.adopt(Some(storing.head));
         self.announce(origin, out);
         if from_writer {
             out.push(Output::Confirmed(origin.clone()));

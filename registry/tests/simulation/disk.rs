@@ -3,7 +3,7 @@
 use lianshi_registry::{
     id::Origin,
     merkle::{self, Hash},
-    sync::{SignedHead, Verified},
+    sync::{Conflict, SignedHead, Verified},
     tile::{Coordinate, Edge, Level, encode_bundle, encode_hashes},
 };
 
@@ -64,6 +64,15 @@ impl StoredLog {
             assert_eq!((head.size(), head.root()), (self.size(), self.root()), "the head fits");
             self.head = Some(head);
         }
+    }
+
+    /// Whether a smaller head contradicts the one held.
+    pub fn compare(&self, older: &SignedHead) -> Option<Conflict> {
+        let newer = self.head.clone().expect("a head is held");
+        let source = |level, index| self.node(level, index);
+        let proof = merkle::prefix_proof(older.size(), newer.size(), source).expect("held");
+        let (root, _) = merkle::prefix_roots(older.size(), newer.size(), &proof).expect("own");
+        (root != older.root()).then(|| Conflict { older: older.clone(), newer, proof })
     }
 
     /// Forgets the entries beyond the head.

@@ -502,6 +502,10 @@ impl World {
                 self.after(delay, Event::Verified { node: place, life, pulled });
             }
             Output::Confirmed(_) => {}
+            Output::Compare(head) => {
+                let conflict = self.nodes[place].disk[head.origin()].compare(&head).map(Box::new);
+                self.step(place, Input::Compared { head, conflict });
+            }
             Output::DropTail(origin) => {
                 let log = self.nodes[place].disk.get_mut(&origin).expect("held");
                 log.drop_tail();
@@ -581,6 +585,12 @@ impl World {
                 self.start(place);
             }
             self.mend_all(100, place);
+            // Whoever was down all the time says something now.
+            if place > 0 && self.nodes[place].disk[&origin_of(place)].size() == 0 {
+                let facts = self.nodes[place].organizations(1);
+                self.nodes[place].append(facts);
+                self.own_log_grew(place);
+            }
         }
         // Whoever was not admitted yet is now, and an equivocator has said two things.
         while self.nodes[0].members.len() < self.nodes.len() {
@@ -590,6 +600,8 @@ impl World {
         let last = self.nodes.len() - 1;
         if self.faults.traitor == Traitor::Equivocator && self.is_traitor(last) {
             self.work(last);
+            let facts = self.nodes[last].organizations(1);
+            self.nodes[last].append(facts);
             self.nodes[last].append_other(0);
             self.own_log_grew(last);
         }
@@ -709,6 +721,7 @@ fn summary(output: &Output) -> String {
         }
         Output::Confirmed(origin) => format!("confirmed {}", short(origin)),
         Output::Conflict(conflict) => format!("conflict {}", short(conflict.older.origin())),
+        Output::Compare(head) => format!("compare {} {}", short(head.origin()), head.size()),
         Output::DropTail(origin) => format!("drop tail {}", short(origin)),
         Output::OwnLogBehind(head) => format!("behind {}", head.size()),
     }
