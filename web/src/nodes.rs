@@ -12,6 +12,7 @@ use lianshi_registry::{
 use lianshi_store::{
     Fault, Read,
     catalog::{self, FacetValue, Offer, Query},
+    forks,
     log::{self, Head},
     members,
     quorum::{self, Settled},
@@ -42,6 +43,8 @@ pub struct Known {
     pub heads: Vec<Head>,
     /// Their settled checkpoints.
     pub settled: Vec<Settled>,
+    /// Logs of which two histories were signed.
+    pub forks: Vec<forks::Known>,
     /// Listings by node.
     pub products: Vec<FacetValue>,
 }
@@ -55,6 +58,7 @@ impl Known {
             roots: members::roots(read)?,
             heads: log::heads(read)?,
             settled: quorum::all(read)?,
+            forks: forks::all(read)?,
             products: catalog::search(read, &query)?.facets.node,
         })
     }
@@ -75,6 +79,7 @@ impl Known {
         let reach = head.map(|head| quorum::reach(head, settled));
         let products = self.products.iter().find(|value| value.value == name);
         let confirmed_at = head.and_then(|head| head.confirmed_at);
+        let fork = self.forks.iter().find(|fork| fork.evidence.origin == admission.origin);
         NodeRow {
             title: page.of_texts(&admission.name).to_owned(),
             division: admission.division.to_string(),
@@ -98,6 +103,7 @@ impl Known {
             head_at: head.and_then(|head| head.checkpoint_at),
             stale: !own && is_stale(page.now, confirmed_at),
             confirmed_at,
+            fork: fork.cloned(),
             products: products.map_or(0, |value| value.count),
             name,
         }
@@ -147,6 +153,8 @@ pub struct NodeRow {
     pub confirmed_at: Option<Timestamp>,
     /// That was too long ago.
     pub stale: bool,
+    /// The evidence that it signed two histories.
+    pub fork: Option<forks::Known>,
     /// Its listings.
     pub products: u64,
 }

@@ -2,6 +2,7 @@
 //! and the check of any log from its files.
 
 mod files;
+mod forks;
 pub(super) mod verify;
 
 use std::{
@@ -55,6 +56,13 @@ pub enum Command {
         dir: PathBuf,
     },
     Verify(verify::Verify),
+    /// List the logs of which two histories were signed; with --json with the evidence.
+    Forks,
+    /// Check evidence of a fork, as `lianshi log forks --json` prints it; needs no data folder.
+    Judge {
+        /// The file with the `evidence` of one fork.
+        file: PathBuf,
+    },
 }
 
 /// What can be shown.
@@ -77,6 +85,9 @@ impl Command {
         if let Self::Verify(verify) = self {
             return verify.run(at);
         }
+        if let Self::Judge { file } = self {
+            return forks::judge(at, file);
+        }
         let folder = at.folder()?;
         let site = folder.command_site()?;
         match self {
@@ -92,6 +103,8 @@ impl Command {
             }
             Self::Export { origin, dir } => export(at, &site, (origin, dir)),
             Self::Verify(verify) => verify.run(at),
+            Self::Forks => forks::list(at, &site),
+            Self::Judge { file } => forks::judge(at, file),
         }
     }
 }

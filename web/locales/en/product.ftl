@@ -24,6 +24,7 @@ standing-code-product-not-listed = The product is registered but not offered yet
 standing-code-product-paused = The operator has paused this product.
 standing-code-product-delisted = The operator no longer offers this product.
 standing-code-product-member-suspended = The membership of the owning node is suspended.
+standing-code-product-log-forked = The owning node signed two histories of its log. Nothing it says can be relied on until its federation has settled the matter.
 standing-code-product-authorization-unknown = The authorization this product stands on is not known.
 standing-code-product-authorization-suspended = The authorization this product stands on is suspended.
 standing-code-product-authorization-ended = The authorization this product stands on has ended.

@@ -24,6 +24,7 @@ standing-code-product-not-listed = 产品已登记，尚未上架。
 standing-code-product-paused = 运营单位暂停了本产品。
 standing-code-product-delisted = 运营单位已将本产品下架。
 standing-code-product-member-suspended = 所属节点的成员资格已被中止。
+standing-code-product-log-forked = 所属节点签署了两份互相矛盾的日志。在联盟查清之前，其所述内容均不可依赖。
 standing-code-product-authorization-unknown = 未查到本产品依据的授权。
 standing-code-product-authorization-suspended = 本产品依据的授权已被暂停。
 standing-code-product-authorization-ended = 本产品依据的授权已经终止。
