@@ -217,6 +217,16 @@ pub enum PullFault {
     Root,
 }
 
+/// What keeps a log from being pulled although somebody has more of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    None,
+    /// A peer was asked whether a larger head continues what is held.
+    Asked,
+    /// Entries beyond the head are being forgotten.
+    Dropping,
+}
+
 /// What a node knows of one log.
 #[derive(Debug)]
 struct Log {
@@ -226,10 +236,7 @@ struct Log {
     head: Option<SignedHead>,
     pull: Option<pull::Pull>,
     storing: Option<pull::Storing>,
-    /// A peer was asked whether a larger head continues what is held; nothing is pulled meanwhile.
-    asked: bool,
-    /// Entries beyond the head are being forgotten.
-    dropping: bool,
+    doubt: Doubt,
     /// A smaller head is being compared with the entries held.
     comparing: bool,
     /// Heads known to lie on what is held, at most [`VOUCHED_MAX`].
@@ -246,8 +253,7 @@ impl Default for Log {
             head: None,
             pull: None,
             storing: None,
-            asked: false,
-            dropping: false,
+            doubt: Doubt::None,
             comparing: false,
             vouched: BTreeMap::new(),
             rests_until: Timestamp::default(),
@@ -500,7 +506,7 @@ impl Sync {
             if let Wanted::Prefix(newer) = &pending.what
                 && let Some(log) = self.logs.get_mut(newer.origin())
             {
-                log.asked = false;
+                log.doubt = Doubt::None;
             }
         }
         self.pending.retain(|_, pending| pending.peer != *name);

@@ -2,7 +2,7 @@
 //! fork? The peer is asked what the larger head says of the size held. Its answer proves one or the
 //! other, or nothing, and then the peer is passed over.
 
-use super::{AVOID_FALSE_MS, Conflict, Output, SignedHead, Sync, Wanted};
+use super::{AVOID_FALSE_MS, Conflict, Doubt, Output, SignedHead, Sync, Wanted};
 use crate::{
     fork,
     id::{NodeName, Origin},
@@ -26,7 +26,7 @@ impl Sync {
             self.blame(now, &peer, &origin);
             return;
         }
-        log.asked = true;
+        log.doubt = Doubt::Asked;
         let path = format!("prefix/{}/{}", log.size, newer.size());
         let request = self.request(now, &peer, Wanted::Prefix(Box::new(newer)));
         out.push(Output::Fetch { request, peer, origin, path });
@@ -42,7 +42,7 @@ impl Sync {
     ) {
         let origin = newer.origin();
         let Some(log) = self.logs.get_mut(origin) else { return };
-        log.asked = false;
+        log.doubt = Doubt::None;
         let proof = decode_hashes(bytes).unwrap_or_default();
         let held = (log.size, log.root);
         if fork::judge(held, (newer.size(), newer.root()), &proof).is_err() {
@@ -52,14 +52,14 @@ impl Sync {
         } else {
             // The entries beyond the head belong to a larger head that was abandoned: without them
             // the peer may be right.
-            log.dropping = true;
+            log.doubt = Doubt::Dropping;
             out.push(Output::DropTail(origin.clone()));
         }
     }
 
     pub(super) fn take_dropped(&mut self, origin: &Origin, (size, root): (u64, Hash)) {
         let Some(log) = self.logs.get_mut(origin) else { return };
-        log.dropping = false;
+        log.doubt = Doubt::None;
         (log.size, log.root) = (size, root);
         self.touched.insert(origin.clone());
     }
@@ -68,8 +68,10 @@ impl Sync {
     pub(super) fn blame(&mut self, now: Timestamp, peer: &NodeName, origin: &Origin) {
         self.avoid(peer, origin, now.plus_millis(AVOID_FALSE_MS));
         self.drop_pull(origin);
-        if let Some(log) = self.logs.get_mut(origin) {
-            log.asked = false;
+        if let Some(log) = self.logs.get_mut(origin)
+            && log.doubt == Doubt::Asked
+        {
+            log.doubt = Doubt::None;
         }
     }
 }

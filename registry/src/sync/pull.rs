@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Output, PULLS_MAX, Pending, PullFault, Pulled, RANGE_BUNDLES, RequestId, STORE_RETRY_MS,
+    Doubt, Output, PULLS_MAX, Pending, PullFault, Pulled, RANGE_BUNDLES, RequestId, STORE_RETRY_MS,
     SignedHead, Sync, Wanted,
 };
 use crate::{
@@ -117,7 +117,7 @@ impl Sync {
             return;
         }
         self.wanting.insert(origin.clone());
-        let is_idle = log.pull.is_none() && log.storing.is_none() && !log.asked && !log.dropping;
+        let is_idle = log.pull.is_none() && log.storing.is_none() && log.doubt == Doubt::None;
         if !is_idle || log.rests_until > now || self.pulling.len() >= PULLS_MAX {
             return;
         }
