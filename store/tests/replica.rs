@@ -136,7 +136,7 @@ fn pulled(writer: &Site, from: u64, to: u64) -> Pulled {
 
 fn adopt(reader: &Site, writer: &Site, pulled: Pulled) -> Result<u64, &'static str> {
     match replica::adopt(reader, writer.log_key.public(), pulled) {
-        Ok(size) => Ok(size),
+        Ok((size, _)) => Ok(size),
         Err(Failure::Refused(refusal)) => Err(refusal.code()),
         Err(Failure::Fault(fault)) => panic!("{fault}"),
     }
