@@ -70,6 +70,9 @@ fn heads(site: &Site) -> Result<Answer, Fault> {
     Ok(Answer::Done(json))
 }
 
+/// Makes a proof between two sizes of a log.
+type Prove = fn(&mut Read<'_>, &Origin, u64, u64) -> Result<Option<Vec<Hash>>, Fault>;
+
 /// The bytes of a path below a log's prefix, as over HTTP; beside those `settled`, the largest
 /// checkpoint the quorum cosigned, `proof/<from>/<to>` and `prefix/<from>/<to>`.
 fn resource(read: &mut Read<'_>, origin: &Origin, path: &str) -> Result<Option<Vec<u8>>, Fault> {
@@ -81,7 +84,6 @@ fn resource(read: &mut Read<'_>, origin: &Origin, path: &str) -> Result<Option<V
         let settled = quorum::settled(read, origin)?;
         return Ok(settled.map(|settled| settled.note.into_bytes()));
     }
-    type Prove = fn(&mut Read<'_>, &Origin, u64, u64) -> Result<Option<Vec<Hash>>, Fault>;
     let proofs: [(&str, Prove); 2] =
         [("proof/", log::consistency_proof), ("prefix/", log::prefix_proof)];
     for (start, prove) in proofs {
