@@ -18,20 +18,20 @@
 mod claim;
 mod doubt;
 mod head;
+mod message;
 mod pull;
 mod range;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    fork::Fork,
     id::{NodeName, Origin},
-    key::PublicKey,
     merkle::{Hash, empty_root},
     time::Timestamp,
 };
 
 pub use head::{SignedHead, Source};
+pub use message::{Conflict, Input, Output, PullFault, RequestId};
 pub use range::{PullRefusal, Pulled, Verified};
 
 /// Time between two exchanges of heads with one peer; some seconds are added by name, so that a
@@ -54,168 +54,6 @@ pub const PULLS_MAX: usize = 4;
 
 /// Heads of one log remembered as sound: peers that lag name the same few again and again.
 pub const VOUCHED_MAX: usize = 64;
-
-/// Names one request until its answer.
-pub type RequestId = u64;
-
-/// What happens to a node.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// The logs to hold, from the charter and the members; replaces the earlier list. The node's
-    /// own log is never pulled.
-    Sources(Vec<Source>),
-    /// What is stored of a log: at the start, and whenever the own log has a new signed checkpoint.
-    Held {
-        /// The log.
-        origin: Origin,
-        /// Entries stored; more than the checkpoint's size in the middle of a pull.
-        size: u64,
-        /// Root of the entries stored.
-        root: Hash,
-        /// The newest signed checkpoint stored.
-        head: Option<SignedHead>,
-    },
-    /// A link to a peer stands.
-    Connected(NodeName),
-    /// The link is gone.
-    Disconnected(NodeName),
-    /// The answer to [`Output::AskHeads`]: checkpoints that opened with the key of their source.
-    Heads {
-        /// Which request.
-        request: RequestId,
-        /// What the peer holds.
-        heads: Vec<SignedHead>,
-    },
-    /// A peer announced a checkpoint.
-    Announced {
-        /// Who.
-        peer: NodeName,
-        /// What.
-        head: SignedHead,
-    },
-    /// The answer to [`Output::Fetch`].
-    Fetched {
-        /// Which request.
-        request: RequestId,
-        /// The resource.
-        bytes: Vec<u8>,
-    },
-    /// A request brought nothing.
-    Failed {
-        /// Which request.
-        request: RequestId,
-    },
-    /// [`Output::Store`] was verified and is durable.
-    Stored {
-        /// The log.
-        origin: Origin,
-        /// Entries stored now.
-        size: u64,
-        /// Root of the entries stored.
-        root: Hash,
-    },
-    /// [`Output::Store`] changed nothing.
-    NotStored {
-        /// The log.
-        origin: Origin,
-        /// Why.
-        fault: PullFault,
-    },
-    /// [`Output::DropTail`] is done.
-    TailDropped {
-        /// The log.
-        origin: Origin,
-        /// Entries stored now.
-        size: u64,
-        /// Root of the entries stored.
-        root: Hash,
-    },
-    /// [`Output::Compare`] is done: the head lies on what is held, or contradicts it.
-    Compared {
-        /// The head asked about.
-        head: Box<SignedHead>,
-        /// The contradiction.
-        conflict: Option<Box<Conflict>>,
-    },
-    /// Somebody proved that a log was forked.
-    Forked(Origin),
-    /// Time passes.
-    Tick,
-}
-
-/// What a node does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Ask a peer for the checkpoints it holds.
-    AskHeads {
-        /// To be named in the answer.
-        request: RequestId,
-        /// Whom.
-        peer: NodeName,
-    },
-    /// Tell a peer of a checkpoint; no answer is awaited.
-    Announce {
-        /// Whom.
-        peer: NodeName,
-        /// What.
-        head: SignedHead,
-    },
-    /// Ask a peer for a static resource of a log.
-    Fetch {
-        /// To be named in the answer.
-        request: RequestId,
-        /// Whom.
-        peer: NodeName,
-        /// Of which log.
-        origin: Origin,
-        /// Path below the log's prefix, as over HTTP, or `proof/<from>/<to>`.
-        path: String,
-    },
-    /// Verify a range and store it.
-    Store(Box<Pulled>),
-    /// The node that writes the log has nothing newer than this node holds.
-    Confirmed(Origin),
-    /// Two validly signed checkpoints contradict each other: the log is frozen.
-    Conflict(Box<Conflict>),
-    /// Compare a head that is smaller than the one held with the entries held.
-    Compare(Box<SignedHead>),
-    /// Forget the entries beyond the signed head: they were pulled towards a larger head that the
-    /// log does not lead to any more.
-    DropTail(Origin),
-    /// A peer holds a checkpoint of this node's own log that is larger than the log: the data
-    /// folder is older than what was signed, and nothing more may be signed.
-    OwnLogBehind(Box<SignedHead>),
-}
-
-/// Two signed heads that contradict each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conflict {
-    /// The smaller one.
-    pub older: SignedHead,
-    /// The larger one, or another of the same size.
-    pub newer: SignedHead,
-    /// What the newer one says of the older size; empty at equal sizes.
-    pub proof: Vec<Hash>,
-}
-
-impl Conflict {
-    /// The evidence to publish.
-    pub fn evidence(&self, log_key: PublicKey) -> Fork {
-        let notes = (self.older.note(), self.newer.note());
-        Fork::new((self.older.origin(), log_key), notes, &self.proof)
-    }
-}
-
-/// Whose fault it is that a range was not stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PullFault {
-    /// This node's own: the disk, or the log moved meanwhile.
-    Own,
-    /// The peer's: no bundles, or not those asked for.
-    Peer,
-    /// The entries do not lead to the signed root: the peer's, or a forked log.
-    Root,
-}
 
 /// What keeps a log from being pulled although somebody has more of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -396,8 +234,8 @@ impl Sync {
         self.sources.keys().filter(behind).count()
     }
 
-    /// Claims and requests remembered: what a peer can make this node hold is bounded by the logs on
-    /// the list and the ranges being pulled.
+    /// Claims and requests remembered: what a peer can make this node hold is bounded by the logs
+    /// on the list and the ranges being pulled.
     pub fn remembered(&self) -> usize {
         let of_peer = |peer: &Peer| peer.claims.len() + peer.avoided_until.len();
         self.pending.len() + self.peers.values().map(of_peer).sum::<usize>()

@@ -1,6 +1,7 @@
-//! Forked logs: evidence that the holder of a log's key signed two histories. It is kept as the logs
-//! tell it and proves itself; nothing here ever resolves a fork. Evidence counts for a log only when
-//! it was signed with the key this node knows the log by: anybody can sign with a key of their own.
+//! Forked logs: evidence that the holder of a log's key signed two histories. It is kept as the
+//! logs tell it and proves itself; nothing here ever resolves a fork. Evidence counts for a log
+//! only when it was signed with the key this node knows the log by: anybody can sign with a key of
+//! their own.
 
 use diesel::prelude::*;
 use lianshi_registry::{
@@ -60,8 +61,8 @@ pub(crate) fn record(
 }
 
 /// Tells the federation of a fork this node has seen: the evidence is checked, appended to its own
-/// log and recorded in the audit trail. Gives whether it was news. The caller nudges the jobs, which
-/// sign the new head.
+/// log and recorded in the audit trail. Gives whether it was news. The caller nudges the jobs,
+/// which sign the new head.
 pub fn witness(site: &Site, conflict: &Conflict) -> Result<bool, Failure<ForkRefusal>> {
     let origin = conflict.older.origin();
     let head = site.db.read(|read| log::head(read, origin))?;

@@ -690,7 +690,8 @@ impl World {
         assert!(self.remembered < count * (count + 64), "{} things remembered", self.remembered);
     }
 
-    /// Once two histories were signed, every honest node holds evidence and follows the log no more.
+    /// Once two histories were signed, every honest node holds evidence and follows the log no
+    /// more.
     pub fn assert_exposed(&self) {
         let traitor = self.nodes.last().expect("a node");
         let other = traitor.other.as_ref().expect("it equivocated");
