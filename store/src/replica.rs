@@ -26,9 +26,10 @@ pub fn adopt(
 ) -> Result<(u64, Hash), Failure<PullRefusal>> {
     let origin = pulled.head.origin().clone();
     let edge = site.db.read(|read| edge(read, &origin))?;
+    let before = edge.root();
     let verified = pulled.verify(edge).map_err(Failure::Refused)?;
-    let entries = fold::parse(&verified.entries);
-    site.db.write(|write| store(write, site, (&origin, log_key), (&verified, &entries)))
+    let range = Range { before, entries: fold::parse(&verified.entries), verified };
+    site.db.write(|write| store(write, site, (&origin, log_key), &range))
 }
 
 /// The node that writes the log has nothing newer than what is held here.
@@ -58,20 +59,31 @@ fn edge(read: &mut Read<'_>, origin: &Origin) -> Result<Edge, Fault> {
     }
 }
 
+/// A verified range on its way into the tables.
+struct Range {
+    verified: Verified,
+    /// Root of what was held when it was verified.
+    before: Hash,
+    entries: Vec<fold::Parsed>,
+}
+
 fn store(
     write: &mut Write<'_>,
     site: &Site,
     (origin, log_key): (&Origin, PublicKey),
-    (verified, entries): (&Verified, &[fold::Parsed]),
+    Range { verified, before, entries }: &Range,
 ) -> Result<(u64, Hash), Failure<PullRefusal>> {
     log::create_replica(write, origin, log_key)?;
     let missing = || Fault::corrupt("logs", format!("no row of {origin}"));
     let held = log::head(&mut write.as_read(), origin)?.ok_or_else(missing)?;
-    if held.own || held.size != verified.from {
+    // The range was verified on an edge read before this transaction began.
+    if log::edge(&mut write.as_read(), origin, held.size)?.root() != held.root {
+        return Err(Fault::corrupt("log_tiles", format!("edge of {origin}")).into());
+    }
+    if held.own || held.size != verified.from || held.root != *before {
         let (from, size) = (verified.from, held.size);
         return Err(Failure::Refused(PullRefusal::Moved { from, size }));
     }
-    // The edge was read before the transaction began; a log of that size has only that one.
     let range = (&verified.edge, verified.tiles.as_slice());
     let tip = log::store(write, (origin, verified.from), &verified.entries, range)?;
     if let Some(head) = &verified.head {

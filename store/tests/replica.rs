@@ -225,6 +225,28 @@ fn a_long_log_arrives_in_parts_each_proved_against_the_signed_head() {
 }
 
 #[test]
+fn a_range_is_not_stored_behind_rows_that_changed_since_it_was_verified() {
+    on_both(|db| {
+        let Three { writer, reader, .. } = &three(db);
+        publish(writer, 600);
+        assert_eq!(adopt(reader, writer, pulled(writer, 0, 512)), Ok(512));
+        let spoil = format!(
+            "UPDATE logs SET root = (SELECT root FROM logs WHERE origin = '{}') WHERE origin = '{}'",
+            reader.origin, writer.origin
+        );
+        let spoiled = reader.db.write(|write| {
+            diesel::RunQueryDsl::execute(diesel::sql_query(&spoil), &mut **write)
+                .map_err(lianshi_store::Fault::from)
+        });
+        assert_eq!(spoiled.expect("spoiled"), 1);
+        let key = writer.log_key.public();
+        let refused = replica::adopt(reader, key, pulled(writer, 512, 600));
+        assert!(matches!(refused, Err(Failure::Fault(_))), "{refused:?}");
+        assert_eq!(head(reader, &writer.origin).expect("held").size, 512);
+    });
+}
+
+#[test]
 fn the_own_log_is_never_overwritten_by_a_peer() {
     on_both(|db| {
         let Three { writer, reader, .. } = &three(db);
