@@ -240,7 +240,7 @@ impl Folder {
             log_key: self.keys.log.clone(),
             seal_key: self.keys.seal.clone(),
             witness_key: self.keys.witness.clone(),
-            quorum: self.charter.quorum,
+            quorum: self.charter.quorum.clone(),
             folder: self.path.clone(),
             clock: clock::now,
             nudge,

@@ -189,8 +189,34 @@ fn a_quorum_settles_nothing_this_node_cannot_compare() {
         let mut note = other.note().clone();
         note.signatures.extend([forged(reader), forged(root)]);
         assert_eq!(settle(reader, writer, &note.encode()), Err("quorum.contradicts"));
-        let lone =
-            Site { quorum: Rule { dishonest_max: Some(2), cosignatures: None }, ..reader.clone() };
+        let lone = under(reader, Rule { dishonest_max: Some(2), ..Rule::default() });
         assert_eq!(settle(&lone, writer, &whole), Err("quorum.rule_unmet"));
+    });
+}
+
+/// The same node under another charter.
+fn under(site: &Site, quorum: Rule) -> Site {
+    Site { quorum, ..site.clone() }
+}
+
+#[test]
+fn only_the_witnesses_a_charter_names_settle_anything() {
+    on_both(|db| {
+        let Three { root, writer, reader, .. } = &acquainted(db);
+        adopt_all(reader, writer);
+        let submitted = submission(writer, 0);
+        let (named, other) = (cosignature(root, &submitted), cosignature(reader, &submitted));
+        let naming = |names: &[&Site]| {
+            let witnesses = names.iter().map(|site| site.node.clone()).collect();
+            under(reader, Rule { witnesses, ..Rule::default() })
+        };
+        let by_root = naming(&[root]);
+        let missed = Err("policy.quorum_missed");
+        assert_eq!(settle(&by_root, writer, &note(writer, vec![other])), missed);
+        // Whoever names only the writer itself has named nobody, which is not a federation of one.
+        let nobody = naming(&[writer]);
+        let whole = note(writer, vec![named]);
+        assert_eq!(settle(&nobody, writer, &whole), Err("quorum.rule_unmet"));
+        assert_eq!(settle(&by_root, writer, &whole), Ok(true));
     });
 }

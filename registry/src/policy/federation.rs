@@ -10,9 +10,9 @@ use crate::{
 };
 
 impl Policy {
-    /// The log, every active member but the one that writes it as its witnesses, and as many of
-    /// them as the charter's rule asks for. In a federation of one nobody can witness, and none is
-    /// asked for.
+    /// The log, every active member the charter's rule names but the one that writes it as its
+    /// witnesses, and as many of them as the rule asks for. In a federation of one nobody can
+    /// witness, and none is asked for.
     pub fn of_federation(
         rule: &Rule,
         members: &[Member],
@@ -28,9 +28,10 @@ impl Policy {
             .iter()
             .filter(|member| member.status() == Status::Active)
             .filter(|member| member.admission.node != *origin.node())
+            .filter(|member| rule.names(&member.admission.node))
             .map(witness)
             .collect();
-        if witnesses.is_empty() {
+        if witnesses.is_empty() && rule.witnesses.is_empty() {
             return Ok(Self { logs, witnesses, quorum: Quorum::None });
         }
         let threshold = rule.quorum(witnesses.len())?;

@@ -3,12 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::{SplitView, smallest_quorum};
+use crate::id::NodeName;
 
 /// How many members must cosign a checkpoint before it is settled. A log's own node never counts as
 /// its witness: whoever shows two histories would cosign both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
+    /// The members that witness; every active one when none is named. A federation of many names
+    /// some: every witness is asked for every checkpoint of every log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<NodeName>,
     /// Witnesses that may cosign whatever they are shown; when not given, the third of them that
     /// any such system can bear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,6 +45,11 @@ impl Rule {
     /// Whether nothing is said.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether a member may witness.
+    pub fn names(&self, node: &NodeName) -> bool {
+        self.witnesses.is_empty() || self.witnesses.contains(node)
     }
 
     /// Cosignatures that settle a checkpoint when this many members may witness it.
@@ -81,13 +91,14 @@ mod tests {
         let rule = |dishonest, cosignatures| Rule {
             dishonest_max: Some(dishonest),
             cosignatures: Some(cosignatures),
+            ..Rule::default()
         };
         assert_eq!(rule(1, 3).quorum(4), Ok(3));
         let refused = rule(1, 2).quorum(4).expect_err("split").to_string();
         assert!(refused.starts_with("2·2 − 4 = 0 is not above 1"), "{refused}");
         let few = RuleRefusal::TooFew { cosignatures: 5, witnesses: 4 };
         assert_eq!(rule(1, 5).quorum(4), Err(few));
-        let lone = Rule { dishonest_max: Some(1), cosignatures: None };
+        let lone = Rule { dishonest_max: Some(1), ..Rule::default() };
         assert!(lone.quorum(1).expect_err("split").to_string().contains("2 witnesses are needed"));
     }
 }
