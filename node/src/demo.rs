@@ -8,6 +8,8 @@ pub mod content;
 mod contracts;
 mod data;
 mod describe;
+#[cfg(feature = "evil")]
+pub mod evil;
 mod history;
 mod people;
 mod steps;
@@ -36,6 +38,9 @@ pub struct Options {
     pub fresh: bool,
     /// Names of the nodes to start; all when empty.
     pub nodes: Vec<String>,
+    /// A node that is to show two histories.
+    #[cfg(feature = "evil")]
+    pub evil: Option<String>,
 }
 
 /// Builds on a first start, serves, and returns after Ctrl-C.
@@ -50,12 +55,16 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         build::build(options).await?;
         fs::remove_file(options.data.join(BUILDING))?;
     }
+    #[cfg(feature = "evil")]
+    evil::prepare(options)?;
     let mut running = Vec::new();
     for name in wanted(options)? {
         let folder = Folder::open(&options.data.join(name))?;
         running.push(serve::start(&folder).await?);
     }
     describe::print(&options.data)?;
+    #[cfg(feature = "evil")]
+    evil::join(options, &mut running).await?;
     tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
     for node in running {
         node.stop().await;

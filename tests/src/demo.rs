@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Process, free_ports, wait_for};
+use crate::{Process, evil_program, free_ports, program, wait_for};
 
 /// Longest a call may take: more than the program waits for a locked database.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
@@ -47,20 +47,34 @@ pub struct Demo {
     pub data: PathBuf,
     /// What `demo.json` says.
     pub about: Value,
+    program: PathBuf,
     base_port: u16,
     process: Option<Process>,
     _folder: TempDir,
 }
 
+/// Ports of a demo: ten for each of three nodes, and for the second half of one that lies.
+const PORTS: u16 = 40;
+
 impl Demo {
     /// Builds and starts a demo.
     pub async fn start() -> Self {
+        Self::start_with(program(), &[]).await
+    }
+
+    /// One in which a node is going to show two histories.
+    pub async fn start_evil(name: &str) -> Self {
+        Self::start_with(evil_program(), &["--evil", name]).await
+    }
+
+    async fn start_with(program: PathBuf, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = folder.path().join("demo");
         std::fs::create_dir_all(&data).expect("the demo folder");
-        let base_port = free_ports(30);
-        let mut demo = Self { data, about: Value::Null, base_port, process: None, _folder: folder };
-        demo.resume(&[]).await;
+        let base_port = free_ports(PORTS);
+        let mut demo =
+            Self { data, about: Value::Null, program, base_port, process: None, _folder: folder };
+        demo.resume(arguments).await;
         demo
     }
 
@@ -71,7 +85,7 @@ impl Demo {
         let mut all = vec!["demo", "--data", &data, "--base-port", &port];
         all.extend_from_slice(arguments);
         let log = self.data.join("demo.log");
-        let mut process = Process::start(&all, &log);
+        let mut process = Process::start_program(&self.program, &all, &log);
         let file = self.data.join("demo.json");
         self.about =
             wait_for(&format!("the demo; see {}", log.display()), FIRST_START_SECONDS, || {

@@ -24,9 +24,18 @@ use serde_json::Value;
 
 /// The program under test, built by `tests/run` before the tests.
 pub fn program() -> PathBuf {
+    built("lianshi")
+}
+
+/// The program with the feature `evil`: its demo can have a node that lies.
+pub fn evil_program() -> PathBuf {
+    built("lianshi-evil")
+}
+
+fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let folder = test.parent().and_then(Path::parent).expect("target/debug");
-    let program = folder.join("lianshi");
+    let program = folder.join(name);
     assert!(program.exists(), "{} is not built; run tests/run", program.display());
     program
 }
@@ -96,11 +105,16 @@ pub struct Process(Child);
 impl Process {
     /// Starts the program; its log goes to `log`.
     pub fn start(arguments: &[&str], log: &Path) -> Self {
+        Self::start_program(&program(), arguments, log)
+    }
+
+    /// The same with another build of it.
+    pub fn start_program(program: &Path, arguments: &[&str], log: &Path) -> Self {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a log");
         let child = Command::new("sh")
             // Without the signal a file that may not grow is an error, see `limit_files`.
             .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
-            .arg(program())
+            .arg(program)
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a second handle"))

@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod equivocation;
 mod replication;
 mod settling;
 mod storm;

@@ -22,6 +22,10 @@ pub struct Demo {
     /// Start only these, such as `ningbo,haishu`.
     #[arg(long, value_delimiter = ',')]
     nodes: Vec<String>,
+    /// Let this node show two histories, to see the others notice.
+    #[cfg(feature = "evil")]
+    #[arg(long, conflicts_with = "nodes")]
+    evil: Option<String>,
 }
 
 impl Demo {
@@ -33,6 +37,8 @@ impl Demo {
             base_port: self.base_port,
             fresh: self.fresh,
             nodes: self.nodes.clone(),
+            #[cfg(feature = "evil")]
+            evil: self.evil.clone(),
         };
         block_on(demo::run(&options))
     }

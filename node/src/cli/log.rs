@@ -62,6 +62,10 @@ pub enum Command {
     Judge {
         /// The file with the `evidence` of one fork.
         file: PathBuf,
+        /// The key of the log, as `lianshi log vkey` prints it and as you know it from elsewhere:
+        /// evidence can name any key.
+        #[arg(long)]
+        vkey: String,
     },
 }
 
@@ -85,8 +89,8 @@ impl Command {
         if let Self::Verify(verify) = self {
             return verify.run(at);
         }
-        if let Self::Judge { file } = self {
-            return forks::judge(at, file);
+        if let Self::Judge { file, vkey } = self {
+            return forks::judge(at, file, vkey);
         }
         let folder = at.folder()?;
         let site = folder.command_site()?;
@@ -104,7 +108,7 @@ impl Command {
             Self::Export { origin, dir } => export(at, &site, (origin, dir)),
             Self::Verify(verify) => verify.run(at),
             Self::Forks => forks::list(at, &site),
-            Self::Judge { file } => forks::judge(at, file),
+            Self::Judge { file, vkey } => forks::judge(at, file, vkey),
         }
     }
 }

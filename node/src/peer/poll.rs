@@ -135,6 +135,8 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
         peers.insert(node.clone(), Peer { node, identity_key, addresses });
     }
     peers.remove(&site.node);
+    #[cfg(feature = "evil")]
+    crate::demo::evil::keep_shown(&folder.path, &mut peers);
     let mut keys: LogKeys =
         sources.iter().map(|(origin, source)| (origin.clone(), source.log_key)).collect();
     keys.insert(site.origin.clone(), site.log_key.public());

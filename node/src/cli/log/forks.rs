@@ -3,8 +3,8 @@
 
 use std::{fs, path::Path};
 
-use anyhow::Context as _;
-use lianshi_registry::fork::Fork;
+use anyhow::{Context as _, ensure};
+use lianshi_registry::{checkpoint, fork::Fork, note::VerifierKey};
 use lianshi_store::{Site, forks};
 use serde_json::json;
 
@@ -34,12 +34,16 @@ pub(super) fn list(at: &At, site: &Site) -> anyhow::Result<()> {
     at.print(&rows, if lines.is_empty() { none } else { lines.join("\n") })
 }
 
-/// Checks evidence from a file: an error when it proves nothing.
-pub(super) fn judge(at: &At, file: &Path) -> anyhow::Result<()> {
+/// Checks evidence from a file against the key the log is known by; an error when it proves
+/// nothing.
+pub(super) fn judge(at: &At, file: &Path, vkey: &str) -> anyhow::Result<()> {
+    let known = VerifierKey::parse(vkey).context("--vkey is not a verifier key")?;
     let shown = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
     let evidence: Fork = serde_json::from_str(&text)
         .with_context(|| format!("{shown} is no evidence as `lianshi log forks --json` prints"))?;
+    let named = checkpoint::vkey(&evidence.origin, evidence.log_key);
+    ensure!(named == known, "{shown} is about the key {named}, not about {known}");
     let (older, newer) = evidence
         .verify()
         .with_context(|| format!("{shown} proves no fork of {}", evidence.origin))?;
