@@ -1,0 +1,123 @@
+//! What happens to nodes: crashes, partitions, lost disks, restored backups; and the healing after it.
+
+use lianshi_registry::sync::Input;
+
+use super::{Event, Faults, Traitor, World};
+use crate::{disk::StoredLog, node::origin_of, random::Random};
+
+impl World {
+    pub(super) fn break_something(&mut self) {
+        let count = u64::try_from(self.nodes.len()).expect("small");
+        let pick = |random: &mut Random| usize::try_from(random.below(count)).expect("small");
+        let a = pick(&mut self.random);
+        let neighbors: Vec<usize> =
+            (0..self.nodes.len()).filter(|b| *b != a && self.are_neighbors(a, *b)).collect();
+        let length = self.random.between(100, 40_000);
+        if self.random.chance(40) {
+            self.after(0, Event::Crash(a));
+            self.after(length, Event::Start(a));
+        } else {
+            let b = neighbors[pick(&mut self.random) % neighbors.len()];
+            self.after(0, Event::Break(a, b));
+            self.after(length, Event::Mend(a, b));
+        }
+    }
+
+    pub(super) fn crash(&mut self, place: usize) {
+        self.note(&format!("crash {place}"));
+        self.nodes[place].up = false;
+        self.nodes[place].life += 1;
+        for other in 0..self.nodes.len() {
+            self.unlink(place, other);
+        }
+    }
+
+    pub(super) fn start(&mut self, place: usize) {
+        self.note(&format!("start {place}"));
+        self.nodes[place].restart();
+        let sources = self.nodes[place].sources();
+        self.step(place, Input::Sources(sources));
+        let held = self.nodes[place].disk.iter().map(|(origin, log)| Input::Held {
+            origin: origin.clone(),
+            size: log.size(),
+            root: log.root(),
+            head: log.head.clone(),
+        });
+        let forks = self.nodes[place].forks.keys().cloned().map(Input::Forked);
+        for input in held.chain(forks).collect::<Vec<_>>() {
+            self.step(place, input);
+        }
+        self.mend_all(50, place);
+    }
+
+    pub fn lose_replicas(&mut self, place: usize) {
+        self.crash(place);
+        let origin = self.nodes[place].origin.clone();
+        self.nodes[place].disk.retain(|held, _| *held == origin);
+        self.start(place);
+    }
+
+    /// A node restores a backup, forgets that it did, and signs another history of the same length.
+    pub fn fork(&mut self, place: usize) {
+        self.healed = true;
+        let origin = self.nodes[place].origin.clone();
+        let original = self.nodes[place].disk[&origin].clone();
+        let mut forked = StoredLog::default();
+        for entry in &original.entries[..original.entries.len() - 1] {
+            forked.append(entry.clone());
+        }
+        self.forked = Some(original);
+        self.crash(place);
+        self.nodes[place].disk.insert(origin, forked);
+        let mut facts = self.nodes[place].organizations(2);
+        facts.remove(0);
+        self.nodes[place].append(facts);
+        self.start(place);
+    }
+
+    pub fn restore_backup(&mut self, place: usize) {
+        self.healed = true;
+        self.crash(place);
+        let origin = self.nodes[place].origin.clone();
+        let original = self.nodes[place].disk[&origin].clone();
+        let mut restored = StoredLog::default();
+        for entry in &original.entries[..original.entries.len() / 2] {
+            restored.append(entry.clone());
+        }
+        self.nodes[place].disk.insert(origin, restored);
+        self.nodes[place].sign();
+        self.start(place);
+    }
+
+    /// Every link stands, every node is up, nothing is lost any more.
+    pub fn heal(&mut self) {
+        self.note("heal");
+        self.faults = Faults { traitor: self.faults.traitor, ..Faults::none() };
+        for place in 0..self.nodes.len() {
+            if !self.nodes[place].up {
+                self.start(place);
+            }
+            self.mend_all(100, place);
+            // Whoever was down all the time says something now.
+            if place > 0 && self.nodes[place].disk[&origin_of(place)].size() == 0 {
+                let facts = self.nodes[place].organizations(1);
+                self.nodes[place].append(facts);
+                self.own_log_grew(place);
+            }
+        }
+        // Whoever was not admitted yet is now, and an equivocator has said two things.
+        while self.nodes[0].members.len() < self.nodes.len() {
+            self.root_speaks();
+        }
+        self.own_log_grew(0);
+        let last = self.nodes.len() - 1;
+        if self.faults.traitor == Traitor::Equivocator && self.is_traitor(last) {
+            self.work(last);
+            let facts = self.nodes[last].organizations(1);
+            self.nodes[last].append(facts);
+            self.nodes[last].append_other(0);
+            self.own_log_grew(last);
+        }
+        self.healed = true;
+    }
+}

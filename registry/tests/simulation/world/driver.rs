@@ -1,0 +1,135 @@
+//! What the driver of a node does: carries out what its state machine says, and tells it what came of
+//! it.
+
+use lianshi_registry::{
+    entry::Fact,
+    id::NodeName,
+    sync::{Conflict, Input, Output, Pulled},
+    time::Timestamp,
+};
+
+use super::{Event, Message, World};
+use crate::{
+    disk::short,
+    node::{Node, key_of},
+};
+
+impl World {
+    pub(super) fn step(&mut self, place: usize, input: Input) {
+        let now = Timestamp::from_millis(self.now);
+        self.remembered = self.remembered.max(self.nodes[place].sync.remembered());
+        for output in self.nodes[place].sync.step(now, input) {
+            self.carry_out(place, output);
+        }
+    }
+
+    pub(super) fn carry_out(&mut self, place: usize, output: Output) {
+        self.note(&format!("{place} {}", summary(&output)));
+        let find = |nodes: &[Node], peer: &NodeName| nodes.iter().position(|n| n.name == *peer);
+        match output {
+            Output::AskHeads { request, peer } => {
+                let to = find(&self.nodes, &peer).expect("a node");
+                self.send(place, to, Message::AskHeads(request));
+            }
+            Output::Announce { peer, head } => {
+                let to = find(&self.nodes, &peer).expect("a node");
+                let note = if *head.origin() == self.nodes[place].origin {
+                    self.shown(place, to).head.expect("signed").note().to_owned()
+                } else {
+                    head.note().to_owned()
+                };
+                self.send(place, to, Message::Announce(note));
+            }
+            Output::Fetch { request, peer, origin, path } => {
+                let to = find(&self.nodes, &peer).expect("a node");
+                self.send(place, to, Message::Ask(request, origin, path));
+            }
+            Output::Store(pulled) => {
+                let delay = self.random.between(1, 50);
+                let life = self.nodes[place].life;
+                self.after(delay, Event::Verified { node: place, life, pulled });
+            }
+            Output::Confirmed(_) => {}
+            Output::Compare(head) => {
+                let conflict = self.nodes[place].disk[head.origin()].compare(&head).map(Box::new);
+                self.step(place, Input::Compared { head, conflict });
+            }
+            Output::DropTail(origin) => {
+                let log = self.nodes[place].disk.get_mut(&origin).expect("held");
+                log.drop_tail();
+                let (size, root) = (log.size(), log.root());
+                self.step(place, Input::TailDropped { origin, size, root });
+            }
+            Output::Conflict(conflict) => self.witness(place, &conflict),
+            Output::OwnLogBehind(_) => self.own_behind += usize::from(!self.is_traitor(place)),
+        }
+    }
+
+    pub(super) fn store(&mut self, place: usize, life: u32, pulled: Pulled) {
+        // A crash before the commit loses the range; one after it loses only the news.
+        if self.nodes[place].life != life && self.random.chance(50) {
+            return;
+        }
+        let origin = pulled.head.origin().clone();
+        let log = self.nodes[place].disk.entry(origin.clone()).or_default();
+        let input = match pulled.verify(log.edge.clone()) {
+            Ok(verified) => {
+                log.adopt(verified);
+                let (size, root) = (log.size(), log.root());
+                self.assert_prefix(place, &origin);
+                Input::Stored { origin: origin.clone(), size, root }
+            }
+            Err(refusal) => Input::NotStored { origin: origin.clone(), fault: refusal.fault() },
+        };
+        if self.nodes[place].life != life || !self.nodes[place].up {
+            return;
+        }
+        self.step(place, input);
+        self.learn(place);
+    }
+
+    /// What new entries say about members and forks reaches the state machine.
+    pub(super) fn learn(&mut self, place: usize) {
+        if let Some(sources) = self.nodes[place].fold_members() {
+            self.step(place, Input::Sources(sources));
+        }
+        for origin in self.nodes[place].fold_forks() {
+            self.note(&format!("{place} knows of the fork of {}", short(&origin)));
+            self.step(place, Input::Forked(origin));
+        }
+    }
+
+    /// A node that has seen two histories publishes the evidence.
+    pub(super) fn witness(&mut self, place: usize, conflict: &Conflict) {
+        let origin = conflict.older.origin().clone();
+        let writer = self.nodes.iter().position(|node| node.origin == origin).expect("a node");
+        let evidence = conflict.evidence(key_of(writer).public());
+        evidence.verify().expect("a conflict is proved");
+        if self.nodes[place].forks.contains_key(&origin) || place == writer {
+            return;
+        }
+        self.nodes[place].append(vec![Fact::ForkWitnessed(Box::new(evidence))]);
+        self.learn(place);
+        self.own_log_grew(place);
+    }
+}
+
+fn summary(output: &Output) -> String {
+    match output {
+        Output::AskHeads { request, peer } => format!("heads? {request} {peer}"),
+        Output::Announce { peer, head } => {
+            format!("announce {peer} {} {}", short(head.origin()), head.size())
+        }
+        Output::Fetch { request, peer, origin, path } => {
+            format!("fetch {request} {peer} {} {path}", short(origin))
+        }
+        Output::Store(pulled) => {
+            format!("store {} {}..{}", short(pulled.head.origin()), pulled.from, pulled.to)
+        }
+        Output::Confirmed(origin) => format!("confirmed {}", short(origin)),
+        Output::Conflict(conflict) => format!("conflict {}", short(conflict.older.origin())),
+        Output::Compare(head) => format!("compare {} {}", short(head.origin()), head.size()),
+        Output::DropTail(origin) => format!("drop tail {}", short(origin)),
+        Output::OwnLogBehind(head) => format!("behind {}", head.size()),
+    }
+}
