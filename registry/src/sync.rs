@@ -21,6 +21,7 @@ mod head;
 mod message;
 mod pull;
 mod range;
+mod steady;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -150,6 +151,7 @@ enum Wanted {
 #[derive(Debug)]
 pub struct Sync {
     own: Origin,
+    clock: steady::Steady,
     sources: BTreeMap<Origin, Source>,
     logs: BTreeMap<Origin, Log>,
     peers: BTreeMap<NodeName, Peer>,
@@ -168,6 +170,7 @@ impl Sync {
     pub fn new(own: Origin) -> Self {
         Self {
             own,
+            clock: steady::Steady::default(),
             sources: BTreeMap::new(),
             logs: BTreeMap::new(),
             peers: BTreeMap::new(),
@@ -181,6 +184,7 @@ impl Sync {
 
     /// Takes one input and gives what to do next.
     pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
+        let now = self.clock.read(now);
         let mut out = Vec::new();
         let asks = matches!(
             input,

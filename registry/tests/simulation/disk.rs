@@ -23,7 +23,17 @@ impl StoredLog {
     }
 
     pub fn root(&self) -> Hash {
-        merkle::root(self.size(), |level, index| self.node(level, index)).expect("complete")
+        self.root_at(self.size()).expect("complete")
+    }
+
+    /// The root of the first entries; none when there are fewer.
+    pub fn root_at(&self, size: u64) -> Option<Hash> {
+        (size <= self.size()).then(|| merkle::root(size, |level, index| self.node(level, index)))?
+    }
+
+    /// Whether a history contains a head.
+    pub fn contains(&self, size: u64, root: Hash) -> bool {
+        self.root_at(size) == Some(root)
     }
 
     fn node(&self, level: u8, index: u64) -> Option<Hash> {
@@ -61,7 +71,6 @@ impl StoredLog {
         self.edge = verified.edge;
         assert_eq!(self.edge.root(), self.root(), "edge and tree agree");
         if let Some(head) = verified.head {
-            assert_eq!((head.size(), head.root()), (self.size(), self.root()), "the head fits");
             self.head = Some(head);
         }
     }
@@ -77,13 +86,24 @@ impl StoredLog {
 
     /// Forgets the entries beyond the head.
     pub fn drop_tail(&mut self) {
-        let size = self.head.as_ref().map_or(0, SignedHead::size);
+        self.truncate(self.head.as_ref().map_or(0, SignedHead::size));
+    }
+
+    /// Forgets the entries from `size` on.
+    pub fn truncate(&mut self, size: u64) {
+        if size == self.size() {
+            return;
+        }
         let kept = self.entries[..usize::try_from(size).expect("small")].to_vec();
         let mut shorter = Self { head: self.head.clone(), ..Self::default() };
         for entry in kept {
             shorter.append(entry);
         }
         *self = shorter;
+    }
+
+    pub fn consistency_proof(&self, from: u64, to: u64) -> Option<Vec<Hash>> {
+        merkle::consistency_proof(from, to, |level, index| self.node(level, index))
     }
 
     /// Serves what a peer asks for, as a node does.
@@ -97,9 +117,7 @@ impl StoredLog {
         if let Some(sizes) = path.strip_prefix("proof/") {
             let (from, to) = sizes.split_once('/')?;
             let (from, to) = (from.parse().ok()?, to.parse().ok()?);
-            let source = |level, index| self.node(level, index);
-            return merkle::consistency_proof(from, to, source)
-                .map(|hashes| encode_hashes(&hashes));
+            return self.consistency_proof(from, to).map(|hashes| encode_hashes(&hashes));
         }
         let tile = Coordinate::parse(path).ok()?;
         if tile.level != Level::Entries || !tile.lies_in(self.size()) {

@@ -1,25 +1,50 @@
-//! One simulated node: its disk, its state machine, and what its driver does around it.
+//! One simulated node: its disk, its state machines, and what its driver does around them.
 
-use std::collections::BTreeMap;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+};
 
 use lianshi_registry::{
     catalog::Catalog,
-    checkpoint::Checkpoint,
+    checkpoint::{Checkpoint, vkey},
+    cosignature::Cosigner,
     entry::{Admission, Entry, Fact, MemberChange, Organization, OrganizationKind, Texts},
     fork::Fork,
     id::{DivisionCode, FederationDomain, NodeName, Origin},
     json::{encode_entry, parse_entry},
     key::KeyPair,
     member::{self, Members, Root},
+    merkle::Hash,
+    note::VerifierKey,
     sync::{SignedHead, Source, Sync},
     time::Timestamp,
     uscc,
+    witness::Cosigned,
 };
 
-use crate::disk::StoredLog;
+use crate::{
+    arrivals::Arrivals, disk::StoredLog, journal::Journal, random::Random, world::Gathering,
+};
 
-/// The kind of the entries that carry evidence.
+/// The kind of the entries that carry evidence, and how the kinds begin that speak of members.
 const FORK: &[u8] = b"\"fork.witnessed\"";
+const MEMBER: &[u8] = b"\"kind\":\"member.";
+
+thread_local! {
+    /// What the root's entries say: every node reads them again whenever it starts, and the keys in
+    /// them take long to check.
+    static READ: RefCell<HashMap<Vec<u8>, Fact>> = RefCell::default();
+}
+
+fn read(bytes: &[u8]) -> Fact {
+    let parse = || parse_entry(bytes).expect("own format").fact;
+    READ.with_borrow_mut(|read| read.entry(bytes.to_vec()).or_insert_with(parse).clone())
+}
+
+fn says(bytes: &[u8], what: &[u8]) -> bool {
+    bytes.windows(what.len()).any(|part| part == what)
+}
 
 pub struct Node {
     pub name: NodeName,
@@ -28,6 +53,20 @@ pub struct Node {
     pub division: DivisionCode,
     place: u8,
     pub disk: BTreeMap<Origin, StoredLog>,
+    /// Entries of the own log that a crash does not take.
+    pub synced: u64,
+    /// In which order entries came to this disk.
+    pub arrivals: Arrivals,
+    /// A copy of the disk taken earlier.
+    pub backup: Option<BTreeMap<Origin, StoredLog>>,
+    /// How far this node's clock is from the others'.
+    pub skew_ms: i64,
+    pub cosigner: Cosigner,
+    /// What the witness remembers, on the disk.
+    pub journal: Journal,
+    /// What the witness remembers, in memory.
+    pub cosigned: BTreeMap<Origin, Cosigned>,
+    pub gathering: Gathering,
     pub sync: Sync,
     /// Counts restarts; messages to an earlier life are lost.
     pub life: u32,
@@ -50,6 +89,14 @@ impl Node {
         let division = if place == 0 { "330200".to_owned() } else { format!("3302{place:02}") };
         Self {
             sync: Sync::new(origin.clone()),
+            synced: 0,
+            arrivals: Arrivals::default(),
+            backup: None,
+            skew_ms: 0,
+            cosigner: Cosigner::of_node(&origin, role_key(place, 1)),
+            journal: Journal::default(),
+            cosigned: BTreeMap::new(),
+            gathering: Gathering::default(),
             key: key_of(place),
             division: DivisionCode::parse(&division).expect("valid"),
             disk: BTreeMap::from([(origin.clone(), StoredLog::default())]),
@@ -68,11 +115,7 @@ impl Node {
     }
 
     pub fn admission(&self) -> Admission {
-        let key = |role: u8| {
-            let mut seed = [100 + role; 32];
-            seed[0] = self.place;
-            KeyPair::from_seed(seed).public()
-        };
+        let key = |role| role_key(usize::from(self.place), role).public();
         Admission {
             node: self.name.clone(),
             name: texts(self.name.as_str()),
@@ -89,7 +132,7 @@ impl Node {
         }
     }
 
-    /// Appends to the own log and signs it: durable at once.
+    /// Appends to the own log: lost in a crash until it is synced.
     pub fn append(&mut self, facts: Vec<Fact>) {
         let log = self.disk.get_mut(&self.origin).expect("own log");
         for fact in facts {
@@ -97,12 +140,41 @@ impl Node {
             let entry = Entry { v: 1, at, by: self.name.to_string(), fact };
             log.append(encode_entry(&entry).expect("inside the profile"));
         }
-        self.sign();
+        self.arrivals.note(&self.origin, log.size());
     }
 
-    pub fn sign(&mut self) {
+    /// So many entries of the own log are durable: they may be signed.
+    pub fn sign(&mut self, size: u64) {
+        self.synced = self.synced.max(size);
         let log = self.disk.get_mut(&self.origin).expect("own log");
-        sign(log, &self.origin, &self.key);
+        if log.head.as_ref().is_none_or(|head| head.size() < size) {
+            sign(log, size, (&self.origin, &self.key));
+        }
+    }
+
+    /// Size of the own log.
+    pub fn own_size(&self) -> u64 {
+        self.disk[&self.origin].size()
+    }
+
+    /// A crash takes of what was not synced as much as it likes, and with some luck the node
+    /// is set up again from a copy of its disk. Its own log and what its witness remembers
+    /// are never taken from an old copy: they would contradict what was signed since.
+    pub fn crash(&mut self, random: &mut Random) {
+        self.life += 1;
+        self.up = false;
+        self.journal.crash(random);
+        let loose = self.own_size() - self.synced;
+        let kept = self.synced + random.below(loose + 1);
+        self.disk.get_mut(&self.origin).expect("own log").truncate(kept);
+        if random.chance(20)
+            && let Some(backup) = self.backup.clone()
+        {
+            let own = self.disk.remove(&self.origin).expect("own log");
+            self.disk = backup;
+            self.disk.insert(self.origin.clone(), own);
+        }
+        self.arrivals.cut(&self.disk);
     }
 
     /// Begins a second history beside the first.
@@ -114,18 +186,21 @@ impl Node {
     pub fn append_other(&mut self, number: u64) {
         let Some(log) = self.other.as_mut() else { return };
         log.append(format!("another history, {number}").into_bytes());
-        sign(log, &self.origin, &self.key);
+        let size = log.size();
+        sign(log, size, (&self.origin, &self.key));
     }
 
-    /// Entries that mean something: a new organization each.
+    /// Entries that mean something: a new organization each, of which some are told by many
+    /// nodes, each in its own words.
     pub fn organizations(&self, count: u64) -> Vec<Fact> {
-        let from = self.disk[&self.origin].size();
+        let from = self.own_size();
         (from..from + count)
             .map(|number| {
-                let body = format!("91{}{number:09}", self.division);
+                let division = if number % 4 == 0 { "330200" } else { self.division.as_str() };
+                let body = format!("91{division}{number:09}");
                 Fact::OrganizationListed(Organization {
                     uscc: uscc::complete(&body).expect("digits"),
-                    name: texts("示例单位"),
+                    name: texts(self.name.as_str()),
                     kind: OrganizationKind::Provider,
                     division: self.division.clone(),
                 })
@@ -146,9 +221,9 @@ impl Node {
         }
         let before = self.members.clone();
         for (index, bytes) in log.entries.iter().enumerate().skip(self.folded) {
-            let entry = parse_entry(bytes).expect("own format");
             let at = (&root, u64::try_from(index).expect("small"));
-            if let Ok(Some(member)) = member::decide(&self.members, &self.roots, at, &entry.fact) {
+            let fact = read(bytes);
+            if let Ok(Some(member)) = member::decide(&self.members, &self.roots, at, &fact) {
                 self.members.insert(member.admission.node.clone(), member);
             }
         }
@@ -166,7 +241,7 @@ impl Node {
             }
             for bytes in &log.entries[(*read).min(log.entries.len())..] {
                 // Most entries are of other kinds, and parsing takes most of the time.
-                if !bytes.windows(FORK.len()).any(|part| part == FORK) {
+                if !says(bytes, FORK) {
                     continue;
                 }
                 let Ok(Entry { fact: Fact::ForkWitnessed(fork), .. }) = parse_entry(bytes) else {
@@ -181,6 +256,18 @@ impl Node {
             *read = log.entries.len();
         }
         news
+    }
+
+    /// Forgets entries beyond the head of a log; gives size and root of what is left.
+    pub fn drop_tail(&mut self, origin: &Origin) -> (u64, Hash) {
+        let log = self.disk.get_mut(origin).expect("held");
+        log.drop_tail();
+        let tip = (log.size(), log.root());
+        if let Some(read) = self.forks_read.get_mut(origin) {
+            *read = (*read).min(self.disk[origin].entries.len());
+        }
+        self.arrivals.cut(&self.disk);
+        tip
     }
 
     /// Whether a log is on this node's list.
@@ -208,6 +295,10 @@ impl Node {
         self.life += 1;
         self.up = true;
         self.sync = Sync::new(self.origin.clone());
+        self.cosigned = self.journal.open();
+        self.gathering = Gathering::default();
+        // Entries that are durable and not signed yet are signed now.
+        self.sign(self.own_size());
         self.members = Members::new();
         self.folded = 0;
         self.fold_members();
@@ -215,35 +306,54 @@ impl Node {
         self.fold_forks();
     }
 
-    /// The digest of what this node would show, each log folded as far as its author might speak.
+    /// The digest of what this node would show: entries folded in the order in which they came,
+    /// each log as far as its author might speak.
     pub fn catalog_digest(&self) -> [u8; 32] {
         let mut catalog = Catalog::default();
-        for (origin, log) in &self.disk {
+        for (origin, index) in self.arrivals.in_order() {
             let Some(member) = self.members.get(origin.node()) else { continue };
             if self.forks.contains_key(origin) {
                 continue;
             }
-            for (index, entry) in log.entries.iter().enumerate() {
-                let index = u64::try_from(index).expect("small");
-                if let Ok(division) = member.voice(index) {
-                    catalog.apply(origin, index, division, entry);
-                }
+            let entry = &self.disk[origin].entries[usize::try_from(index).expect("small")];
+            // Entries about members change nothing in a catalog.
+            if let Ok(division) = member.voice(index)
+                && !says(entry, MEMBER)
+            {
+                catalog.apply(origin, index, division, entry);
             }
         }
         catalog.digest()
     }
 
+    /// The keys a witness trusts for a log: those of the logs it follows, but not its own.
+    pub fn trusted(&self, origin: &Origin) -> Vec<VerifierKey> {
+        if *origin == self.origin {
+            return Vec::new();
+        }
+        let sources = self.sources().into_iter().filter(|source| source.origin == *origin).take(1);
+        sources.map(|source| vkey(origin, source.log_key)).collect()
+    }
+
     /// Size and root of every log held.
-    pub fn heads(&self) -> BTreeMap<Origin, (u64, lianshi_registry::merkle::Hash)> {
+    pub fn heads(&self) -> BTreeMap<Origin, (u64, Hash)> {
         let head = |log: &StoredLog| log.head.as_ref().map(|head| (head.size(), head.root()));
         let sound = self.disk.iter().filter(|(origin, _)| !self.forks.contains_key(*origin));
         sound.filter_map(|(origin, log)| Some((origin.clone(), head(log)?))).collect()
     }
 }
 
-fn sign(log: &mut StoredLog, origin: &Origin, key: &KeyPair) {
-    let checkpoint = Checkpoint { origin: origin.clone(), size: log.size(), root: log.root() };
+fn sign(log: &mut StoredLog, size: u64, (origin, key): (&Origin, &KeyPair)) {
+    let root = log.root_at(size).expect("so many entries are held");
+    let checkpoint = Checkpoint { origin: origin.clone(), size, root };
     log.head = SignedHead::open(&checkpoint.sign(key), origin, &key.public()).ok();
+}
+
+/// The key of a node for a role other than its log.
+fn role_key(place: usize, role: u8) -> KeyPair {
+    let mut seed = [100 + role; 32];
+    seed[0] = u8::try_from(place).expect("few nodes");
+    KeyPair::from_seed(seed)
 }
 
 pub fn origin_of(place: usize) -> Origin {

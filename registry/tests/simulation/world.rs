@@ -5,8 +5,9 @@ mod checks;
 mod driver;
 mod network;
 mod traitor;
+mod witnessing;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use lianshi_registry::{
     entry::Fact,
@@ -22,12 +23,21 @@ use crate::{
     random::Random,
 };
 
+use checks::Sworn;
 pub use traitor::Traitor;
+pub use witnessing::Gathering;
+use witnessing::Signing;
 
 /// Nodes up to which every pair is linked.
 const ALL_LINKED: usize = 8;
+/// How far a clock may be off.
+const SKEW_MS_MAX: i64 = 3_600_000;
 /// How long a node thinks between ticks.
 const TICK_MS: i64 = 500;
+/// The true time at the start: witnesses state seconds since 1970.
+const START_MS: i64 = 1_780_000_000_000;
+/// How long the disk takes at most to make something durable.
+const SYNC_MS_MAX: i64 = 40;
 
 #[derive(Clone, Copy)]
 pub struct Faults {
@@ -70,6 +80,10 @@ enum Message {
     Bytes(RequestId, Vec<u8>),
     Nothing(RequestId),
     Announce(String),
+    /// A head of so many entries is to be cosigned: the body of `add-checkpoint`.
+    Submit(u64, Vec<u8>),
+    /// The answer to it: status and body.
+    Answered(u64, u16, String),
 }
 
 enum Event {
@@ -77,11 +91,23 @@ enum Event {
     Work(usize),
     Deliver { from: usize, to: usize, lives: (u32, u32), message: Message },
     Verified { node: usize, life: u32, pulled: Box<Pulled> },
+    Synced { node: usize, life: u32, what: Synced },
     Break(usize, usize),
     Mend(usize, usize),
     Crash(usize),
     Start(usize),
 }
+
+/// What became durable.
+enum Synced {
+    /// So many entries of the own log.
+    Own(u64),
+    /// What the witness remembers of a log.
+    Witness(Box<Signing>),
+}
+
+/// Notes that were verified, with what came of it: signatures take most of the time.
+pub type Opened = HashMap<String, Option<SignedHead>>;
 
 pub struct World {
     now: i64,
@@ -91,19 +117,25 @@ pub struct World {
     queue: BTreeMap<(i64, u64), Event>,
     next: u64,
     links: BTreeSet<(usize, usize)>,
-    opened: BTreeMap<String, Option<SignedHead>>,
+    opened: Opened,
     trace: Sha256,
     own_behind: usize,
     healed: bool,
     /// When an equivocator begins.
     turns_at: i64,
-    forked: Option<StoredLog>,
+    /// The history a node wrote before it restored a backup and forgot.
+    forked: Option<(Origin, StoredLog)>,
+    /// What honest witnesses signed.
+    sworn: BTreeMap<(usize, Origin), Sworn>,
     /// Largest number of things a state machine remembered at once.
     remembered: usize,
+    /// What a flooder has heard.
+    heard: Vec<String>,
 }
 
 impl World {
-    pub fn new(seed: u64, count: usize, faults: Faults) -> Self {
+    /// `opened` is what an earlier run of the same seed verified.
+    pub fn new(seed: u64, count: usize, faults: Faults, opened: Opened) -> Self {
         let roots = [Root { origin: origin_of(0), log_key: key_of(0).public() }];
         let mut world = Self {
             now: 0,
@@ -113,15 +145,20 @@ impl World {
             queue: BTreeMap::new(),
             next: 0,
             links: BTreeSet::new(),
-            opened: BTreeMap::new(),
+            opened,
             trace: Sha256::new(),
             own_behind: 0,
             healed: false,
             turns_at: 30_000,
             forked: None,
+            sworn: BTreeMap::new(),
             remembered: 0,
+            heard: Vec::new(),
         };
         for place in 0..count {
+            if faults.breaks {
+                world.nodes[place].skew_ms = world.random.between(-SKEW_MS_MAX, SKEW_MS_MAX);
+            }
             world.start(place);
             world.after(1, Event::Tick(place));
             let first = world.random.between(1, 10_000);
@@ -166,6 +203,7 @@ impl World {
             Event::Tick(place) => {
                 if self.nodes[place].up {
                     self.step(place, Input::Tick);
+                    self.gather(place);
                 }
                 self.after(TICK_MS, Event::Tick(place));
             }
@@ -177,6 +215,11 @@ impl World {
                 }
             }
             Event::Verified { node, life, pulled } => self.store(node, life, *pulled),
+            Event::Synced { node, life, what } if self.nodes[node].life == life => match what {
+                Synced::Own(size) => self.own_log_grew(node, size),
+                Synced::Witness(signing) => self.cosign(node, *signing),
+            },
+            Event::Synced { .. } => {}
             Event::Break(a, b) => self.unlink(a, b),
             Event::Mend(a, b) => self.link(a, b),
             Event::Crash(place) => self.crash(place),
@@ -206,11 +249,9 @@ impl World {
             let most = if self.nodes.len() > ALL_LINKED { 4 } else { 40 };
             let count = if burst > 0 { burst } else { 1 + self.random.below(most).pow(2) / 8 };
             let facts = self.nodes[place].organizations(count);
-            self.nodes[place].append(facts);
+            self.append(place, facts);
         }
         self.betray(place);
-        self.note(&format!("append {place} {}", self.nodes[place].disk[&origin_of(place)].size()));
-        self.own_log_grew(place);
     }
 
     /// The root admits itself, then some nodes at a time, then suspends and reinstates.
@@ -228,17 +269,31 @@ impl World {
                 Err(_) => vec![Fact::MemberReinstated(change)],
             }
         };
-        self.nodes[0].append(facts);
-        if let Some(sources) = self.nodes[0].fold_members() {
-            self.step(0, Input::Sources(sources));
-        }
+        self.append(0, facts);
     }
 
-    fn own_log_grew(&mut self, place: usize) {
-        let origin = self.nodes[place].origin.clone();
-        let log = &self.nodes[place].disk[&origin];
+    /// Appends to the own log; what is said is signed, and told, once it is durable.
+    fn append(&mut self, place: usize, facts: Vec<Fact>) {
+        self.nodes[place].append(facts);
+        let size = self.nodes[place].own_size();
+        self.note(&format!("append {place} {size}"));
+        self.sync_later(place, Synced::Own(size));
+    }
+
+    /// So many entries of the own log are durable.
+    fn own_log_grew(&mut self, place: usize, durable: u64) {
+        let node = &mut self.nodes[place];
+        node.sign(durable);
+        let origin = node.origin.clone();
+        let log = &node.disk[&origin];
         let (size, root, head) = (log.size(), log.root(), log.head.clone());
         self.step(place, Input::Held { origin, size, root, head });
+        self.learn(place);
+    }
+
+    /// The signatures this run verified, for the next one.
+    pub fn into_opened(self) -> Opened {
+        self.opened
     }
 
     pub fn trace(&self) -> [u8; 32] {

@@ -2,7 +2,7 @@
 
 use lianshi_registry::sync::Input;
 
-use super::{Event, Faults, Traitor, World};
+use super::{Event, Faults, SKEW_MS_MAX, Traitor, World};
 use crate::{disk::StoredLog, node::origin_of, random::Random};
 
 impl World {
@@ -13,20 +13,31 @@ impl World {
         let neighbors: Vec<usize> =
             (0..self.nodes.len()).filter(|b| *b != a && self.are_neighbors(a, *b)).collect();
         let length = self.random.between(100, 40_000);
-        if self.random.chance(40) {
-            self.after(0, Event::Crash(a));
-            self.after(length, Event::Start(a));
-        } else {
-            let b = neighbors[pick(&mut self.random) % neighbors.len()];
-            self.after(0, Event::Break(a, b));
-            self.after(length, Event::Mend(a, b));
+        match self.random.below(10) {
+            0..4 => {
+                self.after(0, Event::Crash(a));
+                self.after(length, Event::Start(a));
+            }
+            4 => self.set_clock(a),
+            5 => self.nodes[a].backup = Some(self.nodes[a].disk.clone()),
+            _ => {
+                let b = neighbors[pick(&mut self.random) % neighbors.len()];
+                self.after(0, Event::Break(a, b));
+                self.after(length, Event::Mend(a, b));
+            }
         }
+    }
+
+    /// A clock is set, forward or back, while the node runs.
+    fn set_clock(&mut self, place: usize) {
+        let skew = self.random.between(-SKEW_MS_MAX, SKEW_MS_MAX);
+        self.note(&format!("clock {place} {skew}"));
+        self.nodes[place].skew_ms = skew;
     }
 
     pub(super) fn crash(&mut self, place: usize) {
         self.note(&format!("crash {place}"));
-        self.nodes[place].up = false;
-        self.nodes[place].life += 1;
+        self.nodes[place].crash(&mut self.random);
         for other in 0..self.nodes.len() {
             self.unlink(place, other);
         }
@@ -66,12 +77,14 @@ impl World {
         for entry in &original.entries[..original.entries.len() - 1] {
             forked.append(entry.clone());
         }
-        self.forked = Some(original);
+        self.forked = Some((origin.clone(), original));
         self.crash(place);
         self.nodes[place].disk.insert(origin, forked);
         let mut facts = self.nodes[place].organizations(2);
         facts.remove(0);
         self.nodes[place].append(facts);
+        let size = self.nodes[place].own_size();
+        self.nodes[place].sign(size);
         self.start(place);
     }
 
@@ -84,8 +97,8 @@ impl World {
         for entry in &original.entries[..original.entries.len() / 2] {
             restored.append(entry.clone());
         }
+        self.nodes[place].synced = restored.size();
         self.nodes[place].disk.insert(origin, restored);
-        self.nodes[place].sign();
         self.start(place);
     }
 
@@ -101,23 +114,26 @@ impl World {
             // Whoever was down all the time says something now.
             if place > 0 && self.nodes[place].disk[&origin_of(place)].size() == 0 {
                 let facts = self.nodes[place].organizations(1);
-                self.nodes[place].append(facts);
-                self.own_log_grew(place);
+                self.append_now(place, facts);
             }
         }
         // Whoever was not admitted yet is now, and an equivocator has said two things.
         while self.nodes[0].members.len() < self.nodes.len() {
             self.root_speaks();
+            self.own_log_grew(0, self.nodes[0].own_size());
         }
-        self.own_log_grew(0);
         let last = self.nodes.len() - 1;
         if self.faults.traitor == Traitor::Equivocator && self.is_traitor(last) {
             self.work(last);
             let facts = self.nodes[last].organizations(1);
-            self.nodes[last].append(facts);
             self.nodes[last].append_other(0);
-            self.own_log_grew(last);
+            self.append_now(last, facts);
         }
         self.healed = true;
+    }
+
+    fn append_now(&mut self, place: usize, facts: Vec<lianshi_registry::entry::Fact>) {
+        self.nodes[place].append(facts);
+        self.own_log_grew(place, self.nodes[place].own_size());
     }
 }

@@ -1,30 +1,79 @@
-//! What must hold: at every step, and once the network has healed.
+//! What must hold: at every step, and once the network has healed. Each check is named in its
+//! message, so that a run over broken sources can say which one saw it.
 
-use lianshi_registry::id::Origin;
+use lianshi_registry::{
+    catalog::Catalog,
+    id::Origin,
+    merkle::Hash,
+    sync::{PULLS_MAX, RANGE_BUNDLES},
+    witness::Cosigned,
+};
 
 use super::World;
+use crate::{disk::StoredLog, node::Node};
+
+/// The largest head that an honest witness has cosigned of one log, and the last time it stated.
+pub struct Sworn {
+    head: (u64, Hash),
+    seconds: u64,
+}
 
 impl World {
-    /// No node ever stores what the writer did not write.
-    pub(super) fn assert_prefix(&self, place: usize, origin: &Origin) {
-        let copy = &self.nodes[place].disk[origin].entries;
+    /// What a node signed: its log, a second history beside it, and one from before a backup.
+    fn histories(&self, origin: &Origin) -> Vec<&StoredLog> {
         let writer = self.nodes.iter().find(|node| node.origin == *origin).expect("a writer");
-        let original = &writer.disk[origin].entries;
-        let forked = self.forked.as_ref().filter(|log| log.size() > 0).or(writer.other.as_ref());
-        let fits = |entries: &Vec<Vec<u8>>| entries.starts_with(copy);
-        let is_one = fits(original) || forked.is_some_and(|log| fits(&log.entries));
-        assert!(is_one, "node {place} mixed up {origin}");
+        let forked = self.forked.as_ref().filter(|(of, _)| of == origin).map(|(_, log)| log);
+        [Some(&writer.disk[origin]), writer.other.as_ref(), forked].into_iter().flatten().collect()
+    }
+
+    /// No node ever stores what the writer did not write, and every head lies on what is stored.
+    pub(super) fn assert_prefix(&self, place: usize, origin: &Origin) {
+        let copy = &self.nodes[place].disk[origin];
+        let is_one =
+            self.histories(origin).iter().any(|log| log.entries.starts_with(&copy.entries));
+        assert!(is_one, "checker `prefix`: node {place} stores what {origin} never said");
+        let head = copy.head.as_ref();
+        let fits = head.is_none_or(|head| copy.contains(head.size(), head.root()));
+        assert!(
+            fits,
+            "checker `prefix`: node {place} holds a head of {origin} without its entries"
+        );
+    }
+
+    /// An honest witness never signs two heads that no history contains, nor turns time back. Each
+    /// head is compared with the largest so far, on which all others lie.
+    pub(super) fn check_cosigned(&mut self, place: usize, origin: &Origin, cosigned: &Cosigned) {
+        let Cosigned { size, root, seconds, .. } = *cosigned;
+        let key = (place, origin.clone());
+        let before = self.sworn.get(&key);
+        let ((old_size, old_root), old_seconds) =
+            before.map_or(((size, root), seconds), |sworn| (sworn.head, sworn.seconds));
+        let contains =
+            |log: &&StoredLog| log.contains(size, root) && log.contains(old_size, old_root);
+        assert!(
+            self.histories(origin).iter().any(contains),
+            "checker `witness`: witness {place} signed two histories of {origin}: {old_size} {size}"
+        );
+        assert!(seconds >= old_seconds, "checker `witness`: witness {place} turned time back");
+        let head = if size > old_size { (size, root) } else { (old_size, old_root) };
+        self.sworn.insert(key, Sworn { head, seconds });
     }
 
     pub fn own_logs_behind(&self) -> usize {
         self.own_behind
     }
 
+    fn honest(&self) -> &[Node] {
+        let traitors = usize::from(self.is_traitor(self.nodes.len() - 1));
+        &self.nodes[..self.nodes.len() - traitors]
+    }
+
     /// Every other node holds evidence against this one.
     pub fn assert_known_forked(&self, place: usize) {
         let origin = &self.nodes[place].origin;
         for node in self.nodes.iter().filter(|node| node.origin != *origin) {
-            assert!(node.forks.contains_key(origin), "{} knows nothing", node.name);
+            let knows = node.forks.contains_key(origin);
+            assert!(knows, "checker `evidence`: {} knows nothing", node.name);
         }
     }
 
@@ -37,38 +86,63 @@ impl World {
     }
 
     /// Every honest node holds every sound log to its newest head, shows the same catalog, accuses
-    /// nobody who is honest, and remembered little.
+    /// nobody who is honest, remembered little, and has the cosignatures of its honest neighbors.
     pub fn assert_converged(&self) {
-        let traitors = usize::from(self.is_traitor(self.nodes.len() - 1));
-        let honest = &self.nodes[..self.nodes.len() - traitors];
+        self.assert_no_replica_mixes_the_forks();
+        let honest = self.honest();
         let heads = honest[0].heads();
         let digest = honest[0].catalog_digest();
         for node in honest {
-            let writer_size = node.disk[&node.origin].size();
-            assert_eq!(heads[&node.origin].0, writer_size, "the newest head of {}", node.name);
+            let writer_size = node.own_size();
+            assert_eq!(heads[&node.origin].0, writer_size, "checker `heads`: of {}", node.name);
             for other in honest {
-                assert_eq!(node.heads()[&other.origin], heads[&other.origin], "at {}", node.name);
-                assert!(!node.forks.contains_key(&other.origin), "{} is accused", other.name);
+                let held = node.heads().get(&other.origin).copied();
+                let expected = heads.get(&other.origin).copied();
+                assert_eq!(held, expected, "checker `heads`: {} at {}", other.name, node.name);
+                let accused = node.forks.contains_key(&other.origin);
+                assert!(!accused, "checker `evidence`: {} is accused", other.name);
             }
-            assert_eq!(node.catalog_digest(), digest, "catalog of {}", node.name);
+            assert_eq!(node.catalog_digest(), digest, "checker `digest`: {}", node.name);
         }
-        let nothing = lianshi_registry::catalog::Catalog::default().digest();
-        assert_ne!(digest, nothing, "the catalog says something");
+        assert_ne!(digest, Catalog::default().digest(), "the catalog says something");
         assert_eq!(self.own_behind, 0, "nobody's own log is behind");
-        let count = self.nodes.len();
-        assert!(self.remembered < count * (count + 64), "{} things remembered", self.remembered);
+        self.assert_cosigned();
+        self.assert_bounded();
     }
 
-    /// Once two histories were signed, every honest node holds evidence and follows the log no
-    /// more.
+    /// Every honest witness that is linked with a writer has cosigned its newest head.
+    fn assert_cosigned(&self) {
+        for (place, node) in self.honest().iter().enumerate() {
+            for (peer, witness) in self.honest().iter().enumerate() {
+                if self.is_linked(place, peer) {
+                    let cosigned = node.gathering.collected.contains(&peer);
+                    let (node, witness) = (&node.name, &witness.name);
+                    assert!(cosigned, "checker `cosigned`: {witness} has not cosigned {node}");
+                }
+            }
+        }
+    }
+
+    /// What peers can make a node remember: two things of each log for each neighbor, and what is
+    /// being pulled.
+    fn assert_bounded(&self) {
+        let count = self.nodes.len();
+        let neighbors = |a: usize| (0..count).filter(move |b| *b != a && self.are_neighbors(a, *b));
+        let most = (0..count).map(|place| neighbors(place).count()).max().unwrap_or(0);
+        let range = usize::try_from(RANGE_BUNDLES).expect("small") + 2;
+        let bound = most * (2 * count + 1) + count + PULLS_MAX * range;
+        let remembered = self.remembered;
+        assert!(remembered <= bound, "checker `memory`: {remembered} things, bound {bound}");
+    }
+
+    /// Both histories of the traitor went on and were shown to honest nodes, so every honest node
+    /// holds the evidence.
     pub fn assert_exposed(&self) {
         let traitor = self.nodes.last().expect("a node");
         let other = traitor.other.as_ref().expect("it equivocated");
         let one = &traitor.disk[&traitor.origin];
         let parted = one.entries.iter().zip(&other.entries).any(|(a, b)| a != b);
         assert!(parted, "both histories went on");
-        for node in &self.nodes[..self.nodes.len() - 1] {
-            assert!(node.forks.contains_key(&traitor.origin), "{} knows nothing", node.name);
-        }
+        self.assert_known_forked(self.nodes.len() - 1);
     }
 }

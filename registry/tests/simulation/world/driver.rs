@@ -5,7 +5,6 @@ use lianshi_registry::{
     entry::Fact,
     id::NodeName,
     sync::{Conflict, Input, Output, Pulled},
-    time::Timestamp,
 };
 
 use super::{Event, Message, World};
@@ -16,7 +15,7 @@ use crate::{
 
 impl World {
     pub(super) fn step(&mut self, place: usize, input: Input) {
-        let now = Timestamp::from_millis(self.now);
+        let now = self.clock(place);
         self.remembered = self.remembered.max(self.nodes[place].sync.remembered());
         for output in self.nodes[place].sync.step(now, input) {
             self.carry_out(place, output);
@@ -55,9 +54,7 @@ impl World {
                 self.step(place, Input::Compared { head, conflict });
             }
             Output::DropTail(origin) => {
-                let log = self.nodes[place].disk.get_mut(&origin).expect("held");
-                log.drop_tail();
-                let (size, root) = (log.size(), log.root());
+                let (size, root) = self.nodes[place].drop_tail(&origin);
                 self.step(place, Input::TailDropped { origin, size, root });
             }
             Output::Conflict(conflict) => self.witness(place, &conflict),
@@ -66,22 +63,32 @@ impl World {
     }
 
     pub(super) fn store(&mut self, place: usize, life: u32, pulled: Pulled) {
-        // A crash before the commit loses the range; one after it loses only the news.
-        if self.nodes[place].life != life && self.random.chance(50) {
+        // A crash before the commit loses the range, one in the middle of it the end of the range,
+        // and one after it only the news.
+        let crashed = self.nodes[place].life != life || !self.nodes[place].up;
+        if crashed && self.random.chance(50) {
             return;
         }
         let origin = pulled.head.origin().clone();
-        let log = self.nodes[place].disk.entry(origin.clone()).or_default();
+        let kept = pulled.from + self.random.below(pulled.to - pulled.from + 1);
+        let node = &mut self.nodes[place];
+        let log = node.disk.entry(origin.clone()).or_default();
+        let before = log.head.clone();
         let input = match pulled.verify(log.edge.clone()) {
             Ok(verified) => {
                 log.adopt(verified);
+                if crashed {
+                    log.truncate(kept);
+                    log.head = before;
+                }
                 let (size, root) = (log.size(), log.root());
+                node.arrivals.note(&origin, size);
                 self.assert_prefix(place, &origin);
                 Input::Stored { origin: origin.clone(), size, root }
             }
             Err(refusal) => Input::NotStored { origin: origin.clone(), fault: refusal.fault() },
         };
-        if self.nodes[place].life != life || !self.nodes[place].up {
+        if crashed {
             return;
         }
         self.step(place, input);
@@ -108,9 +115,7 @@ impl World {
         if self.nodes[place].forks.contains_key(&origin) || place == writer {
             return;
         }
-        self.nodes[place].append(vec![Fact::ForkWitnessed(Box::new(evidence))]);
-        self.learn(place);
-        self.own_log_grew(place);
+        self.append(place, vec![Fact::ForkWitnessed(Box::new(evidence))]);
     }
 }
 

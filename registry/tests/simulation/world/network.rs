@@ -61,15 +61,16 @@ impl World {
     pub(super) fn deliver(&mut self, from: usize, to: usize, message: Message) {
         let peer = self.nodes[from].name.clone();
         match message {
-            Message::AskHeads(_) | Message::Ask(..)
-                if self.faults.traitor == Traitor::Silent && self.is_traitor(to) => {}
+            Message::AskHeads(_) | Message::Ask(..) | Message::Submit(..) if self.is_silent(to) => {
+            }
             Message::AskHeads(request) => {
                 let shown = self.shown(to, from);
                 let own = self.nodes[to].origin.clone();
                 let others = self.nodes[to].disk.iter().filter(|(origin, _)| **origin != own);
                 let heads =
                     others.map(|(_, log)| log).chain([&shown]).filter_map(|l| l.head.as_ref());
-                let notes = heads.map(|head| head.note().to_owned()).collect();
+                let mut notes: Vec<String> = heads.map(|head| head.note().to_owned()).collect();
+                self.flood_heads(to, &mut notes);
                 self.send(to, from, Message::Heads(request, notes));
             }
             Message::Ask(request, origin, path) => {
@@ -91,6 +92,8 @@ impl World {
             }
             Message::Bytes(request, bytes) => self.step(to, Input::Fetched { request, bytes }),
             Message::Nothing(request) => self.step(to, Input::Failed { request }),
+            Message::Submit(size, body) => self.submitted(from, to, (size, body)),
+            Message::Answered(size, status, body) => self.answered(from, to, (size, status, body)),
         }
     }
 
@@ -126,6 +129,7 @@ impl World {
     /// time.
     pub(super) fn open(&mut self, place: usize, note: &str) -> Option<SignedHead> {
         let origin = Origin::parse(note.lines().next()?).ok()?;
+        self.overhear(place, note);
         let node = &self.nodes[place];
         if origin != node.origin && !node.follows(&origin) {
             return None;

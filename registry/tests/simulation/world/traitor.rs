@@ -4,6 +4,7 @@
 use lianshi_registry::{checkpoint::Checkpoint, merkle::leaf_hash};
 
 use super::{Message, World};
+use crate::node::origin_of;
 
 /// What a node may do that is against the rules.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,15 @@ pub enum Traitor {
     Silent,
     /// Announces heads of its own log that it cannot serve, again and again.
     Boaster,
+    /// Sends whatever keeps its peers busy: heads of logs that do not exist, old ones, forged ones,
+    /// requests for what nobody has.
+    Flooder,
 }
+
+/// Messages a flooder sends each peer whenever it works, and heads it adds to an answer.
+const FLOOD: usize = 20;
+/// Heads a flooder keeps to say them again.
+const HEARD_MAX: usize = 100;
 
 impl World {
     pub(super) fn is_traitor(&self, place: usize) -> bool {
@@ -58,7 +67,74 @@ impl World {
                     }
                 }
             }
+            Traitor::Flooder => {
+                for peer in
+                    (0..place).filter(|peer| self.is_linked(*peer, place)).collect::<Vec<_>>()
+                {
+                    for _ in 0..FLOOD {
+                        let message = self.junk(place);
+                        self.send(place, peer, message);
+                    }
+                }
+            }
             Traitor::None | Traitor::Liar | Traitor::Silent => {}
         }
+    }
+
+    pub(super) fn is_silent(&self, place: usize) -> bool {
+        self.faults.traitor == Traitor::Silent && self.is_traitor(place)
+    }
+
+    fn is_flooder(&self, place: usize) -> bool {
+        self.faults.traitor == Traitor::Flooder && self.is_traitor(place)
+    }
+
+    /// A flooder remembers what it hears, to say it again.
+    pub(super) fn overhear(&mut self, place: usize, note: &str) {
+        if self.is_flooder(place) && self.heard.len() < HEARD_MAX {
+            self.heard.push(note.to_owned());
+        }
+    }
+
+    pub(super) fn flood_heads(&mut self, place: usize, notes: &mut Vec<String>) {
+        if self.is_flooder(place) {
+            for _ in 0..FLOOD {
+                notes.push(self.forged());
+            }
+        }
+    }
+
+    fn junk(&mut self, place: usize) -> Message {
+        let origin = origin_of(usize::try_from(self.random.below(60)).expect("small"));
+        let size = self.random.next();
+        match self.random.below(5) {
+            0 => Message::Announce(self.forged()),
+            1 => Message::Announce(self.heard_again(place)),
+            2 => Message::Ask(size, origin, format!("proof/{}/{size}", size / 2)),
+            3 => Message::Ask(size, origin, "tile/entries/x999/000".to_owned()),
+            _ => {
+                let note = self.heard_again(place);
+                Message::Submit(size, format!("old {}\n\n{note}", size % 100).into_bytes())
+            }
+        }
+    }
+
+    /// A head that was true once.
+    fn heard_again(&mut self, place: usize) -> String {
+        let count = u64::try_from(self.heard.len()).expect("small");
+        let at = usize::try_from(self.random.below(count)).expect("small");
+        let own = self.nodes[place].disk[&origin_of(place)].head.as_ref();
+        let own = own.map_or(String::new(), |head| head.note().to_owned());
+        self.heard.get(at).cloned().unwrap_or(own)
+    }
+
+    /// A head of a log nobody knows, or of one whose key the forger does not have.
+    fn forged(&mut self) -> String {
+        let number = self.random.next();
+        let log = if self.random.chance(20) { number % 50 } else { number };
+        let root = leaf_hash(&number.to_be_bytes()).to_base64();
+        let origin = format!("simulated.example/n{log}/1");
+        let size = number % 1000;
+        format!("{origin}\n{size}\n{root}\n\n\u{2014} {origin} {}\n", "A".repeat(92))
     }
 }
