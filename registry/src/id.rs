@@ -312,10 +312,14 @@ macro_rules! serde_as_text {
                 serializer.collect_str(self)
             }
         }
+        // People may write a number as they like; between programs it has one form, so that no two
+        // entries say the same in other bytes.
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                Self::parse(&text).map_err(D::Error::custom)
+                let value = Self::parse(&text).map_err(D::Error::custom)?;
+                let is_normal = value.to_string() == text;
+                is_normal.then_some(value).ok_or_else(|| D::Error::custom("not in its normal form"))
             }
         }
     )*};

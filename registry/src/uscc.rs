@@ -136,10 +136,13 @@ impl Serialize for Uscc {
     }
 }
 
+/// People may write it as they like; between programs it has one form, so that no two entries say the
+/// same in other bytes.
 impl<'de> Deserialize<'de> for Uscc {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(D::Error::custom)
+        let code = Self::parse(&text).map_err(D::Error::custom)?;
+        if code.0 == text { Ok(code) } else { Err(D::Error::custom("not in its normal form")) }
     }
 }
 
@@ -165,6 +168,15 @@ mod tests {
             assert!(Uscc::parse(&format!(" {} ", code.to_lowercase())).is_ok());
         }
         assert!(Uscc::parse("９１３３０２００MA2TEQT175").is_ok());
+    }
+
+    #[test]
+    fn between_programs_a_code_has_one_form() {
+        let read = |text: &str| serde_json::from_value::<Uscc>(text.into()).is_ok();
+        assert!(read("91330200MA2TEQT175"));
+        for text in [" 91330200MA2TEQT175", "91330200ma2teqt175", "９１330200MA2TEQT175"] {
+            assert!(!read(text), "{text}");
+        }
     }
 
     #[test]
