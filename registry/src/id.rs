@@ -1,7 +1,7 @@
 //! Names and numbers of the federation: divisions, nodes, log origins and registration numbers.
 //! Each is parsed once at the edge, prints as people see it, and cannot be built wrong.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -74,18 +74,14 @@ impl DivisionCode {
     }
 }
 
-/// The short name of a node inside its federation: a lower-case DNS label.
+/// The short name of a node inside its federation: a lower-case DNS label. Cloning shares it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeName(String);
+pub struct NodeName(Arc<str>);
 
 impl NodeName {
     /// Parses a DNS label.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        if is_dns_label(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(IdError::Node(text.to_owned()))
-        }
+        if is_dns_label(text) { Ok(Self(text.into())) } else { Err(IdError::Node(text.to_owned())) }
     }
 
     /// The name.
@@ -122,9 +118,13 @@ impl FederationDomain {
 }
 
 /// The origin of a log: `<federation domain>/<node>/<generation>`, the first line of its
-/// checkpoints and the name of its key (C2SP tlog-checkpoint).
+/// checkpoints and the name of its key (C2SP tlog-checkpoint). Cloning shares it: a node names
+/// thousands of logs in many places.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Origin {
+pub struct Origin(Arc<Parts>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Parts {
     domain: FederationDomain,
     node: NodeName,
     generation: u32,
@@ -133,7 +133,7 @@ pub struct Origin {
 impl Origin {
     /// From its parts; generations count from 1.
     pub fn new(domain: FederationDomain, node: NodeName, generation: u32) -> Self {
-        Self { domain, node, generation: generation.max(1) }
+        Self(Arc::new(Parts { domain, node, generation: generation.max(1) }))
     }
 
     /// Parses `domain/node/generation`.
@@ -145,33 +145,35 @@ impl Origin {
         else {
             return Err(bad());
         };
-        let origin = Self {
+        let parts = Parts {
             domain: FederationDomain::parse(domain).map_err(|_| bad())?,
             node: NodeName::parse(node).map_err(|_| bad())?,
             generation: generation.parse().map_err(|_| bad())?,
         };
-        if origin.generation == 0 || origin.to_string() != text { Err(bad()) } else { Ok(origin) }
+        let origin = Self(Arc::new(parts));
+        if origin.0.generation == 0 || origin.to_string() != text { Err(bad()) } else { Ok(origin) }
     }
 
     /// The federation.
     pub fn domain(&self) -> &FederationDomain {
-        &self.domain
+        &self.0.domain
     }
 
     /// The node the log belongs to.
     pub fn node(&self) -> &NodeName {
-        &self.node
+        &self.0.node
     }
 
     /// Which of the node's logs, from 1.
     pub fn generation(&self) -> u32 {
-        self.generation
+        self.0.generation
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.domain.0, self.node.0, self.generation)
+        let Parts { domain, node, generation } = &*self.0;
+        write!(f, "{domain}/{node}/{generation}")
     }
 }
 

@@ -1,6 +1,8 @@
 //! Signed heads: checkpoints whose signature was verified with the key of their log. There is no
 //! other way to make one.
 
+use std::sync::Arc;
+
 use crate::{
     checkpoint::{Checkpoint, CheckpointError},
     id::{NodeName, Origin},
@@ -19,9 +21,12 @@ pub struct Source {
     pub quota_entries: u64,
 }
 
-/// A verified checkpoint.
+/// A verified checkpoint. Cloning shares it: it is held, claimed and announced at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedHead {
+pub struct SignedHead(Arc<Opened>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Opened {
     checkpoint: Checkpoint,
     note: String,
 }
@@ -30,31 +35,31 @@ impl SignedHead {
     /// Verifies a checkpoint note against the log it must be of.
     pub fn open(note: &str, origin: &Origin, log_key: &PublicKey) -> Result<Self, CheckpointError> {
         let checkpoint = Checkpoint::open(note.as_bytes(), origin, log_key)?;
-        Ok(Self { checkpoint, note: note.to_owned() })
+        Ok(Self(Arc::new(Opened { checkpoint, note: note.to_owned() })))
     }
 
     /// The log.
     pub fn origin(&self) -> &Origin {
-        &self.checkpoint.origin
+        &self.0.checkpoint.origin
     }
 
     /// The node that writes the log.
     pub fn writer(&self) -> &NodeName {
-        self.checkpoint.origin.node()
+        self.0.checkpoint.origin.node()
     }
 
     /// Entries it covers.
     pub fn size(&self) -> u64 {
-        self.checkpoint.size
+        self.0.checkpoint.size
     }
 
     /// The root it signs.
     pub fn root(&self) -> Hash {
-        self.checkpoint.root
+        self.0.checkpoint.root
     }
 
     /// The signed note, as stored and served.
     pub fn note(&self) -> &str {
-        &self.note
+        &self.0.note
     }
 }
