@@ -17,6 +17,7 @@ pub mod inclusion;
 pub mod inspection;
 pub mod json;
 pub mod key;
+pub mod links;
 pub mod member;
 pub mod merkle;
 pub mod note;
