@@ -32,6 +32,8 @@ pub struct Peer {
     pub identity_key: PublicKey,
     /// Where it is reached; addresses that do not parse are left out.
     pub addresses: Vec<String>,
+    /// Whether a link is kept; another member is dialed when it is asked something.
+    pub kept: bool,
 }
 
 /// What happened to a link.

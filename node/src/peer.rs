@@ -6,17 +6,20 @@ mod carry;
 mod poll;
 mod serve;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use lianshi_registry::{
     id::{NodeName, Origin},
     key::PublicKey,
-    sync::{Input, Output, SignedHead, Sync},
+    sync::{Digest, Input, Output, SignedHead, Sync},
 };
 use lianshi_store::{Fault, Site, log};
 use tokio::{
-    sync::{Notify, mpsc, watch},
+    sync::{Notify, mpsc, oneshot, watch},
     task::JoinHandle,
     time::{Duration, MissedTickBehavior, interval},
 };
@@ -84,6 +87,7 @@ pub async fn start(
         sync: Sync::new(site.origin.clone()),
         keys: keys_in,
         mail: mail_in,
+        kept: BTreeSet::new(),
         seen: Seen::default(),
         polling: false,
         signing_refused: String::new(),
@@ -122,6 +126,8 @@ enum Mail {
     Input(Input),
     /// The heads a peer holds arrived: the first such answer allows signing.
     Heads(Input),
+    /// A peer asks for the heads it does not hold.
+    Asked(Digest, oneshot::Sender<Vec<SignedHead>>),
     /// The own log and the members were looked at.
     Polled(Result<Box<Poll>, Fault>),
 }
@@ -133,6 +139,9 @@ struct Driver {
     sync: Sync,
     keys: watch::Sender<LogKeys>,
     mail: mpsc::UnboundedSender<Mail>,
+    /// The members heads are exchanged with. Links to others are dialed when there is something to
+    /// say, and end by themselves.
+    kept: BTreeSet<NodeName>,
     seen: Seen,
     polling: bool,
     sign_from: i64,
@@ -176,7 +185,9 @@ impl Driver {
         match event {
             LinkEvent::Connected(node) => {
                 tracing::info!(%node, "a peer is connected");
-                self.step(Input::Connected(node));
+                if self.kept.contains(&node) {
+                    self.step(Input::Connected(node));
+                }
             }
             LinkEvent::Disconnected(node) => {
                 tracing::info!(%node, "a peer is gone");
@@ -191,6 +202,10 @@ impl Driver {
             Mail::Heads(input) => {
                 self.sign_from = self.sign_from.min(self.site.now().millis());
                 self.step(input);
+            }
+            Mail::Asked(digest, answer) => {
+                // The asker is gone when this fails.
+                let _ = answer.send(self.sync.answer(&digest));
             }
             Mail::Polled(outcome) => {
                 self.polling = false;
@@ -233,6 +248,19 @@ impl Driver {
         });
     }
 
+    /// Begins to exchange heads with some members and ends it with others; links that stand are
+    /// used as they are.
+    fn keep(&mut self, kept: BTreeSet<NodeName>) {
+        let before = std::mem::replace(&mut self.kept, kept);
+        for node in self.net.connected() {
+            match (before.contains(&node), self.kept.contains(&node)) {
+                (false, true) => self.step(Input::Connected(node)),
+                (true, false) => self.step(Input::Disconnected(node)),
+                _ => {}
+            }
+        }
+    }
+
     async fn take_poll(&mut self, poll: Poll) {
         if let Some(refusal) = poll.refusal
             && refusal != self.signing_refused
@@ -249,8 +277,11 @@ impl Driver {
                 );
             }
             self.keys.send_replace(members.keys);
+            let peers = members.peers.iter().filter(|peer| peer.kept);
+            let kept = peers.map(|peer| peer.node.clone()).collect();
             self.net.set_peers(members.peers).await;
             self.step(Input::Sources(members.sources));
+            self.keep(kept);
         }
         if let Some(head) = poll.own {
             let (origin, size, root) = (head.origin().clone(), head.size(), head.root());

@@ -17,10 +17,12 @@ use lianshi_store::{
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::net::{NetHandle, Request};
-use gather::Gathering;
+use gather::{Answered, Gathering};
 
 /// Pause between two rounds: a busy log is settled once a second, not once an entry.
 const ROUND_MS: u64 = 1_000;
+/// Witnesses asked in one round that no link stands with: each has to be dialed.
+const DIALED_MAX: usize = 16;
 /// Rounds between two looks for settled checkpoints of others.
 const ROUNDS_BETWEEN_FETCHES: u64 = 5;
 
@@ -51,32 +53,51 @@ struct Own {
     sizes: BTreeMap<NodeName, u64>,
     /// The newest checkpoint with the cosignatures it has so far.
     gathering: Option<Gathering>,
+    /// Witnesses dialed so far: the next round goes on after them.
+    dialed: usize,
 }
 
 impl Own {
-    /// Asks every connected witness that has not cosigned the newest checkpoint yet, and keeps the
-    /// checkpoint when they suffice.
+    /// Asks every connected witness that has not cosigned the newest checkpoint yet, then some of
+    /// the others, and keeps the checkpoint when they suffice.
     async fn settle(&mut self, site: &Site, net: &NetHandle) -> Result<(), String> {
         let newest = on_thread(site, begin).await?;
         self.gathering = match (newest, self.gathering.take()) {
             (Some(newest), Some(begun)) if begun.is_of(&newest) => Some(begun.under(newest)),
             (newest, _) => newest,
         };
-        let Some(gathering) = &mut self.gathering else { return Ok(()) };
+        let Some(gathering) = &self.gathering else { return Ok(()) };
         let connected = net.connected();
-        let missing: Vec<(NodeName, u64)> = gathering
-            .missing()
-            .filter(|node| connected.contains(*node))
-            .map(|node| (node.clone(), self.sizes.get(node).copied().unwrap_or(0)))
-            .collect();
-        let asked = missing.into_iter().map(|witness| gathering.ask(site, net, witness));
-        let answers = futures::future::join_all(asked).await;
+        let (near, mut far): (Vec<NodeName>, Vec<NodeName>) =
+            gathering.missing().cloned().partition(|node| connected.contains(node));
+        self.ask(site, net, near).await;
+        if self.cosigned().is_none() {
+            let begin = self.dialed.checked_rem(far.len()).unwrap_or(0);
+            far.rotate_left(begin);
+            far.truncate(DIALED_MAX);
+            self.dialed += far.len();
+            self.ask(site, net, far).await;
+        }
+        let Some(note) = self.cosigned() else { return Ok(()) };
+        on_thread(site, move |site| settle(site, &site.origin, &note)).await
+    }
+
+    /// Asks witnesses for their signatures and keeps what they answer.
+    async fn ask(&mut self, site: &Site, net: &NetHandle, witnesses: Vec<NodeName>) {
+        let Some(gathering) = &mut self.gathering else { return };
+        let size = |node: &NodeName| self.sizes.get(node).copied().unwrap_or(0);
+        let sized = witnesses.into_iter().map(|node| (size(&node), node));
+        let asked = sized.map(|(size, node)| gathering.ask(site, net, (node, size)));
+        let answers: Vec<Answered> = futures::future::join_all(asked).await;
         for answered in answers {
             self.sizes.insert(answered.node.clone(), answered.size);
             gathering.take(answered);
         }
-        let Some(note) = gathering.cosigned() else { return Ok(()) };
-        on_thread(site, move |site| settle(site, &site.origin, &note)).await
+    }
+
+    /// The checkpoint with what was collected, when it suffices.
+    fn cosigned(&self) -> Option<String> {
+        self.gathering.as_ref()?.cosigned()
     }
 }
 

@@ -4,18 +4,20 @@
 //!
 //! - Checkpoints travel as **hints**: whoever signs or adopts one announces it to every connected
 //!   peer that is not known to have it. Loss is harmless.
-//! - Truth comes from **exchanging heads** when a link stands and at intervals, and from
-//!   **pulling** ranges of entries that are checked against the signed root before they are stored
-//!   ([`Pulled::verify`]).
+//! - Truth comes from **exchanging heads** when a link stands and at intervals, those that differ
+//!   ([`Digest`]), and from **pulling** ranges of entries that are checked against the signed root
+//!   before they are stored ([`Pulled::verify`]).
 //! - A range is pulled from one peer, so what fails to verify is that peer's fault; the next try
 //!   goes elsewhere.
-//! - What a peer claimed is forgotten with its connection: a peer that lost its disk is asked anew.
+//! - What a peer claimed is forgotten when it is held here, and with the connection: a peer that
+//!   lost its disk is asked anew.
 //! - Two signed checkpoints that contradict each other are reported with their proof and **freeze**
 //!   the log; nothing resolves that by itself. Those of one size are seen at once. Of different
 //!   sizes, the larger one's entries do not continue what is held: before a peer is blamed for
 //!   false bytes it is asked what the larger log says of the smaller size ([`crate::fork`]).
 
 mod claim;
+mod digest;
 mod doubt;
 mod head;
 mod message;
@@ -30,7 +32,10 @@ use crate::{
     merkle::{Hash, empty_root},
     time::Timestamp,
 };
+use digest::Shown;
+use pull::{Pull, Storing};
 
+pub use digest::{DIGEST_BYTES, Digest, HEADS_BYTES_MAX};
 pub use head::{SignedHead, Source};
 pub use message::{Conflict, Input, Output, PullFault, RequestId};
 pub use range::{PullRefusal, Pulled, Verified};
@@ -54,7 +59,7 @@ pub const RANGE_BUNDLES: u64 = 8;
 pub const PULLS_MAX: usize = 4;
 
 /// Heads of one log remembered as sound: peers that lag name the same few again and again.
-pub const VOUCHED_MAX: usize = 64;
+pub const VOUCHED_MAX: usize = 16;
 
 /// What keeps a log from being pulled although somebody has more of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,20 +71,21 @@ enum Doubt {
     Dropping,
 }
 
-/// What a node knows of one log.
+/// What a node knows of one log. There are thousands, most of them at rest: what is being done with
+/// one is kept apart.
 #[derive(Debug)]
 struct Log {
+    /// Entries it may hold; `None` while it is not on the list.
+    quota_entries: Option<u64>,
     size: u64,
     /// Root of the entries held.
     root: Hash,
     head: Option<SignedHead>,
-    pull: Option<pull::Pull>,
-    storing: Option<pull::Storing>,
     doubt: Doubt,
     /// A smaller head is being compared with the entries held.
     comparing: bool,
-    /// Heads known to lie on what is held, at most [`VOUCHED_MAX`].
-    vouched: BTreeMap<u64, Hash>,
+    /// Smaller heads known to lie on what is held, at most [`VOUCHED_MAX`].
+    vouched: Vec<(u64, Hash)>,
     rests_until: Timestamp,
     frozen: bool,
 }
@@ -87,14 +93,13 @@ struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self {
+            quota_entries: None,
             size: 0,
             root: empty_root(),
             head: None,
-            pull: None,
-            storing: None,
             doubt: Doubt::None,
             comparing: false,
-            vouched: BTreeMap::new(),
+            vouched: Vec::new(),
             rests_until: Timestamp::default(),
             frozen: false,
         }
@@ -102,19 +107,11 @@ impl Default for Log {
 }
 
 impl Log {
-    /// A head that the entries held lead to.
-    fn adopt(&mut self, head: Option<SignedHead>) {
-        if let Some(head) = &head {
-            self.vouch(head);
-        }
-        self.head = head;
-    }
-
     fn vouch(&mut self, head: &SignedHead) {
-        self.vouched.insert(head.size(), head.root());
-        while self.vouched.len() > VOUCHED_MAX {
-            self.vouched.pop_first();
+        if self.vouched.len() == VOUCHED_MAX {
+            self.vouched.remove(0);
         }
+        self.vouched.push((head.size(), head.root()));
     }
 
     fn is_behind(&self, other: &SignedHead) -> bool {
@@ -125,7 +122,6 @@ impl Log {
 /// What a node knows of one connected peer.
 #[derive(Debug, Default)]
 struct Peer {
-    claims: BTreeMap<Origin, SignedHead>,
     avoided_until: BTreeMap<Origin, Timestamp>,
     heads_due: Timestamp,
 }
@@ -144,7 +140,7 @@ enum Wanted {
     Bundle(Origin, u64),
     Proof(Origin),
     /// What a larger head says of the size held.
-    Prefix(Box<SignedHead>),
+    Prefix(SignedHead),
 }
 
 /// The state of one node's synchronization.
@@ -152,17 +148,19 @@ enum Wanted {
 pub struct Sync {
     own: Origin,
     clock: steady::Steady,
-    sources: BTreeMap<Origin, Source>,
     logs: BTreeMap<Origin, Log>,
+    shown: Shown,
     peers: BTreeMap<NodeName, Peer>,
+    /// Heads that connected peers have and this node does not hold yet.
+    claims: BTreeMap<Origin, BTreeMap<NodeName, SignedHead>>,
+    pulls: BTreeMap<Origin, Pull>,
+    storing: BTreeMap<Origin, Storing>,
+    /// The log whose pull began last: the next in turn follows it.
+    begun_last: Option<Origin>,
     pending: BTreeMap<RequestId, Pending>,
     next_request: RequestId,
-    /// Logs that something happened to in this step.
+    /// Pulls that something happened to in this step.
     touched: BTreeSet<Origin>,
-    /// Logs of which a connected peer claims more than is held.
-    wanting: BTreeSet<Origin>,
-    /// Logs being pulled.
-    pulling: BTreeSet<Origin>,
 }
 
 impl Sync {
@@ -171,14 +169,16 @@ impl Sync {
         Self {
             own,
             clock: steady::Steady::default(),
-            sources: BTreeMap::new(),
             logs: BTreeMap::new(),
+            shown: Shown::new(),
             peers: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            pulls: BTreeMap::new(),
+            storing: BTreeMap::new(),
+            begun_last: None,
             pending: BTreeMap::new(),
             next_request: 0,
             touched: BTreeSet::new(),
-            wanting: BTreeSet::new(),
-            pulling: BTreeSet::new(),
         }
     }
 
@@ -191,7 +191,7 @@ impl Sync {
             Input::Tick | Input::Connected(_) | Input::Sources(_) | Input::Disconnected(_)
         );
         match input {
-            Input::Sources(sources) => self.take_sources(sources),
+            Input::Sources(sources) => self.take_sources(&sources),
             Input::Held { origin, size, root, head } => {
                 self.take_held(origin, (size, root), head, &mut out);
             }
@@ -215,11 +215,7 @@ impl Sync {
             Input::TailDropped { origin, size, root } => self.take_dropped(&origin, (size, root)),
             Input::Compared { head, conflict } => self.take_compared(&head, conflict, &mut out),
             Input::Forked(origin) => self.stop(&origin),
-            Input::Tick => {
-                self.expire(now);
-                // Waiting times may be over.
-                self.touched.extend(self.wanting.iter().cloned());
-            }
+            Input::Tick => self.expire(now),
         }
         if asks {
             self.ask_heads(now, &mut out);
@@ -230,42 +226,49 @@ impl Sync {
 
     /// The logs that hold less than a connected peer claims: how many, for the status page.
     pub fn lagging(&self) -> usize {
-        let behind = |origin: &&Origin| {
-            let held = self.logs.get(*origin);
-            let more = |claim: &SignedHead| held.is_none_or(|log| log.is_behind(claim));
-            self.peers.values().any(|peer| peer.claims.get(*origin).is_some_and(more))
-        };
-        self.sources.keys().filter(behind).count()
+        self.claims.len()
     }
 
-    /// Claims and requests remembered: what a peer can make this node hold is bounded by the logs
-    /// on the list and the ranges being pulled.
+    /// Claims and requests remembered: a peer adds what is on its way from it, and at most one
+    /// claim for each log on the list.
     pub fn remembered(&self) -> usize {
-        let of_peer = |peer: &Peer| peer.claims.len() + peer.avoided_until.len();
-        self.pending.len() + self.peers.values().map(of_peer).sum::<usize>()
+        let avoided: usize = self.peers.values().map(|peer| peer.avoided_until.len()).sum();
+        let claims: usize = self.claims.values().map(BTreeMap::len).sum();
+        self.pending.len() + avoided + claims
     }
 
-    fn take_sources(&mut self, sources: Vec<Source>) {
-        let sources: BTreeMap<Origin, Source> = sources
-            .into_iter()
+    fn take_sources(&mut self, sources: &[Source]) {
+        let listed: BTreeMap<Origin, u64> = sources
+            .iter()
             .filter(|source| source.origin != self.own)
-            .map(|source| (source.origin.clone(), source))
+            .map(|source| (source.origin.clone(), source.quota_entries))
             .collect();
-        if sources == self.sources {
-            return;
+        let mut is_changed = false;
+        for (origin, quota) in &listed {
+            let log = self.logs.entry(origin.clone()).or_default();
+            let before = log.quota_entries.replace(*quota);
+            is_changed |= before != Some(*quota);
+            if let Some(head) = log.head.clone().filter(|_| before.is_none() && !log.frozen) {
+                self.shown.put(head);
+            }
         }
-        self.sources = sources;
-        let known: BTreeSet<Origin> = self.sources.keys().cloned().collect();
-        for peer in self.peers.values_mut() {
-            peer.claims.retain(|origin, _| known.contains(origin));
-            peer.avoided_until.retain(|origin, _| known.contains(origin));
+        let dropped: Vec<Origin> = self
+            .logs
+            .iter_mut()
+            .filter(|(origin, log)| log.quota_entries.is_some() && !listed.contains_key(*origin))
+            .map(|(origin, log)| {
+                log.quota_entries = None;
+                origin.clone()
+            })
+            .collect();
+        for origin in &dropped {
+            self.shown.remove(origin);
+            self.drop_claims(origin);
+            self.drop_pull(origin);
+        }
+        if is_changed || !dropped.is_empty() {
             // A log that is new on the list may be held by peers that told of it before.
-            peer.heads_due = Timestamp::default();
-        }
-        let dropped: Vec<Origin> =
-            self.logs.keys().filter(|o| **o != self.own && !known.contains(*o)).cloned().collect();
-        for origin in dropped {
-            self.drop_pull(&origin);
+            self.peers.values_mut().for_each(|peer| peer.heads_due = Timestamp::default());
         }
     }
 
@@ -277,17 +280,27 @@ impl Sync {
         out: &mut Vec<Output>,
     ) {
         let log = self.logs.entry(origin.clone()).or_default();
-        let is_newer = head.as_ref().is_some_and(|head| log.is_behind(head));
         if size > log.size {
             (log.size, log.root) = (size, root);
         }
-        if is_newer {
-            log.adopt(head);
-        }
-        if is_newer && origin == self.own {
+        let Some(head) = head.filter(|head| log.is_behind(head)) else { return };
+        self.adopt(head);
+        self.drop_claims(&origin);
+        if origin == self.own {
             self.announce(&origin, out);
         }
-        self.touched.insert(origin);
+    }
+
+    /// A head that the entries held lead to.
+    fn adopt(&mut self, head: SignedHead) {
+        let Some(log) = self.logs.get_mut(head.origin()) else { return };
+        let is_own = *head.origin() == self.own;
+        if !log.frozen && (is_own || log.quota_entries.is_some()) {
+            self.shown.put(head.clone());
+        }
+        if let Some(older) = log.head.replace(head) {
+            log.vouch(&older);
+        }
     }
 
     fn ask_heads(&mut self, now: Timestamp, out: &mut Vec<Output>) {
@@ -305,7 +318,7 @@ impl Sync {
             .collect();
         for peer in due {
             let request = self.request(now, &peer, Wanted::Heads);
-            out.push(Output::AskHeads { request, peer });
+            out.push(Output::AskHeads { request, peer, digest: self.shown.digest() });
         }
     }
 
@@ -339,11 +352,17 @@ impl Sync {
         for request in late {
             self.take_failure(now, request);
         }
+        for peer in self.peers.values_mut() {
+            peer.avoided_until.retain(|_, until| *until > now);
+        }
     }
 
     fn forget_peer(&mut self, name: &NodeName) {
         self.peers.remove(name);
-        self.touched.extend(self.wanting.iter().cloned());
+        self.claims.retain(|_, claims| {
+            claims.remove(name);
+            !claims.is_empty()
+        });
         for pending in self.pending.values().filter(|pending| pending.peer == *name) {
             if let Wanted::Prefix(newer) = &pending.what
                 && let Some(log) = self.logs.get_mut(newer.origin())
@@ -352,11 +371,7 @@ impl Sync {
             }
         }
         self.pending.retain(|_, pending| pending.peer != *name);
-        let of_peer = |log: &Log| log.pull.as_ref().is_some_and(|pull| pull.peer() == name);
-        for (origin, log) in self.logs.iter_mut().filter(|(_, log)| of_peer(log)) {
-            log.pull = None;
-            self.pulling.remove(origin);
-        }
+        self.pulls.retain(|_, pull| pull.peer() != name);
     }
 
     fn avoid(&mut self, peer: &NodeName, origin: &Origin, until: Timestamp) {
@@ -368,10 +383,15 @@ impl Sync {
     /// Tells every connected peer that is not known to have it.
     fn announce(&self, origin: &Origin, out: &mut Vec<Output>) {
         let Some(head) = self.logs.get(origin).and_then(|log| log.head.as_ref()) else { return };
-        for (name, peer) in &self.peers {
-            if peer.claims.get(origin).is_none_or(|claim| claim.size() < head.size()) {
+        let claims = self.claims.get(origin);
+        for name in self.peers.keys() {
+            let claim = claims.and_then(|claims| claims.get(name));
+            if claim.is_none_or(|claim| claim.size() < head.size()) {
                 out.push(Output::Announce { peer: name.clone(), head: head.clone() });
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

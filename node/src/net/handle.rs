@@ -17,7 +17,7 @@ pub enum NetError {
     /// The node is not on the allow-list.
     #[error("`{0}` is not a member of the federation")]
     NotAMember(NodeName),
-    /// No connection at the moment.
+    /// No connection at the moment, and none could be made.
     #[error("`{0}` is not connected")]
     NotConnected(NodeName),
     /// The peer has too much to do; try later.
@@ -65,7 +65,8 @@ impl NetHandle {
         self.ask(to, Request::Letter { kind: kind.to_owned(), bytes }).await
     }
 
-    /// Sends any request and waits for its bytes.
+    /// Sends any request and waits for its bytes. A member that no link is kept with is dialed
+    /// first.
     pub async fn ask(&self, to: &NodeName, request: Request) -> Result<Vec<u8>, NetError> {
         let size = request.encode().len();
         if size > REQUEST_BYTES_MAX {

@@ -18,8 +18,21 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 struct Link {
     peer: PeerId,
     addresses: Vec<Multiaddr>,
+    kept: bool,
     failures: u32,
     next_dial: Instant,
+}
+
+impl Link {
+    /// Where to dial it now, if it is due.
+    fn take(&mut self, now: Instant) -> Option<Vec<Multiaddr>> {
+        if self.next_dial > now || self.addresses.is_empty() {
+            return None;
+        }
+        self.next_dial = now + pause(self.failures);
+        self.failures = self.failures.saturating_add(1);
+        Some(self.addresses.clone())
+    }
 }
 
 /// What changed when the allow-list was replaced.
@@ -41,7 +54,8 @@ impl Links {
         for peer in peers {
             let Some(id) = peer_id(&peer.identity_key).filter(|id| *id != own) else { continue };
             let addresses = peer.addresses.iter().filter_map(|text| text.parse().ok()).collect();
-            let mut link = Link { peer: id, addresses, failures: 0, next_dial: now };
+            let kept = peer.kept;
+            let mut link = Link { peer: id, addresses, kept, failures: 0, next_dial: now };
             match self.0.remove(&peer.node) {
                 Some(old) if old.peer == id => {
                     if old.addresses == link.addresses {
@@ -76,8 +90,8 @@ impl Links {
         self.0.iter().find(|(_, link)| link.peer == *peer).map(|(node, _)| node)
     }
 
-    /// Peers to dial now, of those `is_down` says are not connected. The next dial of each is
-    /// pushed back at once, so a dial that hangs does not repeat.
+    /// Peers to dial now, of those a link is kept with and `is_down` says are not connected. The
+    /// next dial of each is pushed back at once, so a dial that hangs does not repeat.
     pub(super) fn take_due(
         &mut self,
         now: Instant,
@@ -85,14 +99,16 @@ impl Links {
     ) -> Vec<(PeerId, Vec<Multiaddr>)> {
         let mut dials = Vec::new();
         for link in self.0.values_mut() {
-            if link.next_dial > now || link.addresses.is_empty() || !is_down(&link.peer) {
-                continue;
+            if link.kept && is_down(&link.peer) {
+                dials.extend(link.take(now).map(|addresses| (link.peer, addresses)));
             }
-            link.next_dial = now + pause(link.failures);
-            link.failures = link.failures.saturating_add(1);
-            dials.push((link.peer, link.addresses.clone()));
         }
         dials
+    }
+
+    /// Where to dial a peer that no link is kept with; `None` while it is to be left alone.
+    pub(super) fn take_wanted(&mut self, node: &NodeName, now: Instant) -> Option<Vec<Multiaddr>> {
+        self.0.get_mut(node).filter(|link| !link.kept)?.take(now)
     }
 
     /// A connection stands or was lost: the next dial is not delayed by earlier failures.
@@ -122,6 +138,7 @@ mod tests {
             node: NodeName::parse(name).expect("valid"),
             identity_key: KeyPair::from_seed([seed; 32]).public(),
             addresses: vec!["/ip4/127.0.0.1/tcp/1".to_owned(), "nonsense".to_owned()],
+            kept: true,
         }
     }
 
@@ -146,6 +163,20 @@ mod tests {
         assert!(pauses[1] >= Duration::from_millis(350) && pauses[1] <= BACKOFF_FIRST * 2);
         assert!(pauses[8] <= BACKOFF_MAX + Duration::from_millis(50));
         assert!(pauses[8] > pauses[2]);
+    }
+
+    #[tokio::test]
+    async fn a_peer_without_a_kept_link_is_dialed_when_wanted_and_then_left_alone() {
+        let own = peer_id(&KeyPair::from_seed([9; 32]).public()).expect("own");
+        let mut links = Links::default();
+        let now = Instant::now();
+        let other = Peer { kept: false, ..peer("yinzhou", 2) };
+        links.replace(&[peer("haishu", 1), other.clone()], own, now);
+        let due = links.take_due(now, |_| true);
+        assert_eq!(due.len(), 1, "nobody asks it anything");
+        assert!(links.take_wanted(&other.node, now).is_some());
+        assert_eq!(links.take_wanted(&other.node, now), None, "it is being dialed");
+        assert!(links.take_wanted(&other.node, now + BACKOFF_FIRST).is_some());
     }
 
     #[tokio::test]

@@ -32,6 +32,8 @@ const COMMANDS_MAX: usize = 256;
 /// hears that we are busy.
 const SERVING_MAX: usize = 32;
 const SERVING_PER_PEER_MAX: usize = 12;
+/// Requests that wait for one peer to be dialed.
+const PARKED_PER_PEER_MAX: usize = 16;
 /// How often links are looked over.
 const DIAL_TICK: Duration = Duration::from_millis(250);
 /// Pause before a swarm that panicked is built again.
@@ -94,10 +96,19 @@ async fn supervise(
 
 type Waiting = oneshot::Sender<Result<Answer, NetError>>;
 
+/// A request that waits for a connection.
+struct Parked {
+    to: NodeName,
+    request: Request,
+    answer: Waiting,
+}
+
 struct Loop {
     swarm: Swarm<Behaviour>,
     shared: Arc<Shared>,
     waiting: HashMap<OutboundRequestId, Waiting>,
+    /// Requests to peers that are being dialed for them.
+    parked: HashMap<PeerId, Vec<Parked>>,
     serving: Arc<Semaphore>,
     serving_by_peer: BTreeMap<PeerId, Arc<Semaphore>>,
     answers_in: mpsc::UnboundedSender<(ResponseChannel<Answer>, Answer)>,
@@ -111,6 +122,7 @@ impl Loop {
             swarm,
             shared,
             waiting: HashMap::new(),
+            parked: HashMap::new(),
             serving: Arc::new(Semaphore::new(SERVING_MAX)),
             serving_by_peer: BTreeMap::new(),
             answers_in,
@@ -162,28 +174,50 @@ impl Loop {
         }
     }
 
-    fn ask(&mut self, to: &NodeName, request: Request, answer: Waiting, links: &Links) {
+    fn ask(&mut self, to: &NodeName, request: Request, answer: Waiting, links: &mut Links) {
         let Some(peer) = links.id(to) else {
             let _ = answer.send(Err(NetError::NotAMember(to.clone())));
             return;
         };
-        if !self.swarm.is_connected(&peer) {
-            let _ = answer.send(Err(NetError::NotConnected(to.clone())));
+        if self.swarm.is_connected(&peer) {
+            self.send(&peer, request, answer);
             return;
         }
-        let id = self.swarm.behaviour_mut().exchange.send_request(&peer, request);
+        if !self.parked.contains_key(&peer)
+            && let Some(addresses) = links.take_wanted(to, Instant::now())
+            && self.dial_one(peer, addresses)
+        {
+            self.parked.insert(peer, Vec::new());
+        }
+        match self.parked.get_mut(&peer).filter(|parked| parked.len() < PARKED_PER_PEER_MAX) {
+            Some(parked) => parked.push(Parked { to: to.clone(), request, answer }),
+            None => {
+                let _ = answer.send(Err(NetError::NotConnected(to.clone())));
+            }
+        }
+    }
+
+    fn send(&mut self, peer: &PeerId, request: Request, answer: Waiting) {
+        let id = self.swarm.behaviour_mut().exchange.send_request(peer, request);
         self.waiting.insert(id, answer);
     }
 
     fn dial(&mut self, links: &mut Links) {
-        let swarm = &mut self.swarm;
-        for (peer, addresses) in links.take_due(Instant::now(), |peer| !swarm.is_connected(peer)) {
-            // A dial from the listening port cannot be repeated while the last one lingers.
-            let dial = DialOpts::peer_id(peer).addresses(addresses).allocate_new_port().build();
-            if let Err(error) = swarm.dial(dial) {
-                tracing::debug!(%peer, %error, "not dialed");
-            }
+        let is_down = |peer: &PeerId| !self.swarm.is_connected(peer);
+        for (peer, addresses) in links.take_due(Instant::now(), is_down) {
+            self.dial_one(peer, addresses);
         }
+    }
+
+    /// Whether the dial began: then a connection or an error follows.
+    fn dial_one(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) -> bool {
+        // A dial from the listening port cannot be repeated while the last one lingers.
+        let dial = DialOpts::peer_id(peer).addresses(addresses).allocate_new_port().build();
+        let dialed = self.swarm.dial(dial);
+        if let Err(error) = &dialed {
+            tracing::debug!(%peer, %error, "not dialed");
+        }
+        dialed.is_ok()
     }
 
     fn notice(&mut self, event: SwarmEvent<BehaviourEvent>, links: &mut Links) {
@@ -199,6 +233,11 @@ impl Loop {
             }
             SwarmEvent::ConnectionEstablished { peer_id, num_established, .. } => {
                 links.reset(&peer_id, Instant::now());
+                for Parked { request, answer, .. } in
+                    self.parked.remove(&peer_id).unwrap_or_default()
+                {
+                    self.send(&peer_id, request, answer);
+                }
                 if num_established.get() == 1
                     && let Some(node) = links.name(&peer_id)
                 {
@@ -210,6 +249,11 @@ impl Loop {
                 self.serving_by_peer.remove(&peer_id);
                 if let Some(node) = links.name(&peer_id) {
                     self.lost(node);
+                }
+            }
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), .. } => {
+                for Parked { to, answer, .. } in self.parked.remove(&peer).unwrap_or_default() {
+                    let _ = answer.send(Err(NetError::NotConnected(to)));
                 }
             }
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "listener"),

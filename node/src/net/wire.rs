@@ -6,7 +6,8 @@ use std::io;
 
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use lianshi_registry::{
-    entry::ENTRY_BYTES_MAX, id::Origin, seal::PAYLOAD_BYTES_MAX, witness::SUBMISSION_BYTES_MAX,
+    entry::ENTRY_BYTES_MAX, id::Origin, seal::PAYLOAD_BYTES_MAX, sync::Digest,
+    witness::SUBMISSION_BYTES_MAX,
 };
 use libp2p::{StreamProtocol, request_response};
 
@@ -33,8 +34,8 @@ const TAG_REFUSED: u8 = 4;
 /// What one node asks another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// The signed checkpoints of all logs held.
-    Heads,
+    /// The signed checkpoints held that the sender, by its digest, does not hold.
+    Heads(Digest),
     /// A hint that this signed checkpoint exists and can be had from the sender.
     Announce(String),
     /// A static resource of a log by its path below `/log/<node>/<generation>/`: the same bytes as
@@ -74,7 +75,7 @@ impl Request {
     /// The bytes on the stream.
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Heads => vec![TAG_HEADS],
+            Self::Heads(digest) => tagged(TAG_HEADS, &digest.to_bytes()),
             Self::Announce(note) => tagged(TAG_ANNOUNCE, note.as_bytes()),
             Self::Resource { origin, path } => {
                 two_fields(TAG_RESOURCE, &origin.to_string(), path.as_bytes())
@@ -88,7 +89,7 @@ impl Request {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (tag, rest) = bytes.split_first()?;
         match *tag {
-            TAG_HEADS if rest.is_empty() => Some(Self::Heads),
+            TAG_HEADS => Some(Self::Heads(Digest::parse(rest)?)),
             TAG_ANNOUNCE => Some(Self::Announce(String::from_utf8(rest.to_vec()).ok()?)),
             TAG_RESOURCE => {
                 let (origin, path) = split_fields(rest)?;
@@ -217,13 +218,15 @@ fn invalid(what: &'static str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use lianshi_registry::sync::DIGEST_BYTES;
+
     use super::*;
 
     #[test]
     fn frames_decode_to_what_was_encoded() {
         let origin = Origin::parse("ningbo.example/yinzhou/1").expect("valid");
         for request in [
-            Request::Heads,
+            Request::Heads(Digest::parse(&[7; DIGEST_BYTES]).expect("its length")),
             Request::Announce("note".to_owned()),
             Request::Resource { origin, path: "tile/entries/000.p/17".to_owned() },
             Request::Letter { kind: "market.message".to_owned(), bytes: vec![0, 255] },
@@ -239,7 +242,9 @@ mod tests {
 
     #[test]
     fn garbage_is_no_frame() {
-        for bytes in [&[][..], &[0], &[9, 1], &[1, 1], &[2, 0xff], &[3, 0xff, 0xff, 1], &[4, 0]] {
+        for bytes in
+            [&[][..], &[0], &[9, 1], &[1], &[1, 1], &[2, 0xff], &[3, 0xff, 0xff, 1], &[4, 0]]
+        {
             assert_eq!(Request::decode(bytes), None, "{bytes:?}");
         }
         for bytes in [&[][..], &[0], &[2, 1], &[4, 0xff]] {

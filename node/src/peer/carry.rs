@@ -24,9 +24,9 @@ pub(super) struct Carrier {
 impl Carrier {
     pub(super) fn carry(self, output: Output) {
         match output {
-            Output::AskHeads { request, peer } => {
+            Output::AskHeads { request, peer, digest } => {
                 tokio::spawn(async move {
-                    let heads = match self.net.ask(&peer, Request::Heads).await {
+                    let heads = match self.net.ask(&peer, Request::Heads(digest)).await {
                         Ok(bytes) => self.open_all(peer, bytes).await,
                         Err(_) => None,
                     };
@@ -126,7 +126,7 @@ impl Carrier {
         }
     }
 
-    fn compare(&self, head: Box<SignedHead>) {
+    fn compare(&self, head: SignedHead) {
         let conflict = match forks::compare(&self.site, &head) {
             Ok(conflict) => conflict.map(Box::new),
             Err(error) => {

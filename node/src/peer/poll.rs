@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lianshi_registry::{
-    id::Origin,
+    id::{DivisionCode, NodeName, Origin},
+    links::{self, Place},
     member::{Member, Status},
     sync::{SignedHead, Source},
 };
@@ -71,17 +72,21 @@ pub(super) fn look(
             Err(Failure::Fault(fault)) => return Err(fault),
         }
     }
-    let heads = site.db.read(log::heads)?;
-    let own = heads.iter().find(|head| head.origin == site.origin);
-    let own_note = own.map(|head| head.checkpoint.clone());
-    let own_note = own_note.unwrap_or_default();
+    // Only these: a large federation has thousands of logs, and this is done several times a
+    // second.
+    let (own, root_sizes) = site.db.read(|read| {
+        let mut sizes = BTreeMap::new();
+        for root in &folder.charter.root {
+            if let Some(head) = log::head(read, &root.origin)? {
+                sizes.insert(head.origin, head.size);
+            }
+        }
+        Ok::<_, Fault>((log::head(read, &site.origin)?, sizes))
+    })?;
+    let own_note = own.map(|head| head.checkpoint).unwrap_or_default();
     let own = (own_note != seen.own_note)
         .then(|| SignedHead::open(&own_note, &site.origin, &site.log_key.public()).ok())
         .flatten();
-    let roots = &folder.charter.root;
-    let is_root = |origin: &Origin| roots.iter().any(|root| root.origin == *origin);
-    let root_sizes: BTreeMap<Origin, u64> =
-        heads.into_iter().filter(|h| is_root(&h.origin)).map(|h| (h.origin, h.size)).collect();
     let members = if seen.root_sizes.as_ref() == Some(&root_sizes) {
         None
     } else {
@@ -104,6 +109,7 @@ pub(super) fn look(
 fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
     let own = members.iter().find(|member| member.admission.origin == site.origin);
     let strange_keys = own.map(|own| strange_keys(&folder.keys, &own.admission));
+    let kept = kept(site, members);
     let mut sources = BTreeMap::new();
     let mut peers = BTreeMap::new();
     for root in &folder.charter.root {
@@ -115,7 +121,9 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
         sources.insert(root.origin.clone(), source);
         let node = root.origin.node().clone();
         let addresses = root.addresses.clone();
-        peers.insert(node.clone(), Peer { node, identity_key: root.identity_key, addresses });
+        // Whoever holds nothing yet begins with the addresses of the charter.
+        let peer = Peer { node, identity_key: root.identity_key, addresses, kept: true };
+        peers.insert(peer.node.clone(), peer);
     }
     for member in members {
         let admission = &member.admission;
@@ -132,7 +140,8 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
         };
         sources.insert(admission.origin.clone(), source);
         let (identity_key, addresses) = (admission.identity_key, admission.addresses.clone());
-        peers.insert(node.clone(), Peer { node, identity_key, addresses });
+        let peer = Peer { kept: kept.contains(&node), node, identity_key, addresses };
+        peers.insert(peer.node.clone(), peer);
     }
     peers.remove(&site.node);
     #[cfg(feature = "evil")]
@@ -146,4 +155,15 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
         peers: peers.into_values().collect(),
         strange_keys: strange_keys.unwrap_or_default(),
     }
+}
+
+/// The members this node keeps links with.
+fn kept(site: &Site, members: &[Member]) -> BTreeSet<NodeName> {
+    let place = |division: &DivisionCode, node: &NodeName| Place {
+        division: division.clone(),
+        node: node.clone(),
+    };
+    let present = members.iter().filter(|member| member.status() != Status::Withdrawn);
+    let others = present.map(|m| place(&m.admission.division, &m.admission.node));
+    links::neighbors(&place(&site.division, &site.node), others)
 }

@@ -8,12 +8,12 @@ use lianshi_registry::{
     member::MemberRefusal,
     merkle::Hash,
     refusal::Refusal as _,
-    sync::Input,
+    sync::{Digest, Input, SignedHead},
     tile::{Coordinate, encode_hashes},
     witness::Submission,
 };
 use lianshi_store::{Fault, Read, Site, log, members, quorum, witness};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Letters, LogKeys, Mail, carry};
 use crate::net::{Answer, Request, Serve};
@@ -27,7 +27,7 @@ pub(super) fn door(
 ) -> Serve {
     Arc::new(move |peer, request| {
         let answer = match request {
-            Request::Heads => heads(&site),
+            Request::Heads(digest) => heads(&mail, digest),
             Request::Announce(note) => {
                 if let Some(head) = carry::open(&peer, &note, &keys.borrow().clone()) {
                     // The driver is gone when this fails.
@@ -62,10 +62,13 @@ pub(super) fn door(
     })
 }
 
-fn heads(site: &Site) -> Result<Answer, Fault> {
-    let heads = site.db.read(log::heads)?;
-    let notes: Vec<String> =
-        heads.into_iter().map(|head| head.checkpoint).filter(|note| !note.is_empty()).collect();
+/// The state machine knows what is held and, by the asker's digest, what the asker is missing.
+fn heads(mail: &mpsc::UnboundedSender<Mail>, digest: Digest) -> Result<Answer, Fault> {
+    let (answer, answered) = oneshot::channel();
+    // The driver is gone when either fails.
+    let _ = mail.send(Mail::Asked(digest, answer));
+    let Ok(heads) = answered.blocking_recv() else { return Ok(Answer::Busy) };
+    let notes: Vec<&str> = heads.iter().map(SignedHead::note).collect();
     let json = serde_json::to_vec(&notes).map_err(|error| Fault::corrupt("logs", error))?;
     Ok(Answer::Done(json))
 }

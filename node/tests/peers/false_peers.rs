@@ -97,7 +97,7 @@ fn lies() -> [Lie; 7] {
 fn serve(writer: &Site, lie: Lie) -> Serve {
     let site = writer.clone();
     Arc::new(move |_, request| match request {
-        Request::Heads => {
+        Request::Heads(_) => {
             let note = log::publish_head(&site).expect("signed").note;
             (lie.heads)(serde_json::to_vec(&[note]).expect("JSON"))
         }

@@ -7,6 +7,7 @@
 
 mod false_peers;
 mod nodes;
+mod on_demand;
 
 use std::time::Duration;
 

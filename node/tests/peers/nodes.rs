@@ -116,6 +116,7 @@ impl Federation {
             node: name("ningbo"),
             identity_key: root.keys.identity.public(),
             addresses: root.config.peer_addresses.clone(),
+            kept: true,
         }])
         .await;
         (net, links)

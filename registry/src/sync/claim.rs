@@ -1,5 +1,7 @@
 //! What peers say they hold: compared with what is held here and with each other.
 
+use std::collections::BTreeMap;
+
 use super::{Conflict, HEADS_INTERVAL_MS, Output, Pending, RequestId, SignedHead, Sync, Wanted};
 use crate::{
     id::{NodeName, Origin},
@@ -21,37 +23,50 @@ impl Sync {
             peer_state.heads_due = now.plus_millis(HEADS_INTERVAL_MS + spread_ms(&peer));
         }
         for head in heads {
-            let origin = head.origin().clone();
-            let is_writer = *head.writer() == peer;
-            self.take_claim(&peer, head, out);
-            if is_writer && self.holds_claim_of(&peer, &origin) {
-                out.push(Output::Confirmed(origin));
+            let confirms = *head.writer() == peer;
+            self.take_claim(&peer, head.clone(), out);
+            if confirms && self.holds(&head) {
+                out.push(Output::Confirmed(head.origin().clone()));
             }
         }
     }
 
-    /// Notes that a connected peer has a head, and looks for contradictions.
+    /// Looks for contradictions in what a peer shows, and notes that it has a head that is not held
+    /// here. What is held here nobody needs to be asked for.
     pub(super) fn take_claim(&mut self, peer: &NodeName, head: SignedHead, out: &mut Vec<Output>) {
         let origin = head.origin().clone();
         if origin == self.own {
             self.check_own(head, out);
             return;
         }
-        let Some(source) = self.sources.get(&origin) else { return };
-        if head.size() > source.quota_entries || !self.peers.contains_key(peer) {
+        let Some(log) = self.logs.get(&origin) else { return };
+        if log.quota_entries.is_none_or(|quota| head.size() > quota) {
             return;
         }
-        if let Some(other) = self.contradiction(&origin, &head) {
+        if let Some(other) = self.contradiction(&head) {
             self.freeze(Conflict { older: other, newer: head, proof: Vec::new() }, out);
             return;
         }
         self.compare(&head, out);
-        let Some(peer) = self.peers.get_mut(peer) else { return };
+        let Some(log) = self.logs.get(&origin).filter(|log| !log.frozen) else { return };
+        if !log.is_behind(&head) || !self.peers.contains_key(peer) {
+            return;
+        }
+        let claims = self.claims.entry(origin.clone()).or_default();
         // An answer may overtake an announcement; within one connection the larger head is the
         // newer.
-        if peer.claims.get(&origin).is_none_or(|claim| claim.size() < head.size()) {
-            peer.claims.insert(origin.clone(), head);
-            self.touched.insert(origin);
+        if claims.get(peer).is_none_or(|claim| claim.size() < head.size()) {
+            claims.insert(peer.clone(), head);
+        }
+    }
+
+    /// Drops what was claimed of a log and is held now, or will never be.
+    pub(super) fn drop_claims(&mut self, origin: &Origin) {
+        let Some(claims) = self.claims.get_mut(origin) else { return };
+        let log = self.logs.get(origin).filter(|log| log.quota_entries.is_some() && !log.frozen);
+        claims.retain(|_, claim| log.is_some_and(|log| log.is_behind(claim)));
+        if claims.is_empty() {
+            self.claims.remove(origin);
         }
     }
 
@@ -59,7 +74,7 @@ impl Sync {
         let origin = self.own.clone();
         let Some(log) = self.logs.get(&origin) else { return };
         if head.size() > log.size {
-            out.push(Output::OwnLogBehind(Box::new(head)));
+            out.push(Output::OwnLogBehind(head));
         } else if let Some(held) = log.head.clone().filter(|held| contradict(held, &head)) {
             self.freeze(Conflict { older: held, newer: head, proof: Vec::new() }, out);
         } else {
@@ -71,10 +86,10 @@ impl Sync {
     fn compare(&mut self, head: &SignedHead, out: &mut Vec<Output>) {
         let Some(log) = self.logs.get_mut(head.origin()) else { return };
         let is_smaller = log.head.as_ref().is_some_and(|held| head.size() < held.size());
-        let is_vouched = log.vouched.get(&head.size()) == Some(&head.root());
+        let is_vouched = log.vouched.contains(&(head.size(), head.root()));
         if head.size() > 0 && is_smaller && !is_vouched && !log.comparing && !log.frozen {
             log.comparing = true;
-            out.push(Output::Compare(Box::new(head.clone())));
+            out.push(Output::Compare(head.clone()));
         }
     }
 
@@ -92,9 +107,9 @@ impl Sync {
         }
     }
 
-    fn contradiction(&self, origin: &Origin, head: &SignedHead) -> Option<SignedHead> {
-        let held = self.logs.get(origin).and_then(|log| log.head.as_ref());
-        let claimed = self.peers.values().filter_map(|peer| peer.claims.get(origin));
+    fn contradiction(&self, head: &SignedHead) -> Option<SignedHead> {
+        let held = self.logs.get(head.origin()).and_then(|log| log.head.as_ref());
+        let claimed = self.claims.get(head.origin()).into_iter().flat_map(BTreeMap::values);
         held.into_iter().chain(claimed).find(|other| contradict(other, head)).cloned()
     }
 
@@ -111,12 +126,14 @@ impl Sync {
     pub(super) fn stop(&mut self, origin: &Origin) {
         self.drop_pull(origin);
         self.logs.entry(origin.clone()).or_default().frozen = true;
+        self.shown.remove(origin);
+        self.drop_claims(origin);
     }
 
-    fn holds_claim_of(&self, peer: &NodeName, origin: &Origin) -> bool {
-        let claim = self.peers.get(peer).and_then(|peer| peer.claims.get(origin));
-        let held = self.logs.get(origin).and_then(|log| log.head.as_ref());
-        matches!((claim, held), (Some(claim), Some(held)) if claim.size() <= held.size())
+    /// Whether what is held of a log reaches this head.
+    fn holds(&self, head: &SignedHead) -> bool {
+        let log = self.logs.get(head.origin());
+        log.is_some_and(|log| log.quota_entries.is_some() && !log.frozen && !log.is_behind(head))
     }
 }
 

@@ -28,7 +28,7 @@ impl Sync {
         }
         log.doubt = Doubt::Asked;
         let path = format!("prefix/{}/{}", log.size, newer.size());
-        let request = self.request(now, &peer, Wanted::Prefix(Box::new(newer)));
+        let request = self.request(now, &peer, Wanted::Prefix(newer));
         out.push(Output::Fetch { request, peer, origin, path });
     }
 
@@ -61,7 +61,6 @@ impl Sync {
         let Some(log) = self.logs.get_mut(origin) else { return };
         log.doubt = Doubt::None;
         (log.size, log.root) = (size, root);
-        self.touched.insert(origin.clone());
     }
 
     /// Passes a peer over for a log.

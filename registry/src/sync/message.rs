@@ -1,6 +1,6 @@
 //! What reaches the state machine and what it answers: the contract with its driver.
 
-use super::{Pulled, SignedHead, Source};
+use super::{Digest, Pulled, SignedHead, Source};
 use crate::{
     fork::Fork,
     id::{NodeName, Origin},
@@ -36,7 +36,7 @@ pub enum Input {
     Heads {
         /// Which request.
         request: RequestId,
-        /// What the peer holds.
+        /// What the peer shows, as [`Sync::answer`](super::Sync::answer) makes it.
         heads: Vec<SignedHead>,
     },
     /// A peer announced a checkpoint.
@@ -86,7 +86,7 @@ pub enum Input {
     /// [`Output::Compare`] is done: the head lies on what is held, or contradicts it.
     Compared {
         /// The head asked about.
-        head: Box<SignedHead>,
+        head: SignedHead,
         /// The contradiction.
         conflict: Option<Box<Conflict>>,
     },
@@ -99,12 +99,14 @@ pub enum Input {
 /// What a node does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Ask a peer for the checkpoints it holds.
+    /// Ask a peer for the checkpoints it holds, where they are not those held here.
     AskHeads {
         /// To be named in the answer.
         request: RequestId,
         /// Whom.
         peer: NodeName,
+        /// What is held here.
+        digest: Digest,
     },
     /// Tell a peer of a checkpoint; no answer is awaited.
     Announce {
@@ -131,13 +133,13 @@ pub enum Output {
     /// Two validly signed checkpoints contradict each other: the log is frozen.
     Conflict(Box<Conflict>),
     /// Compare a head that is smaller than the one held with the entries held.
-    Compare(Box<SignedHead>),
+    Compare(SignedHead),
     /// Forget the entries beyond the signed head: they were pulled towards a larger head that the
     /// log does not lead to any more.
     DropTail(Origin),
     /// A peer holds a checkpoint of this node's own log that is larger than the log: the data
     /// folder is older than what was signed, and nothing more may be signed.
-    OwnLogBehind(Box<SignedHead>),
+    OwnLogBehind(SignedHead),
 }
 
 /// Two signed heads that contradict each other.

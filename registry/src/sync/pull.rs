@@ -1,11 +1,15 @@
 //! Pulling a log from one peer, range by range: while one range is verified and stored, the next is
 //! fetched.
 
-use std::collections::BTreeMap;
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    ops::Bound::{Excluded, Unbounded},
+};
 
 use super::{
-    Doubt, Output, PULLS_MAX, Pending, PullFault, Pulled, RANGE_BUNDLES, RequestId, STORE_RETRY_MS,
-    SignedHead, Sync, Wanted,
+    Doubt, Output, PULLS_MAX, Peer, Pending, PullFault, Pulled, RANGE_BUNDLES, RequestId,
+    STORE_RETRY_MS, SignedHead, Sync, Wanted,
 };
 use crate::{
     id::{NodeName, Origin},
@@ -87,81 +91,75 @@ impl Range {
 }
 
 impl Sync {
-    /// Starts and continues the pulls that something happened to; when one ended, others may begin.
+    /// Continues the pulls that something happened to; where one ended, another begins.
     pub(super) fn advance_pulls(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         while let Some(origin) = self.touched.pop_first() {
-            if !self.sources.contains_key(&origin) {
-                continue;
-            }
-            let log = self.logs.entry(origin.clone()).or_default();
-            let dropped = log.pull.is_none() && self.pulling.remove(&origin);
-            self.choose_peer(now, &origin);
             self.hand_over(&origin, out);
             self.fetch_next(now, &origin, out);
-            let is_pulled = self.logs.get(&origin).is_some_and(|log| log.pull.is_some());
-            if is_pulled {
-                self.pulling.insert(origin);
-            } else if self.pulling.remove(&origin) || dropped {
-                self.touched.extend(self.wanting.iter().filter(|o| **o != origin).cloned());
-            }
+        }
+        while self.pulls.len() < PULLS_MAX
+            && let Some((peer, head)) = self.next_pull(now)
+        {
+            let origin = head.origin().clone();
+            self.begun_last = Some(origin.clone());
+            self.pulls.insert(origin.clone(), Pull { peer, head, range: None });
+            self.fetch_next(now, &origin, out);
         }
     }
 
-    /// Begins a pull from the peer that has most and is least busy.
-    fn choose_peer(&mut self, now: Timestamp, origin: &Origin) {
-        let Some(log) = self.logs.get(origin) else { return };
-        let claims =
-            || self.peers.iter().filter_map(|(name, p)| Some((name, p, p.claims.get(origin)?)));
-        if log.frozen || !claims().any(|(_, _, claim)| log.is_behind(claim)) {
-            self.wanting.remove(origin);
-            return;
-        }
-        self.wanting.insert(origin.clone());
-        let is_idle = log.pull.is_none() && log.storing.is_none() && log.doubt == Doubt::None;
-        if !is_idle || log.rests_until > now || self.pulling.len() >= PULLS_MAX {
-            return;
-        }
-        let may_serve =
-            |peer: &super::Peer| peer.avoided_until.get(origin).is_none_or(|until| *until <= now);
-        let best = claims()
-            .filter(|(_, peer, claim)| {
-                may_serve(peer) && log.is_behind(claim) && claim.size() >= log.size
-            })
-            .min_by_key(|(name, _, claim)| (u64::MAX - claim.size(), self.load(name), *name));
-        let Some((peer, _, head)) = best else { return };
-        let pull = Pull { peer: peer.clone(), head: head.clone(), range: None };
-        if let Some(log) = self.logs.get_mut(origin) {
-            log.pull = Some(pull);
-        }
+    /// The logs that peers claim more of take turns, so that none keeps the others waiting; each is
+    /// pulled from the peer that has most and is least busy.
+    fn next_pull(&self, now: Timestamp) -> Option<(NodeName, SignedHead)> {
+        let last = self.begun_last.as_ref();
+        let later = self.claims.range::<Origin, _>((last.map_or(Unbounded, Excluded), Unbounded));
+        later.chain(&self.claims).find_map(|(origin, claims)| {
+            let log = self.logs.get(origin)?;
+            let is_busy = self.pulls.contains_key(origin) || self.storing.contains_key(origin);
+            if is_busy || log.doubt != Doubt::None || log.rests_until > now {
+                return None;
+            }
+            let is_avoided = |peer: &Peer| peer.avoided_until.get(origin).is_some_and(|u| *u > now);
+            let may_serve = |name| self.peers.get(name).is_some_and(|peer| !is_avoided(peer));
+            claims
+                .iter()
+                .filter(|(name, claim)| claim.size() >= log.size && may_serve(*name))
+                .min_by_key(|(name, claim)| (Reverse(claim.size()), self.load(name), *name))
+                .map(|(name, claim)| (name.clone(), claim.clone()))
+        })
     }
 
     /// Logs being pulled from a peer.
     fn load(&self, peer: &NodeName) -> usize {
-        let pulls = self.pulling.iter().filter_map(|origin| self.logs.get(origin)?.pull.as_ref());
-        pulls.filter(|pull| pull.peer == *peer).count()
+        self.pulls.values().filter(|pull| pull.peer == *peer).count()
     }
 
     /// Gives a complete range to be stored, when the one before it is.
     fn hand_over(&mut self, origin: &Origin, out: &mut Vec<Output>) {
-        let Some(log) = self.logs.get_mut(origin) else { return };
-        let Some(pull) = log.pull.as_mut().filter(|_| log.storing.is_none()) else { return };
+        let Some(log) = self.logs.get(origin) else { return };
+        if self.storing.contains_key(origin) {
+            return;
+        }
+        let Some(pull) = self.pulls.get_mut(origin) else { return };
         let Some(range) = pull.range.take_if(|range| range.is_complete()) else { return };
         if range.from != log.size {
             return;
         }
         let (peer, head) = (pull.peer.clone(), pull.head.clone());
-        log.storing = Some(Storing { peer: peer.clone(), head: head.clone(), to: range.to });
+        let storing = Storing { peer: peer.clone(), head: head.clone(), to: range.to };
+        self.storing.insert(origin.clone(), storing);
         if range.to == head.size() {
-            log.pull = None;
+            self.pulls.remove(origin);
         }
         out.push(Output::Store(Box::new(range.into_pulled(peer, head))));
     }
 
     /// Asks for every part of the next range.
     fn fetch_next(&mut self, now: Timestamp, origin: &Origin, out: &mut Vec<Output>) {
-        let Some(log) = self.logs.get_mut(origin) else { return };
-        let from = log.storing.as_ref().map_or(log.size, |storing| storing.to);
-        let Some(pull) = log.pull.as_mut().filter(|pull| pull.range.is_none()) else { return };
+        let Some(log) = self.logs.get(origin) else { return };
+        let from = self.storing.get(origin).map_or(log.size, |storing| storing.to);
+        let Some(pull) = self.pulls.get_mut(origin).filter(|pull| pull.range.is_none()) else {
+            return;
+        };
         let range = Range::next(from, pull.head.size());
         let (peer, size, to) = (pull.peer.clone(), pull.head.size(), range.to);
         let numbers: Vec<u64> = range.bundles.keys().copied().collect();
@@ -196,11 +194,8 @@ impl Sync {
             Wanted::Prefix(newer) => return self.settle(now, (&peer, newer), &bytes, out),
             Wanted::Heads => return,
         };
-        let pull = self.logs.get_mut(&origin).and_then(|log| log.pull.as_mut());
-        let Some(range) = pull.filter(|pull| pull.peer == peer).and_then(|p| p.range.as_mut())
-        else {
-            return;
-        };
+        let pull = self.pulls.get_mut(&origin).filter(|pull| pull.peer == peer);
+        let Some(range) = pull.and_then(|pull| pull.range.as_mut()) else { return };
         match what {
             Wanted::Bundle(_, number) => {
                 if let Some(place) = range.bundles.get_mut(&number) {
@@ -218,8 +213,8 @@ impl Sync {
         (size, root): (u64, Hash),
         out: &mut Vec<Output>,
     ) {
+        let Some(storing) = self.storing.remove(origin) else { return };
         let Some(log) = self.logs.get_mut(origin) else { return };
-        let Some(storing) = log.storing.take() else { return };
         self.touched.insert(origin.clone());
         if size > log.size {
             (log.size, log.root) = (size, root);
@@ -228,8 +223,9 @@ impl Sync {
             return;
         }
         let from_writer = *storing.head.writer() == storing.peer;
-        log.adopt(Some(storing.head));
+        self.adopt(storing.head);
         self.announce(origin, out);
+        self.drop_claims(origin);
         if from_writer {
             out.push(Output::Confirmed(origin.clone()));
         }
@@ -242,8 +238,7 @@ impl Sync {
         fault: PullFault,
         out: &mut Vec<Output>,
     ) {
-        let Some(log) = self.logs.get_mut(origin) else { return };
-        let Some(storing) = log.storing.take() else { return };
+        let Some(storing) = self.storing.remove(origin) else { return };
         self.drop_pull(origin);
         match fault {
             PullFault::Own => {
@@ -259,10 +254,7 @@ impl Sync {
     /// Ends a pull; answers still on their way find nobody waiting. A range being stored stays
     /// until its outcome is known.
     pub(super) fn drop_pull(&mut self, origin: &Origin) {
-        if let Some(log) = self.logs.get_mut(origin) {
-            log.pull = None;
-        }
-        self.touched.insert(origin.clone());
+        self.pulls.remove(origin);
         self.pending.retain(|_, pending| match &pending.what {
             Wanted::Bundle(of, _) | Wanted::Proof(of) => of != origin,
             Wanted::Heads | Wanted::Prefix(_) => true,

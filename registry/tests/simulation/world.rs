@@ -13,7 +13,7 @@ use lianshi_registry::{
     entry::Fact,
     id::Origin,
     member::Root,
-    sync::{Input, Pulled, RequestId, SignedHead},
+    sync::{Digest, Input, Pulled, RequestId, SignedHead},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -74,7 +74,7 @@ impl Faults {
 
 #[derive(Clone)]
 enum Message {
-    AskHeads(RequestId),
+    AskHeads(RequestId, Digest),
     Ask(RequestId, Origin, String),
     Heads(RequestId, Vec<String>),
     Bytes(RequestId, Vec<u8>),

@@ -26,9 +26,9 @@ impl World {
         self.note(&format!("{place} {}", summary(&output)));
         let find = |nodes: &[Node], peer: &NodeName| nodes.iter().position(|n| n.name == *peer);
         match output {
-            Output::AskHeads { request, peer } => {
+            Output::AskHeads { request, peer, digest } => {
                 let to = find(&self.nodes, &peer).expect("a node");
-                self.send(place, to, Message::AskHeads(request));
+                self.send(place, to, Message::AskHeads(request, digest));
             }
             Output::Announce { peer, head } => {
                 let to = find(&self.nodes, &peer).expect("a node");
@@ -121,7 +121,7 @@ impl World {
 
 fn summary(output: &Output) -> String {
     match output {
-        Output::AskHeads { request, peer } => format!("heads? {request} {peer}"),
+        Output::AskHeads { request, peer, .. } => format!("heads? {request} {peer}"),
         Output::Announce { peer, head } => {
             format!("announce {peer} {} {}", short(head.origin()), head.size())
         }

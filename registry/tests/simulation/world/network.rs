@@ -61,14 +61,14 @@ impl World {
     pub(super) fn deliver(&mut self, from: usize, to: usize, message: Message) {
         let peer = self.nodes[from].name.clone();
         match message {
-            Message::AskHeads(_) | Message::Ask(..) | Message::Submit(..) if self.is_silent(to) => {
-            }
-            Message::AskHeads(request) => {
+            Message::AskHeads(..) | Message::Ask(..) | Message::Submit(..)
+                if self.is_silent(to) => {}
+            Message::AskHeads(request, digest) => {
                 let shown = self.shown(to, from);
                 let own = self.nodes[to].origin.clone();
-                let others = self.nodes[to].disk.iter().filter(|(origin, _)| **origin != own);
-                let heads =
-                    others.map(|(_, log)| log).chain([&shown]).filter_map(|l| l.head.as_ref());
+                let heads = self.nodes[to].sync.answer(&digest);
+                let others = heads.into_iter().filter(|head| *head.origin() != own);
+                let heads = shown.head.into_iter().chain(others);
                 let mut notes: Vec<String> = heads.map(|head| head.note().to_owned()).collect();
                 self.flood_heads(to, &mut notes);
                 self.send(to, from, Message::Heads(request, notes));

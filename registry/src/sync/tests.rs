@@ -1,0 +1,178 @@
+//! What two nodes say to each other about the heads they hold.
+
+use super::*;
+use crate::{checkpoint::Checkpoint, key::KeyPair, merkle::leaf_hash, note::Note};
+
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+fn name(number: u8) -> NodeName {
+    NodeName::parse(&format!("n{number}")).expect("a name")
+}
+
+fn origin(number: u8) -> Origin {
+    Origin::parse(&format!("tested.example/n{number}/1")).expect("an origin")
+}
+
+fn head(number: u8, size: u64, said: &str) -> SignedHead {
+    let key = KeyPair::from_seed([number; 32]);
+    let (origin, root) = (origin(number), leaf_hash(said.as_bytes()));
+    let note = Checkpoint { origin: origin.clone(), size, root }.sign(&key);
+    SignedHead::open(&note, &origin, &key.public()).expect("signed")
+}
+
+/// A node that follows ten logs and holds these heads.
+fn node(number: u8, heads: &[SignedHead]) -> Sync {
+    let mut sync = Sync::new(origin(number));
+    let source = |number| Source {
+        origin: origin(number),
+        log_key: KeyPair::from_seed([number; 32]).public(),
+        quota_entries: 1_000,
+    };
+    sync.step(NOW, Input::Sources((0..10).map(source).collect()));
+    for head in heads {
+        hold(&mut sync, head);
+    }
+    sync
+}
+
+fn hold(sync: &mut Sync, head: &SignedHead) -> Vec<Output> {
+    let (origin, size, root) = (head.origin().clone(), head.size(), head.root());
+    sync.step(NOW, Input::Held { origin, size, root, head: Some(head.clone()) })
+}
+
+/// Links `asker` with a peer and gives its request and what it says it holds.
+fn link(asker: &mut Sync, peer: u8) -> (RequestId, Digest) {
+    let mut outputs = asker.step(NOW, Input::Connected(name(peer)));
+    let Some(Output::AskHeads { request, digest, .. }) = outputs.pop() else { panic!("no asking") };
+    (request, digest)
+}
+
+#[test]
+fn nodes_that_hold_the_same_show_each_other_their_own_heads_alone() {
+    let heads: Vec<SignedHead> = (0..10).map(|number| head(number, 5, "same")).collect();
+    let (mut one, mut two) = (node(1, &heads), node(2, &heads));
+    let (request, digest) = link(&mut one, 2);
+    let answer = two.answer(&digest);
+    assert_eq!(answer, [heads[2].clone()]);
+    let outputs = one.step(NOW, Input::Heads { request, heads: answer });
+    assert_eq!(outputs, [Output::Confirmed(origin(2))], "the writer says that it is the newest");
+    assert_eq!(one.remembered(), 0);
+}
+
+#[test]
+fn a_head_that_differs_is_shown_whichever_side_is_ahead() {
+    let heads: Vec<SignedHead> = (0..10).map(|number| head(number, 5, "same")).collect();
+    let newer = head(7, 6, "newer");
+    for (asker_is_ahead, differs) in [(false, &newer), (true, &heads[7])] {
+        let (mut one, mut two) = (node(1, &heads), node(2, &heads));
+        hold(if asker_is_ahead { &mut one } else { &mut two }, &newer);
+        let (_, digest) = link(&mut one, 2);
+        let answer = two.answer(&digest);
+        assert_eq!(answer.first(), Some(&heads[2]), "the own head comes first");
+        assert!(answer.contains(differs));
+        assert!(answer.len() < 10, "only what shares a bucket with it");
+    }
+}
+
+#[test]
+fn a_second_history_of_one_size_differs_too() {
+    let heads: Vec<SignedHead> = (0..10).map(|number| head(number, 5, "same")).collect();
+    let forked = head(2, 5, "another history");
+    let (mut one, mut two) = (node(1, &heads), node(2, std::slice::from_ref(&forked)));
+    let (request, digest) = link(&mut one, 2);
+    let outputs = one.step(NOW, Input::Heads { request, heads: two.answer(&digest) });
+    assert!(matches!(outputs.as_slice(), [Output::Conflict(conflict)] if conflict.newer == forked));
+    let (_, digest) = link(&mut one, 2);
+    let mut three = node(3, &heads);
+    three.step(NOW, Input::Forked(origin(2)));
+    assert_eq!(
+        three.answer(&digest),
+        [heads[3].clone()],
+        "what is frozen is not compared for ever"
+    );
+}
+
+#[test]
+fn a_node_behind_its_own_log_hears_of_it() {
+    let (mut restored, mut peer) =
+        (node(1, &[head(1, 3, "backup")]), node(2, &[head(1, 9, "all")]));
+    let (request, digest) = link(&mut restored, 2);
+    let outputs = restored.step(NOW, Input::Heads { request, heads: peer.answer(&digest) });
+    assert_eq!(outputs, [Output::OwnLogBehind(head(1, 9, "all"))]);
+}
+
+#[test]
+fn what_is_claimed_is_forgotten_when_it_is_held() {
+    let mut sync = node(1, &[]);
+    for peer in [2, 3, 4] {
+        let (request, _) = link(&mut sync, peer);
+        sync.step(NOW, Input::Heads { request, heads: Vec::new() });
+    }
+    for peer in [2, 3] {
+        sync.step(NOW, Input::Announced { peer: name(peer), head: head(7, 5, "news") });
+    }
+    assert_eq!((sync.remembered(), sync.lagging()), (3, 1), "two claims and a request");
+    let request = sync.next_request;
+    let outputs = sync.step(NOW, Input::Fetched { request, bytes: b"bundle".to_vec() });
+    assert!(matches!(outputs.as_slice(), [Output::Store(pulled)] if pulled.peer == name(2)));
+    let stored = Input::Stored { origin: origin(7), size: 5, root: head(7, 5, "news").root() };
+    let outputs = sync.step(NOW, stored);
+    let told = Output::Announce { peer: name(4), head: head(7, 5, "news") };
+    assert_eq!(outputs, [told], "nobody who is known to have it");
+    assert_eq!((sync.remembered(), sync.lagging()), (0, 0));
+    sync.step(NOW, Input::Announced { peer: name(4), head: head(7, 5, "news") });
+    assert_eq!(sync.remembered(), 0, "what is held is not remembered again");
+}
+
+#[test]
+fn waiting_logs_take_turns() {
+    let mut sync = node(1, &[]);
+    link(&mut sync, 2);
+    let mut begun = Vec::new();
+    for number in [2, 3, 4, 5, 6, 7] {
+        let announced = Input::Announced { peer: name(2), head: head(number, 1, "first") };
+        begun.extend(sync.step(NOW, announced));
+    }
+    assert_eq!(begun.len(), PULLS_MAX);
+    // The first one brings nothing, and its turn is over.
+    let Some(Output::Fetch { request, .. }) = begun.first() else { panic!("a fetch") };
+    let next = sync.step(NOW, Input::Failed { request: *request });
+    assert!(matches!(next.as_slice(), [Output::Fetch { origin: of, .. }] if *of == origin(6)));
+}
+
+#[test]
+fn two_histories_freeze_a_log_whoever_shows_the_second() {
+    let mut sync = node(1, &[head(7, 5, "one")]);
+    let shown = Input::Announced { peer: name(9), head: head(7, 5, "other") };
+    assert!(matches!(sync.step(NOW, shown).as_slice(), [Output::Conflict(_)]), "though not linked");
+}
+
+#[test]
+fn a_digest_has_one_length_and_reads_back() {
+    let digest = link(&mut node(1, &[head(2, 5, "x")]), 2).1;
+    let bytes = digest.to_bytes();
+    assert_eq!(bytes.len(), DIGEST_BYTES);
+    assert_eq!(Digest::parse(&bytes), Some(digest));
+    for length in [0, 1, DIGEST_BYTES - 1, DIGEST_BYTES + 1, DIGEST_BYTES + 16] {
+        assert_eq!(Digest::parse(&vec![0; length]), None, "{length}");
+    }
+}
+
+#[test]
+fn an_answer_ends_before_the_frame_does() {
+    let mut sync = node(0, &[head(0, 5, "own")]);
+    // Members that sign as much beside their checkpoints as a note may hold.
+    for number in 1..10 {
+        let key = KeyPair::from_seed([number; 32]);
+        let checkpoint = Checkpoint { origin: origin(number), size: 5, root: leaf_hash(b"x") };
+        let text = format!("{}{}\n", checkpoint.text(), "x".repeat(120_000));
+        let note = Note::sign(text, &origin(number).to_string(), &key).expect("signed").encode();
+        let large = SignedHead::open(&note, &origin(number), &key.public()).expect("opens");
+        hold(&mut sync, &large);
+    }
+    let nothing = Digest::parse(&[0; DIGEST_BYTES]).expect("a digest");
+    let answer = sync.answer(&nothing);
+    let bytes: usize = answer.iter().map(|head| head.note().len()).sum();
+    assert_eq!(answer.first(), Some(&head(0, 5, "own")));
+    assert!(answer.len() > 5 && bytes <= HEADS_BYTES_MAX, "{} heads, {bytes} bytes", answer.len());
+}
