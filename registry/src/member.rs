@@ -5,6 +5,14 @@
 //! changed only by the root that admitted it. Standing is a list of changes, each from an index of
 //! the member's own log on, so the right of one entry never depends on when anybody learned of a
 //! suspension.
+//!
+//! A node that withdrew, because its keys were lost or stolen, is admitted anew with fresh keys and
+//! the next generation of its log; what it was before stays its [`Past`]. The keys of other roles
+//! than the log's are replaced by a new admission under the same log, said by the root authority
+//! and nobody else: whoever stole keys of a node cannot change them.
+
+mod past;
+mod refusal;
 
 use std::collections::BTreeMap;
 
@@ -14,8 +22,9 @@ use crate::{
     entry::{Admission, Fact, MemberChange},
     id::{DivisionCode, NodeName, Origin},
     key::PublicKey,
-    refusal::Refusal,
 };
+pub use past::{Generation, KeyRole, Past, RetiredKey};
+pub use refusal::MemberRefusal;
 
 /// Levels a node may have.
 pub const LEVELS: [&str; 3] = ["province", "city", "district"];
@@ -41,6 +50,9 @@ pub struct Member {
     pub admitted_index: u64,
     /// Suspensions and reinstatements in the order of that log.
     pub changes: Vec<StandingChange>,
+    /// What it was before.
+    #[serde(default)]
+    pub past: Past,
 }
 
 /// A change of standing, from an index of the member's own log on.
@@ -79,91 +91,6 @@ impl Status {
     }
 }
 
-/// Why an admission or change was refused, or why an entry does not count.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MemberRefusal {
-    /// Only root authorities speak of members.
-    #[error("`{0}` is not the log of a root authority")]
-    NotARoot(Origin),
-    /// The first entry of a root about members must admit the root itself.
-    #[error("the root authority of `{0}` has not admitted itself yet")]
-    RootNotAdmitted(Origin),
-    /// A root admits only inside its own division.
-    #[error("division {division} lies outside {root_division}, the division of the root authority")]
-    OutsideDivision {
-        /// The division asked for.
-        division: DivisionCode,
-        /// The root's own.
-        root_division: DivisionCode,
-    },
-    /// The level is not one of [`LEVELS`].
-    #[error("`{0}` is not a level; use province, city or district")]
-    Level(String),
-    /// The origin names another node or federation.
-    #[error("the log `{origin}` cannot be the log of node `{node}` in this federation")]
-    OriginMismatch {
-        /// The origin in the admission.
-        origin: Origin,
-        /// The node in the admission.
-        node: NodeName,
-    },
-    /// A key in the admission is used twice, inside it or by another member.
-    #[error("a key of `{node}` is already used by `{other}`; every role of every node has its own")]
-    KeyTaken {
-        /// The node to be admitted.
-        node: NodeName,
-        /// Who uses the key.
-        other: NodeName,
-    },
-    /// Log and log key stay with a node.
-    #[error("the log and log key of `{0}` cannot be changed")]
-    LogChanged(NodeName),
-    /// The member belongs to another root authority.
-    #[error("`{node}` was admitted by `{admitted_by}`, which alone may change it")]
-    OtherRoot {
-        /// The member.
-        node: NodeName,
-        /// The log that admitted it.
-        admitted_by: Origin,
-    },
-    /// There is no such member.
-    #[error("`{0}` is not a member")]
-    Unknown(NodeName),
-    /// The member has left for good.
-    #[error("`{0}` has withdrawn")]
-    Withdrawn(NodeName),
-    /// Only a suspended member can be reinstated.
-    #[error("`{0}` is not suspended")]
-    NotSuspended(NodeName),
-    /// Its entries from an index on do not count.
-    #[error("`{node}` is suspended: {reason}")]
-    Suspended {
-        /// The member.
-        node: NodeName,
-        /// Why.
-        reason: String,
-    },
-}
-
-impl Refusal for MemberRefusal {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NotARoot(_) => "member.not_a_root",
-            Self::RootNotAdmitted(_) => "member.root_not_admitted",
-            Self::OutsideDivision { .. } => "member.outside_division",
-            Self::Level(_) => "member.level_unknown",
-            Self::OriginMismatch { .. } => "member.origin_mismatch",
-            Self::KeyTaken { .. } => "member.key_taken",
-            Self::LogChanged(_) => "member.log_changed",
-            Self::OtherRoot { .. } => "member.other_root",
-            Self::Unknown(_) => "member.unknown",
-            Self::Withdrawn(_) => "member.withdrawn",
-            Self::NotSuspended(_) => "member.not_suspended",
-            Self::Suspended { .. } => "member.suspended",
-        }
-    }
-}
-
 impl Member {
     /// Where it stands after all changes.
     pub fn status(&self) -> Status {
@@ -192,13 +119,26 @@ impl Member {
         self.voice(u64::MAX).map(|_| ())
     }
 
-    fn keys(&self) -> [PublicKey; 4] {
-        keys(&self.admission)
+    /// The node as the one that writes this log, of whatever generation.
+    pub fn of_log(&self, origin: &Origin) -> Option<Self> {
+        if self.admission.origin == *origin {
+            return Some(self.clone());
+        }
+        let former = self.past.generations.iter().find(|one| one.admission.origin == *origin)?;
+        Some(Self {
+            admission: former.admission.clone(),
+            admitted_by: self.admitted_by.clone(),
+            admitted_index: former.admitted_index,
+            changes: former.changes.clone(),
+            past: Past::default(),
+        })
     }
-}
 
-fn keys(admission: &Admission) -> [PublicKey; 4] {
-    [admission.identity_key, admission.log_key, admission.witness_key, admission.seal_key]
+    /// The keys that may have sealed what it sent: the newest, and those before it.
+    pub fn seal_keys(&self) -> Vec<PublicKey> {
+        let retired = self.past.retired.iter().filter(|one| one.role == KeyRole::Seal);
+        [self.admission.seal_key].into_iter().chain(retired.map(|one| one.key)).collect()
+    }
 }
 
 /// All members by name.
@@ -252,6 +192,47 @@ fn admit(
     index: u64,
     admission: &Admission,
 ) -> Result<Member, MemberRefusal> {
+    check_place(members, root, admission)?;
+    let (node, origin) = (&admission.node, &admission.origin);
+    let known = members.get(node).filter(|known| known.admitted_by == root.origin);
+    let withdrawn = known.filter(|known| known.status() == Status::Withdrawn);
+    let is_next = |known: &Member| origin.generation() > known.admission.origin.generation();
+    if withdrawn.is_some_and(|known| !is_next(known)) {
+        return Err(MemberRefusal::Withdrawn(node.clone()));
+    }
+    check_keys(members, root, admission)?;
+    let mut member = Member {
+        admission: admission.clone(),
+        admitted_by: root.origin.clone(),
+        admitted_index: index,
+        changes: Vec::new(),
+        past: Past::default(),
+    };
+    let Some(known) = members.get(node) else { return Ok(member) };
+    if known.admitted_by != root.origin {
+        // Two roots admitted the same name: the smaller origin keeps it, whichever entry was seen
+        // first.
+        if known.admitted_by < root.origin {
+            return Err(other_root(known));
+        }
+        return Ok(member);
+    }
+    if known.status() == Status::Withdrawn {
+        member.past = known.past.succeeded(known, index);
+        return Ok(member);
+    }
+    if known.admission.origin != *origin || known.admission.log_key != admission.log_key {
+        return Err(MemberRefusal::LogChanged(node.clone()));
+    }
+    member.admitted_index = known.admitted_index;
+    member.changes.clone_from(&known.changes);
+    member.past = known.past.rekeyed(&known.admission, admission, index);
+    Ok(member)
+}
+
+/// The level is one there is, the log is the node's own in this federation, and its division lies
+/// inside that of the root authority.
+fn check_place(members: &Members, root: &Root, admission: &Admission) -> Result<(), MemberRefusal> {
     let node = &admission.node;
     if !LEVELS.contains(&admission.level.as_str()) {
         return Err(MemberRefusal::Level(admission.level.clone()));
@@ -277,50 +258,33 @@ fn admit(
             });
         }
     }
-    check_keys(members, root, admission)?;
-    let mut member = Member {
-        admission: admission.clone(),
-        admitted_by: root.origin.clone(),
-        admitted_index: index,
-        changes: Vec::new(),
-    };
-    let Some(known) = members.get(node) else { return Ok(member) };
-    if known.admitted_by != root.origin {
-        // Two roots admitted the same name: the smaller origin keeps it, whichever entry was seen
-        // first.
-        if known.admitted_by < root.origin {
-            return Err(other_root(known));
-        }
-        return Ok(member);
-    }
-    if known.status() == Status::Withdrawn {
-        return Err(MemberRefusal::Withdrawn(node.clone()));
-    }
-    if known.admission.origin != *origin || known.admission.log_key != admission.log_key {
-        return Err(MemberRefusal::LogChanged(node.clone()));
-    }
-    member.admitted_index = known.admitted_index;
-    member.changes.clone_from(&known.changes);
-    Ok(member)
+    Ok(())
 }
 
-/// A key serves one role of one node: inside the admission, and among members of the same root.
+/// A key serves one role of one node, once: inside the admission, and among members of the same
+/// root, also those that do not use it any more.
 fn check_keys(members: &Members, root: &Root, admission: &Admission) -> Result<(), MemberRefusal> {
     let taken = |other: &NodeName| MemberRefusal::KeyTaken {
         node: admission.node.clone(),
         other: other.clone(),
     };
-    let wanted = keys(admission);
+    let wanted = past::keys(admission).map(|(_, key)| key);
     for (place, key) in wanted.iter().enumerate() {
         if wanted.iter().skip(place + 1).any(|later| later == key) {
             return Err(taken(&admission.node));
         }
     }
-    let others = members
-        .iter()
-        .filter(|(node, other)| **node != admission.node && other.admitted_by == root.origin);
-    for (node, other) in others {
-        if other.keys().iter().any(|key| wanted.contains(key)) {
+    for (node, other) in members.iter().filter(|(_, other)| other.admitted_by == root.origin) {
+        let current = past::keys(&other.admission);
+        let is_used = |(role, key): &(KeyRole, PublicKey)| {
+            // A node keeps the keys it does not change, unless it left for good.
+            let keeps = *node == admission.node
+                && other.status() != Status::Withdrawn
+                && past::keys(admission).contains(&(*role, *key));
+            !keeps && wanted.contains(key)
+        };
+        let was_used = |one: &RetiredKey| wanted.contains(&one.key);
+        if current.iter().any(is_used) || other.past.retired.iter().any(was_used) {
             return Err(taken(node));
         }
     }

@@ -79,6 +79,18 @@ impl Sealed {
         &self.kind
     }
 
+    /// Opens it with one of the keys the sender seals or sealed with, the newest first.
+    pub fn open_with(&self, seal_keys: &[PublicKey]) -> Result<Vec<u8>, SealError> {
+        let mut refused = SealError::Signature(self.by.clone());
+        for key in seal_keys {
+            match self.open(key) {
+                Ok(payload) => return Ok(payload),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
+    }
+
     /// Checks the signature against the sender's seal key and returns the payload.
     pub fn open(&self, seal_key: &PublicKey) -> Result<Vec<u8>, SealError> {
         if self.alg != "ed25519" {

@@ -12,12 +12,12 @@ use lianshi_registry::{
     entry::{Admission, Entry, Texts},
     id::{DivisionCode, NodeName, Origin},
     key::PublicKey,
-    member::{self, Member, MemberRefusal, Members, Root},
+    member::{self, Member, MemberRefusal, Members, Past, Root},
 };
 
 use crate::{
-    Db, Fault, Read, Write,
-    schema::{members, node_state},
+    Db, Fault, Read, Site, Write,
+    schema::{member_pasts, members, node_state},
 };
 
 /// Where the charter's root authorities are kept, so that the fold knows them.
@@ -73,7 +73,7 @@ impl MemberRow {
         })
     }
 
-    fn into_member(self) -> Result<Member, Fault> {
+    fn into_member(self, past: Past) -> Result<Member, Fault> {
         let corrupt = |what: String| Fault::corrupt("members", what);
         let key = |text: &str| PublicKey::parse(text).map_err(|e| corrupt(e.to_string()));
         let number = |value: i64| u64::try_from(value).map_err(|e| corrupt(e.to_string()));
@@ -98,6 +98,7 @@ impl MemberRow {
             admitted_by: origin(&self.admitted_by)?,
             admitted_index: number(self.admitted_index)?,
             changes: serde_json::from_str(&self.changes).map_err(json)?,
+            past,
         })
     }
 }
@@ -136,7 +137,29 @@ pub fn all(read: &mut Read<'_>) -> Result<Vec<Member>, Fault> {
         .order(members::node.asc())
         .select(MemberRow::as_select())
         .load(&mut **read)?;
-    rows.into_iter().map(MemberRow::into_member).collect()
+    let pasts: Vec<(String, String)> =
+        member_pasts::table.select((member_pasts::node, member_pasts::past)).load(&mut **read)?;
+    let mut pasts: BTreeMap<String, String> = pasts.into_iter().collect();
+    let member = |row: MemberRow| {
+        let past = past(pasts.remove(&row.node))?;
+        row.into_member(past)
+    };
+    rows.into_iter().map(member).collect()
+}
+
+fn past(stored: Option<String>) -> Result<Past, Fault> {
+    let Some(stored) = stored else { return Ok(Past::default()) };
+    serde_json::from_str(&stored).map_err(|error| Fault::corrupt("member_pasts", error))
+}
+
+fn with_past(read: &mut Read<'_>, row: Option<MemberRow>) -> Result<Option<Member>, Fault> {
+    let Some(row) = row else { return Ok(None) };
+    let stored: Option<String> = member_pasts::table
+        .find(&row.node)
+        .select(member_pasts::past)
+        .first(&mut **read)
+        .optional()?;
+    row.into_member(past(stored)?).map(Some)
 }
 
 /// A member by its name.
@@ -146,13 +169,19 @@ pub fn by_node(read: &mut Read<'_>, node: &NodeName) -> Result<Option<Member>, F
         .select(MemberRow::as_select())
         .first(&mut **read)
         .optional()?;
-    row.map(MemberRow::into_member).transpose()
+    with_past(read, row)
 }
 
-/// The member that writes a log.
+/// The keys this node seals and sealed with: its own, before it is admitted with it.
+pub(crate) fn own_seal_keys(read: &mut Read<'_>, site: &Site) -> Result<Vec<PublicKey>, Fault> {
+    let known = by_node(read, &site.node)?.map(|member| member.seal_keys());
+    Ok([site.seal_key.public()].into_iter().chain(known.unwrap_or_default()).collect())
+}
+
+/// The member that writes a log, or wrote it before it was admitted anew.
 pub fn by_origin(read: &mut Read<'_>, origin: &Origin) -> Result<Option<Member>, Fault> {
     let member = by_node(read, origin.node())?;
-    Ok(member.filter(|member| member.admission.origin == *origin))
+    Ok(member.and_then(|member| member.of_log(origin)))
 }
 
 /// The member whose libp2p identity key this is.
@@ -163,7 +192,7 @@ pub fn by_peer(read: &mut Read<'_>, identity_key: &PublicKey) -> Result<Option<M
         .select(MemberRow::as_select())
         .first(&mut **read)
         .optional()?;
-    row.map(MemberRow::into_member).transpose()
+    with_past(read, row)
 }
 
 /// Whether the entry at `index` of `origin` counts: the division its author may speak for, or why
@@ -223,11 +252,28 @@ pub fn apply(
     } else {
         diesel::insert_into(members::table).values(&row).execute(&mut **write)?;
     }
+    keep_past(write, &member)?;
     Ok(Ok(from.map(|from| Refold { origin: member.admission.origin, from })))
+}
+
+/// A node with nothing before it has no row.
+fn keep_past(write: &mut Write<'_>, member: &Member) -> Result<(), Fault> {
+    let node = member.admission.node.as_str();
+    diesel::delete(member_pasts::table.find(node)).execute(&mut **write)?;
+    if member.past == Past::default() {
+        return Ok(());
+    }
+    let past = serde_json::to_string(&member.past);
+    let past = past.map_err(|error| Fault::corrupt("member_pasts", error))?;
+    diesel::insert_into(member_pasts::table)
+        .values((member_pasts::node.eq(node), member_pasts::past.eq(past)))
+        .execute(&mut **write)?;
+    Ok(())
 }
 
 /// Forgets every member, before the logs are folded anew.
 pub fn clear(write: &mut Write<'_>) -> Result<(), Fault> {
     diesel::delete(members::table).execute(&mut **write)?;
+    diesel::delete(member_pasts::table).execute(&mut **write)?;
     Ok(())
 }

@@ -155,6 +155,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    member_pasts (node) {
+        node -> Text,
+        past -> Text,
+    }
+}
+
+diesel::table! {
     catalog_objects (object_key) {
         object_key -> Text,
         kind -> Text,
@@ -575,6 +582,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     logs,
     log_tiles,
     members,
+    member_pasts,
     catalog_objects,
     catalog_products,
     catalog_counts,

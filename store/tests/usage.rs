@@ -128,9 +128,9 @@ fn member(db: &Db, name: &str, seal_key: &KeyPair) {
             "INSERT INTO members (node, origin, division, level, name_zh, name_en, identity_key, \
              log_key, witness_key, seal_key, addresses, public_url, quota_entries, status, \
              changes, admitted_by, admitted_index) \
-             VALUES ('{name}', '', '', '', '', '', '', '', '', '{}', '', \
-             '', 0, 'active', '', '', 0)",
-            seal_key.public()
+             VALUES ('{name}', 'ningbo.example/{name}/1', '330212', 'district', '', '', '{key}', \
+             '{key}', '{key}', '{key}', '[]', '', 0, 'active', '[]', 'ningbo.example/ningbo/1', 0)",
+            key = seal_key.public()
         ),
     );
 }

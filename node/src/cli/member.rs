@@ -146,6 +146,7 @@ fn list(at: &At, site: &Site) -> anyhow::Result<()> {
                 "public_url": member.admission.public_url,
                 "admitted_by": member.admitted_by,
                 "admitted_index": member.admitted_index,
+                "past": member.past,
             })
         })
         .collect();

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lianshi_registry::{
+    entry::Admission,
     id::{DivisionCode, NodeName, Origin},
     links::{self, Place},
     member::{Member, Status},
@@ -103,6 +104,14 @@ pub(super) fn look(
     Ok(Poll { seen, own, members, forked, refusal })
 }
 
+fn source_of(admission: &Admission) -> Source {
+    Source {
+        origin: admission.origin.clone(),
+        log_key: admission.log_key,
+        quota_entries: admission.quota_entries,
+    }
+}
+
 /// The charter's root authorities first, then what the logs say. A suspended node stays linked: it
 /// must be able to read that it is suspended, and its log goes on to be held though it is not
 /// folded. A withdrawn one is cut off.
@@ -126,6 +135,11 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
         peers.insert(peer.node.clone(), peer);
     }
     for member in members {
+        // The logs of its earlier generations are part of the catalog, and any node may have them.
+        for former in &member.past.generations {
+            let source = source_of(&former.admission);
+            sources.insert(source.origin.clone(), source);
+        }
         let admission = &member.admission;
         let node = admission.node.clone();
         if member.status() == Status::Withdrawn {
@@ -133,12 +147,7 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
             peers.remove(&node);
             continue;
         }
-        let source = Source {
-            origin: admission.origin.clone(),
-            log_key: admission.log_key,
-            quota_entries: admission.quota_entries,
-        };
-        sources.insert(admission.origin.clone(), source);
+        sources.insert(admission.origin.clone(), source_of(admission));
         let (identity_key, addresses) = (admission.identity_key, admission.addresses.clone());
         let peer = Peer { kept: kept.contains(&node), node, identity_key, addresses };
         peers.insert(peer.node.clone(), peer);

@@ -1,7 +1,7 @@
 //! Admission, standing and every refusal.
 
 use super::*;
-use crate::{entry::Texts, id::FederationDomain, key::KeyPair};
+use crate::{entry::Texts, id::FederationDomain, key::KeyPair, refusal::Refusal as _};
 
 fn admission(node: &str, division: &str, seed: u8) -> Admission {
     let node = NodeName::parse(node).expect("valid");
@@ -177,4 +177,91 @@ fn of_two_roots_the_smaller_origin_keeps_a_name_in_any_order() {
     };
     assert_eq!(build(true), build(false));
     assert_eq!(build(true).division.as_str(), "330212");
+}
+
+#[test]
+fn a_withdrawn_node_is_admitted_anew_with_fresh_keys_and_the_next_generation() {
+    let mut fold = Fold::founded();
+    let anew = |generation: u32, seed: u8| {
+        let mut anew = admission("yinzhou", "330212", seed);
+        anew.origin = Origin::new(anew.origin.domain().clone(), anew.node.clone(), generation);
+        anew
+    };
+    assert_eq!(fold.refused(Fact::MemberAdmitted(anew(2, 7))), "member.log_changed", "not yet");
+    fold.root_says(Fact::MemberWithdrawn(change("yinzhou", 12))).expect("withdrawn");
+    assert_eq!(fold.refused(Fact::MemberAdmitted(anew(1, 7))), "member.withdrawn");
+    // Whoever found the old keys cannot come back with one of them.
+    let mut thief = anew(2, 7);
+    thief.witness_key = admission("yinzhou", "330212", 2).witness_key;
+    assert_eq!(fold.refused(Fact::MemberAdmitted(thief)), "member.key_taken");
+    let entry = fold.next;
+    assert_eq!(fold.root_says(Fact::MemberAdmitted(anew(2, 7))).expect("anew"), Some(0));
+
+    let member = fold.yinzhou();
+    assert_eq!((member.status(), member.admission.origin.generation()), (Status::Active, 2));
+    assert!(member.voice(0).is_ok());
+    let [former] = member.past.generations.as_slice() else { panic!("one former generation") };
+    assert_eq!(former.changes.last().expect("its end").status, Status::Withdrawn);
+    let old = member.of_log(&former.admission.origin).expect("its old log");
+    assert!(old.voice(11).is_ok());
+    assert_eq!(old.voice(12).expect_err("gone").code(), "member.withdrawn");
+    assert_eq!(member.of_log(&member.admission.origin).as_ref(), Some(member));
+    assert_eq!(member.of_log(&anew(3, 7).origin), None);
+    let retired = &member.past.retired;
+    assert_eq!(retired.len(), 4);
+    assert!(retired.iter().all(|one| one.until_index == entry));
+
+    // No other node may have the old keys, and the third generation keeps both before it.
+    let mut other = admission("haishu", "330203", 3);
+    other.seal_key = former.admission.log_key;
+    assert_eq!(fold.refused(Fact::MemberAdmitted(other)), "member.key_taken");
+    fold.root_says(Fact::MemberWithdrawn(change("yinzhou", 3))).expect("withdrawn");
+    fold.root_says(Fact::MemberAdmitted(anew(3, 8))).expect("anew");
+    assert_eq!(fold.yinzhou().past.generations.len(), 2);
+    assert_eq!(fold.yinzhou().past.retired.len(), 8);
+}
+
+#[test]
+fn a_replaced_key_stays_known_and_is_never_used_again() {
+    let mut fold = Fold::founded();
+    let old = admission("yinzhou", "330212", 2);
+    let mut rotated = old.clone();
+    rotated.seal_key = KeyPair::from_seed([90; 32]).public();
+    rotated.witness_key = KeyPair::from_seed([91; 32]).public();
+    rotated.identity_key = KeyPair::from_seed([92; 32]).public();
+    let entry = fold.next;
+    fold.root_says(Fact::MemberAdmitted(rotated.clone())).expect("rotated");
+    let member = fold.yinzhou();
+    assert_eq!(member.admission, rotated);
+    let retired: Vec<(KeyRole, PublicKey, u64)> =
+        member.past.retired.iter().map(|one| (one.role, one.key, one.until_index)).collect();
+    let expected = [
+        (KeyRole::Identity, old.identity_key, entry),
+        (KeyRole::Witness, old.witness_key, entry),
+        (KeyRole::Seal, old.seal_key, entry),
+    ];
+    assert_eq!(retired, expected);
+    assert_eq!(member.seal_keys(), [rotated.seal_key, old.seal_key]);
+    let keys = fold.yinzhou().past.retired.len();
+    fold.root_says(Fact::MemberAdmitted(rotated.clone())).expect("said again");
+    assert_eq!(fold.yinzhou().past.retired.len(), keys, "nothing was replaced");
+    let refused = |fold: &mut Fold, change: &dyn Fn(&mut Admission)| {
+        let mut changed = rotated.clone();
+        change(&mut changed);
+        fold.refused(Fact::MemberAdmitted(changed))
+    };
+    assert_eq!(refused(&mut fold, &|a| a.seal_key = old.seal_key), "member.key_taken", "back");
+    assert_eq!(refused(&mut fold, &|a| a.seal_key = old.witness_key), "member.key_taken");
+    let swapped = |a: &mut Admission| std::mem::swap(&mut a.seal_key, &mut a.witness_key);
+    assert_eq!(refused(&mut fold, &swapped), "member.key_taken", "one key, one role");
+}
+
+#[test]
+fn a_node_cannot_replace_keys_itself() {
+    let mut fold = Fold::founded();
+    let own = fold.yinzhou().admission.origin.clone();
+    let mut rotated = admission("yinzhou", "330212", 2);
+    rotated.seal_key = KeyPair::from_seed([90; 32]).public();
+    let refused = fold.says(&own, Fact::MemberAdmitted(rotated)).expect_err("no root");
+    assert_eq!(refused.code(), "member.not_a_root");
 }

@@ -74,8 +74,8 @@ fn open(write: &mut Write<'_>, site: &Site, from: &NodeName, letter: &Letter) ->
     let Some(kind) = LetterKind::parse(sealed.kind()) else {
         return refuse(LetterRefusal::Kind(sealed.kind().to_owned()));
     };
-    let key = seal_key(write, site, from)?;
-    let payload = sealed.open(&key).map_err(|error| Failure::Refused(error.into()))?;
+    let keys = seal_keys(write, site, from)?;
+    let payload = sealed.open_with(&keys).map_err(|error| Failure::Refused(error.into()))?;
     let claim: Claim = serde_json::from_slice(&payload)
         .map_err(|error| Failure::Refused(SealError::Malformed(error.to_string()).into()))?;
     if claim.v != LETTER_VERSION {
@@ -85,13 +85,13 @@ fn open(write: &mut Write<'_>, site: &Site, from: &NodeName, letter: &Letter) ->
     Ok(Opened { from: from.clone(), kind, claim, document, sealed: sealed.to_bytes() })
 }
 
-fn seal_key(write: &mut Write<'_>, site: &Site, from: &NodeName) -> Outcome<PublicKey> {
+fn seal_keys(write: &mut Write<'_>, site: &Site, from: &NodeName) -> Outcome<Vec<PublicKey>> {
     if *from == site.node {
-        return Ok(site.seal_key.public());
+        return Ok(members::own_seal_keys(&mut write.as_read(), site)?);
     }
     let member = members::by_node(&mut write.as_read(), from)?;
     match member.filter(|member| member.may_write().is_ok()) {
-        Some(member) => Ok(member.admission.seal_key),
+        Some(member) => Ok(member.seal_keys()),
         None => refuse(LetterRefusal::NotAMember(from.clone())),
     }
 }

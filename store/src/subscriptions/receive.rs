@@ -28,9 +28,9 @@ pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Result<(), Failure
     if sealed.kind() != MESSAGE_KIND {
         return Err(malformed(&"another kind of message"));
     }
-    let key = site.db.read(|read| seal_key(read, site, from))?;
+    let keys = site.db.read(|read| seal_keys(read, site, from))?;
     let payload = sealed
-        .open(&key)
+        .open_with(&keys)
         .map_err(|error| Failure::Refused(MessageRefusal::Seal(error.to_string())))?;
     let message: Message = serde_json::from_slice(&payload).map_err(|error| malformed(&error))?;
     site.db.write(|write| take(write, site, from, (&message, bytes)))?;
@@ -38,20 +38,20 @@ pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Result<(), Failure
     Ok(())
 }
 
-fn seal_key(
+fn seal_keys(
     read: &mut Read<'_>,
     site: &Site,
     from: &NodeName,
-) -> Result<PublicKey, Failure<MessageRefusal>> {
+) -> Result<Vec<PublicKey>, Failure<MessageRefusal>> {
     if *from == site.node {
-        return Ok(site.seal_key.public());
+        return Ok(members::own_seal_keys(read, site)?);
     }
     let member = members::by_node(read, from)?
         .ok_or_else(|| Failure::Refused(MessageRefusal::SenderUnknown(from.to_string())))?;
     if member.may_write().is_err() {
         return Err(Failure::Refused(MessageRefusal::SenderSuspended(from.to_string())));
     }
-    Ok(member.admission.seal_key)
+    Ok(member.seal_keys())
 }
 
 fn take(

@@ -19,10 +19,11 @@ use crate::{
     db::{Failure, Read, Write},
     dialect::{BULK_ROWS_MAX, insert_all},
     fault::Fault,
+    members,
     outbox::{self, OutboxRow},
     schema::{
-        members, node_state, outbox as outbox_table, subscriptions, usage_months,
-        usage_report_days, usage_reports,
+        node_state, outbox as outbox_table, subscriptions, usage_months, usage_report_days,
+        usage_reports,
     },
     site::Site,
 };
@@ -187,9 +188,9 @@ pub fn receive_report(
     if sealed.claimed_sender() != from || sealed.kind() != REPORT_KIND {
         return Err(refuse(ReportRefusal::NotOfSender));
     }
-    let key = site.db.read(|read| seal_key(read, site, from))?;
-    let key = key.ok_or_else(|| refuse(ReportRefusal::UnknownSender(from.clone())))?;
-    let payload = sealed.open(&key).map_err(|error| refuse(error.into()))?;
+    let keys = site.db.read(|read| seal_keys(read, site, from))?;
+    let keys = keys.ok_or_else(|| refuse(ReportRefusal::UnknownSender(from.clone())))?;
+    let payload = sealed.open_with(&keys).map_err(|error| refuse(error.into()))?;
     let report: UsageReport = serde_json::from_slice(&payload)
         .map_err(|error| refuse(ReportRefusal::Malformed(error.to_string())))?;
     if report.v != REPORT_VERSION || report.days.len() > REPORT_COUNTS_MAX {
@@ -277,17 +278,15 @@ fn keep_report_days(write: &mut Write<'_>, report: &UsageReport) -> Result<(), F
     Ok(())
 }
 
-fn seal_key(read: &mut Read<'_>, site: &Site, node: &NodeName) -> Result<Option<PublicKey>, Fault> {
+fn seal_keys(
+    read: &mut Read<'_>,
+    site: &Site,
+    node: &NodeName,
+) -> Result<Option<Vec<PublicKey>>, Fault> {
     if *node == site.node {
-        return Ok(Some(site.seal_key.public()));
+        return members::own_seal_keys(read, site).map(Some);
     }
-    let text: Option<String> = members::table
-        .filter(members::node.eq(node.as_str()))
-        .select(members::seal_key)
-        .first(&mut **read)
-        .optional()?;
-    text.map(|text| PublicKey::parse(&text).map_err(|error| Fault::corrupt("members", error)))
-        .transpose()
+    Ok(members::by_node(read, node)?.map(|member| member.seal_keys()))
 }
 
 fn changed_since(read: &mut Read<'_>, low: i64, limit: i64) -> Result<Vec<(String, i64)>, Fault> {

@@ -1,0 +1,4 @@
+CREATE TABLE member_pasts (
+    node TEXT NOT NULL PRIMARY KEY,
+    past TEXT NOT NULL
+) STRICT;
