@@ -13,15 +13,18 @@ use clap::{Args, Parser, Subcommand};
 use crate::folder::Folder;
 
 mod audit;
+mod backup;
 mod catalog;
 mod certificate;
 mod dataset;
 mod demo;
 mod init;
+mod keys;
 mod ledger;
 mod log;
 pub mod member;
 mod period;
+mod restore;
 mod serve;
 mod status;
 mod user;
@@ -100,6 +103,8 @@ enum Command {
     /// Show and check the audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Save what the node must not lose.
+    Backup(backup::Backup),
     /// Publish to and rebuild the catalog.
     #[command(subcommand)]
     Catalog(catalog::Command),
@@ -109,6 +114,9 @@ enum Command {
     /// Load data behind a product.
     #[command(subcommand)]
     Dataset(dataset::Command),
+    /// Show and replace this node's keys.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Export the ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -121,6 +129,8 @@ enum Command {
     /// Close a settlement period and show its statements.
     #[command(subcommand)]
     Period(period::Command),
+    /// Bring back a backup.
+    Restore(restore::Restore),
     /// Manage organizations, users and tokens.
     #[command(subcommand)]
     User(user::Command),
@@ -162,13 +172,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Serve(command) => command.run(at),
         Command::Status(command) => command.run(at),
         Command::Audit(command) => command.run(at),
+        Command::Backup(command) => command.run(at),
         Command::Catalog(command) => command.run(at),
         Command::Certificate(command) => command.run(at),
         Command::Dataset(command) => command.run(at),
+        Command::Keys(command) => command.run(at),
         Command::Ledger(command) => command.run(at),
         Command::Log(command) => command.run(at),
         Command::Member(command) => command.run(at),
         Command::Period(command) => command.run(at),
+        Command::Restore(command) => command.run(at),
         Command::User(command) => command.run(at),
     }
 }

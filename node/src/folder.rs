@@ -11,13 +11,12 @@
 
 use std::{
     fs,
-    io::Write as _,
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use lianshi_registry::{
     entry::{Admission, Texts},
     id::{DivisionCode, FederationDomain, NodeName, Origin},
@@ -25,14 +24,20 @@ use lianshi_registry::{
     member,
     policy::Rule,
 };
-use lianshi_store::{Db, Site, log, members};
+use lianshi_store::{
+    Db, Site, log, members,
+    recovery::{self, Cause},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
 
 mod belonging;
+mod keys;
+mod rotation;
 
 pub use belonging::strange_keys;
+pub use rotation::parse_role;
 
 /// `node.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -127,18 +132,58 @@ pub struct Folder {
 
 impl Folder {
     /// Makes a folder with fresh keys. Without a charter the node becomes root authority of a new
-    /// federation `domain`.
+    /// federation `domain`. A later generation than the first must recover what the node said
+    /// before: its numbers must not be given twice.
     pub fn init(path: &Path, config: Config, charter: CharterSource) -> anyhow::Result<Self> {
+        let is_first = config.generation == 1;
+        let folder = Self::make(path, config, charter, None)?;
+        if !is_first {
+            folder.mark_lost()?;
+        }
+        Ok(folder)
+    }
+
+    /// Makes the folder of a node that lost its disk and kept its keys, in the folder `kept`. Its
+    /// database is begun and marked: the node must recover its log before it signs.
+    pub fn rejoin(
+        path: &Path,
+        config: Config,
+        charter: Charter,
+        kept: &Path,
+    ) -> anyhow::Result<Self> {
+        let folder = Self::make(path, config, CharterSource::Join(charter), Some(kept))?;
+        folder.mark_lost()?;
+        Ok(folder)
+    }
+
+    /// The node was there before, and its database is new.
+    fn mark_lost(&self) -> anyhow::Result<()> {
+        let site = self.command_site()?;
+        site.db.write(|write| {
+            recovery::require(write, Cause::Lost, site.now())?;
+            log::create_own(write, &site)
+        })?;
+        Ok(())
+    }
+
+    fn make(
+        path: &Path,
+        config: Config,
+        charter: CharterSource,
+        kept: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         ensure!(!path.join("node.toml").exists(), "{} is a data folder already", path.display());
         let keys_path = path.join("keys");
         fs::create_dir_all(&keys_path)
             .with_context(|| format!("cannot make {}", keys_path.display()))?;
         fs::set_permissions(&keys_path, fs::Permissions::from_mode(0o700))?;
-        let keys = Keys {
-            identity: make_key(&keys_path, "identity")?,
-            log: make_key(&keys_path, "log")?,
-            witness: make_key(&keys_path, "witness")?,
-            seal: make_key(&keys_path, "seal")?,
+        let keys = match kept {
+            Some(kept) => {
+                let keys = Keys::read(kept)?;
+                keys.write(&keys_path)?;
+                keys
+            }
+            None => Keys::make(&keys_path)?,
         };
         let charter = match charter {
             CharterSource::Join(charter) => charter,
@@ -174,13 +219,7 @@ impl Folder {
             .with_context(|| invalid("node.toml", "the description of a node"))?;
         let charter = toml::from_str(&read("charter.toml")?)
             .with_context(|| invalid("charter.toml", "a charter"))?;
-        let keys_path = path.join("keys");
-        let keys = Keys {
-            identity: read_key(&keys_path, "identity")?,
-            log: read_key(&keys_path, "log")?,
-            witness: read_key(&keys_path, "witness")?,
-            seal: read_key(&keys_path, "seal")?,
-        };
+        let keys = Keys::read(&path.join("keys"))?;
         Ok(Self { path: path.to_owned(), config, charter, keys })
     }
 
@@ -263,41 +302,4 @@ pub enum CharterSource {
     Join(Charter),
     /// A new one, with this node as its root authority.
     Found(FederationDomain),
-}
-
-fn make_key(folder: &Path, role: &str) -> anyhow::Result<KeyPair> {
-    let mut seed = [0_u8; 32];
-    getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    let file = folder.join(format!("{role}.key"));
-    let mut out = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&file)
-        .with_context(|| format!("cannot make {}", file.display()))?;
-    out.write_all(hex::encode(seed).as_bytes())?;
-    out.sync_all()?;
-    Ok(KeyPair::from_seed(seed))
-}
-
-fn read_key(folder: &Path, role: &str) -> anyhow::Result<KeyPair> {
-    let file = folder.join(format!("{role}.key"));
-    let unread =
-        || format!("cannot read {}; bring it back from the backup of the keys", file.display());
-    let mode = fs::metadata(&file).with_context(unread)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        bail!("{} can be read by others; run chmod 600 on it", file.display());
-    }
-    let text = fs::read_to_string(&file).with_context(unread)?;
-    let seed: [u8; 32] = hex::decode(text.trim())
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .with_context(|| {
-            let file = file.display();
-            format!(
-                "{file} does not hold a key, which is 64 hexadecimal digits; bring it back from the \
-                 backup of the keys"
-            )
-        })?;
-    Ok(KeyPair::from_seed(seed))
 }

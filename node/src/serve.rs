@@ -9,7 +9,7 @@ use actix_web::{
 };
 use anyhow::Context as _;
 use lianshi_gateway::Gateway;
-use lianshi_store::{Site, accounts, catalog, usage};
+use lianshi_store::{Site, accounts, catalog, members, recovery, usage};
 use lianshi_web::WebState;
 use tokio::{sync::Notify, task::JoinHandle};
 
@@ -62,6 +62,7 @@ impl Running {
 /// Starts serving a data folder. Refuses when another process serves it or a port is in use.
 pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
     let lock = lock(&folder.path)?;
+    let folder = &with_admitted_keys(folder.clone()).await?;
     ops::install_metrics();
     let wake = Arc::new(Notify::new());
     let nudge = {
@@ -69,7 +70,12 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
         Arc::new(move || wake.notify_waiters())
     };
     let opened = folder.clone();
-    let site = tokio::task::spawn_blocking(move || opened.site(nudge)).await??;
+    let site = tokio::task::spawn_blocking(move || {
+        let site = opened.site(nudge)?;
+        recovery::beat(&site)?;
+        anyhow::Ok(site)
+    });
+    let site = site.await??;
 
     let pages = serve_pages(folder, &site)?;
     let operations = serve_operations(folder, &site)?;
@@ -95,6 +101,7 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
             Ok(())
         })),
         tokio::spawn(every(SWEEP_MS, site.clone(), "the sweep", |site| {
+            recovery::beat(site)?;
             accounts::sweep(site)?;
             site.db.write(|write| usage::forget_answers(write, site.now()))?;
             Ok(())
@@ -102,6 +109,21 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
     ];
     tracing::info!(node = %site.node, address = %folder.config.listen, "serving");
     Ok(Running { site, servers, peers, tasks, _lock: lock })
+}
+
+/// The folder with those keys in use that the root authority admitted since the last start.
+async fn with_admitted_keys(mut folder: Folder) -> anyhow::Result<Folder> {
+    let taken = tokio::task::spawn_blocking(move || {
+        let site = folder.command_site()?;
+        let member = site.db.read(|read| members::by_origin(read, &site.origin))?;
+        if let Some(member) = member {
+            for role in folder.take_admitted_keys(&member.admission)? {
+                tracing::info!(role = role.as_str(), "a new key is in use");
+            }
+        }
+        anyhow::Ok(folder)
+    });
+    taken.await?
 }
 
 /// Pages, the API, calls and logs on the public port.

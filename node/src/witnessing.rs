@@ -11,7 +11,7 @@ use lianshi_registry::{
     policy::Policy,
 };
 use lianshi_store::{
-    Failure, Fault, Site, log,
+    Failure, Fault, Read, Site, log,
     quorum::{self, SettleRefusal},
 };
 use tokio::time::{MissedTickBehavior, interval};
@@ -26,6 +26,9 @@ const DIALED_MAX: usize = 16;
 /// Rounds between two looks for settled checkpoints of others.
 const ROUNDS_BETWEEN_FETCHES: u64 = 5;
 
+/// Rounds between two looks whether what is settled still is under the keys the members use now.
+const ROUNDS_BETWEEN_CHECKS: u64 = 30;
+
 /// Runs until the task is aborted.
 pub async fn run(site: Site, net: NetHandle) {
     let mut rounds = interval(Duration::from_millis(ROUND_MS));
@@ -34,14 +37,15 @@ pub async fn run(site: Site, net: NetHandle) {
     let mut unsettled = String::new();
     for round in 0_u64.. {
         rounds.tick().await;
-        if let Err(reason) = own.settle(&site, &net).await
+        let anew = round % ROUNDS_BETWEEN_CHECKS == 0;
+        if let Err(reason) = own.settle(&site, &net, anew).await
             && reason != unsettled
         {
             tracing::warn!(%reason, "the own log is not settled");
             unsettled = reason;
         }
         if round % ROUNDS_BETWEEN_FETCHES == 0 {
-            fetch_settled(&site, &net).await;
+            fetch_settled(&site, &net, anew).await;
         }
     }
 }
@@ -55,13 +59,18 @@ struct Own {
     gathering: Option<Gathering>,
     /// Witnesses dialed so far: the next round goes on after them.
     dialed: usize,
+    /// What is settled was cosigned with keys that were replaced.
+    anew: bool,
 }
 
 impl Own {
     /// Asks every connected witness that has not cosigned the newest checkpoint yet, then some of
-    /// the others, and keeps the checkpoint when they suffice.
-    async fn settle(&mut self, site: &Site, net: &NetHandle) -> Result<(), String> {
-        let newest = on_thread(site, begin).await?;
+    /// the others, and keeps the checkpoint when they suffice. `look` asks whether what is settled
+    /// was cosigned with the keys the members use now; if not, it is settled anew.
+    async fn settle(&mut self, site: &Site, net: &NetHandle, look: bool) -> Result<(), String> {
+        let anew = self.anew || look;
+        let newest = on_thread(site, move |site| begin(site, anew)).await?;
+        self.anew = anew && newest.is_some();
         self.gathering = match (newest, self.gathering.take()) {
             (Some(newest), Some(begun)) if begun.is_of(&newest) => Some(begun.under(newest)),
             (newest, _) => newest,
@@ -102,11 +111,11 @@ impl Own {
 }
 
 /// The newest signed checkpoint of the own log, unless it is settled or nobody can settle it.
-fn begin(site: &Site) -> Result<Option<Gathering>, String> {
+fn begin(site: &Site, anew: bool) -> Result<Option<Gathering>, String> {
     let read = |fault: Fault| fault.to_string();
     let head = site.db.read(|read| log::head(read, &site.origin)).map_err(read)?;
-    let settled = site.db.read(|read| quorum::settled(read, &site.origin)).map_err(read)?;
-    let settled = settled.map_or(0, |settled| settled.size);
+    let settled = site.db.read(|read| settled_size(read, site, (&site.origin, anew)));
+    let settled = settled.map_err(read)?;
     let Some(head) = head.filter(|head| head.checkpoint_size > settled) else { return Ok(None) };
     let policy: Policy = match site.db.read(|read| quorum::policy(read, site, &site.origin)) {
         Ok(policy) if policy.witnesses().is_empty() => return Ok(None),
@@ -118,8 +127,8 @@ fn begin(site: &Site) -> Result<Option<Gathering>, String> {
 
 /// Asks for the settled checkpoints of logs held here that have grown beyond the one known. The
 /// writer knows best; any other connected node may know as well.
-async fn fetch_settled(site: &Site, net: &NetHandle) {
-    let behind = match on_thread(site, behind).await {
+async fn fetch_settled(site: &Site, net: &NetHandle, anew: bool) {
+    let behind = match on_thread(site, move |site| behind(site, anew)).await {
         Ok(behind) => behind,
         Err(reason) => return tracing::error!(%reason, "settled checkpoints could not be read"),
     };
@@ -138,17 +147,33 @@ async fn fetch_settled(site: &Site, net: &NetHandle) {
 }
 
 /// The replicas whose newest checkpoint is not known to be settled.
-fn behind(site: &Site) -> Result<Vec<Origin>, String> {
-    let (heads, settled) = site
-        .db
-        .read(|read| Ok::<_, Fault>((log::heads(read)?, quorum::all(read)?)))
-        .map_err(|fault| fault.to_string())?;
-    let size = |origin: &Origin| {
-        settled.iter().find(|settled| settled.origin == *origin).map_or(0, |settled| settled.size)
+fn behind(site: &Site, anew: bool) -> Result<Vec<Origin>, String> {
+    let look = |read: &mut Read<'_>| {
+        let mut behind = Vec::new();
+        for head in log::heads(read)?.into_iter().filter(|head| !head.own) {
+            if head.checkpoint_size > settled_size(read, site, (&head.origin, anew))? {
+                behind.push(head.origin);
+            }
+        }
+        Ok::<_, Fault>(behind)
     };
-    let replicas = heads.into_iter().filter(|head| !head.own);
-    let behind = replicas.filter(|head| head.checkpoint_size > size(&head.origin));
-    Ok(behind.map(|head| head.origin).collect())
+    site.db.read(look).map_err(|fault| fault.to_string())
+}
+
+/// Up to which size a log is settled; `anew` asks for the keys the members use now.
+fn settled_size(
+    read: &mut Read<'_>,
+    site: &Site,
+    (origin, anew): (&Origin, bool),
+) -> Result<u64, Fault> {
+    if anew {
+        return match quorum::settled_now(read, site, origin) {
+            Ok(size) => Ok(size),
+            Err(Failure::Refused(_)) => Ok(0),
+            Err(Failure::Fault(fault)) => Err(fault),
+        };
+    }
+    Ok(quorum::settled(read, origin)?.map_or(0, |settled| settled.size))
 }
 
 /// Keeps a settled checkpoint. One of entries that are not here yet is asked for again later.

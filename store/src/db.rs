@@ -14,7 +14,7 @@ use diesel::{
     result::Error as DieselError,
 };
 
-use crate::{dialect, fault::Fault};
+use crate::{crash, dialect, fault::Fault};
 
 /// How often a write runs before it gives up: a serialization failure means another writer won, and
 /// five losses in a row mean that something else is wrong.
@@ -177,7 +177,7 @@ fn attempt<T, E: From<Fault>>(
 ) -> Result<T, E> {
     dialect::begin_write(conn)?;
     match f(&mut Write(conn)) {
-        Ok(value) => match dialect::commit(conn) {
+        Ok(value) => match commit(conn) {
             Ok(()) => Ok(value),
             Err(error) => {
                 // A failed commit may leave the transaction open; its end is what matters, not how.
@@ -190,6 +190,13 @@ fn attempt<T, E: From<Fault>>(
             Err(error)
         }
     }
+}
+
+fn commit(conn: &mut Conn) -> Result<(), Fault> {
+    crash::point("commit.before");
+    dialect::commit(conn)?;
+    crash::point("commit.after");
+    Ok(())
 }
 
 /// Errors that may carry a [`Fault`]: what [`Db::write`] looks into to decide whether to try again.

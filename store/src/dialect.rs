@@ -1,14 +1,22 @@
 //! The only file that asks which database it is talking to.
 
+mod cells;
+
 use diesel::{
-    QueryResult,
-    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+    QueryResult, RunQueryDsl as _,
+    connection::{
+        AnsiTransactionManager, DefaultLoadingMode, SimpleConnection, TransactionManager,
+    },
     migration::{Migration, MigrationSource},
+    pg::PgRowByRowLoadingMode,
     result::{DatabaseErrorKind, Error as DieselError},
+    sql_query,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::{db::Conn, fault::Fault};
+pub(crate) use cells::{Cell, Column};
+use cells::{Cells, bind_postgres, bind_sqlite, values};
 
 /// Migrations for SQLite.
 pub(crate) const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
@@ -128,25 +136,85 @@ pub(crate) fn migrate(conn: &mut Conn) -> Result<(), Fault> {
     }
 }
 
+/// Refuses versions of migrations that this program does not know.
+pub(crate) fn ensure_known(conn: &Conn, versions: &[String]) -> Result<(), Fault> {
+    let known = match conn {
+        Conn::Sqlite(_) => versions_of::<diesel::sqlite::Sqlite>(&SQLITE)?,
+        Conn::Postgres(_) => versions_of::<diesel::pg::Pg>(&POSTGRES)?,
+    };
+    match versions.iter().find(|version| !known.contains(version)) {
+        Some(newer) => Err(Fault::Newer(newer.clone())),
+        None => Ok(()),
+    }
+}
+
+fn versions_of<DB: diesel::backend::Backend>(
+    source: &EmbeddedMigrations,
+) -> Result<Vec<String>, Fault>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let migrations = MigrationSource::<DB>::migrations(source).map_err(failed)?;
+    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
+fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Fault {
+    Fault::Migration(error.to_string())
+}
+
+/// Runs the migrations of these versions and no others.
+pub(crate) fn migrate_to(conn: &mut Conn, versions: &[String]) -> Result<(), Fault> {
+    match conn {
+        Conn::Sqlite(sqlite) => migrate_some(sqlite, SQLITE, versions),
+        Conn::Postgres(postgres) => migrate_some(postgres, POSTGRES, versions),
+    }
+}
+
+/// Reverts every migration: no table is left, and no row.
+pub(crate) fn revert(conn: &mut Conn) -> Result<(), Fault> {
+    let reverted = match conn {
+        Conn::Sqlite(sqlite) => sqlite.revert_all_migrations(SQLITE).map(drop),
+        Conn::Postgres(postgres) => postgres.revert_all_migrations(POSTGRES).map(drop),
+    };
+    reverted.map_err(failed)
+}
+
+/// The versions of the migrations that were run, in their order.
+pub(crate) fn applied(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+    texts(conn, "SELECT CAST(version AS TEXT) FROM __diesel_schema_migrations ORDER BY version")
+}
+
+fn migrate_some<C, DB>(
+    conn: &mut C,
+    source: EmbeddedMigrations,
+    versions: &[String],
+) -> Result<(), Fault>
+where
+    C: MigrationHarness<DB>,
+    DB: diesel::backend::Backend,
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    for migration in conn.pending_migrations(source).map_err(failed)? {
+        if versions.contains(&migration.name().version().to_string()) {
+            conn.run_migration(migration.as_ref()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
 fn migrate_with<C, DB>(conn: &mut C, source: EmbeddedMigrations) -> Result<(), Fault>
 where
     C: MigrationHarness<DB>,
     DB: diesel::backend::Backend,
     EmbeddedMigrations: MigrationSource<DB>,
 {
-    let fail =
-        |error: Box<dyn std::error::Error + Send + Sync>| Fault::Migration(error.to_string());
-    let known: Vec<String> = MigrationSource::<DB>::migrations(&source)
-        .map_err(fail)?
-        .iter()
-        .map(|migration| migration.name().version().to_string())
-        .collect();
-    for applied in conn.applied_migrations().map_err(fail)? {
+    let known = versions_of::<DB>(&source)?;
+    for applied in conn.applied_migrations().map_err(failed)? {
         if !known.contains(&applied.to_string()) {
             return Err(Fault::Newer(applied.to_string()));
         }
     }
-    conn.run_pending_migrations(source).map_err(fail)?;
+    conn.run_pending_migrations(source).map_err(failed)?;
     Ok(())
 }
 
@@ -209,3 +277,105 @@ macro_rules! insert_all_if_absent {
     }};
 }
 pub(crate) use insert_all_if_absent;
+
+/// Runs a query and gives each row to `take`, one at a time, however many there are.
+pub(crate) fn each_row(
+    conn: &mut Conn,
+    sql: &str,
+    take: &mut dyn FnMut(Vec<Cell>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    match conn {
+        Conn::Sqlite(sqlite) => sql_query(sql)
+            .load_iter::<Cells, DefaultLoadingMode>(sqlite)?
+            .try_for_each(|row| take(row?.0)),
+        Conn::Postgres(postgres) => sql_query(sql)
+            .load_iter::<Cells, PgRowByRowLoadingMode>(postgres)?
+            .try_for_each(|row| take(row?.0)),
+    }
+}
+
+/// Inserts rows whose cells stand in the order of `columns`; keep a call below [`BULK_ROWS_MAX`]
+/// rows.
+pub(crate) fn insert_rows(
+    conn: &mut Conn,
+    (table, columns): (&str, &[Column]),
+    rows: Vec<Vec<Cell>>,
+) -> QueryResult<usize> {
+    let names: Vec<String> = columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
+    let start = format!("INSERT INTO \"{table}\" ({}) VALUES ", names.join(", "));
+    let count = rows.len();
+    match conn {
+        Conn::Sqlite(sqlite) => {
+            let text = start + &values(count, columns.len(), |_| "?".to_owned());
+            rows.into_iter()
+                .flatten()
+                .fold(sql_query(text).into_boxed(), bind_sqlite)
+                .execute(sqlite)
+        }
+        Conn::Postgres(postgres) => {
+            let text = start + &values(count, columns.len(), |place| format!("${place}"));
+            let kinds = columns.iter().cycle();
+            rows.into_iter()
+                .flatten()
+                .zip(kinds)
+                .fold(sql_query(text).into_boxed(), bind_postgres)
+                .execute(postgres)
+        }
+    }
+}
+
+/// The names of this program's tables, in any order.
+pub(crate) fn tables(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+    let sql = match conn {
+        Conn::Sqlite(_) => {
+            "SELECT name FROM sqlite_schema WHERE type = 'table' \
+             AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> '__diesel_schema_migrations'"
+        }
+        Conn::Postgres(_) => {
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() \
+             AND tablename <> '__diesel_schema_migrations'"
+        }
+    };
+    texts(conn, sql)
+}
+
+/// The columns of a table, in their order.
+pub(crate) fn columns(conn: &mut Conn, table: &str) -> Result<Vec<Column>, Fault> {
+    let sql = match conn {
+        Conn::Sqlite(_) => format!(
+            "SELECT name || ' ' || lower(type) FROM pragma_table_info('{table}') ORDER BY cid"
+        ),
+        Conn::Postgres(_) => format!(
+            "SELECT column_name::text || ' ' || data_type::text FROM information_schema.columns \
+             WHERE table_schema = current_schema() AND table_name = '{table}' \
+             ORDER BY ordinal_position"
+        ),
+    };
+    texts(conn, &sql)?.iter().map(|line| Column::parse(table, line)).collect()
+}
+
+/// The tables whose rows the rows of a table refer to.
+pub(crate) fn referred(conn: &mut Conn, table: &str) -> Result<Vec<String>, Fault> {
+    let sql = match conn {
+        Conn::Sqlite(_) => {
+            format!("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list('{table}')")
+        }
+        Conn::Postgres(_) => format!(
+            "SELECT DISTINCT confrelid::regclass::text FROM pg_constraint \
+             WHERE contype = 'f' AND conrelid = '{table}'::regclass"
+        ),
+    };
+    texts(conn, &sql)
+}
+
+fn texts(conn: &mut Conn, sql: &str) -> Result<Vec<String>, Fault> {
+    let mut found = Vec::new();
+    each_row(conn, sql, &mut |row| {
+        found.extend(row.into_iter().filter_map(|cell| match cell {
+            Cell::Text(text) => Some(text),
+            _ => None,
+        }));
+        Ok(())
+    })?;
+    Ok(found)
+}

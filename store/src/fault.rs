@@ -45,6 +45,12 @@ pub enum Fault {
         "the database was made by a newer version of lianshi (migration {0}); start that version instead"
     )]
     Newer(String),
+    /// The database forgot what this node signed.
+    #[error(
+        "the database came back from a backup or was lost, and what this node signed since is not \
+         known: stop the node and run `lianshi log recover`"
+    )]
+    Unrecovered,
     /// A migration failed.
     #[error("migration failed: {0}")]
     Migration(String),
@@ -105,7 +111,11 @@ impl Fault {
         self.is_of_disk()
             || matches!(
                 self,
-                Self::Busy { .. } | Self::Conflict(_) | Self::Locked(_) | Self::Connection(_)
+                Self::Busy { .. }
+                    | Self::Conflict(_)
+                    | Self::Locked(_)
+                    | Self::Connection(_)
+                    | Self::Unrecovered
             )
     }
 

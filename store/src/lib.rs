@@ -5,12 +5,15 @@
 pub mod accounts;
 pub mod allocations;
 pub mod audit;
+pub mod backup;
 pub mod catalog;
 pub mod certificate;
 pub mod close;
+pub mod crash;
 pub mod datasets;
 pub mod db;
 mod dialect;
+mod durable;
 pub mod fault;
 pub mod fold;
 pub mod forks;
@@ -21,6 +24,7 @@ pub mod members;
 pub mod numbers;
 pub mod outbox;
 pub mod quorum;
+pub mod recovery;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;
 pub mod replica;

@@ -25,7 +25,13 @@ use lianshi_registry::{
     time::Timestamp,
 };
 
-use crate::{Fault, Read, Site, Write, dialect::insert_if_absent, fold::right, schema::logs};
+use crate::{
+    Fault, Read, Site, Write,
+    dialect::insert_if_absent,
+    fold::right,
+    recovery::{self, Cause},
+    schema::logs,
+};
 
 /// What a node knows of one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +99,14 @@ impl TryFrom<LogRow> for Head {
 /// Begins the log this node writes; does nothing when it is there.
 pub fn create_own(write: &mut Write<'_>, site: &Site) -> Result<(), Fault> {
     right::remember_own_division(write, &site.division)?;
-    create(write, &site.origin, site.log_key.public(), true)
+    let former =
+        logs::table.filter(logs::own.eq(true)).filter(logs::origin.ne(site.origin.to_string()));
+    // What the node wrote before it was admitted anew is a log like any other's.
+    diesel::update(former).set(logs::own.eq(false)).execute(&mut **write)?;
+    if create(write, &site.origin, site.log_key.public(), true)? && head::has_signed(site)? {
+        recovery::require(write, Cause::Lost, site.now())?;
+    }
+    Ok(())
 }
 
 /// Begins an empty copy of another node's log; does nothing when it is there.
@@ -102,7 +115,7 @@ pub fn create_replica(
     origin: &Origin,
     log_key: PublicKey,
 ) -> Result<(), Fault> {
-    create(write, origin, log_key, false)
+    create(write, origin, log_key, false).map(drop)
 }
 
 fn create(
@@ -110,7 +123,7 @@ fn create(
     origin: &Origin,
     log_key: PublicKey,
     own: bool,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let row = LogRow {
         origin: origin.to_string(),
         node: origin.node().to_string(),
@@ -125,8 +138,7 @@ fn create(
         confirmed_at: 0,
         folded_size: 0,
     };
-    insert_if_absent!(write, logs::table, &row)?;
-    Ok(())
+    Ok(insert_if_absent!(write, logs::table, &row)?)
 }
 
 /// Every log held here, by origin.

@@ -165,18 +165,23 @@ pub fn settle(site: &Site, origin: &Origin, note: &str) -> Result<bool, Failure<
             }
             Some(_) => {}
         }
-        keep(write, (origin, body.size), note, now).map_err(Failure::Fault)
+        keep(write, (&policy, origin, body.size), note, now).map_err(Failure::Fault)
     })
 }
 
+/// Keeps a settled checkpoint in the place of a smaller one, or of one that members settled with
+/// keys they do not use any more.
 fn keep(
     write: &mut Write<'_>,
-    (origin, size): (&Origin, u64),
+    (policy, origin, size): (&Policy, &Origin, u64),
     note: &str,
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let kept = settled(&mut write.as_read(), origin)?;
-    if kept.as_ref().is_some_and(|kept| kept.size >= size) {
+    let is_kept = |kept: &Settled| {
+        kept.size > size || (kept.size == size && policy.open(kept.note.as_bytes()).is_ok())
+    };
+    if kept.as_ref().is_some_and(is_kept) {
         return Ok(false);
     }
     let row = SettledRow {
@@ -201,6 +206,18 @@ pub fn settled(read: &mut Read<'_>, origin: &Origin) -> Result<Option<Settled>, 
         .first(&mut **read)
         .optional()?;
     row.map(Settled::try_from).transpose()
+}
+
+/// Up to which size a log is settled with the keys the members use now: zero when some of them were
+/// replaced, and the log is to be settled anew.
+pub fn settled_now(
+    read: &mut Read<'_>,
+    site: &Site,
+    origin: &Origin,
+) -> Result<u64, Failure<SettleRefusal>> {
+    let Some(kept) = settled(read, origin)? else { return Ok(0) };
+    let policy = policy(read, site, origin)?;
+    Ok(if policy.open(kept.note.as_bytes()).is_ok() { kept.size } else { 0 })
 }
 
 /// The largest settled checkpoint of every log that has one.

@@ -16,7 +16,12 @@ use lianshi_registry::{
     tile::Edge,
 };
 
-use crate::{Failure, Fault, Read, Site, Write, catalog::refold, fold, log};
+use crate::{
+    Failure, Fault, Read, Site, Write,
+    catalog::refold,
+    crash, fold, log,
+    recovery::{self, Cause},
+};
 
 /// Verifies a pulled range and stores it. Gives size and root of what is held afterwards.
 pub fn adopt(
@@ -25,11 +30,32 @@ pub fn adopt(
     pulled: Pulled,
 ) -> Result<(u64, Hash), Failure<PullRefusal>> {
     let origin = pulled.head.origin().clone();
-    let edge = site.db.read(|read| edge(read, &origin))?;
+    let range = verify(site, &origin, pulled)?;
+    site.db.write(|write| {
+        log::create_replica(write, &origin, log_key)?;
+        store(write, site, (&origin, false), &range)
+    })
+}
+
+/// The same for this node's own log, of which the database forgot something. What peers hold of it
+/// was signed with its key, so it is its own word that comes back.
+pub fn recover(site: &Site, pulled: Pulled) -> Result<(u64, Hash), Failure<PullRefusal>> {
+    let origin = &site.origin;
+    let range = verify(site, origin, pulled)?;
+    site.db.write(|write| {
+        log::create_own(write, site)?;
+        recovery::require(write, Cause::Behind, site.now())?;
+        store(write, site, (origin, true), &range)
+    })
+}
+
+fn verify(site: &Site, origin: &Origin, pulled: Pulled) -> Result<Range, Failure<PullRefusal>> {
+    let edge = site.db.read(|read| edge(read, origin))?;
     let before = edge.root();
     let verified = pulled.verify(edge).map_err(Failure::Refused)?;
     let range = Range { before, entries: fold::parse(&verified.entries), verified };
-    site.db.write(|write| store(write, site, (&origin, log_key), &range))
+    crash::point("adopt.verified");
+    Ok(range)
 }
 
 /// The node that writes the log has nothing newer than what is held here.
@@ -70,17 +96,16 @@ struct Range {
 fn store(
     write: &mut Write<'_>,
     site: &Site,
-    (origin, log_key): (&Origin, PublicKey),
+    (origin, own): (&Origin, bool),
     Range { verified, before, entries }: &Range,
 ) -> Result<(u64, Hash), Failure<PullRefusal>> {
-    log::create_replica(write, origin, log_key)?;
     let missing = || Fault::corrupt("logs", format!("no row of {origin}"));
     let held = log::head(&mut write.as_read(), origin)?.ok_or_else(missing)?;
     // The range was verified on an edge read before this transaction began.
     if log::edge(&mut write.as_read(), origin, held.size)?.root() != held.root {
         return Err(Fault::corrupt("log_tiles", format!("edge of {origin}")).into());
     }
-    if held.own || held.size != verified.from || held.root != *before {
+    if held.own != own || held.size != verified.from || held.root != *before {
         let (from, size) = (verified.from, held.size);
         return Err(Failure::Refused(PullRefusal::Moved { from, size }));
     }
@@ -93,5 +118,6 @@ fn store(
     }
     fold::apply(write, origin, verified.from, entries)?;
     log::mark_folded(write, origin, tip.size)?;
+    crash::point("adopt.stored");
     Ok((tip.size, tip.root))
 }

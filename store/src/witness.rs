@@ -7,7 +7,7 @@ use lianshi_registry::{
     checkpoint::vkey,
     id::Origin,
     member::Status,
-    merkle::Hash,
+    merkle::{Hash, empty_root},
     note::VerifierKey,
     witness::{self, Advance, Cosigned, Submission, WitnessRefusal},
 };
@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     Failure, Fault, Read, Site, Write,
     audit::{self, Act, Actor},
-    members,
+    crash, log, members, recovery,
     schema::witnessed,
 };
 
@@ -61,6 +61,7 @@ impl TryFrom<WitnessedRow> for Cosigned {
 /// only a machine that failed is an error.
 pub fn submit(site: &Site, body: &[u8]) -> Result<Answer, Fault> {
     let decided = match Submission::parse(body) {
+        Ok(submission) if !knows(site, &submission)? => return Ok(forgetful()),
         Ok(submission) => site.db.write(|write| cosign(write, site, &submission)),
         Err(error) => Err(Failure::Refused(WitnessRefusal::Malformed(error))),
     };
@@ -78,6 +79,54 @@ pub fn submit(site: &Site, body: &[u8]) -> Result<Answer, Fault> {
             Ok(Answer { status: refusal.status(), content_type, body })
         }
         Err(Failure::Fault(fault)) => Err(fault),
+    }
+}
+
+/// What a witness that forgot knows again of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Relearned {
+    /// It will cosign what continues the checkpoint held here, and nothing else.
+    Certain,
+    /// It remembers to have cosigned another history than the one held here, in this note.
+    Contradicted(String),
+}
+
+/// After a restore: cosigns the newest checkpoint held of a log, unless it remembers a larger one,
+/// so that from now on nothing is cosigned that does not continue it. What was cosigned and
+/// forgotten lies before it, when the other members were asked for all they hold.
+pub fn relearn(site: &Site, origin: &Origin) -> Result<Relearned, Failure<WitnessRefusal>> {
+    site.db.write(|write| {
+        let read = &mut write.as_read();
+        let name = origin.to_string();
+        let Some(held) = log::head(read, origin)? else { return Ok(Relearned::Certain) };
+        let last = last(read, &name)?;
+        let (size, root) = last.as_ref().map_or((0, empty_root()), |last| (last.size, last.root));
+        if log::root_at(read, origin, size.min(held.size))? != Some(root) && size <= held.size {
+            let note = last.map(|last| last.note).unwrap_or_default();
+            return Ok(Relearned::Contradicted(note));
+        }
+        if held.checkpoint_size <= size || trusted(read, site, &name)?.is_empty() {
+            return Ok(Relearned::Certain);
+        }
+        let proof = log::consistency_proof(read, origin, size, held.checkpoint_size)?;
+        let proof = proof.ok_or_else(|| Fault::corrupt("log_tiles", format!("edge of {name}")))?;
+        let submission = Submission::new(size, proof, &held.checkpoint)
+            .map_err(|error| Fault::corrupt("logs", error))?;
+        cosign(write, site, &submission).map(|_| Relearned::Certain)
+    })
+}
+
+/// Whether what was cosigned of the log is known: a database from a backup forgot some of it.
+fn knows(site: &Site, submission: &Submission) -> Result<bool, Fault> {
+    site.db.read(|read| recovery::may_witness(read, &submission.body().origin))
+}
+
+fn forgetful() -> Answer {
+    Answer {
+        status: 503,
+        content_type: "text/plain; charset=utf-8",
+        body: "this witness was restored from a backup and does not know what it cosigned\n"
+            .to_owned(),
     }
 }
 
@@ -105,6 +154,7 @@ fn cosign(
     match decided {
         Ok(advance) => {
             remember(write, origin, (&advance.next, last.is_some()))?;
+            crash::point("cosign.remembered");
             Ok(advance)
         }
         Err(refusal) => Err(Failure::Refused(refusal)),

@@ -22,6 +22,7 @@ use lianshi_registry::{
 use lianshi_store::{
     Db, Failure, Fault, Site,
     log::{self, HeadRefusal},
+    recovery,
 };
 
 use crate::support::{on_both, on_sqlite};
@@ -426,8 +427,10 @@ fn a_restored_backup_is_refused_until_it_holds_what_was_signed() {
             assert_eq!(refusal, HeadRefusal::AheadOfDatabase { signed: 5, held: 2 });
             assert_eq!(refusal.code(), "log.head_ahead_of_database");
             assert!(held(&restored).checkpoint.is_empty(), "nothing was published");
-            // The missing entries come back, and more: signed again.
+            // The missing entries come back, and more: signed again, once the peers were asked.
             extend(&restored, &raw(2, 3));
+            assert_eq!(refused(log::publish_head(&restored)), HeadRefusal::Unrecovered);
+            restored.db.write(|write| recovery::finish(write, &restored, &[])).expect("finished");
             extend(&restored, &raw(5, 1));
             assert_eq!(log::publish_head(&restored).expect("signed").checkpoint.size, 6);
         });

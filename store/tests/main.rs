@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod accounts;
+mod backup;
 mod catalog;
 mod clock;
 mod datasets;

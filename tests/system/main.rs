@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod equivocation;
+mod recovery;
 mod replication;
 mod settling;
 mod storm;

@@ -39,6 +39,14 @@ pub struct Init {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
+    /// Take up a node that lost its disk: the folder with the four keys it kept. Nothing is signed
+    /// before `lianshi log recover --from URL`.
+    #[arg(long, value_name = "DIR", requires = "charter")]
+    rejoin: Option<PathBuf>,
+    /// Which log of the node this is: one more than the last for a node that lost its keys, was
+    /// withdrawn, and is to be admitted anew.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    generation: u32,
     /// Database URL; a SQLite file in the folder when not given.
     #[arg(long, default_value = "")]
     database: String,
@@ -56,7 +64,7 @@ impl Init {
             name: Texts { zh: self.name_zh.clone(), en: self.name_en.clone() },
             level: if division.as_str().ends_with("00") { "city" } else { "district" }.to_owned(),
             division,
-            generation: 1,
+            generation: self.generation,
             database: self.database.clone(),
             listen: format!("{}:{web}", self.host),
             listen_ops: format!("{}:{ops}", self.host),
@@ -64,10 +72,25 @@ impl Init {
             public_url: format!("http://{}:{web}", self.host),
             peer_addresses: vec![peer_address],
         };
-        let folder = Folder::init(&at.path(), config, self.charter_source()?)?;
+        let folder = match (&self.rejoin, self.charter_source()?) {
+            (Some(kept), CharterSource::Join(charter)) => {
+                Folder::rejoin(&at.path(), config, charter, kept)?
+            }
+            (_, source) => Folder::init(&at.path(), config, source)?,
+        };
         let application = folder.application();
         let file = at.path().join("application.toml");
         std::fs::write(&file, toml::to_string(&application)?)?;
+        if self.rejoin.is_some() {
+            return at.print(
+                &application,
+                format!(
+                    "Made {} with the keys kept.\nNow run `lianshi log recover --from URL` with the \
+                     public address of a member, before `lianshi serve`.",
+                    at.path().display()
+                ),
+            );
+        }
         at.print(
             &application,
             format!(

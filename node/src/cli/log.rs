@@ -3,6 +3,7 @@
 
 mod files;
 mod forks;
+mod recover;
 pub(super) mod verify;
 
 use std::{
@@ -56,6 +57,7 @@ pub enum Command {
         dir: PathBuf,
     },
     Verify(verify::Verify),
+    Recover(recover::Recover),
     /// List the logs of which two histories were signed; with --json with the evidence.
     Forks,
     /// Check evidence of a fork, as `lianshi log forks --json` prints it; needs no data folder.
@@ -92,6 +94,9 @@ impl Command {
         if let Self::Judge { file, vkey } = self {
             return forks::judge(at, file, vkey);
         }
+        if let Self::Recover(recover) = self {
+            return recover.run(at);
+        }
         let folder = at.folder()?;
         let site = folder.command_site()?;
         match self {
@@ -107,6 +112,7 @@ impl Command {
             }
             Self::Export { origin, dir } => export(at, &site, (origin, dir)),
             Self::Verify(verify) => verify.run(at),
+            Self::Recover(recover) => recover.run(at),
             Self::Forks => forks::list(at, &site),
             Self::Judge { file, vkey } => forks::judge(at, file, vkey),
         }

@@ -103,7 +103,7 @@ fn take_numbers(
     for (kind, count) in wanted {
         let mut taken = Vec::new();
         for _ in 0..*count {
-            let sequence = numbers::next(write, &format!("{}-{year}", kind.letter()))?;
+            let sequence = numbers::next(write, &numbers::series(*kind, year))?;
             let number = u32::try_from(sequence)
                 .ok()
                 .and_then(|n| RegistrationNumber::new(&site.division, *kind, year, n));

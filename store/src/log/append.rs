@@ -12,7 +12,7 @@ use lianshi_registry::{
 
 use super::{read, signed};
 use crate::{
-    Fault, Read, Write, fold,
+    Fault, Read, Write, crash, fold, recovery,
     schema::{log_tiles, logs},
 };
 
@@ -47,9 +47,11 @@ pub(super) fn append_bytes(
     bytes: &[Vec<u8>],
     now: Timestamp,
 ) -> Result<Vec<u64>, Fault> {
+    recovery::ensure_recovered(&mut write.as_read())?;
     let first = size(&mut write.as_read(), own)?;
     let tip = extend(write, own, bytes)?;
     fold::apply(write, own, first, &fold::parse(bytes))?;
+    crash::point("append.folded");
     diesel::update(logs::table.filter(logs::origin.eq(own.to_string())))
         .set((logs::folded_size.eq(signed(tip.size)?), logs::confirmed_at.eq(now.millis())))
         .execute(&mut **write)?;
@@ -75,7 +77,9 @@ pub(crate) fn store(
     for tile in tiles {
         put(write, (origin, before), tile.coordinate(), encode_hashes(&tile.hashes))?;
     }
+    crash::point("append.tiles");
     put_bundles(write, (origin, before), entries)?;
+    crash::point("append.bundles");
     let tip = Tip { size: edge.size(), root: edge.root() };
     diesel::update(logs::table.filter(logs::origin.eq(origin.to_string())))
         .set((logs::size.eq(signed(tip.size)?), logs::root.eq(tip.root.bytes().as_slice())))

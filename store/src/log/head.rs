@@ -4,7 +4,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{ErrorKind, Write as _},
+    io::ErrorKind,
     path::Path,
 };
 
@@ -14,14 +14,15 @@ use lianshi_registry::{
 };
 
 use super::{Head, confirm, head, root_at, store_checkpoint};
-use crate::{Failure, Fault, Site, forks};
+use crate::{
+    Failure, Fault, Site, crash, durable, forks,
+    recovery::{self, Cause},
+};
 
 /// The last signed checkpoint, as a signed note.
 const SIGNED_HEAD: &str = "signed-head";
 /// Held while the file is compared and replaced.
 const SIGNED_HEAD_LOCK: &str = "signed-head.lock";
-/// The next content before it takes the file's place.
-const SIGNED_HEAD_NEXT: &str = "signed-head.next";
 
 /// Why a head is not signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,8 +30,7 @@ pub enum HeadRefusal {
     /// The database is older than what this node signed.
     #[error(
         "this node signed a head of {signed} entries, but its database holds {held}: the database \
-         was restored from a backup or lost; bring back the newer one, or retire this log and \
-         begin the next generation"
+         was restored from a backup or lost; stop the node and run `lianshi log recover`"
     )]
     AheadOfDatabase {
         /// Entries of the last signed head.
@@ -47,6 +47,9 @@ pub enum HeadRefusal {
         /// Entries of the signed head.
         size: u64,
     },
+    /// What this node signed is not known.
+    #[error("{}", Fault::Unrecovered)]
+    Unrecovered,
     /// Two histories of the log were signed.
     #[error(
         "this log was forked: two contradicting heads were signed with its key, and every node \
@@ -63,6 +66,7 @@ impl Refusal for HeadRefusal {
         match self {
             Self::AheadOfDatabase { .. } => "log.head_ahead_of_database",
             Self::Contradicts { .. } => "log.head_contradicted",
+            Self::Unrecovered => "log.unrecovered",
             Self::Forked => "log.forked",
             Self::Unreadable(_) => "log.head_unreadable",
         }
@@ -93,15 +97,19 @@ pub fn publish_head(site: &Site) -> Result<Published, Failure<HeadRefusal>> {
         return Err(Failure::Refused(HeadRefusal::Forked));
     }
     if let Some((last, note)) = &signed {
-        compare(site, &head, (last, note))?;
+        compare(site, &head, (last, note)).or_else(|refused| behind(site, refused))?;
     }
+    if site.db.read(recovery::pending)?.is_some() {
+        return Err(Failure::Refused(HeadRefusal::Unrecovered));
+    }
+    crash::point("head.compared");
     let (checkpoint, note) = match signed {
         Some((last, note)) if last.size == head.size => (last, note),
         _ => {
             let checkpoint =
                 Checkpoint { origin: site.origin.clone(), size: head.size, root: head.root };
             let note = checkpoint.sign(&site.log_key);
-            replace(&site.folder, &note)?;
+            durable::replace(&site.folder, SIGNED_HEAD, &note)?;
             (checkpoint, note)
         }
     };
@@ -128,7 +136,8 @@ pub fn remember_head(site: &Site, note: &[u8]) -> Result<bool, Failure<HeadRefus
     let contradicts = held_root.is_some_and(|root| root != shown.root);
     let larger = signed.is_none_or(|(last, _)| last.size < shown.size) && held_root.is_none();
     if contradicts || larger {
-        replace(&site.folder, &String::from_utf8_lossy(note))?;
+        durable::replace(&site.folder, SIGNED_HEAD, &String::from_utf8_lossy(note))?;
+        site.db.write(|write| recovery::require(write, Cause::Behind, site.now()))?;
     }
     Ok(contradicts || larger)
 }
@@ -152,6 +161,24 @@ fn compare(
         Ok(())
     } else {
         Err(Failure::Refused(HeadRefusal::Contradicts { size: last.size }))
+    }
+}
+
+/// A database that does not hold what was signed may have forgotten cosignatures as well.
+fn behind(site: &Site, refused: Failure<HeadRefusal>) -> Result<(), Failure<HeadRefusal>> {
+    if matches!(refused, Failure::Refused(_)) {
+        site.db.write(|write| recovery::require(write, Cause::Behind, site.now()))?;
+    }
+    Err(refused)
+}
+
+/// Whether this node ever signed a head of its log that was not empty.
+pub(super) fn has_signed(site: &Site) -> Result<bool, Fault> {
+    match read_signed(site) {
+        Ok(signed) => Ok(signed.is_some_and(|(last, _)| last.size > 0)),
+        // It tells of a log, if not of this one: whatever stands there was signed by somebody.
+        Err(Failure::Refused(_)) => Ok(true),
+        Err(Failure::Fault(fault)) => Err(fault),
     }
 }
 
@@ -182,18 +209,4 @@ fn lock(folder: &Path) -> Result<File, Fault> {
     let file = options.open(&path).map_err(|error| Fault::file(&path, error))?;
     file.lock().map_err(|error| Fault::file(&path, error))?;
     Ok(file)
-}
-
-/// Puts a note in the file's place: the new content is on disk before it has the name, and the name
-/// before this returns.
-fn replace(folder: &Path, note: &str) -> Result<(), Fault> {
-    let (next, path) = (folder.join(SIGNED_HEAD_NEXT), folder.join(SIGNED_HEAD));
-    let written = || {
-        let mut file = File::create(&next)?;
-        file.write_all(note.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&next, &path)?;
-        File::open(folder)?.sync_all()
-    };
-    written().map_err(|error| Fault::file(&path, error))
 }

@@ -20,6 +20,7 @@ const FILE_BYTES_MAX: u64 = 256 * 65_537;
 const FILE_SECONDS_MAX: u64 = 30;
 
 /// Where a log's files are.
+#[derive(Clone)]
 pub enum Files {
     /// A folder with `checkpoint` and `tile/…`.
     Folder(PathBuf),
@@ -41,6 +42,16 @@ impl Files {
             .build()
             .context("cannot prepare an HTTP client")?;
         Ok(Self::Served(place.trim_end_matches('/').to_owned(), client))
+    }
+
+    /// The files below a path.
+    pub fn below(&self, path: &str) -> Self {
+        match self {
+            Self::Folder(folder) => Self::Folder(folder.join(path)),
+            Self::Served(prefix, client) => {
+                Self::Served(format!("{prefix}/{path}"), client.clone())
+            }
+        }
     }
 
     /// The bytes of a file, `None` when there is none.

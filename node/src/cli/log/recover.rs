@@ -1,0 +1,278 @@
+//! `lianshi log recover`: a node whose database was restored or lost asks every other member what
+//! it holds, pulls its own log and the others' back from them, and only then signs and cosigns
+//! again. Nothing that does not fit a checkpoint signed by its log is stored; what is stored stays,
+//! so that an interrupted recovery goes on where it ended.
+
+mod pull;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use lianshi_registry::{
+    id::{NodeName, Origin},
+    key::PublicKey,
+    member::Status,
+    sync::{Conflict, SignedHead},
+};
+use lianshi_store::{
+    Fault, Site, forks, log, members,
+    recovery::{self, Cause},
+    witness::{self, Relearned},
+};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::files::Files;
+use crate::{cli::At, folder::Folder, serve};
+
+/// Pull this node's own log, and the logs it witnessed, back from the other members.
+#[derive(Debug, Args)]
+pub struct Recover {
+    /// Public address of a member to begin with, when the database knows none yet, such as
+    /// https://ningbo.example; or a folder with this node's own log. May be given several times.
+    #[arg(long, value_name = "URL|DIR")]
+    from: Vec<String>,
+    /// A member that does not answer and is not to be waited for. Whatever this node signed and
+    /// only that member saw stays unknown, and may be contradicted. May be given several times.
+    #[arg(long, value_name = "NODE")]
+    without: Vec<String>,
+}
+
+/// What was learned so far.
+#[derive(Default)]
+struct Learned {
+    /// Entries pulled, by log.
+    pulled: BTreeMap<Origin, u64>,
+    answered: BTreeSet<NodeName>,
+    silent: BTreeMap<NodeName, String>,
+    /// Heads that were signed and whose entries nobody gave, by log.
+    unmet: BTreeMap<Origin, u64>,
+    conflicts: Vec<Conflict>,
+}
+
+impl Recover {
+    /// Runs it.
+    pub fn run(&self, at: &At) -> anyhow::Result<()> {
+        let folder = at.folder()?;
+        let _lock = serve::lock(&folder.path)?;
+        let site = folder.command_site()?;
+        site.db.write(|write| log::create_own(write, &site))?;
+        recovery::beat(&site)?;
+        let mut learned = Learned::default();
+        for place in &self.from {
+            ask(&folder, &site, place, &mut learned)
+                .with_context(|| format!("{place} could not be asked"))?;
+        }
+        self.ask_members(&folder, &site, &mut learned)?;
+        self.judge(&folder, &site, &learned)?;
+        finish(at, &site, &learned)
+    }
+
+    /// Asks every member that is known, also those that become known meanwhile.
+    fn ask_members(
+        &self,
+        folder: &Folder,
+        site: &Site,
+        learned: &mut Learned,
+    ) -> anyhow::Result<()> {
+        loop {
+            let next = others(site)?.into_iter().find(|(node, _)| {
+                !learned.answered.contains(node) && !learned.silent.contains_key(node)
+            });
+            let Some((node, url)) = next else { return Ok(()) };
+            if self.without.iter().any(|without| *without == node.as_str()) {
+                learned.silent.insert(node, "not waited for".to_owned());
+                continue;
+            }
+            match ask(folder, site, &url, learned) {
+                Ok(()) => drop(learned.answered.insert(node)),
+                Err(error) => drop(learned.silent.insert(node, format!("{error:#}"))),
+            }
+        }
+    }
+
+    /// Refuses to go on when something that was signed may still be unknown.
+    fn judge(&self, folder: &Folder, site: &Site, learned: &Learned) -> anyhow::Result<()> {
+        let silent: Vec<String> = learned
+            .silent
+            .iter()
+            .filter(|(node, _)| !self.without.iter().any(|without| *without == node.as_str()))
+            .map(|(node, why)| format!("{node} ({why})"))
+            .collect();
+        ensure!(
+            silent.is_empty(),
+            "not every member answered: {}. What was pulled is kept. Run this again when they are \
+             back, or name those that will not come back with --without NODE",
+            silent.join("; ")
+        );
+        let knows_nobody = learned.answered.is_empty() && self.from.is_empty();
+        let is_alone = folder.is_root() && folder.charter.root.len() == 1;
+        ensure!(
+            !knows_nobody || is_alone || !learned.silent.is_empty(),
+            "the database knows no other member; give the address of one with --from URL"
+        );
+        if let Some(conflict) =
+            learned.conflicts.iter().find(|conflict| *conflict.older.origin() == site.origin)
+        {
+            bail!(
+                "two histories of {} were signed with its key, of {} and of {} entries; this log \
+                 has ended: begin the next generation",
+                site.origin,
+                conflict.older.size(),
+                conflict.newer.size()
+            );
+        }
+        if let Some(size) = learned.unmet.get(&site.origin) {
+            bail!(
+                "this node signed {size} entries, and nobody holds all of them; run this again \
+                 with more members, or with --from the folder of an exported log. If they are \
+                 lost, this log has ended: begin the next generation"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The members that may hold what this node signed, with their public addresses.
+fn others(site: &Site) -> anyhow::Result<Vec<(NodeName, String)>> {
+    let members = site.db.read(members::all)?;
+    let active = members.into_iter().filter(|member| member.status() == Status::Active);
+    Ok(active
+        .map(|member| (member.admission.node, member.admission.public_url))
+        .filter(|(node, _)| *node != site.node)
+        .collect())
+}
+
+/// The logs there are, as far as is known, with their keys: the root authorities' first, because
+/// they tell of the others.
+fn sources(folder: &Folder, site: &Site) -> anyhow::Result<Vec<(Origin, PublicKey)>> {
+    let mut sources: Vec<(Origin, PublicKey)> =
+        folder.charter.root.iter().map(|root| (root.origin.clone(), root.log_key)).collect();
+    sources.push((site.origin.clone(), site.log_key.public()));
+    for member in site.db.read(members::all)? {
+        let former = member.past.generations.into_iter().map(|former| former.admission);
+        let logs = former.chain([member.admission]).map(|one| (one.origin, one.log_key));
+        sources.extend(logs);
+    }
+    let mut seen = BTreeSet::new();
+    sources.retain(|(origin, _)| seen.insert(origin.clone()));
+    Ok(sources)
+}
+
+/// Asks one place for every log, and pulls what is not here. An error says that the place is not to
+/// be relied on.
+fn ask(folder: &Folder, site: &Site, place: &str, learned: &mut Learned) -> anyhow::Result<()> {
+    let place = Files::at(place)?;
+    let mut asked = BTreeSet::new();
+    loop {
+        let next = sources(folder, site)?.into_iter().find(|(log, _)| !asked.contains(log));
+        let Some((origin, key)) = next else { return Ok(()) };
+        ask_log(site, &place, (&origin, &key), learned)?;
+        asked.insert(origin);
+    }
+}
+
+fn ask_log(
+    site: &Site,
+    place: &Files,
+    (origin, key): (&Origin, &PublicKey),
+    learned: &mut Learned,
+) -> anyhow::Result<()> {
+    let Some(files) = files_of(site, place, origin) else { return Ok(()) };
+    let shown = files.read("checkpoint")?;
+    let mut heads: Vec<SignedHead> =
+        shown.iter().filter_map(|note| open(note, origin, key)).collect();
+    if let (Files::Served(..), false) = (place, *origin == site.origin) {
+        let hash = hex::encode(Sha256::digest(origin.to_string()));
+        let cosigned = place.below(&format!("witness/{hash}")).read("checkpoint")?;
+        heads.extend(cosigned.iter().filter_map(|note| open(note, origin, key)));
+    }
+    for head in heads {
+        let held = site.db.read(|read| log::head(read, origin))?.map_or(0, |held| held.size);
+        if head.size() <= held {
+            learned.conflicts.extend(forks::compare(site, &head)?);
+            continue;
+        }
+        if *origin == site.origin {
+            // Whatever happens now, this database is older than what was signed.
+            site.db.write(|write| recovery::require(write, Cause::Behind, site.now()))?;
+        }
+        let count = head.size() - held;
+        match pull::pull(site, &files, (*key, &head)) {
+            Ok(()) => *learned.pulled.entry(origin.clone()).or_default() += count,
+            Err(error) => {
+                tracing::debug!(%origin, %error, "entries were not had");
+                let size = learned.unmet.entry(origin.clone()).or_default();
+                *size = head.size().max(*size);
+            }
+        }
+    }
+    let held = site.db.read(|read| log::head(read, origin))?.map_or(0, |held| held.size);
+    learned.unmet.retain(|log, size| log != origin || *size > held);
+    Ok(())
+}
+
+/// Where a place keeps a log; a folder holds only this node's own.
+fn files_of(site: &Site, place: &Files, origin: &Origin) -> Option<Files> {
+    match place {
+        Files::Served(..) => {
+            Some(place.below(&format!("log/{}/{}", origin.node(), origin.generation())))
+        }
+        Files::Folder(_) => (*origin == site.origin).then(|| place.clone()),
+    }
+}
+
+/// A note that the log signed; anything else says nothing.
+fn open(note: &[u8], origin: &Origin, key: &PublicKey) -> Option<SignedHead> {
+    SignedHead::open(std::str::from_utf8(note).ok()?, origin, key).ok()
+}
+
+/// Makes sure of what this witness cosigned, and lets it and the log go on.
+fn finish(at: &At, site: &Site, learned: &Learned) -> anyhow::Result<()> {
+    let mut conflicts = learned.conflicts.clone();
+    let mut abstains: Vec<Origin> = learned.unmet.keys().cloned().collect();
+    for head in site.db.read(log::heads)? {
+        if head.origin.node() == &site.node {
+            continue;
+        }
+        if let Relearned::Contradicted(note) = witness::relearn(site, &head.origin)? {
+            let own = SignedHead::open(&note, &head.origin, &head.log_key)?;
+            conflicts.extend(forks::compare(site, &own)?);
+            abstains.push(head.origin);
+        }
+    }
+    site.db.write(|write| recovery::finish(write, site, &abstains))?;
+    let published = log::publish_head(site);
+    if let Err(error) = published {
+        site.db.write(|write| recovery::require(write, Cause::Behind, site.now()))?;
+        return Err(error).context("the own log cannot be signed");
+    }
+    for conflict in &conflicts {
+        forks::witness(site, conflict)?;
+    }
+    let (size, names) = site.db.read(|read| {
+        let size = log::head(read, &site.origin)?.map_or(0, |head| head.size);
+        Ok::<_, Fault>((size, learned.answered.iter().map(NodeName::as_str).collect::<Vec<_>>()))
+    })?;
+    let pulled: u64 = learned.pulled.values().sum();
+    let mut text = format!(
+        "Recovered: {} has {size} entries and goes on. {pulled} entries of {} logs were pulled; {} \
+         members were asked.",
+        site.origin,
+        learned.pulled.len(),
+        names.len()
+    );
+    for origin in &abstains {
+        text.push_str(&format!(
+            "\nThis witness does not cosign {origin} until it is recovered again."
+        ));
+    }
+    at.print(
+        &json!({
+            "origin": site.origin, "size": size, "pulled": learned.pulled, "asked": names,
+            "abstains": abstains,
+        }),
+        text,
+    )
+}

@@ -1,0 +1,127 @@
+//! `lianshi restore`: brings back what `lianshi backup` saved, of this node and no other. What was
+//! signed after the backup is not in it, so nothing is signed before `lianshi log recover`.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use lianshi_registry::id::Origin;
+use lianshi_store::{
+    Failure,
+    backup::{self, RestoreRefusal},
+};
+use serde_json::json;
+
+use super::{
+    At,
+    backup::{BACKUP_VERSION, KEYS, MANIFEST, Manifest, copy, progress},
+};
+use crate::{clock, folder::Folder, serve};
+
+/// Bring back a backup; the node must not serve meanwhile.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The folder `lianshi backup` made.
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Replace a database that holds data: everything in it is lost.
+    #[arg(long)]
+    replace: bool,
+}
+
+impl Restore {
+    /// Runs it.
+    pub fn run(&self, at: &At) -> anyhow::Result<()> {
+        let manifest = self.manifest()?;
+        self.place_files(at, &manifest)?;
+        let folder = at.folder()?;
+        ensure_same_node(&folder, &manifest)?;
+        let _lock = serve::lock(&folder.path)?;
+        let bar = progress()?;
+        let loaded = backup::load(
+            &folder.database_url(),
+            (&self.dir, &manifest.database),
+            (self.replace, clock::now()),
+            &|table| {
+                bar.set_message(table.to_owned());
+                bar.tick();
+            },
+        );
+        bar.finish_and_clear();
+        match loaded {
+            Ok(()) => {}
+            Err(Failure::Refused(RestoreRefusal::Occupied)) => bail!(
+                "the database of {} holds data; nothing was changed (--replace gives that data up \
+                 for the backup)",
+                folder.path.display()
+            ),
+            Err(error) => return Err(error).context("the backup is not restored"),
+        }
+        // Brings the schema up to date and checks that everything belongs together.
+        folder.command_site()?;
+        let (origin, made_at) = (&manifest.origin, manifest.made_at);
+        at.print(
+            &json!({ "origin": origin, "made_at": made_at, "next": "lianshi log recover" }),
+            format!(
+                "Restored {origin} as it was at {made_at}.\nWhat it signed since is not in the \
+                 backup: run `lianshi log recover` before `lianshi serve`. Until then nothing is \
+                 published, signed or cosigned."
+            ),
+        )
+    }
+
+    fn manifest(&self) -> anyhow::Result<Manifest> {
+        let path = self.dir.join(MANIFEST);
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!("{} is no whole backup: {MANIFEST} is missing", self.dir.display())
+        })?;
+        let unknown = || format!("{} is not of a backup this program knows", path.display());
+        let version: serde_json::Value = serde_json::from_str(&text).with_context(unknown)?;
+        let version = version.get("v").and_then(serde_json::Value::as_u64);
+        ensure!(
+            version == Some(u64::from(BACKUP_VERSION)),
+            "{} is a backup of another version; restore it with the program that made it",
+            self.dir.display()
+        );
+        let manifest: Manifest = serde_json::from_str(&text).with_context(unknown)?;
+        for (name, hash) in &manifest.files {
+            let file = self.dir.join(name);
+            let found = backup::hash_file(&file)?;
+            ensure!(found == *hash, "{} is not what was saved", file.display());
+        }
+        Ok(manifest)
+    }
+
+    /// Puts the settings, and keys if the backup has them, where there are none.
+    fn place_files(&self, at: &At, manifest: &Manifest) -> anyhow::Result<()> {
+        let data = at.path();
+        if data.join("node.toml").exists() {
+            return Ok(());
+        }
+        for name in KEYS.iter().chain(&["charter.toml", "node.toml"]) {
+            let to = data.join(name);
+            if manifest.files.contains_key(*name) && !to.exists() {
+                copy(&self.dir.join(name), &to)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ensure_same_node(folder: &Folder, manifest: &Manifest) -> anyhow::Result<()> {
+    let (own, saved) = (folder.origin(), &manifest.origin);
+    let node = |origin: &Origin| (origin.domain().clone(), origin.node().clone());
+    ensure!(
+        node(&own) == node(saved) && own.generation() >= saved.generation(),
+        "the backup is of {saved}, but {} is the folder of {own}",
+        folder.path.display()
+    );
+    ensure!(
+        own.generation() > saved.generation() || folder.keys.log.public() == manifest.log_key,
+        "the backup is of a node with the log key {}, which {} is not; bring that key back from \
+         the backup of the keys",
+        manifest.log_key,
+        folder.path.join("keys/log.key").display()
+    );
+    Ok(())
+}
