@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod crash;
 mod equivocation;
 mod recovery;
 mod replication;
