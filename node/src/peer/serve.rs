@@ -9,7 +9,7 @@ use lianshi_registry::{
     merkle::Hash,
     refusal::Refusal as _,
     sync::{Digest, Input, SignedHead},
-    tile::{Coordinate, encode_hashes},
+    tile::{Coordinate, TILE_WIDTH, encode_bundle, encode_hashes},
     witness::Submission,
 };
 use lianshi_store::{Fault, Read, Site, log, members, quorum, witness};
@@ -77,7 +77,8 @@ fn heads(mail: &mpsc::UnboundedSender<Mail>, digest: Digest) -> Result<Answer, F
 type Prove = fn(&mut Read<'_>, &Origin, u64, u64) -> Result<Option<Vec<Hash>>, Fault>;
 
 /// The bytes of a path below a log's prefix, as over HTTP; beside those `settled`, the largest
-/// checkpoint the quorum cosigned, `proof/<from>/<to>` and `prefix/<from>/<to>`.
+/// checkpoint the quorum cosigned, `entries/<from>/<to>`, `proof/<from>/<to>` and
+/// `prefix/<from>/<to>`.
 fn resource(read: &mut Read<'_>, origin: &Origin, path: &str) -> Result<Option<Vec<u8>>, Fault> {
     if path == "checkpoint" {
         let note = log::checkpoint(read, origin.node(), origin.generation())?;
@@ -86,6 +87,10 @@ fn resource(read: &mut Read<'_>, origin: &Origin, path: &str) -> Result<Option<V
     if path == "settled" {
         let settled = quorum::settled(read, origin)?;
         return Ok(settled.map(|settled| settled.note.into_bytes()));
+    }
+    if let Some(places) = path.strip_prefix("entries/") {
+        let Some(places) = parse_sizes(places) else { return Ok(None) };
+        return part_of_bundle(read, origin, places);
     }
     let proofs: [(&str, Prove); 2] =
         [("proof/", log::consistency_proof), ("prefix/", log::prefix_proof)];
@@ -102,6 +107,21 @@ fn resource(read: &mut Read<'_>, origin: &Origin, path: &str) -> Result<Option<V
         Ok(tile) => log::tile(read, origin, tile),
         Err(_) => Ok(None),
     }
+}
+
+/// Some entries of one bundle, as a bundle: for a peer that holds those before them.
+fn part_of_bundle(
+    read: &mut Read<'_>,
+    origin: &Origin,
+    (from, to): (u64, u64),
+) -> Result<Option<Vec<u8>>, Fault> {
+    let published = log::head(read, origin)?.map_or(0, |head| head.checkpoint_size);
+    let bundle = |index: u64| index / u64::from(TILE_WIDTH);
+    if from >= to || to > published || bundle(from) != bundle(to - 1) {
+        return Ok(None);
+    }
+    let entries = log::entries(read, origin, from, to - from)?;
+    Ok(encode_bundle(&entries).ok())
 }
 
 fn parse_sizes(sizes: &str) -> Option<(u64, u64)> {

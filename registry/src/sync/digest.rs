@@ -13,13 +13,13 @@ use crate::id::Origin;
 /// More buckets make digests longer, fewer make answers longer; around three thousand logs, one of
 /// which has just moved, the sum is smallest near here.
 const BUCKETS: usize = 128;
-/// A log's own writer chooses its heads, and must not find two histories with one fingerprint: 128
-/// bits ask for 2⁶⁴ tries.
+/// A log's own writer chooses its heads, and must not find two histories with one fingerprint:
+/// 128 bits ask for 2^64 tries.
 const FINGERPRINT_BYTES: usize = 16;
 /// Length of every digest.
 pub const DIGEST_BYTES: usize = BUCKETS * FINGERPRINT_BYTES;
-/// Bytes of heads in one answer, a quarter of the largest frame: about four thousand. What is left out
-/// follows in the next exchange, when the others are held.
+/// Bytes of heads in one answer, a quarter of the largest frame: about four thousand. What is left
+/// out follows in the next exchange, when the others are held.
 pub const HEADS_BYTES_MAX: usize = 1024 * 1024;
 
 type Fingerprint = [u8; FINGERPRINT_BYTES];

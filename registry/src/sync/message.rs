@@ -123,7 +123,8 @@ pub enum Output {
         peer: NodeName,
         /// Of which log.
         origin: Origin,
-        /// Path below the log's prefix, as over HTTP, or `proof/<from>/<to>`.
+        /// Path below the log's prefix, as over HTTP, or `entries/<from>/<to>`,
+        /// `proof/<from>/<to>`, `prefix/<from>/<to>`.
         path: String,
     },
     /// Verify a range and store it.

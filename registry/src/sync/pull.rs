@@ -90,6 +90,16 @@ impl Range {
     }
 }
 
+/// Where the entries of a bundle up to `to` are. Of one whose first entries are held only the rest
+/// is asked for: most logs grow by an entry at a time.
+fn bundle_path(number: u64, (from, to): (u64, u64)) -> Option<String> {
+    let first = number.saturating_mul(WIDTH);
+    if first < from {
+        return Some(format!("entries/{from}/{}", to.min(first + WIDTH)));
+    }
+    Coordinate::at(Level::Entries, number, to).map(|bundle| bundle.to_string())
+}
+
 impl Sync {
     /// Continues the pulls that something happened to; where one ended, another begins.
     pub(super) fn advance_pulls(&mut self, now: Timestamp, out: &mut Vec<Output>) {
@@ -166,9 +176,8 @@ impl Sync {
         let needs_proof = matches!(range.proof, Proof::Awaited);
         pull.range = Some(range);
         for number in numbers {
-            let Some(bundle) = Coordinate::at(Level::Entries, number, to) else { continue };
+            let Some(path) = bundle_path(number, (from, to)) else { continue };
             let request = self.request(now, &peer, Wanted::Bundle(origin.clone(), number));
-            let path = bundle.to_string();
             let (peer, origin) = (peer.clone(), origin.clone());
             out.push(Output::Fetch { request, peer, origin, path });
         }

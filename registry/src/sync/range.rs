@@ -20,7 +20,8 @@ pub struct Pulled {
     pub from: u64,
     /// One past the last.
     pub to: u64,
-    /// The entry bundles from the one that holds `from` on.
+    /// The entry bundles from the one that holds `from` on; the first is whole, or begins at
+    /// `from`.
     pub bundles: Vec<Vec<u8>>,
     /// Hashes that prove the tree of `to` entries consistent with the head; none when `to` is the
     /// head's size.
@@ -122,19 +123,22 @@ impl Pulled {
         Ok(Verified { from: self.from, entries, tiles, edge, head })
     }
 
-    /// The entries wanted: those before `from` in the first bundle are stored already.
+    /// The entries wanted: of a whole first bundle, those before `from` are stored already.
     fn entries(&self) -> Result<Vec<Vec<u8>>, PullRefusal> {
         let width = u64::from(TILE_WIDTH);
-        let mut index = self.from - self.from % width;
+        let held = self.from % width;
+        let whole = self.to.min(self.from - held + width) - (self.from - held);
+        let mut index = self.from;
         let mut entries = Vec::new();
         for (place, bundle) in self.bundles.iter().enumerate() {
-            for entry in split_bundle(bundle)? {
+            let found = split_bundle(bundle)?;
+            let is_whole = place == 0 && u64::try_from(found.len()) == Ok(whole);
+            let skipped = if is_whole { usize::try_from(held).unwrap_or(0) } else { 0 };
+            for entry in found.into_iter().skip(skipped) {
                 if entry.len() > ENTRY_BYTES_MAX {
                     return Err(PullRefusal::EntryTooLarge(index));
                 }
-                if index >= self.from {
-                    entries.push(entry.to_vec());
-                }
+                entries.push(entry.to_vec());
                 index += 1;
             }
             let is_last = place + 1 == self.bundles.len();

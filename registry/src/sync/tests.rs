@@ -125,6 +125,20 @@ fn what_is_claimed_is_forgotten_when_it_is_held() {
 }
 
 #[test]
+fn of_a_bundle_that_is_partly_held_the_rest_is_asked_for() {
+    for (held, wanted, path) in
+        [(256, 260, "tile/entries/001.p/4"), (5, 9, "entries/5/9"), (250, 300, "entries/250/256")]
+    {
+        let mut sync = node(1, &[head(7, held, "said before")]);
+        link(&mut sync, 2);
+        let announced = Input::Announced { peer: name(2), head: head(7, wanted, "news") };
+        let outputs = sync.step(NOW, announced);
+        let Some(Output::Fetch { path: asked, .. }) = outputs.first() else { panic!("a fetch") };
+        assert_eq!(asked, path);
+    }
+}
+
+#[test]
 fn waiting_logs_take_turns() {
     let mut sync = node(1, &[]);
     link(&mut sync, 2);

@@ -119,6 +119,10 @@ impl StoredLog {
             let (from, to) = (from.parse().ok()?, to.parse().ok()?);
             return self.consistency_proof(from, to).map(|hashes| encode_hashes(&hashes));
         }
+        if let Some(places) = path.strip_prefix("entries/") {
+            let (from, to) = places.split_once('/')?;
+            return encode_bundle(self.entries.get(from.parse().ok()?..to.parse().ok()?)?).ok();
+        }
         let tile = Coordinate::parse(path).ok()?;
         if tile.level != Level::Entries || !tile.lies_in(self.size()) {
             return None;
