@@ -7,6 +7,7 @@ mod call;
 mod catalog;
 mod close;
 mod disk;
+mod federation;
 mod replica;
 mod report;
 mod stopwatch;
@@ -33,6 +34,8 @@ enum Command {
     Call(call::Call),
     /// The close of a period.
     Close(close::Close),
+    /// A federation of thousands of nodes, simulated.
+    Federation(federation::Federation),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -42,5 +45,6 @@ fn main() -> anyhow::Result<()> {
         Command::Catalog(command) => command.run(),
         Command::Replica(command) => command.run(),
         Command::Call(command) => command.run(),
+        Command::Federation(command) => command.run(),
     }
 }
