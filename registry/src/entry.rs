@@ -14,7 +14,8 @@ pub use catalog::{
 pub use member::{Admission, MemberChange, witness_name};
 pub use offer::{Ceiling, Charge, Plan, PlanRetired, Share, Split, StatementSealed};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::value::MapDeserializer};
+use serde_json::Value;
 
 use crate::{fork::Fork, time::Timestamp};
 
@@ -47,15 +48,16 @@ struct Wire {
     kind: String,
     at: Timestamp,
     by: String,
-    body: serde_json::Value,
+    body: Value,
 }
 
 impl TryFrom<Wire> for Entry {
     type Error = serde_json::Error;
 
     fn try_from(wire: Wire) -> Result<Self, Self::Error> {
-        let fact =
-            serde_json::from_value(serde_json::json!({ "kind": wire.kind, "body": wire.body }))?;
+        // The kind goes first: serde then reads the body as what it is, without keeping it aside.
+        let tagged = [("kind", Value::String(wire.kind)), ("body", wire.body)];
+        let fact = Fact::deserialize(MapDeserializer::new(tagged.into_iter()))?;
         Ok(Self { v: wire.v, at: wire.at, by: wire.by, fact })
     }
 }

@@ -3,6 +3,8 @@
 //! which every reader holds exactly; texts are in NFC without control characters; nesting ends at
 //! 16. What is signed and hashed are these bytes, never a re-serialization.
 
+mod canonical;
+
 use icu_normalizer::ComposingNormalizerBorrowed;
 use serde_json::Value;
 
@@ -93,7 +95,9 @@ pub fn parse(bytes: &[u8]) -> Result<Value, EntryRefusal> {
     }
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|error| EntryRefusal::Malformed(error.to_string()))?;
-    if canonicalize(&value)? == bytes { Ok(value) } else { Err(EntryRefusal::NotCanonical) }
+    check(&value, 1).map_err(EntryRefusal::OutsideProfile)?;
+    let rest = canonical::strip(&value, bytes);
+    if rest.is_some_and(<[u8]>::is_empty) { Ok(value) } else { Err(EntryRefusal::NotCanonical) }
 }
 
 /// Parses an entry from its stored bytes, which must be canonical.
@@ -139,9 +143,14 @@ fn check(value: &Value, depth: usize) -> Result<(), Outside> {
 }
 
 fn check_text(text: &str) -> Result<(), Outside> {
+    if text.is_ascii() {
+        // Most texts are; looking at bytes is what a processor does many at a time.
+        let control = text.bytes().any(|byte| byte.is_ascii_control());
+        return if control { Err(Outside::Control) } else { Ok(()) };
+    }
     if text.chars().any(char::is_control) {
         Err(Outside::Control)
-    } else if text.is_ascii() || ComposingNormalizerBorrowed::new_nfc().is_normalized(text) {
+    } else if ComposingNormalizerBorrowed::new_nfc().is_normalized(text) {
         Ok(())
     } else {
         Err(Outside::Normalization)

@@ -156,6 +156,25 @@ proptest! {
     }
 
     #[test]
+    fn bytes_are_canonical_when_the_library_writes_the_same(
+        value in inside(), place: prop::sample::Index, byte: u8
+    ) {
+        let written = serde_json_canonicalizer::to_vec(&value).expect("JSON");
+        prop_assert_eq!(canonical::strip(&value, &written), Some(&[][..]));
+        let mut other = written.clone();
+        let place = place.index(other.len());
+        other[place] = byte;
+        // Another byte is another value or no canonical form of any.
+        let agrees = serde_json::from_slice::<Value>(&other).ok().filter(|value| {
+            serde_json_canonicalizer::to_vec(value).is_ok_and(|form| form == other)
+        });
+        prop_assert_eq!(parse(&other).is_ok(), agrees.is_some_and(|v| canonicalize(&v).is_ok()));
+        // Loosely written, it is refused.
+        let loose = serde_json::to_vec_pretty(&value).expect("JSON");
+        prop_assert_eq!(parse(&loose).is_ok(), loose == written);
+    }
+
+    #[test]
     fn garbage_never_panics(bytes: Vec<u8>) {
         let _ = parse_entry(&bytes);
     }
