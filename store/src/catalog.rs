@@ -9,6 +9,8 @@ mod rebuild;
 mod search;
 mod words;
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use lianshi_registry::{
     catalog::{self, ObjectKind},
@@ -71,22 +73,61 @@ pub struct Quarantined {
     pub reason: String,
 }
 
+type QuarantinedRow = (String, i64, String, String, String);
+
+fn parse_quarantined(row: QuarantinedRow) -> Result<Quarantined, Fault> {
+    let (origin, index, kind, code, reason) = row;
+    let corrupt = |what: String| Fault::corrupt("quarantined_entries", what);
+    Ok(Quarantined {
+        origin: Origin::parse(&origin).map_err(|error| corrupt(error.to_string()))?,
+        index: u64::try_from(index).map_err(|error| corrupt(error.to_string()))?,
+        kind,
+        code,
+        reason,
+    })
+}
+
 /// The newest quarantined entries of every log, at most `limit`.
 pub fn quarantined(read: &mut Read<'_>, limit: i64) -> Result<Vec<Quarantined>, Fault> {
-    let rows: Vec<(String, i64, String, String, String)> = quarantined_entries::table
+    let rows: Vec<QuarantinedRow> = quarantined_entries::table
         .order((quarantined_entries::origin.asc(), quarantined_entries::entry_index.desc()))
         .limit(limit)
         .load(&mut **read)?;
-    rows.into_iter()
-        .map(|(origin, index, kind, code, reason)| {
-            Ok(Quarantined {
-                origin: Origin::parse(&origin)
-                    .map_err(|error| Fault::corrupt("quarantined_entries", error))?,
-                index: u64::try_from(index).unwrap_or_default(),
-                kind,
-                code,
-                reason,
-            })
-        })
-        .collect()
+    rows.into_iter().map(parse_quarantined).collect()
+}
+
+/// The quarantined entries of a log from index `from` on and before `end`, at most `limit`.
+pub fn quarantined_between(
+    read: &mut Read<'_>,
+    origin: &Origin,
+    (from, end): (u64, u64),
+    limit: i64,
+) -> Result<Vec<Quarantined>, Fault> {
+    let index = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let rows: Vec<QuarantinedRow> = quarantined_entries::table
+        .filter(quarantined_entries::origin.eq(origin.to_string()))
+        .filter(quarantined_entries::entry_index.ge(index(from)))
+        .filter(quarantined_entries::entry_index.lt(index(end)))
+        .order(quarantined_entries::entry_index.asc())
+        .limit(limit)
+        .load(&mut **read)?;
+    rows.into_iter().map(parse_quarantined).collect()
+}
+
+/// Quarantined entries that are counted: a log of nothing else must not slow a page.
+pub const QUARANTINE_COUNTED_MAX: i64 = 10_000;
+
+/// How many entries of each log are quarantined, of the first [`QUARANTINE_COUNTED_MAX`] of all;
+/// logs without any are left out.
+pub fn quarantine_counts(read: &mut Read<'_>) -> Result<BTreeMap<String, u64>, Fault> {
+    let origins: Vec<String> = quarantined_entries::table
+        .order((quarantined_entries::origin.asc(), quarantined_entries::entry_index.asc()))
+        .limit(QUARANTINE_COUNTED_MAX)
+        .select(quarantined_entries::origin)
+        .load(&mut **read)?;
+    let mut counts = BTreeMap::new();
+    for origin in origins {
+        *counts.entry(origin).or_insert(0) += 1;
+    }
+    Ok(counts)
 }

@@ -23,6 +23,7 @@ pub mod log;
 pub mod members;
 pub mod numbers;
 pub mod outbox;
+pub mod overview;
 pub mod quorum;
 pub mod recovery;
 #[cfg(feature = "rehearsal")]

@@ -1,13 +1,18 @@
 //! The logs a node holds: its own and the replicas of others. Rows of `log_tiles` hold the very
 //! bytes that are served; a row grows while its tile is partial and never changes once it is full.
 
+mod announced;
 mod append;
+mod browse;
 mod head;
 mod read;
 mod writer;
 
+pub(crate) use announced::announce;
+pub use announced::announced;
 pub use append::{Tip, append, extend};
 pub(crate) use append::{shorten, store};
+pub use browse::{BROWSED_MAX, BUNDLES_OPENED_MAX, Browsed, browse};
 pub use head::{HeadRefusal, Published, publish_head, remember_head};
 pub(crate) use read::load_edge as edge;
 pub use read::{

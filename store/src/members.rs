@@ -2,8 +2,10 @@
 //! `registry::member`.
 
 mod act;
+mod history;
 
 pub use act::{admit, change};
+pub use history::{HISTORY_MAX, heard_version, history, versions};
 
 use std::collections::BTreeMap;
 
@@ -17,7 +19,7 @@ use lianshi_registry::{
 
 use crate::{
     Db, Fault, Read, Site, Write,
-    schema::{member_pasts, members, node_state},
+    schema::{member_entries, member_pasts, members, node_state},
 };
 
 /// Where the charter's root authorities are kept, so that the fold knows them.
@@ -253,6 +255,7 @@ pub fn apply(
         diesel::insert_into(members::table).values(&row).execute(&mut **write)?;
     }
     keep_past(write, &member)?;
+    history::note(write, at, &member.admission.node)?;
     Ok(Ok(from.map(|from| Refold { origin: member.admission.origin, from })))
 }
 
@@ -275,5 +278,6 @@ fn keep_past(write: &mut Write<'_>, member: &Member) -> Result<(), Fault> {
 pub fn clear(write: &mut Write<'_>) -> Result<(), Fault> {
     diesel::delete(members::table).execute(&mut **write)?;
     diesel::delete(member_pasts::table).execute(&mut **write)?;
+    diesel::delete(member_entries::table).execute(&mut **write)?;
     Ok(())
 }

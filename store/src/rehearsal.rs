@@ -3,6 +3,7 @@
 //! Nothing here is reachable from a running node.
 
 mod content;
+pub mod logs;
 
 use diesel::prelude::*;
 use lianshi_market::{

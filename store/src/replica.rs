@@ -29,10 +29,11 @@ pub fn adopt(
     log_key: PublicKey,
     pulled: Pulled,
 ) -> Result<(u64, Hash), Failure<PullRefusal>> {
-    let origin = pulled.head.origin().clone();
+    let (origin, announced) = (pulled.head.origin().clone(), pulled.head.size());
     let range = verify(site, &origin, pulled)?;
     site.db.write(|write| {
         log::create_replica(write, &origin, log_key)?;
+        log::announce(write, &origin, announced)?;
         store(write, site, (&origin, false), &range)
     })
 }

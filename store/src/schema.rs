@@ -562,6 +562,28 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    member_entries (origin, entry_index) {
+        origin -> Text,
+        entry_index -> BigInt,
+        node -> Text,
+    }
+}
+
+diesel::table! {
+    announced_heads (origin) {
+        origin -> Text,
+        size -> BigInt,
+    }
+}
+
+diesel::table! {
+    peer_versions (node) {
+        node -> Text,
+        version -> Text,
+    }
+}
+
 diesel::joinable!(users -> organizations (organization));
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod backup;
+mod browse;
 mod catalog;
 mod clock;
 mod datasets;
