@@ -1,6 +1,9 @@
 //! Durable appends: callers hand entries to the grouped writer and wait for their index; meanwhile
 //! every new head is signed and stored, as a serving node does. Each entry is encoded, hashed,
 //! bundled, tiled, folded into the catalog and committed with a sync.
+//!
+//! The baseline is a writer in the same groups that stores the same bytes, one row each, in a table
+//! of the same database file, and does nothing else.
 
 use std::{
     path::Path,
@@ -17,12 +20,13 @@ use clap::Args;
 use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
     id::{DivisionCode, NodeName, Origin},
+    json,
     key::KeyPair,
     time::Timestamp,
     uscc::Uscc,
 };
-use lianshi_store::{Db, Site, log};
-use serde_json::{Value, json};
+use lianshi_store::{Db, Site, log, rehearsal::logs::bare_writer};
+use serde_json::{Value, json as value};
 
 use crate::{
     disk::fdatasync,
@@ -96,24 +100,21 @@ impl Append {
             let site = Site { nudge: Arc::new(|| {}), ..site.clone() };
             move || publish(&site, &nudged)
         });
-        let watch = Stopwatch::start();
-        let mut taken: Vec<Duration> = thread::scope(|scope| {
-            let calling: Vec<_> = (0..callers)
-                .map(|_| {
-                    let (writer, site, entry) = (writer.clone(), &site, &entry);
-                    scope.spawn(move || {
-                        call(&writer, site, &vec![entry.clone(); self.batch], rounds)
-                    })
-                })
-                .collect();
-            calling
-                .into_iter()
-                .map(|caller| caller.join().map_err(|_| anyhow!("a caller panicked"))?)
-                .collect::<anyhow::Result<Vec<Vec<Duration>>>>()
-                .map(|taken| taken.concat())
+        let entries = vec![entry.clone(); self.batch];
+        let (mut taken, elapsed) = at_once(callers, rounds, || {
+            writer.call(entries.clone())??;
+            site.nudge();
+            Ok(())
         })?;
-        let elapsed = watch.elapsed();
         drop(writer);
+        let bare = bare_writer(&site)?;
+        let bytes = json::encode_entry(&entry)?;
+        // A row each: a caller with several entries hands them in one after the other.
+        let (mut bare_taken, bare_elapsed) = at_once(callers, rounds * self.batch, || {
+            bare.call(bytes.clone())?;
+            Ok(())
+        })?;
+        drop(bare);
         let origin = site.origin.clone();
         let db = site.db.clone();
         drop(site);
@@ -122,12 +123,16 @@ impl Append {
         let appended = rounds * callers * self.batch;
         ensure!(head.size == u64::try_from(appended)?, "an answered entry is missing");
         Ok(vec![
-            ("callers", json!(callers)),
-            ("entries", json!(appended)),
-            ("appends_per_s", json!(per_second(appended, elapsed))),
-            ("p50_ms", json!(millis(percentile(&mut taken, 50)))),
-            ("p99_ms", json!(millis(percentile(&mut taken, 99)))),
-            ("signed_heads", json!(heads)),
+            ("callers", value!(callers)),
+            ("entries", value!(appended)),
+            ("appends_per_s", value!(per_second(appended, elapsed))),
+            ("p50_ms", value!(millis(percentile(&mut taken, 50)))),
+            ("p99_ms", value!(millis(percentile(&mut taken, 99)))),
+            ("signed_heads", value!(heads)),
+            ("bare_rows_per_s", value!(per_second(appended, bare_elapsed))),
+            ("bare_p50_ms", value!(millis(percentile(&mut bare_taken, 50)))),
+            ("bare_p99_ms", value!(millis(percentile(&mut bare_taken, 99)))),
+            ("of_bare", value!(bare_elapsed.as_secs_f64() / elapsed.as_secs_f64())),
         ])
     }
 
@@ -161,18 +166,30 @@ impl Append {
     }
 }
 
-fn call(
-    writer: &log::Writer,
-    site: &Site,
-    entries: &[Entry],
+/// Lets callers do the same thing again and again, all at once; gives how long each call took and
+/// how long all of it.
+fn at_once(
+    callers: usize,
     rounds: usize,
-) -> anyhow::Result<Vec<Duration>> {
+    call: impl Fn() -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<(Vec<Duration>, Duration)> {
+    let watch = Stopwatch::start();
+    let taken = thread::scope(|scope| {
+        let calling: Vec<_> = (0..callers).map(|_| scope.spawn(|| again(rounds, &call))).collect();
+        calling
+            .into_iter()
+            .map(|caller| caller.join().map_err(|_| anyhow!("a caller panicked"))?)
+            .collect::<anyhow::Result<Vec<Vec<Duration>>>>()
+    })?;
+    Ok((taken.concat(), watch.elapsed()))
+}
+
+fn again(rounds: usize, call: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<Vec<Duration>> {
     let mut taken = Vec::with_capacity(rounds);
     for _ in 0..rounds {
         let watch = Stopwatch::start();
-        writer.call(entries.to_vec())??;
+        call()?;
         taken.push(watch.elapsed());
-        site.nudge();
     }
     Ok(taken)
 }

@@ -8,6 +8,8 @@ mod catalog;
 mod close;
 mod disk;
 mod federation;
+mod memory;
+mod proof;
 mod replica;
 mod report;
 mod stopwatch;
@@ -32,6 +34,8 @@ enum Command {
     Replica(replica::Replica),
     /// Metered calls beside nginx proxying the same upstream.
     Call(call::Call),
+    /// Inclusion proofs from the tiles of a large log.
+    Proof(proof::Proof),
     /// The close of a period.
     Close(close::Close),
     /// A federation of thousands of nodes, simulated.
@@ -44,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Command::Close(command) => command.run(),
         Command::Catalog(command) => command.run(),
         Command::Replica(command) => command.run(),
+        Command::Proof(command) => command.run(),
         Command::Call(command) => command.run(),
         Command::Federation(command) => command.run(),
     }

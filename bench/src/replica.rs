@@ -1,6 +1,11 @@
 //! A cold replica over loopback: one node holds a log, another joins with an empty folder; both run
 //! the peers of a serving node. Counted is everything until the last entry is verified, stored with
 //! its tiles and folded.
+//!
+//! Two baselines over what the replica then holds: hashing the bytes of every entry with SHA-256,
+//! and inserting the same rows, tiles and folded objects, into an empty database with nothing
+//! around. Two more rows say what reading the entries costs in one thread, and what it would cost
+//! to write the canonical form of each and compare.
 
 use std::{net::TcpListener, path::Path, sync::Arc, time::Duration};
 
@@ -14,14 +19,19 @@ use lianshi_node::{
 use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
     id::{DivisionCode, FederationDomain, NodeName, Origin},
+    json,
+    merkle::leaf_hash,
+    sync::RANGE_BUNDLES,
+    tile::TILE_WIDTH,
     uscc,
 };
-use lianshi_store::{Site, audit::Actor, log, members};
-use serde_json::json;
+use lianshi_store::{Db, Site, audit::Actor, log, members, rehearsal::logs::Rows};
+use serde_json::json as value;
 use tokio::sync::Notify;
 
 use crate::{
     disk::fdatasync,
+    memory,
     report::Report,
     stopwatch::{Stopwatch, millis, per_second},
 };
@@ -59,16 +69,45 @@ impl Replica {
         self.fill(&root_site)?;
         log::publish_head(&root_site)?;
         let size = size(&root_site, &root_site.origin)?;
+        memory::reset_peak()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let elapsed = runtime.block_on(replicate((&root, &root_site), &reader, size))?;
+        let peak_mib = memory::peak_mib()?;
+        let held = (&reader.command_site()?.db, &root_site.origin);
+        let hashing = over_entries(held, size, |entry| {
+            std::hint::black_box(leaf_hash(entry));
+            Ok(())
+        })?;
+        let reading = over_entries(held, size, |entry| {
+            std::hint::black_box(json::parse_entry(entry)?);
+            Ok(())
+        })?;
+        let writing = over_entries(held, size, |entry| {
+            let value = serde_json::from_slice(entry)?;
+            ensure!(json::canonicalize(&value)? == entry, "not canonical");
+            std::hint::black_box(serde_json::from_value::<Entry>(value)?);
+            Ok(())
+        })?;
+        let inserting = insert(held, &home.path().join("bare.sqlite"))?;
         let count = usize::try_from(size)?;
-        let row = vec![
-            ("entries", json!(size)),
-            ("seconds", json!(millis(elapsed) / 1000.0)),
-            ("entries_per_s", json!(per_second(count, elapsed))),
+        let row = |what: &str, elapsed: Duration, peak_mib: Option<f64>| {
+            vec![
+                ("what", value!(what)),
+                ("entries", value!(size)),
+                ("seconds", value!(millis(elapsed) / 1000.0)),
+                ("entries_per_s", value!(per_second(count, elapsed))),
+                ("peak_mib_of_both_nodes", value!(peak_mib)),
+            ]
+        };
+        let rows = vec![
+            row("replica", elapsed, Some(peak_mib)),
+            row("baseline: SHA-256 of the same bytes", hashing, None),
+            row("baseline: insert of the same rows", inserting, None),
+            row("of it: reading the same entries", reading, None),
+            row("the same by writing the canonical form", writing, None),
         ];
         let what = format!("A cold replica over loopback: entries of about {} bytes", self.bytes);
-        Report { name: "replica", what, fdatasync, rows: vec![row] }.print()
+        Report { name: "replica", what, fdatasync, rows }.print()
     }
 
     fn fill(&self, site: &Site) -> anyhow::Result<()> {
@@ -145,6 +184,46 @@ async fn replicate(
     let elapsed = watch.elapsed();
     taking.stop().await;
     giving.stop().await;
+    Ok(elapsed)
+}
+
+/// How long doing something with every entry takes in one thread; fetching them is not counted.
+fn over_entries(
+    (db, origin): (&Db, &Origin),
+    size: u64,
+    work: impl Fn(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<Duration> {
+    let mut elapsed = Duration::ZERO;
+    let mut from = 0;
+    while from < size {
+        let entries = db.read(|read| log::entries(read, origin, from, APPENDED_AT_ONCE))?;
+        let watch = Stopwatch::start();
+        for entry in &entries {
+            work(entry)?;
+        }
+        elapsed += watch.elapsed();
+        from += u64::try_from(entries.len())?;
+        ensure!(!entries.is_empty(), "the log ends before its size");
+    }
+    Ok(elapsed)
+}
+
+/// How long inserting the same rows takes, as many in a transaction as a pulled range brings;
+/// reading them is not counted.
+fn insert((db, origin): (&Db, &Origin), file: &Path) -> anyhow::Result<Duration> {
+    let bare = Db::open_file(file)?;
+    let site_log = db.read(|read| log::head(read, origin))?.context("the log is gone")?;
+    bare.write(|write| log::create_replica(write, origin, site_log.log_key))?;
+    let tiles = i64::try_from(RANGE_BUNDLES)?;
+    let wanted = (tiles, tiles * i64::from(TILE_WIDTH));
+    let mut elapsed = Duration::ZERO;
+    let mut rows = Rows::default();
+    while let Some(next) = db.read(|read| rows.next(read, origin, wanted))? {
+        let watch = Stopwatch::start();
+        next.insert(&bare)?;
+        elapsed += watch.elapsed();
+        rows = next;
+    }
     Ok(elapsed)
 }
 

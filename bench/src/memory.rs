@@ -1,0 +1,21 @@
+//! The most memory this process has held, as Linux counts it.
+
+use std::fs;
+
+use anyhow::Context as _;
+
+/// Begins counting the peak anew.
+pub fn reset_peak() -> anyhow::Result<()> {
+    fs::write("/proc/self/clear_refs", "5").context("cannot reset the peak of memory")
+}
+
+/// Most mebibytes resident since the process began or the last reset.
+pub fn peak_mib() -> anyhow::Result<f64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: u32 = line
+        .and_then(|line| line.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .context("the kernel does not tell VmHWM")?;
+    Ok(f64::from(kib) / 1024.0)
+}
