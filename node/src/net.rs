@@ -43,6 +43,8 @@ pub enum LinkEvent {
     Connected(NodeName),
     /// The last connection to a peer is gone.
     Disconnected(NodeName),
+    /// What a peer says of the program it runs; nothing vouches for it.
+    Introduced(NodeName, String),
 }
 
 /// Why the network did not start.

@@ -4,7 +4,10 @@
 use std::sync::OnceLock;
 
 use actix_web::{HttpResponse, web};
-use lianshi_store::{Fault, Site, log, outbox, quorum};
+use lianshi_store::{
+    Fault, Site, outbox,
+    overview::{self, LogState},
+};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -43,29 +46,36 @@ async fn readyz(site: web::Data<Site>) -> HttpResponse {
 async fn metrics(site: web::Data<Site>) -> HttpResponse {
     let node = site.node.to_string();
     let figures = web::block(move || {
-        site.db.read(|read| {
-            Ok::<_, Fault>((outbox::waiting(read)?, log::heads(read)?, quorum::all(read)?))
-        })
+        site.db.read(|read| Ok::<_, Fault>((outbox::waiting(read)?, overview::logs(read)?)))
     })
     .await;
     let mut text = match RECORDER.get() {
         Some(Some(recorder)) => recorder.render(),
         _ => String::new(),
     };
-    if let Ok(Ok((waiting, heads, settled))) = figures {
+    if let Ok(Ok((waiting, logs))) = figures {
         text.push_str(&format!("lianshi_outbox_waiting{{node=\"{node}\"}} {waiting}\n"));
-        for head in heads {
-            text.push_str(&format!(
-                "lianshi_log_size{{node=\"{node}\",origin=\"{}\"}} {}\n",
-                head.origin, head.size
-            ));
-        }
-        for settled in settled {
-            text.push_str(&format!(
-                "lianshi_log_settled_size{{node=\"{node}\",origin=\"{}\"}} {}\n",
-                settled.origin, settled.size
-            ));
+        for log in logs {
+            text.push_str(&of_log(&node, &log));
         }
     }
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text)
+}
+
+/// The gauges of one log.
+fn of_log(node: &str, log: &LogState) -> String {
+    let gauges = [
+        ("size", log.head.size),
+        ("signed_size", log.head.checkpoint_size),
+        ("settled_size", log.settled_size),
+        ("cosignatures", log.cosignatures),
+        ("lag", log.lag),
+        ("quarantined", log.quarantined),
+        ("forked", u64::from(log.forked)),
+    ];
+    let origin = &log.head.origin;
+    let line = |(name, value): (&str, u64)| {
+        format!("lianshi_log_{name}{{node=\"{node}\",origin=\"{origin}\"}} {value}\n")
+    };
+    gauges.map(line).concat()
 }

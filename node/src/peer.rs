@@ -17,7 +17,7 @@ use lianshi_registry::{
     key::PublicKey,
     sync::{Digest, Input, Output, SignedHead, Sync},
 };
-use lianshi_store::{Fault, Site, log};
+use lianshi_store::{Fault, Site, log, members};
 use tokio::{
     sync::{Notify, mpsc, oneshot, watch},
     task::JoinHandle,
@@ -192,6 +192,15 @@ impl Driver {
             LinkEvent::Disconnected(node) => {
                 tracing::info!(%node, "a peer is gone");
                 self.step(Input::Disconnected(node));
+            }
+            LinkEvent::Introduced(node, version) => {
+                let site = self.site.clone();
+                tokio::task::spawn_blocking(move || {
+                    // Only for people to see; the next introduction tries again.
+                    if let Err(error) = members::heard_version(&site, &node, &version) {
+                        tracing::debug!(%node, %error, "what a peer said of itself was not kept");
+                    }
+                });
             }
         }
     }

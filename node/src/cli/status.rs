@@ -1,7 +1,11 @@
 //! `lianshi status`: how the node is, in a few lines.
 
 use clap::Args;
-use lianshi_store::{Fault, log, outbox, quorum, recovery};
+use lianshi_store::{
+    Fault, outbox,
+    overview::{self, LogState},
+    recovery,
+};
 use serde_json::json;
 
 use super::At;
@@ -16,14 +20,9 @@ impl Status {
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
         let folder = at.folder()?;
         let site = folder.command_site()?;
-        let (heads, settled, waiting) = site.db.read(|read| {
-            Ok::<_, Fault>((log::heads(read)?, quorum::all(read)?, outbox::waiting(read)?))
-        })?;
+        let (logs, waiting) =
+            site.db.read(|read| Ok::<_, Fault>((overview::logs(read)?, outbox::waiting(read)?)))?;
         let recovery = site.db.read(recovery::pending)?;
-        let reach = |head: &log::Head| {
-            let settled = settled.iter().find(|settled| settled.origin == head.origin);
-            quorum::reach(head, settled).0.as_str()
-        };
         let mut text = format!(
             "{} ({}), division {}\nserving: {}\nwaiting letters: {waiting}",
             site.node,
@@ -39,27 +38,55 @@ impl Status {
             ));
         }
         text.push_str("\nlogs held:");
-        for head in &heads {
-            let mark = if head.own { "own" } else { "replica" };
-            text.push_str(&format!(
-                "
-  {:<28} {mark:<8} {:>8} entries, {:<7} {}",
-                head.origin.to_string(),
-                head.size,
-                reach(head),
-                super::log::confirmed(head)
-            ));
+        for log in &logs {
+            text.push_str(&line(log));
         }
         let value = json!({
             "node": site.node,
             "division": site.division,
             "outbox_waiting": waiting,
             "recovery": recovery,
-            "logs": heads.iter().map(|head| json!({
-                "origin": head.origin, "own": head.own, "size": head.size,
-                "confirmed_at": head.confirmed_at, "state": reach(head),
+            "logs": logs.iter().map(|log| json!({
+                "origin": log.head.origin,
+                "own": log.head.own,
+                "size": log.head.size,
+                "signed_size": log.head.checkpoint_size,
+                "root": log.head.root.to_base64(),
+                "confirmed_at": log.head.confirmed_at,
+                "state": log.reach.as_str(),
+                "since": log.since,
+                "settled_size": log.settled_size,
+                "cosignatures": log.cosignatures,
+                "lag": log.lag,
+                "quarantined": log.quarantined,
+                "forked": log.forked,
             })).collect::<Vec<_>>(),
         });
         at.print(&value, text)
     }
+}
+
+/// A log in a line; what is nothing is left out.
+fn line(log: &LogState) -> String {
+    let head = &log.head;
+    let mark = if head.own { "own" } else { "replica" };
+    let mut text = format!(
+        "\n  {:<28} {mark:<8} {:>8} entries, {:<7} {}",
+        head.origin.to_string(),
+        head.size,
+        log.reach.as_str(),
+        super::log::confirmed(head)
+    );
+    if log.settled_size > 0 {
+        text.push_str(&format!(", {} settled by {} witnesses", log.settled_size, log.cosignatures));
+    }
+    for (count, what) in [(log.lag, "behind"), (log.quarantined, "quarantined")] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    if log.forked {
+        text.push_str(", FORKED: see `lianshi log forks`");
+    }
+    text
 }

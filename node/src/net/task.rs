@@ -9,7 +9,7 @@ use std::{
 use futures::StreamExt as _;
 use lianshi_registry::{id::NodeName, key::KeyPair};
 use libp2p::{
-    Multiaddr, PeerId, Swarm, ping,
+    Multiaddr, PeerId, Swarm, identify, ping,
     request_response::{self, Message, OutboundRequestId, ResponseChannel},
     swarm::{SwarmEvent, dial_opts::DialOpts},
 };
@@ -111,6 +111,7 @@ struct Loop {
     parked: HashMap<PeerId, Vec<Parked>>,
     serving: Arc<Semaphore>,
     serving_by_peer: BTreeMap<PeerId, Arc<Semaphore>>,
+    introduced: BTreeSet<PeerId>,
     answers_in: mpsc::UnboundedSender<(ResponseChannel<Answer>, Answer)>,
     answers: mpsc::UnboundedReceiver<(ResponseChannel<Answer>, Answer)>,
 }
@@ -125,6 +126,7 @@ impl Loop {
             parked: HashMap::new(),
             serving: Arc::new(Semaphore::new(SERVING_MAX)),
             serving_by_peer: BTreeMap::new(),
+            introduced: BTreeSet::new(),
             answers_in,
             answers,
         }
@@ -231,6 +233,19 @@ impl Loop {
                 tracing::debug!(%peer, %error, "a link died");
                 self.swarm.close_connection(connection);
             }
+            SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {
+                peer_id,
+                info,
+                ..
+            })) => {
+                // Heard once a link: a peer may introduce itself as often as it likes.
+                if let Some(node) = links.name(&peer_id).cloned()
+                    && self.introduced.insert(peer_id)
+                {
+                    let introduced = LinkEvent::Introduced(node, info.agent_version);
+                    let _ = self.shared.events.send(introduced);
+                }
+            }
             SwarmEvent::ConnectionEstablished { peer_id, num_established, .. } => {
                 links.reset(&peer_id, Instant::now());
                 for Parked { request, answer, .. } in
@@ -247,6 +262,7 @@ impl Loop {
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
                 links.reset(&peer_id, Instant::now() + DIAL_TICK);
                 self.serving_by_peer.remove(&peer_id);
+                self.introduced.remove(&peer_id);
                 if let Some(node) = links.name(&peer_id) {
                     self.lost(node);
                 }
