@@ -34,13 +34,22 @@ const LOOKS: [Look; 3] = [
 ];
 
 /// Pages of everybody, at haishu.
-const PUBLIC: [&str; 8] = [
+const PUBLIC: [&str; 17] = [
     "/",
     "/catalog?q=%E5%8C%BA%E5%88%92",
     "/catalog?q=zzzz",
     "/products/{product}",
     "/certificate/{product}",
     "/federation",
+    "/federation?sort=lag",
+    "/node/yinzhou",
+    "/registry/yinzhou/1",
+    "/registry/yinzhou/1?kind=plan.published",
+    "/registry/yinzhou/1?kind=nothing",
+    "/registry/ningbo/1/0",
+    "/registry/ningbo/1/999999",
+    "/verify",
+    "/verify/ningbo/1",
     "/login",
     "/nowhere",
 ];

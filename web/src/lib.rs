@@ -26,6 +26,7 @@ pub mod logs;
 mod months;
 mod names;
 pub mod navigation;
+mod node;
 mod nodes;
 pub mod origin;
 mod oversight;
@@ -36,11 +37,13 @@ pub mod problem;
 mod product;
 mod providing;
 pub mod refusal;
+mod registry;
 pub mod session;
 pub mod statement;
 pub mod text;
 pub mod topology;
 mod users;
+mod verify;
 pub mod visitor;
 pub mod witness;
 
@@ -120,6 +123,9 @@ fn public(cfg: &mut web::ServiceConfig) {
         .route("/certificate/{number}", web::get().to(certificate::show))
         .route("/certificate/{number}/proof", web::get().to(certificate::proof))
         .route("/federation", web::get().to(federation::show))
+        .route("/node/{node}", web::get().to(node::show))
+        .configure(registry::configure)
+        .configure(verify::configure)
         .configure(api::configure)
         .route("/preferences", web::post().to(preferences::keep))
         .route("/assets/{name}", web::get().to(assets::serve));

@@ -65,6 +65,12 @@ async fn tile(
     answer(found.await, ("application/octet-stream", KEPT))
 }
 
+/// The node and generation of an address. A number has one form.
+pub(crate) fn named(node: &str, generation: &str) -> Option<(NodeName, u32)> {
+    let number = generation.parse::<u32>().ok().filter(|n| n.to_string() == generation)?;
+    Some((NodeName::parse(node).ok()?, number))
+}
+
 /// Reads off the async threads. A path that cannot name a log finds nothing.
 async fn find<T: Send + 'static>(
     state: web::Data<WebState>,
@@ -72,8 +78,7 @@ async fn find<T: Send + 'static>(
     generation: String,
     f: impl FnOnce(&mut Read<'_>, &NodeName, u32) -> Result<Option<T>, Fault> + Send + 'static,
 ) -> Result<Option<T>, Fault> {
-    let number = generation.parse::<u32>().ok().filter(|n| n.to_string() == generation);
-    let (Ok(node), Some(number)) = (NodeName::parse(&node), number) else { return Ok(None) };
+    let Some((node, number)) = named(&node, &generation) else { return Ok(None) };
     let db = state.site.db.clone();
     let found = web::block(move || db.read(|read| f(read, &node, number))).await;
     found.unwrap_or_else(|_| Err(Fault::Connection("the process is stopping".to_owned())))

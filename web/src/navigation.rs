@@ -63,9 +63,15 @@ pub fn work(visitor: &Visitor, path: &str) -> Vec<Shown> {
 fn shown(link: &Link, path: &str) -> Shown {
     let path = path.split('?').next().unwrap_or_default();
     let product_under_catalog = link.href == "/catalog" && path.starts_with("/products/");
+    let of_federation = link.href == "/federation"
+        && ["/node/", "/registry/", "/verify"].iter().any(|part| path.starts_with(part));
     let under =
         path.strip_prefix(link.href).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let current = if link.href == "/" { path == "/" } else { under || product_under_catalog };
+    let current = if link.href == "/" {
+        path == "/"
+    } else {
+        under || product_under_catalog || of_federation
+    };
     Shown { href: link.href, key: link.key, current }
 }
 
@@ -81,6 +87,9 @@ mod tests {
         assert_eq!(current("/"), ["/"]);
         assert_eq!(current("/catalog?q=1"), ["/catalog"]);
         assert_eq!(current("/products/330212-P-2026-0000001-X"), ["/catalog"]);
+        for path in ["/node/yinzhou", "/registry/yinzhou/1/7", "/verify"] {
+            assert_eq!(current(path), ["/federation"]);
+        }
         assert_eq!(current("/federations"), Vec::<&str>::new());
     }
 

@@ -1,10 +1,11 @@
 //! The nodes of the federation as the pages show them: who they are, how much of each log is held
 //! here and how old it is.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use lianshi_governance::division::Divisions;
 use lianshi_registry::{
+    checkpoint::vkey,
     id::DivisionCode,
     member::{Member, Root, Status},
     time::{Date, Timestamp},
@@ -47,7 +48,53 @@ pub struct Known {
     pub forks: Vec<forks::Known>,
     /// Listings by node.
     pub products: Vec<FacetValue>,
+    /// Largest signed head known of each replica.
+    pub announced: BTreeMap<String, u64>,
+    /// What peers said of the programs they run.
+    pub versions: BTreeMap<String, String>,
+    /// Quarantined entries by log.
+    pub quarantined: BTreeMap<String, u64>,
 }
+
+/// What a table of nodes is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Root authorities first, then by name.
+    Name,
+    /// The largest log first.
+    Entries,
+    /// Whoever lies furthest behind first.
+    Lag,
+    /// Whoever was silent longest first.
+    Contact,
+    /// Whoever has most quarantined entries first.
+    Quarantined,
+}
+
+impl Order {
+    /// Every order, as the page offers them.
+    pub const ALL: [Self; 5] =
+        [Self::Name, Self::Entries, Self::Lag, Self::Contact, Self::Quarantined];
+
+    /// Its word in the address.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Entries => "entries",
+            Self::Lag => "lag",
+            Self::Contact => "contact",
+            Self::Quarantined => "quarantined",
+        }
+    }
+
+    /// The order of an address; another word is none.
+    pub fn from_word(word: &str) -> Self {
+        Self::ALL.into_iter().find(|order| order.word() == word).unwrap_or(Self::Name)
+    }
+}
+
+/// This program, as it introduces itself to peers.
+const OWN_VERSION: &str = concat!("lianshi/", env!("CARGO_PKG_VERSION"));
 
 impl Known {
     /// Loads it.
@@ -60,17 +107,33 @@ impl Known {
             settled: quorum::all(read)?,
             forks: forks::all(read)?,
             products: catalog::search(read, &query)?.facets.node,
+            announced: log::announced(read)?,
+            versions: members::versions(read)?,
+            quarantined: catalog::quarantine_counts(read)?,
         })
     }
 
     /// One row for each member, the root authorities first.
     pub fn rows(&self, page: &Page) -> Vec<NodeRow> {
+        self.rows_by(page, Order::Name)
+    }
+
+    /// The same in another order; equals keep the usual one.
+    pub fn rows_by(&self, page: &Page, order: Order) -> Vec<NodeRow> {
         let mut rows: Vec<NodeRow> = self.members.iter().map(|m| self.row(page, m)).collect();
         rows.sort_by(|a, b| (!a.root, &a.name).cmp(&(!b.root, &b.name)));
+        match order {
+            Order::Name => {}
+            Order::Entries => rows.sort_by_key(|row| Reverse(row.size)),
+            Order::Lag => rows.sort_by_key(|row| Reverse(row.lag)),
+            Order::Contact => rows.sort_by_key(|row| (row.own, row.confirmed_at)),
+            Order::Quarantined => rows.sort_by_key(|row| Reverse(row.quarantined)),
+        }
         rows
     }
 
-    fn row(&self, page: &Page, member: &Member) -> NodeRow {
+    /// The row of one member.
+    pub fn row(&self, page: &Page, member: &Member) -> NodeRow {
         let admission = &member.admission;
         let name = admission.node.to_string();
         let head = self.heads.iter().find(|head| head.origin == admission.origin);
@@ -95,6 +158,22 @@ impl Known {
             origin: admission.origin.to_string(),
             log_path: format!("/log/{}/{}", name, admission.origin.generation()),
             log_key: admission.log_key.to_string(),
+            key_id: hex::encode(vkey(&admission.origin, admission.log_key).id()),
+            version: if own {
+                OWN_VERSION.to_owned()
+            } else {
+                self.versions.get(&name).cloned().unwrap_or_default()
+            },
+            lag: head.map(|head| {
+                let announced = self.announced.get(&head.origin.to_string());
+                announced.map_or(0, |announced| announced.saturating_sub(head.size))
+            }),
+            quarantined: self
+                .quarantined
+                .get(&admission.origin.to_string())
+                .copied()
+                .unwrap_or_default(),
+            log: format!("{name}/{}", admission.origin.generation()),
             size: head.map(|head| head.size),
             root_hash: head.map(|head| head.root.to_string()).unwrap_or_default(),
             reach: reach.map_or("", |(reach, _)| reach.as_str()),
@@ -137,6 +216,16 @@ pub struct NodeRow {
     pub log_path: String,
     /// The key that signs it.
     pub log_key: String,
+    /// The beginning of that key as signed notes name it, in hexadecimal.
+    pub key_id: String,
+    /// The program it runs, as it last said; empty when it never did.
+    pub version: String,
+    /// Entries of a signed head that are known to exist and not held here.
+    pub lag: Option<u64>,
+    /// Entries of its log that count for nothing.
+    pub quarantined: u64,
+    /// Node and generation, as addresses have them.
+    pub log: String,
     /// Entries held here.
     pub size: Option<u64>,
     /// Root hash over them, in hexadecimal.
@@ -162,7 +251,7 @@ pub struct NodeRow {
 impl NodeRow {
     /// The first characters of the root hash, enough to compare by eye.
     pub fn root_short(&self) -> &str {
-        self.root_hash.get(..16).unwrap_or(&self.root_hash)
+        self.root_hash.get(..12).unwrap_or(&self.root_hash)
     }
 
     /// How current the copy held here is, in few words.

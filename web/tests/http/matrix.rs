@@ -45,6 +45,9 @@ fn address(pattern: &str) -> String {
         .replace("{name}", "none.css")
         .replace("{id}", "S-00000000000000000000000000")
         .replace("{key}", "K-1")
+        .replace("{node}", "nobody")
+        .replace("{generation}", "1")
+        .replace("{index}", "0")
 }
 
 #[actix_web::test]

@@ -10,7 +10,7 @@ use lianshi_web::{assets, headers::SECURITY};
 use crate::support;
 
 /// Every public route with the status it answers.
-const ROUTES: [(&str, u16); 15] = [
+const ROUTES: [(&str, u16); 27] = [
     ("/", 200),
     ("/catalog", 200),
     ("/catalog?q=%E5%8C%BA%E5%88%92&page=9", 200),
@@ -19,6 +19,18 @@ const ROUTES: [(&str, u16); 15] = [
     ("/products/junk/entry", 404),
     ("/certificate/junk", 404),
     ("/federation", 200),
+    ("/federation?sort=lag", 200),
+    ("/node/yinzhou", 200),
+    ("/node/nobody", 404),
+    ("/registry/yinzhou/1", 200),
+    ("/registry/yinzhou/2", 404),
+    ("/registry/yinzhou/1/0", 200),
+    ("/registry/yinzhou/1/0/entry", 200),
+    ("/registry/yinzhou/1/999999", 404),
+    ("/verify", 200),
+    ("/verify/yinzhou/1", 200),
+    ("/verify/yinzhou/1/policy", 200),
+    ("/verify/yinzhou/9/vkey", 404),
     ("/nowhere", 404),
     ("/assets/app.css", 404),
     ("/api/v1/openapi.json", 200),
@@ -70,7 +82,9 @@ async fn no_page_has_inline_script_or_style() {
     let catalog = page!(&app, "/catalog");
     let product = catalog.split("href=\"/products/").nth(1).unwrap().split('"').next().unwrap();
     let product = format!("/products/{product}");
-    for path in ["/", "/catalog", product.as_str(), "/federation", "/nowhere"] {
+    let registry = ["/node/yinzhou", "/registry/yinzhou/1", "/registry/yinzhou/1/3", "/verify"];
+    let others = ["/", "/catalog", product.as_str(), "/federation", "/nowhere"];
+    for path in others.into_iter().chain(registry) {
         let html = page!(&app, path);
         for bad in [" style=", "<style", "javascript:", " onclick", " onload"] {
             assert!(!html.contains(bad), "{path} has {bad}");

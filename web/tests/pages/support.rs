@@ -89,6 +89,16 @@ pub fn set_confirmed(seeded: &Seeded, from_now_ms: Option<i64>) {
     seeded.site.db.write(|write| log::confirm(write, &origin("yinzhou"), at)).unwrap();
 }
 
+/// Appends entries to a log as its node would: kind, office and body.
+pub fn say(seeded: &Seeded, node: &str, facts: &[(&str, Value)]) {
+    let now = Timestamp::parse(NOW).unwrap();
+    let entries: Vec<Entry> = facts
+        .iter()
+        .map(|(kind, body)| entry(kind, node, "2026-10-05T06:07:08Z", body.clone()))
+        .collect();
+    seeded.site.db.write(|write| log::append(write, &origin(node), &entries, now)).unwrap();
+}
+
 /// What an application under test is configured with.
 pub fn configured(seeded: &Seeded) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let state = WebState::new(seeded.site.clone());
