@@ -21,6 +21,7 @@ use tests::{free_ports, wait_for};
 use crate::{
     laid::{Laid, SIZES, text, unseen},
     served::Served,
+    shown,
     specimen::{ORIGIN, Specimen, cosigners, entry, log_key, log_vkey, origin},
     tampering, tool,
 };
@@ -304,5 +305,7 @@ async fn the_logs_and_replicas_of_the_running_demo_are_accepted() {
         arguments.extend(["--quorum", "2"]);
         arguments.extend(keys.iter().flat_map(|key| ["--witness-key", key.as_str()]));
         accepted(&aics("aics-tlog", &arguments), &log.url);
+        let commands = shown::commands(&shown::page(&log.url).await, "aics");
+        shown::succeeded(&shown::paste(&commands, &tool("aics/bin")), &commands);
     }
 }

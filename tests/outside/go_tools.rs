@@ -10,6 +10,7 @@ use std::{
 use crate::{
     laid::{Laid, SIZES, text, unseen},
     served::Served,
+    shown,
     specimen::Specimen,
     tampering, tool,
 };
@@ -95,6 +96,12 @@ async fn the_logs_replicas_and_certificates_of_the_running_demo_are_accepted() {
         fsck(&log.url, text(&log.vkey)).unwrap_or_else(|said| panic!("{}: {said}", log.url));
         let output = judge("log", text(&log.policy), &log.url);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let page = shown::page(&log.url).await;
+        for program in ["fsck", "torchwood"] {
+            // What the page builds in the source's folder lies where all programs are.
+            let commands = shown::commands(&page, program).replace("./judge", "judge");
+            shown::succeeded(&shown::paste(&commands, &tool("go")), &commands);
+        }
     }
     assert!(!served.certificates.is_empty());
     for (file, policy) in &served.certificates {

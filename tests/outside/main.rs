@@ -9,6 +9,7 @@ mod laid;
 mod ledger;
 mod log;
 mod served;
+mod shown;
 mod verify;
 
 #[path = "../../registry/tests/specifications/specimen.rs"]

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     laid::{Laid, SIZES, text},
     served::Served,
+    shown,
     specimen::Specimen,
     tampering,
 };
@@ -99,6 +100,23 @@ fn certificate(file: &Path, policy: &Path) -> (bool, Value) {
     let output =
         lianshi(&["certificate", "verify", text(file), "--policy", text(policy), "--json"]);
     (output.status.success(), serde_json::from_slice(&output.stdout).expect("JSON"))
+}
+
+#[tokio::test]
+async fn what_the_page_shows_is_what_the_command_line_prints_and_can_be_pasted() {
+    let served = Served::start().await;
+    let program = tests::program();
+    let programs = Path::new(&program).parent().expect("a folder");
+    for log in &served.logs {
+        let page = shown::page(&log.url).await;
+        let printed = |file: &Path| fs::read_to_string(file).expect("there").trim().to_owned();
+        assert_eq!(shown::element(&page, "vkey"), printed(&log.vkey));
+        assert_eq!(shown::element(&page, "policy").trim(), printed(&log.policy));
+        let commands = shown::commands(&page, "lianshi");
+        shown::succeeded(&shown::paste(&commands, programs), &commands);
+        let of_another = commands.replace("/log/", "/nothing/");
+        assert!(!shown::paste(&of_another, programs).status.success(), "{of_another}");
+    }
 }
 
 #[tokio::test]
