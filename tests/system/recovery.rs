@@ -180,6 +180,22 @@ async fn a_node_that_lost_its_disk_and_kept_its_keys_is_rebuilt_from_the_others(
     assert_ne!(agree(&federation).await, digest);
 }
 
+#[tokio::test]
+async fn a_root_authority_that_lost_its_database_founds_nothing_anew() {
+    let mut federation = Federation::found("");
+    federation.start().await;
+    publish(&federation.yinzhou, &example());
+    products(&federation.ningbo, 1).await;
+    let digest = agree(&federation).await;
+    federation.ningbo.kill();
+    lose_database(&federation.ningbo);
+    assert!(refused(&federation.ningbo, &["serve"]).contains("lianshi log recover"));
+    assert!(refused(&federation.ningbo, &["log", "recover"]).contains("--from URL"));
+    run_well(&federation.ningbo.data, &["log", "recover", "--from", &federation.yinzhou.url]);
+    federation.ningbo.start().await;
+    assert_eq!(agree(&federation).await, digest);
+}
+
 fn init_again(node: &Node, charter: &Path, more: &[&str]) {
     let charter = charter.display().to_string();
     let port = node.url.rsplit_once(':').expect("a port").1.to_owned();

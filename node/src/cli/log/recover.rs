@@ -16,7 +16,9 @@ use lianshi_registry::{
     sync::{Conflict, SignedHead},
 };
 use lianshi_store::{
-    Fault, Site, forks, log, members,
+    Failure, Fault, Site, forks,
+    log::{self, HeadRefusal},
+    members,
     recovery::{self, Cause},
     witness::{self, Relearned},
 };
@@ -123,11 +125,16 @@ impl Recover {
                 conflict.newer.size()
             );
         }
-        if let Some(size) = learned.unmet.get(&site.origin) {
+        // Signs nothing: recovery is needed, or everybody was asked.
+        let signed = match log::publish_head(site) {
+            Err(Failure::Refused(HeadRefusal::AheadOfDatabase { signed, .. })) => Some(signed),
+            _ => learned.unmet.get(&site.origin).copied(),
+        };
+        if let Some(size) = signed {
             bail!(
-                "this node signed {size} entries, and nobody holds all of them; run this again \
-                 with more members, or with --from the folder of an exported log. If they are \
-                 lost, this log has ended: begin the next generation"
+                "this node signed {size} entries, and nobody who was asked holds all of them; run \
+                 this again with --from URL of another member, or --from the folder of an \
+                 exported log. If they are lost, this log has ended: begin the next generation"
             );
         }
         Ok(())
