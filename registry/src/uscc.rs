@@ -136,8 +136,8 @@ impl Serialize for Uscc {
     }
 }
 
-/// People may write it as they like; between programs it has one form, so that no two entries say the
-/// same in other bytes.
+/// People may write it as they like; between programs it has one form, so that no two entries say
+/// the same in other bytes.
 impl<'de> Deserialize<'de> for Uscc {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;

@@ -1,4 +1,5 @@
-//! What happens to nodes: crashes, partitions, lost disks, restored backups; and the healing after it.
+//! What happens to nodes: crashes, partitions, lost disks, restored backups; and the healing after
+//! it.
 
 use lianshi_registry::sync::Input;
 

@@ -1,5 +1,5 @@
-//! What the driver of a node does: carries out what its state machine says, and tells it what came of
-//! it.
+//! What the driver of a node does: carries out what its state machine says, and tells it what came
+//! of it.
 
 use lianshi_registry::{
     entry::Fact,
