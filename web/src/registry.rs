@@ -170,7 +170,8 @@ pub async fn show(
 
 impl LogPage {
     /// The address of the next older part.
-    fn older_href(&self, before: u64) -> String {
+    fn older_href(&self) -> String {
+        let before = self.older.unwrap_or_default();
         let kind = if self.kind.is_empty() {
             String::new()
         } else {
