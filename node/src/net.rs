@@ -4,12 +4,15 @@
 
 mod handle;
 mod link;
+mod quota;
+mod serving;
 mod swarm;
 mod task;
 mod wire;
 
 use std::sync::Arc;
 
+pub use lianshi_registry::wire::{Answer, Request};
 use lianshi_registry::{
     id::NodeName,
     key::{KeyPair, PublicKey},
@@ -18,7 +21,7 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::mpsc;
 
 pub use handle::{NetError, NetHandle};
-pub use wire::{Answer, Request};
+pub use swarm::MEMORY_PER_PEER_MAX;
 
 /// Answers inbound requests, called on a blocking thread with the name of the authenticated sender.
 pub type Serve = Arc<dyn Fn(NodeName, Request) -> Answer + Send + Sync>;

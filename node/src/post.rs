@@ -2,21 +2,17 @@
 //! that come in to their rooms. It decides nothing. A letter leaves again and again until its
 //! receiver has answered; rooms accept repeats.
 
-mod receipt;
-
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use lianshi_market::{message::MESSAGE_KIND, usage::REPORT_KIND};
-use lianshi_registry::{id::NodeName, refusal::Refusal};
+use lianshi_registry::{id::NodeName, refusal::Refusal, wire::Receipt};
 use lianshi_store::{
     Failure, Fault, Site,
     outbox::{self, OutboxRow},
     statements, subscriptions, usage,
 };
 use tokio::sync::Notify;
-
-pub use receipt::Receipt;
 
 use crate::{net::NetHandle, trouble::Trouble};
 

@@ -29,4 +29,5 @@ pub mod sync;
 pub mod tile;
 pub mod time;
 pub mod uscc;
+pub mod wire;
 pub mod witness;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use lianshi_registry::id::NodeName;
-use tokio::sync::{mpsc, oneshot, watch};
-
-use super::{
-    Peer,
+use lianshi_registry::{
+    id::NodeName,
     wire::{Answer, REQUEST_BYTES_MAX, Request},
 };
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::Peer;
 
 /// Why a request brought no answer. Only [`NetError::Refused`] is the peer's decision; everything
 /// else may be tried again.

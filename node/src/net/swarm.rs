@@ -4,7 +4,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use lianshi_registry::key::KeyPair;
+use lianshi_registry::{
+    key::KeyPair,
+    wire::{ANSWER_BYTES_MAX, REQUEST_BYTES_MAX},
+};
 use libp2p::{
     Multiaddr, Swarm, SwarmBuilder, allow_block_list, connection_limits, identify,
     multiaddr::Protocol, noise, ping, request_response, swarm::NetworkBehaviour, tcp, yamux,
@@ -12,7 +15,8 @@ use libp2p::{
 
 use super::{
     StartError,
-    wire::{Codec, PROTOCOL},
+    serving::SERVING_PER_PEER_MAX,
+    wire::{Codec, LARGE_FRAMES_MAX, PROTOCOL, SMALL_FRAME_BYTES_MAX},
 };
 
 /// Links between members stay open this long without a request: longer than the interval of head
@@ -25,15 +29,27 @@ const PING_TIMEOUT: Duration = Duration::from_secs(15);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Dialing and handshake together.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// Streams of one connection at a time, in both directions together.
+/// Streams of one connection at a time, in both directions together: those that carry a request,
+/// and those that exist, some of which are being opened or closed.
 const STREAMS_MAX: usize = 64;
+const STREAMS_OPEN_MAX: usize = 2 * STREAMS_MAX;
 /// Handshakes in progress: bounds what strangers can make us compute.
 const PENDING_INBOUND_MAX: u32 = 32;
 const PENDING_OUTBOUND_MAX: u32 = 64;
 /// Both sides may dial at once, and a dead link may linger beside its successor.
-const PER_PEER_MAX: u32 = 4;
-/// A province has about a hundred districts; four connections each.
+const PER_PEER_MAX: usize = 3;
+/// A province has about a hundred districts; three connections each, and room.
 const ESTABLISHED_MAX: u32 = 512;
+/// What a peer gets before this node has read it, on every stream, as yamux grants it.
+const WINDOW_BYTES: usize = 256 * 1024;
+
+/// The most memory one peer can make this node use for its requests and their answers, whatever it
+/// sends and however little it reads: on each connection the frames being read, small and large,
+/// and once the answers that are not sent. Streams refused at once are read no further, so of the
+/// others only the large ones may have a window's worth waiting.
+pub const MEMORY_PER_PEER_MAX: usize = PER_PEER_MAX
+    * (STREAMS_MAX * SMALL_FRAME_BYTES_MAX + LARGE_FRAMES_MAX * (REQUEST_BYTES_MAX + WINDOW_BYTES))
+    + SERVING_PER_PEER_MAX * ANSWER_BYTES_MAX;
 
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
@@ -54,7 +70,7 @@ pub(super) fn build(
         .map_err(|error| transport(&error))?;
     let mut swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, streams)
         .map_err(|error| transport(&error))?
         .with_behaviour(|keypair| behaviour(keypair.public()))
         .map_err(|error| transport(&error))?
@@ -86,11 +102,17 @@ fn probe(listen: &Multiaddr) -> std::io::Result<()> {
     Ok(())
 }
 
+fn streams() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(STREAMS_OPEN_MAX);
+    config
+}
+
 fn behaviour(public: libp2p::identity::PublicKey) -> Behaviour {
     let limits = connection_limits::ConnectionLimits::default()
         .with_max_pending_incoming(Some(PENDING_INBOUND_MAX))
         .with_max_pending_outgoing(Some(PENDING_OUTBOUND_MAX))
-        .with_max_established_per_peer(Some(PER_PEER_MAX))
+        .with_max_established_per_peer(u32::try_from(PER_PEER_MAX).ok())
         .with_max_established(Some(ESTABLISHED_MAX));
     let identify = identify::Config::new(PROTOCOL.to_string(), public)
         .with_agent_version(concat!("lianshi/", env!("CARGO_PKG_VERSION")).to_owned())

@@ -2,19 +2,23 @@
 //! bounded number at a time.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
 use futures::StreamExt as _;
-use lianshi_registry::{id::NodeName, key::KeyPair};
+use lianshi_registry::{
+    id::NodeName,
+    key::KeyPair,
+    wire::{Answer, Request},
+};
 use libp2p::{
     Multiaddr, PeerId, Swarm, identify, ping,
-    request_response::{self, Message, OutboundRequestId, ResponseChannel},
+    request_response::{self, Message, OutboundRequestId},
     swarm::{SwarmEvent, dial_opts::DialOpts},
 };
 use tokio::{
-    sync::{Mutex, Semaphore, mpsc, oneshot, watch},
+    sync::{Mutex, mpsc, oneshot, watch},
     time::{Duration, Instant, MissedTickBehavior, interval},
 };
 
@@ -22,16 +26,12 @@ use super::{
     LinkEvent, NetError, NetHandle, Serve,
     handle::Command,
     link::Links,
+    serving::Serving,
     swarm::{Behaviour, BehaviourEvent, build},
-    wire::{Answer, Request},
 };
 
 /// Commands waiting for the loop; senders wait beyond that.
 const COMMANDS_MAX: usize = 256;
-/// Inbound requests answered at once by all peers together, and by one peer: beyond that a peer
-/// hears that we are busy.
-const SERVING_MAX: usize = 32;
-const SERVING_PER_PEER_MAX: usize = 12;
 /// Requests that wait for one peer to be dialed.
 const PARKED_PER_PEER_MAX: usize = 16;
 /// How often links are looked over.
@@ -109,26 +109,20 @@ struct Loop {
     waiting: HashMap<OutboundRequestId, Waiting>,
     /// Requests to peers that are being dialed for them.
     parked: HashMap<PeerId, Vec<Parked>>,
-    serving: Arc<Semaphore>,
-    serving_by_peer: BTreeMap<PeerId, Arc<Semaphore>>,
+    serving: Serving,
     introduced: BTreeSet<PeerId>,
-    answers_in: mpsc::UnboundedSender<(ResponseChannel<Answer>, Answer)>,
-    answers: mpsc::UnboundedReceiver<(ResponseChannel<Answer>, Answer)>,
 }
 
 impl Loop {
     fn new(swarm: Swarm<Behaviour>, shared: Arc<Shared>) -> Self {
-        let (answers_in, answers) = mpsc::unbounded_channel();
+        let serving = Serving::new(Arc::clone(&shared.serve));
         Self {
             swarm,
             shared,
             waiting: HashMap::new(),
             parked: HashMap::new(),
-            serving: Arc::new(Semaphore::new(SERVING_MAX)),
-            serving_by_peer: BTreeMap::new(),
+            serving,
             introduced: BTreeSet::new(),
-            answers_in,
-            answers,
         }
     }
 
@@ -148,9 +142,11 @@ impl Loop {
                     Some(command) => self.obey(command, &mut links),
                 },
                 event = self.swarm.select_next_some() => self.notice(event, &mut links),
-                Some((channel, answer)) = self.answers.recv() => {
+                Some(ready) = self.serving.next() => {
+                    let exchange = &mut self.swarm.behaviour_mut().exchange;
                     // The asker is gone when this fails; it will ask again.
-                    let _ = self.swarm.behaviour_mut().exchange.send_response(channel, answer);
+                    let send = |to, answer| exchange.send_response(to, answer).is_ok();
+                    self.serving.send(ready, send);
                 }
                 _ = tick.tick() => self.dial(&mut links),
             }
@@ -165,6 +161,7 @@ impl Loop {
                 let change = links.replace(&peers, own, Instant::now());
                 for (node, peer) in change.removed {
                     self.swarm.behaviour_mut().allowed.disallow_peer(peer);
+                    self.serving.forget(&peer);
                     self.lost(&node);
                 }
                 for peer in change.allowed {
@@ -261,7 +258,6 @@ impl Loop {
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
                 links.reset(&peer_id, Instant::now() + DIAL_TICK);
-                self.serving_by_peer.remove(&peer_id);
                 self.introduced.remove(&peer_id);
                 if let Some(node) = links.name(&peer_id) {
                     self.lost(node);
@@ -296,9 +292,16 @@ impl Loop {
     fn exchange(&mut self, event: request_response::Event<Request, Answer>, links: &Links) {
         use request_response::Event;
         match event {
-            Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
-                self.serve(peer, request, channel, links);
-            }
+            Event::Message {
+                peer,
+                message: Message::Request { request_id, request, channel },
+                ..
+            } => match links.name(&peer) {
+                Some(node) => {
+                    self.serving.take((peer, node.clone()), request, (request_id, channel));
+                }
+                None => self.serving.refuse(request_id, channel, peer),
+            },
             Event::Message { message: Message::Response { request_id, response }, .. } => {
                 if let Some(waiting) = self.waiting.remove(&request_id) {
                     let _ = waiting.send(Ok(response));
@@ -309,42 +312,11 @@ impl Loop {
                     let _ = waiting.send(Err(NetError::Lost(error.to_string())));
                 }
             }
-            Event::InboundFailure { peer, error, .. } => {
+            Event::InboundFailure { peer, request_id, error, .. } => {
                 tracing::debug!(%peer, %error, "an inbound request failed");
+                self.serving.done(request_id);
             }
-            Event::ResponseSent { .. } => {}
+            Event::ResponseSent { request_id, .. } => self.serving.done(request_id),
         }
-    }
-
-    fn serve(
-        &mut self,
-        peer: PeerId,
-        request: Request,
-        channel: ResponseChannel<Answer>,
-        links: &Links,
-    ) {
-        let answers = self.answers_in.clone();
-        let Some(node) = links.name(&peer).cloned() else {
-            let _ = answers.send((channel, Answer::Refused("not a member".to_owned())));
-            return;
-        };
-        let of_peer = self
-            .serving_by_peer
-            .entry(peer)
-            .or_insert_with(|| Arc::new(Semaphore::new(SERVING_PER_PEER_MAX)));
-        let permits = (
-            Arc::clone(of_peer).try_acquire_owned(),
-            Arc::clone(&self.serving).try_acquire_owned(),
-        );
-        let (Ok(of_peer), Ok(of_all)) = permits else {
-            let _ = answers.send((channel, Answer::Busy));
-            return;
-        };
-        let serve = Arc::clone(&self.shared.serve);
-        tokio::task::spawn_blocking(move || {
-            let answer = serve(node, request);
-            let _ = answers.send((channel, answer));
-            drop((of_peer, of_all));
-        });
     }
 }

@@ -186,3 +186,27 @@ fn refused(peer: &NodeName, code: &'static str, reason: &(dyn std::error::Error 
         .increment(1);
     tracing::warn!(%peer, code, reason, "what a peer gave was refused");
 }
+
+#[cfg(test)]
+mod tests {
+    use lianshi_registry::{key::KeyPair, merkle::leaf_hash};
+
+    use super::*;
+
+    #[test]
+    fn heads_of_a_million_unknown_logs_are_passed_over_unverified() {
+        let origin = Origin::parse("ningbo.example/yinzhou/1").expect("a log");
+        let key = KeyPair::from_seed([7; 32]);
+        let keys = LogKeys::from([(origin.clone(), key.public())]);
+        let peer = NodeName::parse("haishu").expect("a name");
+        let root = leaf_hash(b"made up");
+        let sign = |origin| Checkpoint { origin, size: 9, root }.sign(&key);
+        let known = sign(origin.clone());
+        for number in 0..1_000_000 {
+            let unknown = format!("ningbo.example/n{number}/1");
+            let note = known.replace(&origin.to_string(), &unknown);
+            assert!(open(&peer, &note, &keys).is_none(), "{unknown}");
+        }
+        assert!(open(&peer, &known, &keys).is_some());
+    }
+}
