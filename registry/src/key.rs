@@ -36,7 +36,18 @@ impl KeyPair {
         Self(SigningKey::from_bytes(&seed))
     }
 
-    /// The 32 secret bytes, for the key file.
+    /// Reads what a key file holds: 64 hexadecimal digits, with white space around them.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let bytes = hex::decode(text.trim()).ok()?;
+        Some(Self::from_seed(bytes.try_into().ok()?))
+    }
+
+    /// What a key file holds.
+    pub fn to_hex(&self) -> String {
+        hex::encode(self.seed())
+    }
+
+    /// The 32 secret bytes.
     pub fn seed(&self) -> [u8; 32] {
         self.0.to_bytes()
     }
@@ -115,6 +126,16 @@ impl<'de> Deserialize<'de> for PublicKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_file_holds_64_hexadecimal_digits() {
+        let pair = KeyPair::from_seed([7; 32]);
+        let read = |text: &str| KeyPair::from_hex(text).map(|pair| pair.public());
+        assert_eq!(read(&format!("{}\n", pair.to_hex())), Some(pair.public()));
+        for text in ["", "07", &"g".repeat(64), &"0".repeat(66)] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn keys_print_and_parse_back_and_signatures_hold() {

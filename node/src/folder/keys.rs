@@ -57,7 +57,7 @@ fn write_key(folder: &Path, role: &str, key: &KeyPair) -> anyhow::Result<()> {
         .mode(0o600)
         .open(&file)
         .with_context(|| format!("cannot make {}", file.display()))?;
-    out.write_all(hex::encode(key.seed()).as_bytes())?;
+    out.write_all(key.to_hex().as_bytes())?;
     out.sync_all()?;
     Ok(())
 }
@@ -71,15 +71,11 @@ pub(super) fn read_key(folder: &Path, role: &str) -> anyhow::Result<KeyPair> {
         bail!("{} can be read by others; run chmod 600 on it", file.display());
     }
     let text = fs::read_to_string(&file).with_context(unread)?;
-    let seed: [u8; 32] = hex::decode(text.trim())
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .with_context(|| {
-            let file = file.display();
-            format!(
-                "{file} does not hold a key, which is 64 hexadecimal digits; bring it back from the \
-                 backup of the keys"
-            )
-        })?;
-    Ok(KeyPair::from_seed(seed))
+    KeyPair::from_hex(&text).with_context(|| {
+        let file = file.display();
+        format!(
+            "{file} does not hold a key, which is 64 hexadecimal digits; bring it back from the \
+             backup of the keys"
+        )
+    })
 }
