@@ -11,4 +11,5 @@
 
 mod boundaries;
 mod licences;
+mod promises;
 mod sources;

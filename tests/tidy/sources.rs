@@ -11,9 +11,9 @@ const LINE_CHARS_MAX: usize = 100;
 /// Module names that tell nothing.
 const EMPTY_NAMES: [&str; 7] = ["utils", "helpers", "common", "misc", "manager", "service", "core"];
 
-struct Source {
+pub struct Source {
     path: String,
-    text: String,
+    pub text: String,
 }
 
 impl Source {
@@ -29,11 +29,11 @@ impl Source {
     }
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn rust_sources() -> Vec<Source> {
+pub fn rust_sources() -> Vec<Source> {
     let listed = std::process::Command::new("git")
         .args(["ls-files", "-co", "--exclude-standard", "*.rs"])
         .current_dir(root())
