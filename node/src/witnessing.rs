@@ -6,12 +6,14 @@ mod gather;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use lianshi_registry::{
     id::{NodeName, Origin},
     policy::Policy,
+    sync::SignedHead,
 };
 use lianshi_store::{
-    Failure, Fault, Read, Site, log,
+    Failure, Fault, Read, Site, forks, log,
     quorum::{self, SettleRefusal},
 };
 use tokio::time::{MissedTickBehavior, interval};
@@ -97,10 +99,19 @@ impl Own {
         let size = |node: &NodeName| self.sizes.get(node).copied().unwrap_or(0);
         let sized = witnesses.into_iter().map(|node| (size(&node), node));
         let asked = sized.map(|(size, node)| gathering.ask(site, net, (node, size)));
-        let answers: Vec<Answered> = futures::future::join_all(asked).await;
-        for answered in answers {
-            self.sizes.insert(answered.node.clone(), answered.size);
-            gathering.take(answered);
+        let mut answers: FuturesUnordered<_> = asked.collect();
+        let mut answered: Vec<Answered> = Vec::new();
+        // One silent witness must not keep a checkpoint waiting that the others settle.
+        while let Some(answer) = answers.next().await {
+            answered.push(answer);
+            if gathering.suffices(&answered) {
+                break;
+            }
+        }
+        drop(answers);
+        for answer in answered {
+            self.sizes.insert(answer.node.clone(), answer.size);
+            gathering.take(answer);
         }
     }
 
@@ -176,10 +187,21 @@ fn settled_size(
     Ok(quorum::settled(read, origin)?.map_or(0, |settled| settled.size))
 }
 
-/// Keeps a settled checkpoint. One of entries that are not here yet is asked for again later.
+/// Keeps a settled checkpoint. One of entries that are not here yet is asked for again later; one
+/// that the entries contradict is evidence of a fork.
 fn settle(site: &Site, origin: &Origin, note: &str) -> Result<(), String> {
     match quorum::settle(site, origin, note) {
         Ok(_) | Err(Failure::Refused(SettleRefusal::NotHeld { .. })) => Ok(()),
+        Err(Failure::Refused(contradicts @ SettleRefusal::Contradicts)) => {
+            let text = |error: &dyn std::fmt::Display| error.to_string();
+            let held = site.db.read(|read| log::head(read, origin)).map_err(|e| text(&e))?;
+            let key = held.map(|held| held.log_key);
+            let seen = key.map(|key| SignedHead::open(note, origin, &key).map(|seen| (key, seen)));
+            if let Some(Ok((key, seen))) = seen {
+                forks::examine(site, key, &seen).map_err(|error| text(&error))?;
+            }
+            Err(contradicts.to_string())
+        }
         Err(error) => Err(error.to_string()),
     }
 }

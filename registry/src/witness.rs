@@ -56,6 +56,12 @@ pub enum WitnessRefusal {
         /// What is wrong.
         what: &'static str,
     },
+    /// The log signed two trees of one size.
+    #[error("a checkpoint of {0} entries with another root was cosigned")]
+    TwoRoots(u64),
+    /// The log is known to be forked, or the checkpoint contradicts the entries held here.
+    #[error("the log's entries held here contradict the checkpoint of {0} entries")]
+    Contradicted(u64),
     /// The witness's clock gives no time a cosignature may carry.
     #[error("the clock of this witness gives no time to sign")]
     Clock,
@@ -69,6 +75,8 @@ impl Refusal for WitnessRefusal {
             Self::Unsigned(_) => "witness.signature_refused",
             Self::OtherSize(_) => "witness.size_conflict",
             Self::Inconsistent { .. } => "witness.inconsistent",
+            Self::TwoRoots(_) => "witness.two_roots",
+            Self::Contradicted(_) => "witness.contradicted",
             Self::Clock => "witness.clock_unset",
         }
     }
@@ -82,7 +90,7 @@ impl WitnessRefusal {
             Self::UnknownLog(_) => 404,
             Self::Unsigned(_) => 403,
             Self::OtherSize(_) => 409,
-            Self::Inconsistent { .. } => 422,
+            Self::Inconsistent { .. } | Self::TwoRoots(_) | Self::Contradicted(_) => 422,
             Self::Clock => 503,
         }
     }
@@ -94,12 +102,6 @@ impl WitnessRefusal {
             Self::OtherSize(size) => ("text/x.tlog.size", format!("{size}\n")),
             other => ("text/plain; charset=utf-8", format!("{other}\n")),
         }
-    }
-
-    /// Whether two checkpoints the log signed contradict each other beyond doubt: they have one
-    /// size and two roots. The submission and what was cosigned last are then evidence.
-    pub fn is_fork(&self) -> bool {
-        matches!(self, Self::Inconsistent { size, last, .. } if size == last && *size > 0)
     }
 }
 
@@ -134,6 +136,9 @@ pub fn decide(
         return Err(WitnessRefusal::OtherSize(last_size));
     }
     let last_root = last.map_or_else(empty_root, |last| last.root);
+    if *size == last_size && *size > 0 && *root != last_root {
+        return Err(WitnessRefusal::TwoRoots(*size));
+    }
     consistent(submission, (last_size, last_root))
         .map_err(|what| WitnessRefusal::Inconsistent { size: *size, last: last_size, what })?;
     let seconds = seconds.max(last.map_or(0, |last| last.seconds));
@@ -152,9 +157,6 @@ fn consistent(submission: &Submission, (last, last_root): (u64, Hash)) -> Result
     if last == 0 {
         let empty = submission.proof().is_empty();
         return if empty { Ok(()) } else { Err("a first checkpoint needs no proof") };
-    }
-    if *size == last && *root != last_root {
-        return Err("one size, two roots");
     }
     verify_consistency((last, last_root), (*size, *root), submission.proof())
         .map_err(|_| "the consistency proof does not hold")

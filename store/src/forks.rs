@@ -8,6 +8,7 @@ use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact},
     fork::{Fork, ForkRefusal},
     id::Origin,
+    key::PublicKey,
     sync::{Conflict, SignedHead},
     time::Timestamp,
 };
@@ -55,33 +56,37 @@ pub(crate) fn record(
             forks::told_by.eq(told_by.to_string()),
             forks::told_index.eq(i64::try_from(index).unwrap_or(i64::MAX)),
             forks::known_at.eq(0),
+            forks::told_here.eq(false),
         )
     )?;
-    if is_new { project_log(write, &evidence.origin) } else { Ok(()) }
+    // Evidence under a key that the log is not known by changes nothing here.
+    if is_new && is_forked(&mut write.as_read(), &evidence.origin)? {
+        project_log(write, &evidence.origin)?;
+    }
+    Ok(())
 }
 
 /// Tells the federation of a fork this node has seen: the evidence is checked, appended to its own
-/// log and recorded in the audit trail. Gives whether it was news. The caller nudges the jobs,
-/// which sign the new head.
-pub fn witness(site: &Site, conflict: &Conflict) -> Result<bool, Failure<ForkRefusal>> {
+/// log and recorded in the audit trail. `log_key` is the key the log is known by; what is held of
+/// the log may be nothing. Gives whether it was news. The caller nudges the jobs, which sign the
+/// new head.
+pub fn witness(
+    site: &Site,
+    log_key: PublicKey,
+    conflict: &Conflict,
+) -> Result<bool, Failure<ForkRefusal>> {
     let origin = conflict.older.origin();
     let head = site.db.read(|read| log::head(read, origin))?;
-    let key = head.map(|head| head.log_key);
-    let key = key.ok_or_else(|| Fault::corrupt("logs", format!("no row of {origin}")))?;
-    let evidence = conflict.evidence(key);
+    let log_key = head.map_or(log_key, |head| head.log_key);
+    let evidence = conflict.evidence(log_key);
     evidence.verify().map_err(Failure::Refused)?;
     let now = site.now();
-    let entry = Entry {
-        v: ENTRY_VERSION,
-        at: now,
-        by: site.node.to_string(),
-        fact: Fact::ForkWitnessed(Box::new(evidence)),
-    };
     site.db.write(|write| {
+        log::create_replica(write, origin, log_key)?;
         if is_forked(&mut write.as_read(), origin)? {
             return Ok(false);
         }
-        log::append(write, &site.origin, std::slice::from_ref(&entry), now)?;
+        tell(write, site, &evidence)?;
         let act = Act {
             at: now,
             actor: &Actor::node(),
@@ -96,34 +101,92 @@ pub fn witness(site: &Site, conflict: &Conflict) -> Result<bool, Failure<ForkRef
     })
 }
 
-/// Whether a head smaller than the one held contradicts it.
+/// Appends the evidence to the own log, once.
+fn tell(write: &mut Write<'_>, site: &Site, evidence: &Fork) -> Result<(), Fault> {
+    let entry = Entry {
+        v: ENTRY_VERSION,
+        at: site.now(),
+        by: site.node.to_string(),
+        fact: Fact::ForkWitnessed(Box::new(evidence.clone())),
+    };
+    log::append(write, &site.origin, std::slice::from_ref(&entry), site.now())?;
+    let row = forks::table.find((evidence.origin.to_string(), evidence.log_key.to_string()));
+    diesel::update(row).set(forks::told_here.eq(true)).execute(&mut **write)?;
+    Ok(())
+}
+
+/// A signed head was seen somewhere: when it contradicts the entries held, the fork is told. A head
+/// larger than the one held says nothing yet. Gives whether it was news.
+pub fn examine(
+    site: &Site,
+    log_key: PublicKey,
+    seen: &SignedHead,
+) -> Result<bool, Failure<ForkRefusal>> {
+    match compare(site, seen)? {
+        Some(conflict) => witness(site, log_key, &conflict),
+        None => Ok(false),
+    }
+}
+
+/// Whether a head that is not larger than the one held contradicts it.
 pub fn compare(site: &Site, older: &SignedHead) -> Result<Option<Conflict>, Fault> {
     let origin = older.origin();
     site.db.read(|read| {
         let Some(held) = log::head(read, origin)? else { return Ok(None) };
+        if older.size() > held.checkpoint_size {
+            return Ok(None);
+        }
         if log::root_at(read, origin, older.size())? == Some(older.root()) {
             return Ok(None);
         }
         let newer = SignedHead::open(&held.checkpoint, origin, &held.log_key);
         let newer = newer.map_err(|error| Fault::corrupt("logs", error))?;
-        let proof = log::prefix_proof(read, origin, older.size(), newer.size())?;
+        let proof = if older.size() == newer.size() {
+            Some(Vec::new())
+        } else {
+            log::prefix_proof(read, origin, older.size(), newer.size())?
+        };
         Ok(proof.map(|proof| Conflict { older: older.clone(), newer, proof }))
     })
 }
 
-/// Notes when this node learned of forks it has not dated yet: a fold knows no clock.
-pub fn date(site: &Site) -> Result<(), Fault> {
+/// Attends to forks that other nodes told of: notes when this node learned of them, for a fold
+/// knows no clock, and tells of them in its own log, for whoever told of them may be cut off before
+/// everybody has read it.
+pub fn attend(site: &Site) -> Result<(), Fault> {
     let undated = || forks::table.filter(forks::known_at.eq(0));
     let count: i64 =
         site.db.read(|read| undated().count().get_result(&mut **read).map_err(Fault::from))?;
-    if count == 0 {
+    let untold = site.db.read(untold)?;
+    if count == 0 && untold.is_empty() {
         return Ok(());
     }
     let now = site.now().millis();
     site.db.write(|write| {
         diesel::update(undated()).set(forks::known_at.eq(now)).execute(&mut **write)?;
+        if is_forked(&mut write.as_read(), &site.origin)? {
+            return Ok(());
+        }
+        for evidence in &untold {
+            tell(write, site, evidence)?;
+        }
         Ok(())
     })
+}
+
+/// Evidence that this node has read and not told.
+fn untold(read: &mut Read<'_>) -> Result<Vec<Fork>, Fault> {
+    let rows: Vec<Row> = known().filter(forks::told_here.eq(false)).load(&mut **read)?;
+    rows.into_iter().map(|row| Ok(parse(row)?.evidence)).collect()
+}
+
+/// The evidence that counts: under the key by which this node knows the log.
+#[diesel::dsl::auto_type]
+fn known() -> _ {
+    forks::table
+        .inner_join(logs::table.on(logs::origin.eq(forks::origin)))
+        .filter(forks::log_key.eq(logs::log_key))
+        .select((forks::evidence, forks::told_by, forks::told_index, forks::known_at))
 }
 
 /// The forked logs this node holds.
@@ -138,24 +201,14 @@ pub fn is_forked(read: &mut Read<'_>, origin: &Origin) -> Result<bool, Fault> {
 
 /// The evidence against a log, signed with the key it is known by here.
 pub fn of(read: &mut Read<'_>, origin: &Origin) -> Result<Option<Known>, Fault> {
-    let row: Option<Row> = forks::table
-        .inner_join(logs::table.on(logs::origin.eq(forks::origin)))
-        .filter(forks::origin.eq(origin.to_string()))
-        .filter(forks::log_key.eq(logs::log_key))
-        .select((forks::evidence, forks::told_by, forks::told_index, forks::known_at))
-        .first(&mut **read)
-        .optional()?;
+    let row: Option<Row> =
+        known().filter(forks::origin.eq(origin.to_string())).first(&mut **read).optional()?;
     row.map(parse).transpose()
 }
 
 /// Every forked log this node holds, by origin.
 pub fn all(read: &mut Read<'_>) -> Result<Vec<Known>, Fault> {
-    let rows: Vec<Row> = forks::table
-        .inner_join(logs::table.on(logs::origin.eq(forks::origin)))
-        .filter(forks::log_key.eq(logs::log_key))
-        .order(forks::origin.asc())
-        .select((forks::evidence, forks::told_by, forks::told_index, forks::known_at))
-        .load(&mut **read)?;
+    let rows: Vec<Row> = known().order(forks::origin.asc()).load(&mut **read)?;
     rows.into_iter().map(parse).collect()
 }
 

@@ -235,6 +235,7 @@ diesel::table! {
         told_by -> Text,
         told_index -> BigInt,
         known_at -> BigInt,
+        told_here -> Bool,
     }
 }
 

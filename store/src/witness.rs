@@ -6,18 +6,17 @@ use diesel::prelude::*;
 use lianshi_registry::{
     checkpoint::vkey,
     id::Origin,
+    key::PublicKey,
     member::Status,
     merkle::{Hash, empty_root},
     note::VerifierKey,
+    sync::{Conflict, SignedHead},
     witness::{self, Advance, Cosigned, Submission, WitnessRefusal},
 };
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Failure, Fault, Read, Site, Write,
-    audit::{self, Act, Actor},
-    crash, log, members, recovery,
-    schema::witnessed,
+    Failure, Fault, Read, Site, Write, crash, forks, log, members, recovery, schema::witnessed,
 };
 
 /// What a submitter is told, over HTTP or over a peer's link.
@@ -72,8 +71,8 @@ pub fn submit(site: &Site, body: &[u8]) -> Result<Answer, Fault> {
             body: advance.cosignature.line(),
         }),
         Err(Failure::Refused(refusal)) => {
-            if let (true, Ok(submission)) = (refusal.is_fork(), Submission::parse(body)) {
-                site.db.write(|write| keep_evidence(write, site, &submission))?;
+            if let (true, Ok(submission)) = (is_signed(&refusal), Submission::parse(body)) {
+                tell(site, &submission)?;
             }
             let (content_type, body) = refusal.answer();
             Ok(Answer { status: refusal.status(), content_type, body })
@@ -153,6 +152,10 @@ fn cosign(
     let decided = witness::decide(submission, &keys, last.as_ref(), (&site.cosigner(), seconds));
     match decided {
         Ok(advance) => {
+            if is_contradicted(&mut write.as_read(), &advance.next, origin)? {
+                let size = advance.next.size;
+                return Err(Failure::Refused(WitnessRefusal::Contradicted(size)));
+            }
             remember(write, origin, (&advance.next, last.is_some()))?;
             crash::point("cosign.remembered");
             Ok(advance)
@@ -161,24 +164,61 @@ fn cosign(
     }
 }
 
-/// Two checkpoints of one size that a log signed: both notes stay in the audit trail, once.
-fn keep_evidence(write: &mut Write<'_>, site: &Site, submission: &Submission) -> Result<(), Fault> {
-    let origin = &submission.body().origin;
-    let Some(last) = last(&mut write.as_read(), origin)? else { return Ok(()) };
-    let other = submission.note().encode();
-    let act = Act {
-        at: site.now(),
-        actor: &Actor::node(),
-        action: "witness.fork_seen",
-        object: origin,
-        outcome: "refused",
-        before: &last.note,
-        after: &other,
-    };
-    if audit::is_recorded(&mut write.as_read(), &act)? {
-        return Ok(());
+/// Whether a refused submission may be one of two signed histories: the log signed it.
+fn is_signed(refusal: &WitnessRefusal) -> bool {
+    use WitnessRefusal as R;
+    let of = refusal;
+    matches!(of, R::TwoRoots(_) | R::Contradicted(_) | R::OtherSize(_) | R::Inconsistent { .. })
+}
+
+/// Whether the entries held here, or a fork known of, speak against a checkpoint. Entries beyond
+/// the signed head are only on their way and say nothing.
+fn is_contradicted(read: &mut Read<'_>, next: &Cosigned, origin: &str) -> Result<bool, Fault> {
+    let Ok(origin) = Origin::parse(origin) else { return Ok(false) };
+    if forks::is_forked(read, &origin)? {
+        return Ok(true);
     }
-    audit::record(write, &act)
+    let held = log::head(read, &origin)?.map_or(0, |head| head.checkpoint_size);
+    let is_held = next.size > 0 && next.size <= held;
+    Ok(is_held && log::root_at(read, &origin, next.size)? != Some(next.root))
+}
+
+/// Publishes a submission that contradicts what was cosigned last or what is held here; does
+/// nothing with any other.
+fn tell(site: &Site, submission: &Submission) -> Result<(), Fault> {
+    let origin = &submission.body().origin;
+    let (keys, last) =
+        site.db.read(|read| Ok::<_, Fault>((trusted(read, site, origin)?, last(read, origin)?)))?;
+    let (Some(key), Ok(origin)) = (keys.first(), Origin::parse(origin)) else { return Ok(()) };
+    let key = key.key();
+    let open = |note: &str| SignedHead::open(note, &origin, &key).ok();
+    let Some(newer) = open(&submission.note().encode()) else { return Ok(()) };
+    let older = last.and_then(|last| open(&last.note));
+    let told = match older.filter(|older| older.size() == newer.size()) {
+        Some(older) if older.root() != newer.root() => {
+            forks::witness(site, key, &Conflict { older, newer, proof: Vec::new() })
+        }
+        _ => forks::examine(site, key, &newer),
+    };
+    match told {
+        Ok(_) | Err(Failure::Refused(_)) => Ok(()),
+        Err(Failure::Fault(fault)) => Err(fault),
+    }
+}
+
+/// A log held here has grown: what this witness cosigned of it must lie on the entries. Gives
+/// whether it does not, which is then told.
+pub fn check(site: &Site, origin: &Origin, log_key: PublicKey) -> Result<bool, Fault> {
+    let last = site.db.read(|read| last(read, &origin.to_string()))?;
+    let Some(cosigned) = last.and_then(|last| SignedHead::open(&last.note, origin, &log_key).ok())
+    else {
+        return Ok(false);
+    };
+    match forks::examine(site, log_key, &cosigned) {
+        Ok(told) => Ok(told),
+        Err(Failure::Refused(_)) => Ok(false),
+        Err(Failure::Fault(fault)) => Err(fault),
+    }
 }
 
 /// The keys that sign a log this witness follows: those of the charter's root authorities and of

@@ -7,12 +7,13 @@ use lianshi_registry::{
     note::{Note, Signature},
     policy::Rule,
     refusal::Refusal as _,
+    sync::{Conflict, SignedHead},
     witness::{Submission, read_cosignatures},
 };
 use lianshi_store::{
     Db, Failure, Site,
     audit::{self, Actor},
-    log, members,
+    forks, log, members,
     quorum::{self, Reach},
     witness,
 };
@@ -83,11 +84,13 @@ fn a_witness_remembers_what_it_cosigned_and_never_two_histories() {
         let first = submission(writer, 0);
         assert_eq!(submit(reader, &first), 200);
         assert_eq!(submit(reader, &first), 409, "it begins at 300 now");
-        assert_eq!(submit(reader, &fork(writer, 300)), 422);
         publish(writer, 100);
         assert_eq!(submit(reader, &submission(writer, 0)), 409);
         assert_eq!(submit(reader, &submission(writer, 300)), 200);
         assert_eq!(submit(reader, &fork(writer, 300)), 409, "an older size is not asked about");
+        assert_eq!(submit(reader, &fork(writer, 400)), 422);
+        publish(writer, 100);
+        assert_eq!(submit(reader, &submission(writer, 400)), 422, "a forked log is over");
     });
 }
 
@@ -111,7 +114,7 @@ fn of_two_submissions_at_once_only_one_is_cosigned() {
 }
 
 #[test]
-fn a_fork_stays_in_the_audit_trail_once() {
+fn two_histories_submitted_are_told_once() {
     on_both(|db| {
         let Three { writer, reader, .. } = &acquainted(db);
         assert_eq!(submit(reader, &submission(writer, 0)), 200);
@@ -119,10 +122,94 @@ fn a_fork_stays_in_the_audit_trail_once() {
             assert_eq!(submit(reader, &fork(writer, 300)), 422);
         }
         let rows = reader.db.read(|read| audit::newest(read, None, 50)).expect("read");
-        let kept: Vec<_> = rows.iter().filter(|row| row.action == "witness.fork_seen").collect();
+        let kept: Vec<_> = rows.iter().filter(|row| row.action == "fork.witnessed").collect();
         assert_eq!(kept.len(), 1);
         assert_eq!(kept[0].after, fork(writer, 300).note().encode());
         assert!(kept[0].before.contains("\n300\n"));
+        let told = head(reader, &reader.origin).expect("own").size;
+        assert_eq!(told, 1, "one entry in its own log");
+    });
+}
+
+#[test]
+fn what_the_replica_contradicts_is_not_cosigned_but_told() {
+    on_both(|db| {
+        let Three { writer, reader, .. } = &acquainted(db);
+        adopt_all(reader, writer);
+        let other = fork(writer, 300);
+        let first = Submission::new(0, Vec::new(), &other.note().encode()).expect("well formed");
+        assert_eq!(submit(reader, &first), 422);
+        let known = reader.db.read(forks::all).expect("read");
+        let [known] = known.as_slice() else { panic!("{known:?}") };
+        assert!(known.evidence.verify().is_ok());
+        assert_eq!(known.told_by, reader.origin);
+    });
+}
+
+#[test]
+fn a_log_that_grows_past_what_was_cosigned_must_lead_through_it() {
+    on_both(|db| {
+        let Three { writer, reader, .. } = &acquainted(db);
+        let other = fork(writer, 200);
+        let first = Submission::new(0, Vec::new(), &other.note().encode()).expect("well formed");
+        assert_eq!(submit(reader, &first), 200, "nothing is held that speaks against it");
+        let key = writer.log_key.public();
+        assert!(!witness::check(reader, &writer.origin, key).expect("read"));
+        adopt_all(reader, writer);
+        assert!(witness::check(reader, &writer.origin, key).expect("read"));
+        let forked = reader.db.read(forks::origins).expect("read");
+        assert_eq!(forked, std::slice::from_ref(&writer.origin));
+    });
+}
+
+/// Two heads of one size that the writer signed.
+fn conflict(writer: &Site, size: u64) -> Conflict {
+    let key = writer.log_key.public();
+    let head = |root: &[u8]| {
+        let checkpoint = Checkpoint { origin: writer.origin.clone(), size, root: leaf_hash(root) };
+        SignedHead::open(&checkpoint.sign(&writer.log_key), &writer.origin, &key).expect("signed")
+    };
+    Conflict { older: head(b"one"), newer: head(b"other"), proof: Vec::new() }
+}
+
+#[test]
+fn a_fork_is_told_before_anything_of_the_log_is_held_and_by_everybody() {
+    on_both(|db| {
+        let Three { root, writer, reader, .. } = &acquainted(db);
+        assert!(head(root, &writer.origin).is_none());
+        let key = writer.log_key.public();
+        let conflict = conflict(writer, 7);
+        assert!(forks::witness(root, key, &conflict).expect("told"));
+        assert!(!forks::witness(root, key, &conflict).expect("told"), "known");
+        log::publish_head(root).expect("signed");
+        adopt_all(reader, writer);
+        adopt_all(reader, root);
+        let own = || head(reader, &reader.origin).map_or(0, |head| head.size);
+        let before = own();
+        for _ in 0..2 {
+            forks::attend(reader).expect("attended");
+            assert_eq!(own(), before + 1, "told in its own log, once");
+        }
+        let known = reader.db.read(forks::all).expect("read");
+        assert_eq!(known[0].told_by, root.origin, "who told it first stays");
+    });
+}
+
+#[test]
+fn a_note_that_was_padded_on_its_way_is_kept_as_it_was_signed() {
+    on_both(|db| {
+        let Three { writer, .. } = &acquainted(db);
+        let key = writer.log_key.public();
+        let signed = head(writer, &writer.origin).expect("own").checkpoint;
+        let mut padded = Note::parse(signed.as_bytes()).expect("a note");
+        let junk = Signature { name: "junk".to_owned(), key_id: [9; 4], bytes: vec![9; 900] };
+        padded.signatures.insert(0, junk);
+        let opened = SignedHead::open(&padded.encode(), &writer.origin, &key).expect("signed");
+        assert_eq!(opened.note(), signed);
+        let text = format!("{}extension\n", padded.text);
+        let longer = Note::sign(text, &writer.origin.to_string(), &writer.log_key);
+        let longer = longer.expect("plain").encode();
+        assert!(SignedHead::open(&longer, &writer.origin, &key).is_err());
     });
 }
 

@@ -1,17 +1,23 @@
 //! Carries the outputs of the state machine out, each in a task of its own, and mails the answer
 //! back.
 
+use std::{sync::Arc, time::Duration};
+
 use lianshi_registry::{
     checkpoint::Checkpoint,
     id::{NodeName, Origin},
+    key::PublicKey,
     refusal::Refusal as _,
     sync::{Conflict, Input, Output, PullFault, Pulled, SignedHead},
 };
-use lianshi_store::{Failure, Site, forks, log, replica};
+use lianshi_store::{Failure, Fault, Site, forks, log, replica, witness};
 use tokio::sync::{mpsc, watch};
 
 use super::{LogKeys, Mail};
 use crate::net::{NetHandle, Request};
+
+/// Pause before the store is asked again: a full disk or a lock does not go away at once.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// What carrying out needs.
 pub(super) struct Carrier {
@@ -57,9 +63,11 @@ impl Carrier {
             }
             Output::Store(pulled) => self.on_thread(|carrier| carrier.store(*pulled)),
             Output::Confirmed(origin) => self.on_thread(move |carrier| carrier.confirm(&origin)),
-            Output::Conflict(conflict) => self.on_thread(move |carrier| carrier.witness(&conflict)),
-            Output::Compare(head) => self.on_thread(move |carrier| carrier.compare(head)),
-            Output::DropTail(origin) => self.on_thread(move |carrier| carrier.drop_tail(origin)),
+            Output::Conflict(conflict) => {
+                self.until_done(move |carrier| carrier.witness(&conflict));
+            }
+            Output::Compare(head) => self.until_done(move |carrier| carrier.compare(&head)),
+            Output::DropTail(origin) => self.until_done(move |carrier| carrier.drop_tail(&origin)),
             Output::OwnLogBehind(head) => self.on_thread(move |carrier| carrier.behind(&head)),
         }
     }
@@ -71,6 +79,25 @@ impl Carrier {
 
     fn on_thread(self, work: impl FnOnce(&Self) + Send + 'static) {
         tokio::task::spawn_blocking(move || work(&self));
+    }
+
+    /// Does work of the store that the state machine asks for only once: again and again, until it
+    /// is done or the driver is gone.
+    fn until_done(self, work: impl Fn(&Self) -> Result<(), Fault> + Send + Sync + 'static) {
+        let (carrier, work) = (Arc::new(self), Arc::new(work));
+        tokio::spawn(async move {
+            while !carrier.mail.is_closed() {
+                let (again, work) = (Arc::clone(&carrier), Arc::clone(&work));
+                match tokio::task::spawn_blocking(move || work(&again)).await {
+                    Ok(Ok(())) | Err(_) => return,
+                    Ok(Err(fault)) => {
+                        let error: &dyn std::error::Error = &fault;
+                        tracing::error!(error, "the store failed; tried again");
+                    }
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        });
     }
 
     /// The heads a peer shows; `None` when its answer is no list of notes.
@@ -97,7 +124,10 @@ impl Carrier {
             return;
         };
         let input = match replica::adopt(&self.site, key, pulled) {
-            Ok((size, root)) => Input::Stored { origin, size, root },
+            Ok((size, root)) => {
+                self.check_witnessed(&origin, key);
+                Input::Stored { origin, size, root }
+            }
             Err(Failure::Refused(refusal)) => {
                 let fault = refusal.fault();
                 if fault != PullFault::Own {
@@ -114,39 +144,47 @@ impl Carrier {
         self.post(Mail::Input(input));
     }
 
-    fn witness(&self, conflict: &Conflict) {
+    /// What this node cosigned of a log must lie on the entries it now holds.
+    fn check_witnessed(&self, origin: &Origin, key: PublicKey) {
+        match witness::check(&self.site, origin, key) {
+            Ok(false) => {}
+            Ok(true) => tracing::error!(%origin, "what was cosigned of the log contradicts it"),
+            Err(error) => {
+                // Looked at again when the log grows.
+                tracing::error!(%origin, %error, "what was cosigned could not be compared");
+            }
+        }
+    }
+
+    fn witness(&self, conflict: &Conflict) -> Result<(), Fault> {
         let origin = conflict.older.origin();
-        match forks::witness(&self.site, conflict) {
+        let key = self.keys.borrow().get(origin).copied();
+        // A log whose source is gone is followed no more.
+        let Some(key) = key else { return Ok(()) };
+        match forks::witness(&self.site, key, conflict) {
             Ok(true) => {
                 tracing::error!(%origin, "the log was forked; the evidence is published");
                 (self.site.nudge)();
             }
             Ok(false) => {}
-            Err(error) => tracing::error!(%origin, %error, "the evidence of a fork was not kept"),
+            Err(Failure::Refused(reason)) => {
+                tracing::error!(%origin, %reason, "two heads contradict each other without proof");
+            }
+            Err(Failure::Fault(fault)) => return Err(fault),
         }
+        Ok(())
     }
 
-    fn compare(&self, head: SignedHead) {
-        let conflict = match forks::compare(&self.site, &head) {
-            Ok(conflict) => conflict.map(Box::new),
-            Err(error) => {
-                let origin = head.origin();
-                tracing::error!(%origin, %error, "a head could not be compared with the log held");
-                None
-            }
-        };
-        self.post(Mail::Input(Input::Compared { head, conflict }));
+    fn compare(&self, head: &SignedHead) -> Result<(), Fault> {
+        let conflict = forks::compare(&self.site, head)?.map(Box::new);
+        self.post(Mail::Input(Input::Compared { head: head.clone(), conflict }));
+        Ok(())
     }
 
-    fn drop_tail(&self, origin: Origin) {
-        let input = match replica::drop_tail(&self.site, &origin) {
-            Ok((size, root)) => Input::TailDropped { origin, size, root },
-            Err(error) => {
-                tracing::error!(%origin, %error, "entries beyond the head were not forgotten");
-                return;
-            }
-        };
-        self.post(Mail::Input(input));
+    fn drop_tail(&self, origin: &Origin) -> Result<(), Fault> {
+        let (size, root) = replica::drop_tail(&self.site, origin)?;
+        self.post(Mail::Input(Input::TailDropped { origin: origin.clone(), size, root }));
+        Ok(())
     }
 
     fn confirm(&self, origin: &Origin) {

@@ -97,7 +97,7 @@ pub(super) fn look(
         Some(view) => view.strange_keys.clone(),
         None => seen.strange_keys.clone(),
     };
-    forks::date(site)?;
+    forks::attend(site)?;
     let known: BTreeSet<Origin> = site.db.read(forks::origins)?.into_iter().collect();
     let forked = known.difference(&seen.forked).cloned().collect();
     let seen = Seen { own_note, root_sizes: Some(root_sizes), strange_keys, forked: known };

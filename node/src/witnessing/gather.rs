@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lianshi_registry::{
     checkpoint::Checkpoint,
     id::NodeName,
-    note::{Note, Signature, VerifierKey},
+    note::{Note, SIGNATURES_MAX, Signature, VerifierKey},
     policy::Policy,
     witness::{Submission, read_cosignatures},
 };
@@ -69,6 +69,12 @@ impl Gathering {
         if let Some(signature) = answered.signature {
             self.collected.insert(answered.node, signature);
         }
+    }
+
+    /// Whether these answers and what was collected before are a quorum.
+    pub(super) fn suffices(&self, answers: &[Answered]) -> bool {
+        let fresh = answers.iter().filter_map(|answer| answer.signature.clone());
+        self.encode(self.collected.values().cloned().chain(fresh)).is_some()
     }
 
     /// Asks one witness, beginning from the size it is believed to have cosigned last; where it
@@ -137,8 +143,13 @@ impl Gathering {
 
     /// The checkpoint with the cosignatures collected, when they are a quorum.
     pub(super) fn cosigned(&self) -> Option<String> {
+        self.encode(self.collected.values().cloned())
+    }
+
+    fn encode(&self, cosignatures: impl Iterator<Item = Signature>) -> Option<String> {
         let mut note = self.note.clone();
-        note.signatures.extend(self.collected.values().cloned());
+        let room = SIGNATURES_MAX.saturating_sub(note.signatures.len());
+        note.signatures.extend(cosignatures.take(room));
         let note = note.encode();
         self.policy.open(note.as_bytes()).ok().map(|_| note)
     }

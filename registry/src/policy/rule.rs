@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{SplitView, smallest_quorum};
-use crate::id::NodeName;
+use crate::{id::NodeName, note::SIGNATURES_MAX};
+
+/// Most cosignatures beside the log's own signature.
+const COSIGNATURES_MAX: usize = SIGNATURES_MAX - 1;
 
 /// How many members must cosign a checkpoint before it is settled. A log's own node never counts as
 /// its witness: whoever shows two histories would cosign both.
@@ -29,6 +32,12 @@ pub enum RuleRefusal {
     /// It would believe two histories.
     #[error("{0}")]
     SplitView(SplitView),
+    /// No checkpoint can carry that many.
+    #[error(
+        "{0} cosignatures would be needed, and a checkpoint carries at most {COSIGNATURES_MAX}: \
+         name fewer witnesses in the charter's [quorum]"
+    )]
+    TooMany(usize),
     /// It asks for more cosignatures than there are witnesses.
     #[error(
         "the charter asks for {cosignatures} cosignatures, and there are {witnesses} witnesses"
@@ -66,6 +75,9 @@ impl Rule {
         if (2 * needed).saturating_sub(witnesses) <= dishonest {
             return Err(split(needed));
         }
+        if needed > COSIGNATURES_MAX {
+            return Err(RuleRefusal::TooMany(needed));
+        }
         if needed > witnesses {
             return Err(RuleRefusal::TooFew { cosignatures: needed, witnesses });
         }
@@ -98,6 +110,7 @@ mod tests {
         assert!(refused.starts_with("2·2 − 4 = 0 is not above 1"), "{refused}");
         let few = RuleRefusal::TooFew { cosignatures: 5, witnesses: 4 };
         assert_eq!(rule(1, 5).quorum(4), Err(few));
+        assert_eq!(Rule::default().quorum(149), Err(RuleRefusal::TooMany(100)));
         let lone = Rule { dishonest_max: Some(1), ..Rule::default() };
         assert!(lone.quorum(1).expect_err("split").to_string().contains("2 witnesses are needed"));
     }

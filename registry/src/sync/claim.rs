@@ -73,7 +73,8 @@ impl Sync {
     fn check_own(&mut self, head: SignedHead, out: &mut Vec<Output>) {
         let origin = self.own.clone();
         let Some(log) = self.logs.get(&origin) else { return };
-        if head.size() > log.size {
+        // What is appended and not signed is no answer to what was signed.
+        if log.head.as_ref().is_none_or(|signed| signed.size() < head.size()) {
             out.push(Output::OwnLogBehind(head));
         } else if let Some(held) = log.head.clone().filter(|held| contradict(held, &head)) {
             self.freeze(Conflict { older: held, newer: head, proof: Vec::new() }, out);

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use crate::{
-    checkpoint::{Checkpoint, CheckpointError},
+    checkpoint::{Checkpoint, CheckpointError, vkey},
     id::{NodeName, Origin},
     key::PublicKey,
     merkle::Hash,
+    note::Note,
 };
 
 /// A log to hold, as the charter or an admission entry names it.
@@ -32,10 +33,20 @@ struct Opened {
 }
 
 impl SignedHead {
-    /// Verifies a checkpoint note against the log it must be of.
+    /// Verifies a checkpoint note against the log it must be of. What is kept is the text and the
+    /// log's signature: nobody who hands a note on can make it larger. Lines beside the three of a
+    /// checkpoint, which no log of a federation has, are refused.
     pub fn open(note: &str, origin: &Origin, log_key: &PublicKey) -> Result<Self, CheckpointError> {
         let checkpoint = Checkpoint::open(note.as_bytes(), origin, log_key)?;
-        Ok(Self(Arc::new(Opened { checkpoint, note: note.to_owned() })))
+        let mut kept = Note::parse(note.as_bytes()).map_err(CheckpointError::Note)?;
+        if kept.text != checkpoint.text() {
+            return Err(CheckpointError::Malformed("it has lines beside the three of a log"));
+        }
+        let key = vkey(origin, *log_key);
+        let of_log = kept.signatures.iter().position(|signature| key.made(signature));
+        kept.signatures.swap(0, of_log.unwrap_or(0));
+        kept.signatures.truncate(1);
+        Ok(Self(Arc::new(Opened { checkpoint, note: kept.encode() })))
     }
 
     /// The log.

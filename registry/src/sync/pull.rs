@@ -115,6 +115,21 @@ impl Sync {
             self.pulls.insert(origin.clone(), Pull { peer, head, range: None });
             self.fetch_next(now, &origin, out);
         }
+        self.leave_stranded_tails(out);
+    }
+
+    /// Where entries were pulled towards a head that nobody shows any more, and everybody shows a
+    /// smaller one, they are forgotten: else nothing of that log would be pulled again.
+    fn leave_stranded_tails(&mut self, out: &mut Vec<Output>) {
+        for (origin, claims) in &self.claims {
+            let is_busy = self.pulls.contains_key(origin) || self.storing.contains_key(origin);
+            let Some(log) = self.logs.get_mut(origin).filter(|_| !is_busy) else { continue };
+            let is_stranded = claims.values().all(|claim| claim.size() < log.size);
+            if is_stranded && log.doubt == Doubt::None {
+                log.doubt = Doubt::Dropping;
+                out.push(Output::DropTail(origin.clone()));
+            }
+        }
     }
 
     /// The logs that peers claim more of take turns, so that none keeps the others waiting; each is

@@ -190,3 +190,32 @@ fn an_answer_ends_before_the_frame_does() {
     assert_eq!(answer.first(), Some(&head(0, 5, "own")));
     assert!(answer.len() > 5 && bytes <= HEADS_BYTES_MAX, "{} heads, {bytes} bytes", answer.len());
 }
+
+#[test]
+fn entries_towards_a_head_that_nobody_shows_any_more_are_forgotten() {
+    let mut sync = node(1, &[]);
+    let (origin, root) = (origin(7), leaf_hash(b"tail"));
+    sync.step(NOW, Input::Held { origin: origin.clone(), size: 900, root, head: None });
+    link(&mut sync, 2);
+    let shown = Input::Announced { peer: name(2), head: head(7, 300, "smaller") };
+    assert_eq!(sync.step(NOW, shown), [Output::DropTail(origin.clone())]);
+    let dropped = Input::TailDropped { origin, size: 0, root: crate::merkle::empty_root() };
+    let outputs = sync.step(NOW, dropped);
+    let path = |output: &Output| match output {
+        Output::Fetch { path, .. } => path.clone(),
+        other => panic!("{other:?}"),
+    };
+    let paths: Vec<String> = outputs.iter().map(path).collect();
+    assert_eq!(paths, ["tile/entries/000", "tile/entries/001.p/44"]);
+}
+
+#[test]
+fn entries_of_the_own_log_that_are_not_signed_hide_no_signed_head() {
+    let mut sync = node(1, &[head(1, 80, "signed")]);
+    let own = Input::Held { origin: origin(1), size: 100, root: leaf_hash(b"new"), head: None };
+    sync.step(NOW, own);
+    link(&mut sync, 2);
+    let lost = head(1, 95, "signed before the backup was restored");
+    let outputs = sync.step(NOW, Input::Announced { peer: name(2), head: lost.clone() });
+    assert_eq!(outputs, [Output::OwnLogBehind(lost)]);
+}

@@ -5,6 +5,7 @@ use lianshi_registry::{
     cosignature::{Cosigner, seconds},
     merkle::{Hash, consistency_proof, empty_root, leaf_hash, root_of},
     note::{Note, VerifierKey},
+    refusal::Refusal as _,
     witness::{
         Advance, Cosigned, SUBMISSION_BYTES_MAX, Submission, SubmissionError, WitnessRefusal,
         decide, read_cosignatures,
@@ -185,11 +186,12 @@ fn one_size_with_another_root_is_422_and_is_a_fork() {
     let other = Submission::new(7, Vec::new(), &other).expect("well formed");
     let refusal = follow(&other, Some(&last)).expect_err("a fork");
     assert_eq!(refusal.status(), 422);
-    assert!(refusal.is_fork());
+    assert_eq!(refusal.code(), "witness.two_roots");
     let same = submission(7, 7);
     assert_eq!(status(follow(&same, Some(&last))), 200);
     let padded = Submission::new(7, proof(3, 7), &checkpoint(7)).expect("well formed");
-    assert_eq!(status(follow(&padded, Some(&last))), 422, "one size needs no proof");
+    let refused = follow(&padded, Some(&last)).expect_err("one size needs no proof");
+    assert_eq!((refused.status(), refused.code()), (422, "witness.inconsistent"));
 }
 
 #[test]

@@ -1,0 +1,1 @@
+ALTER TABLE forks DROP COLUMN told_here;
