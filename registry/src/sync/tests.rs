@@ -176,7 +176,7 @@ fn a_digest_has_one_length_and_reads_back() {
 fn an_answer_ends_before_the_frame_does() {
     let mut sync = node(0, &[head(0, 5, "own")]);
     let key = KeyPair::from_seed([9; 32]);
-    let many = (0..5_000).map(|number| format!("tested.example/member-{number}/1"));
+    let many = (0..6_000).map(|number| format!("tested.example/member-{number}/1"));
     let many: Vec<Origin> = many.map(|text| Origin::parse(&text).expect("an origin")).collect();
     let source = |origin: &Origin| {
         let (origin, log_key) = (origin.clone(), key.public());
