@@ -162,6 +162,6 @@ fn site(folder: &Path, db: Db) -> anyhow::Result<Site> {
         clock: lianshi_node::clock::now,
         nudge: Arc::new(|| {}),
     };
-    site.db.write(|write| log::create_own(write, &site).map_err(Fault::from))?;
+    site.db.write(|write| log::create_own(write, &site))?;
     Ok(site)
 }

@@ -104,7 +104,8 @@ pub fn relearn(site: &Site, origin: &Origin) -> Result<Relearned, Failure<Witnes
             let note = last.map(|last| last.note).unwrap_or_default();
             return Ok(Relearned::Contradicted(note));
         }
-        if held.checkpoint_size <= size || trusted(read, site, &name)?.is_empty() {
+        let is_over = trusted(read, site, &name)?.is_empty() || forks::is_forked(read, origin)?;
+        if held.checkpoint_size <= size || is_over {
             return Ok(Relearned::Certain);
         }
         let proof = log::consistency_proof(read, origin, size, held.checkpoint_size)?;

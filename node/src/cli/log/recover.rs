@@ -256,7 +256,9 @@ fn finish(at: &At, site: &Site, learned: &Learned) -> anyhow::Result<()> {
         return Err(error).context("the own log cannot be signed");
     }
     for conflict in &conflicts {
-        forks::witness(site, conflict)?;
+        if let Some(held) = site.db.read(|read| log::head(read, conflict.older.origin()))? {
+            forks::witness(site, held.log_key, conflict)?;
+        }
     }
     let (size, names) = site.db.read(|read| {
         let size = log::head(read, &site.origin)?.map_or(0, |head| head.size);
