@@ -16,7 +16,7 @@ use lianshi_registry::{
     merkle::{leaf_hash, verify_inclusion},
     tile::{Coordinate, Level, TILE_WIDTH},
 };
-use lianshi_store::{Db, Fault, Site, log, rehearsal::logs::plant};
+use lianshi_store::{Db, Site, log, rehearsal::logs::plant};
 use serde_json::{Value, json};
 
 use crate::{
