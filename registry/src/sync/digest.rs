@@ -114,7 +114,7 @@ impl Sync {
     pub fn answer(&mut self, digest: &Digest) -> Vec<SignedHead> {
         let own = self.logs.get(&self.own).and_then(|log| log.head.clone());
         let mut heads = Vec::from_iter(own);
-        let mut bytes = 0;
+        let mut bytes: usize = heads.iter().map(|head| head.note().len()).sum();
         for (bucket, theirs) in self.shown.0.iter_mut().zip(&digest.0) {
             if bucket.fingerprint() == *theirs {
                 continue;
