@@ -22,7 +22,7 @@ pub enum MemberRefusal {
         /// The root's own.
         root_division: DivisionCode,
     },
-    /// The level is not one of [`LEVELS`].
+    /// The level is not one of [`crate::member::LEVELS`].
     #[error("`{0}` is not a level; use province, city or district")]
     Level(String),
     /// The origin names another node or federation.
