@@ -14,7 +14,7 @@ use lianshi_registry::{
     time::Timestamp,
     witness::{Submission, read_cosignatures},
 };
-use lianshi_store::{Db, members};
+use lianshi_store::{Db, log, members};
 use sha2::{Digest as _, Sha256};
 
 use super::*;
@@ -46,6 +46,7 @@ fn state(folder: &Path) -> WebState {
     };
     let root = Root { origin: origin(), log_key: log_key().public() };
     members::set_roots(&site.db, &[root]).expect("stored");
+    site.db.write(|write| log::create_own(write, &site)).expect("begun");
     WebState::new(site)
 }
 
@@ -121,5 +122,6 @@ async fn each_refusal_has_the_status_of_the_specification() {
     assert_eq!(submit(&state, vec![b'o'; SUBMISSION_BYTES_MAX + 1]).await.0, 413);
     let other = test::TestRequest::get().uri("/witness/add-checkpoint");
     assert_eq!(ask(&state, other).await.0, 405);
-    assert_eq!(submit(&state, submission(7, 9, &origin()).encode()).await.0, 200);
+    let after = submit(&state, submission(7, 9, &origin()).encode()).await;
+    assert_eq!(after.0, 422, "a forked log is over");
 }
