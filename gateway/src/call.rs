@@ -65,8 +65,16 @@ pub(crate) async fn call(
 }
 
 /// Any other method.
-pub(crate) async fn wrong_method(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
-    problem::response(&CallRefusal::MethodNotAllowed, &context(&gateway, &request))
+pub(crate) fn wrong_method(request: &HttpRequest) -> HttpResponse {
+    let Some(gateway) = request.app_data::<Data<Gateway>>() else {
+        return HttpResponse::new(StatusCode::METHOD_NOT_ALLOWED);
+    };
+    problem::response(&CallRefusal::MethodNotAllowed, &context(gateway, request))
+}
+
+/// Any other path below `/call`.
+pub(crate) async fn no_such_path(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+    problem::response(&CallRefusal::OperationUnknown, &context(&gateway, &request))
 }
 
 fn context(gateway: &Gateway, request: &HttpRequest) -> Context {

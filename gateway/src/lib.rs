@@ -13,7 +13,14 @@ mod terms;
 
 use std::sync::Arc;
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::{
+    Error, HttpRequest, HttpResponse,
+    dev::ServiceRequest,
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
+use futures::future::LocalBoxFuture;
+use lianshi_routes::{Access, Declared, Judge, NoPeople, Routes, head, headers as protection};
 use lianshi_store::{Fault, Site};
 use tokio::sync::Semaphore;
 
@@ -52,9 +59,37 @@ impl Gateway {
 
 /// Adds `POST /call/<product>/<operation>` to a server.
 pub fn configure(config: &mut ServiceConfig, gateway: Gateway) {
-    config.app_data(web::Data::new(gateway)).service(
-        web::resource("/call/{product}/{operation}")
-            .route(web::post().to(call::call))
-            .default_service(web::to(call::wrong_method)),
+    config.service(
+        routes()
+            .scope(call::no_such_path)
+            .app_data(web::Data::new(gateway))
+            .wrap(from_fn(protection::secure))
+            .wrap(from_fn(head::answer)),
     );
+}
+
+/// The routes of the gateway, declared: whoever holds a key of the product, which
+/// [`call`] verifies first.
+pub fn routes() -> Routes<KeyHolders> {
+    let mut routes = Routes::new("/call", KeyHolders);
+    routes.post("/call/{product}/{operation}", Access::Proof, call::call);
+    routes
+}
+
+/// The judge of calls: the handler itself asks for the key before anything else.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyHolders;
+
+impl Judge for KeyHolders {
+    fn judge<'r>(
+        self,
+        request: &'r ServiceRequest,
+        declared: Declared,
+    ) -> LocalBoxFuture<'r, Result<(), Error>> {
+        NoPeople.judge(request, declared)
+    }
+
+    fn wrong_method(self, request: &HttpRequest) -> HttpResponse {
+        call::wrong_method(request)
+    }
 }

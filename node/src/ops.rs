@@ -3,7 +3,8 @@
 
 use std::sync::OnceLock;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, middleware::from_fn, web};
+use lianshi_routes::{Access::Operations, NoPeople, Routes, head, headers};
 use lianshi_store::{
     Fault, Site, outbox,
     overview::{self, LogState},
@@ -20,11 +21,23 @@ pub fn install_metrics() {
 
 /// Routes of the operations port.
 pub fn configure(config: &mut web::ServiceConfig, site: Site) {
-    config
-        .app_data(web::Data::new(site))
-        .route("/healthz", web::get().to(healthz))
-        .route("/readyz", web::get().to(readyz))
-        .route("/metrics", web::get().to(metrics));
+    config.service(
+        routes()
+            .scope(HttpResponse::NotFound)
+            .app_data(web::Data::new(site))
+            .wrap(from_fn(headers::secure))
+            .wrap(from_fn(head::answer)),
+    );
+}
+
+/// Its routes, declared.
+pub fn routes() -> Routes<NoPeople> {
+    let mut routes = Routes::new("", NoPeople);
+    routes
+        .get("/healthz", Operations, healthz)
+        .get("/readyz", Operations, readyz)
+        .get("/metrics", Operations, metrics);
+    routes
 }
 
 async fn healthz() -> HttpResponse {

@@ -195,3 +195,44 @@ fn sql_lives_in_the_store() {
     }
     check("move it to the store", offences);
 }
+
+/// Ways to register a handler past `routes`, where each says who may use it.
+const UNDECLARED: [&str; 10] = [
+    ".route(",
+    "web::get(",
+    "web::post(",
+    "web::put(",
+    "web::delete(",
+    "web::patch(",
+    "web::route(",
+    "web::resource(",
+    "web::scope(",
+    ".default_service(",
+];
+
+fn undeclared(source: &Source) -> Vec<String> {
+    let lines = source.product_lines().filter(|(_, line)| {
+        !line.trim_start().starts_with("//") && UNDECLARED.iter().any(|way| line.contains(way))
+    });
+    lines.map(|(number, line)| format!("{}:{number}: {}", source.path, line.trim())).collect()
+}
+
+#[test]
+fn handlers_are_registered_with_who_may_use_them() {
+    let mut offences = Vec::new();
+    let elsewhere = |source: &&Source| {
+        !source.is_test()
+            && !source.path.starts_with("routes/")
+            && !source.path.starts_with("bench/")
+    };
+    for source in rust_sources().iter().filter(elsewhere) {
+        offences.extend(undeclared(source));
+    }
+    check("declare it with lianshi_routes::Routes", offences);
+}
+
+#[test]
+fn an_undeclared_handler_is_found() {
+    let text = "cfg.route(\"/x\", web::get().to(x));\n".to_owned();
+    assert_eq!(undeclared(&Source { path: "web/src/x.rs".to_owned(), text }).len(), 1);
+}

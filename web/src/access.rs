@@ -1,102 +1,68 @@
-//! Who may use which route. One table names every route; the middleware [`admit`] finds out who
-//! asks, looks the route up and lets the request through or refuses it. A route that is not in the
-//! table is answered like an absent page, so forgetting it cannot open it.
+//! Who asks, and whether a page or an API route is for them. The declaration of a route says whose
+//! it is ([`lianshi_routes`]); [`Persons`] finds out who makes the request and holds it against that.
 
 mod caller;
-mod table;
 
 use actix_web::{
-    Error, HttpMessage as _,
-    body::{BoxBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
-    http::{Method, header::AUTHORIZATION},
-    middleware::Next,
+    Error, HttpMessage as _, HttpRequest, dev::ServiceRequest, http::header::AUTHORIZATION,
     web::Data,
 };
-use lianshi_store::accounts::{self, Role, User};
+use futures::future::LocalBoxFuture;
+pub use lianshi_routes::Access;
+use lianshi_routes::{Declared, Judge, Routes};
+use lianshi_store::accounts::{self, User};
 
 pub use caller::Caller;
-pub use table::ROUTES;
 
 use crate::{WebState, csrf, origin, problem::Problem, session};
 
-/// Who may use a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Anyone.
-    Everyone,
-    /// Anyone who is signed in.
-    SignedIn,
-    /// Whoever has at least one of these roles.
-    Roles(&'static [Role]),
-}
+/// The pages and the API, as they are declared.
+pub type Pages = Routes<Persons>;
 
-impl Access {
-    /// Whether the table lets this user in; `None` is an anonymous visitor.
-    pub fn admits(self, user: Option<&User>) -> Result<(), Problem> {
-        match (self, user) {
-            (Self::Everyone, _) | (Self::SignedIn, Some(_)) => Ok(()),
-            (_, None) => Err(Problem::SignIn),
-            (Self::Roles(roles), Some(user)) => {
-                let entitled = roles.iter().any(|role| user.has(*role));
-                if entitled { Ok(()) } else { Err(Problem::Forbidden) }
-            }
-        }
-    }
-}
-
-/// One row of the table.
+/// Knows people by their session, programs by their token.
 #[derive(Debug, Clone, Copy)]
-pub struct Route {
-    /// `GET` or `POST`.
-    pub method: &'static str,
-    /// The route's pattern, as registered.
-    pub pattern: &'static str,
-    /// Who may use it.
-    pub access: Access,
-}
+pub struct Persons;
 
-/// The row of a route.
-pub fn row(method: &Method, pattern: &str) -> Option<&'static Route> {
-    ROUTES.iter().find(|route| route.method == method.as_str() && route.pattern == pattern)
-}
-
-/// Middleware: identifies the caller and applies the table.
-pub async fn admit(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    match judge(&request).await {
-        Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
-        Err(problem) => {
-            let (request, _) = request.into_parts();
-            Ok(ServiceResponse::from_err(problem, request).map_into_boxed_body())
-        }
+impl Judge for Persons {
+    fn judge<'r>(
+        self,
+        request: &'r ServiceRequest,
+        declared: Declared,
+    ) -> LocalBoxFuture<'r, Result<(), Error>> {
+        Box::pin(async move { Ok(judge(request, declared).await?) })
     }
 }
 
-async fn judge(request: &ServiceRequest) -> Result<(), Problem> {
+async fn judge(request: &ServiceRequest, declared: Declared) -> Result<(), Problem> {
     let state = request.app_data::<Data<WebState>>().cloned().ok_or(Problem::NotFound)?;
     let caller = identify(request, &state).await?;
     if let Some(caller) = &caller {
         request.extensions_mut().insert(caller.visitor());
         request.extensions_mut().insert(caller.clone());
     }
-    let Some(pattern) = request.match_pattern() else { return Ok(()) };
-    let Some(route) = row(request.method(), &pattern) else {
-        // Where the path is known and the method is not, the router says so.
-        let known = ROUTES.iter().any(|route| route.pattern == pattern);
-        return if known { Ok(()) } else { Err(Problem::NotFound) };
-    };
-    if !request.method().is_safe() && !is_api(request) {
+    if declared.method == "POST" && !is_api(request.request()) {
         origin::demand_own(request.request())?;
     }
-    route.access.admits(caller.as_ref().map(|caller| &caller.user))
+    admits(declared.access, caller.as_ref().map(|caller| &caller.user))
+}
+
+/// Whether a route is for this user; `None` is an anonymous visitor.
+fn admits(access: Access, user: Option<&User>) -> Result<(), Problem> {
+    match (access, user) {
+        (Access::Everyone, _) | (Access::SignedIn, Some(_)) => Ok(()),
+        (Access::SignedIn | Access::Roles(_), None) => Err(Problem::SignIn),
+        (Access::Roles(roles), Some(user)) => {
+            let entitled = roles.iter().any(|role| user.has(*role));
+            if entitled { Ok(()) } else { Err(Problem::Forbidden) }
+        }
+        // No page is opened by a proof that it would have to ask for itself.
+        (Access::Proof | Access::Operations, _) => Err(Problem::NotFound),
+    }
 }
 
 /// Pages know people by their session, the API by a bearer token and by nothing else.
 async fn identify(request: &ServiceRequest, state: &WebState) -> Result<Option<Caller>, Problem> {
-    if is_api(request) {
+    if is_api(request.request()) {
         let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some(header) = header else { return Ok(None) };
         let secret = header.strip_prefix("Bearer ").unwrap_or_default().trim().to_owned();
@@ -118,6 +84,9 @@ async fn identify(request: &ServiceRequest, state: &WebState) -> Result<Option<C
         .transpose()
 }
 
-fn is_api(request: &ServiceRequest) -> bool {
-    request.path().starts_with("/api/")
+/// Whether a request is for the API, whose callers are programs. The one place that decides it, by
+/// the path as the router reads it, whatever its spelling.
+pub fn is_api(request: &HttpRequest) -> bool {
+    let path = request.match_info().as_str();
+    path == "/api" || path.starts_with("/api/")
 }

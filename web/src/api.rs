@@ -5,7 +5,7 @@
 pub mod catalog;
 mod digest;
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 use utoipa::{
     OpenApi,
     openapi::{
@@ -15,7 +15,7 @@ use utoipa::{
 };
 
 use crate::{
-    access::{Access, ROUTES},
+    access::{Access::Everyone, Pages},
     contract_api::Contracts,
     problem::ProblemDetails,
 };
@@ -42,8 +42,9 @@ pub fn description() -> utoipa::openapi::OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let components = whole.components.get_or_insert_with(Components::new);
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    let declared = crate::pages().declared();
     for (path, item) in &mut whole.paths.paths {
-        let open = ROUTES.iter().any(|row| row.pattern == path && row.access == Access::Everyone);
+        let open = declared.iter().any(|route| route.pattern == path && route.access == Everyone);
         if !open {
             let operations = [&mut item.get, &mut item.post];
             for operation in operations.into_iter().flatten() {
@@ -60,9 +61,10 @@ async fn describe() -> HttpResponse {
 }
 
 /// The public routes.
-pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.route("/api/v1/openapi.json", web::get().to(describe))
-        .route("/api/v1/products", web::get().to(catalog::products))
-        .route("/api/v1/products/{id}", web::get().to(catalog::product))
-        .route("/api/v1/catalog/digest", web::get().to(digest::digest));
+pub fn declare(routes: &mut Pages) {
+    routes
+        .get("/api/v1/openapi.json", Everyone, describe)
+        .get("/api/v1/products", Everyone, catalog::products)
+        .get("/api/v1/products/{id}", Everyone, catalog::product)
+        .get("/api/v1/catalog/digest", Everyone, digest::digest);
 }

@@ -1,6 +1,8 @@
 //! What an enterprise does at its home node: subscribe, hold keys, watch its usage, read its bills.
 
-use actix_web::web;
+use lianshi_store::accounts::Role::{self, Buyer, OrgAdmin};
+
+use crate::access::{Access::Roles, Pages};
 
 pub mod bills;
 pub mod keys;
@@ -8,23 +10,27 @@ pub mod subscribe;
 pub mod subscriptions;
 pub mod usage;
 
+/// Who sees what an organization subscribes to and pays.
+const READERS: &[Role] = &[Buyer, OrgAdmin];
+
 /// Its routes.
-pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.route("/products/{number}/subscribe", web::get().to(subscribe::choose_plan))
-        .route("/products/{number}/subscribe", web::post().to(subscribe::request))
-        .route("/products/{number}/subscribe/terms", web::get().to(subscribe::choose_terms))
-        .route("/products/{number}/subscribe/check", web::get().to(subscribe::check))
-        .route("/subscriptions", web::get().to(subscriptions::list))
-        .route("/subscriptions/{id}", web::get().to(subscriptions::show))
-        .route("/subscriptions/{id}/requested", web::get().to(subscribe::requested))
-        .route("/subscriptions/{id}/offer", web::post().to(subscriptions::answer_offer))
-        .route("/subscriptions/{id}/end", web::get().to(subscriptions::ask_end))
-        .route("/subscriptions/{id}/end", web::post().to(subscriptions::end))
-        .route("/subscriptions/{id}/keys", web::get().to(keys::show))
-        .route("/subscriptions/{id}/keys", web::post().to(keys::create))
-        .route("/subscriptions/{id}/keys/{key}/revoke", web::get().to(keys::ask_revoke))
-        .route("/subscriptions/{id}/keys/{key}/revoke", web::post().to(keys::revoke))
-        .route("/subscriptions/{id}/usage", web::get().to(usage::show))
-        .route("/bills", web::get().to(bills::list))
-        .route("/bills/{number}", web::get().to(bills::show));
+pub fn declare(routes: &mut Pages) {
+    routes
+        .get("/products/{number}/subscribe", Roles(&[Buyer]), subscribe::choose_plan)
+        .post("/products/{number}/subscribe", Roles(&[Buyer]), subscribe::request)
+        .get("/products/{number}/subscribe/terms", Roles(&[Buyer]), subscribe::choose_terms)
+        .get("/products/{number}/subscribe/check", Roles(&[Buyer]), subscribe::check)
+        .get("/subscriptions", Roles(READERS), subscriptions::list)
+        .get("/subscriptions/{id}", Roles(READERS), subscriptions::show)
+        .get("/subscriptions/{id}/requested", Roles(READERS), subscribe::requested)
+        .post("/subscriptions/{id}/offer", Roles(&[Buyer]), subscriptions::answer_offer)
+        .get("/subscriptions/{id}/end", Roles(&[Buyer]), subscriptions::ask_end)
+        .post("/subscriptions/{id}/end", Roles(&[Buyer]), subscriptions::end)
+        .get("/subscriptions/{id}/keys", Roles(&[Buyer]), keys::show)
+        .post("/subscriptions/{id}/keys", Roles(&[Buyer]), keys::create)
+        .get("/subscriptions/{id}/keys/{key}/revoke", Roles(&[Buyer]), keys::ask_revoke)
+        .post("/subscriptions/{id}/keys/{key}/revoke", Roles(&[Buyer]), keys::revoke)
+        .get("/subscriptions/{id}/usage", Roles(READERS), usage::show)
+        .get("/bills", Roles(READERS), bills::list)
+        .get("/bills/{number}", Roles(READERS), bills::show);
 }

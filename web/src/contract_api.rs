@@ -7,7 +7,9 @@ mod statements;
 mod subscriptions;
 mod usage;
 
-use actix_web::web;
+use lianshi_store::accounts::Role::{self, Buyer, Finance, OrgAdmin, Provider};
+
+use crate::access::{Access::Roles, Pages};
 use utoipa::OpenApi;
 
 use crate::problem::ProblemDetails;
@@ -30,14 +32,22 @@ use crate::problem::ProblemDetails;
 )]
 pub struct Contracts;
 
-/// The routes; the table of roles says who may use them.
-pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.route("/api/v1/subscriptions", web::get().to(subscriptions::list))
-        .route("/api/v1/subscriptions", web::post().to(subscriptions::request))
-        .route("/api/v1/subscriptions/{id}", web::get().to(subscriptions::show))
-        .route("/api/v1/subscriptions/{id}/decision", web::post().to(subscriptions::decide))
-        .route("/api/v1/subscriptions/{id}/end", web::post().to(subscriptions::end))
-        .route("/api/v1/subscriptions/{id}/keys", web::post().to(usage::create_key))
-        .route("/api/v1/subscriptions/{id}/usage", web::get().to(usage::read_usage))
-        .route("/api/v1/statements", web::get().to(statements::list_statements));
+/// Who reads subscriptions, of whichever side.
+const PARTIES: &[Role] = &[Buyer, OrgAdmin, Provider];
+
+/// The routes.
+pub fn declare(routes: &mut Pages) {
+    routes
+        .get("/api/v1/subscriptions", Roles(PARTIES), subscriptions::list)
+        .post("/api/v1/subscriptions", Roles(&[Buyer]), subscriptions::request)
+        .get("/api/v1/subscriptions/{id}", Roles(PARTIES), subscriptions::show)
+        .post("/api/v1/subscriptions/{id}/decision", Roles(&[Provider]), subscriptions::decide)
+        .post("/api/v1/subscriptions/{id}/end", Roles(&[Buyer, Provider]), subscriptions::end)
+        .post("/api/v1/subscriptions/{id}/keys", Roles(&[Buyer]), usage::create_key)
+        .get("/api/v1/subscriptions/{id}/usage", Roles(PARTIES), usage::read_usage)
+        .get(
+            "/api/v1/statements",
+            Roles(&[Buyer, OrgAdmin, Provider, Finance]),
+            statements::list_statements,
+        );
 }

@@ -17,8 +17,6 @@ pub mod figures;
 pub mod filters;
 mod finance;
 pub mod form;
-mod head;
-pub mod headers;
 mod home;
 mod icon;
 pub mod listing;
@@ -51,7 +49,15 @@ use actix_web::{
     middleware::{Compress, from_fn},
     web,
 };
-use lianshi_store::{Db, Fault, Read, Site};
+use lianshi_store::{
+    Db, Fault, Read, Site,
+    accounts::Role::{Finance, NodeAdmin, OrgAdmin, Regulator},
+};
+
+use access::{
+    Access::{Everyone, Roles, SignedIn},
+    Pages, Persons,
+};
 
 pub use problem::Problem;
 
@@ -94,69 +100,76 @@ impl WebState {
     }
 }
 
-/// Adds every page and API route. Call it last: it answers whatever no service before it took.
+/// Adds every service of this room. Call it last: its pages answer whatever no service before them
+/// took.
 pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
     logs::configure(cfg, state.clone());
     witness::configure(cfg, state.clone());
     cfg.service(
-        web::scope("")
+        pages()
+            .scope(|| async { Err::<&str, _>(Problem::NotFound) })
             .app_data(web::Data::new(state))
             .app_data(web::FormConfig::default().limit(BODY_BYTES_MAX))
             .app_data(web::JsonConfig::default().limit(BODY_BYTES_MAX))
-            .wrap(from_fn(access::admit))
             .wrap(from_fn(problem::explain))
-            .wrap(from_fn(headers::secure))
+            .wrap(from_fn(lianshi_routes::headers::secure))
             .wrap(Compress::default())
-            .wrap(from_fn(head::answer))
-            .configure(public)
-            .configure(signed_in)
-            .default_service(web::to(|| async { Err::<&str, _>(Problem::NotFound) })),
+            .wrap(from_fn(lianshi_routes::head::answer)),
     );
 }
 
-/// The routes anyone may use. Each has a row in [`access::ROUTES`].
-fn public(cfg: &mut web::ServiceConfig) {
-    cfg.route("/", web::get().to(home::show))
-        .route("/catalog", web::get().to(catalog::show))
-        .route("/products/{number}", web::get().to(product::show))
-        .route("/products/{number}/entry", web::get().to(product::entry))
-        .route("/certificate/{number}", web::get().to(certificate::show))
-        .route("/certificate/{number}/proof", web::get().to(certificate::proof))
-        .route("/federation", web::get().to(federation::show))
-        .route("/node/{node}", web::get().to(node::show))
-        .configure(registry::configure)
-        .configure(verify::configure)
-        .configure(api::configure)
-        .route("/preferences", web::post().to(preferences::keep))
-        .route("/assets/{name}", web::get().to(assets::serve));
+/// Every page and API route, declared.
+pub fn pages() -> Pages {
+    let mut routes = Pages::new("", Persons);
+    routes.with(public).with(signed_in);
+    routes
 }
 
-/// The routes of people with an account. Each has a row in [`access::ROUTES`], which says whose.
-fn signed_in(cfg: &mut web::ServiceConfig) {
-    cfg.route("/login", web::get().to(session::show_login))
-        .route("/login", web::post().to(session::log_in))
-        .route("/logout", web::post().to(session::log_out))
-        .route("/account", web::get().to(account::show))
-        .route("/account/password", web::get().to(account::password::show))
-        .route("/account/password", web::post().to(account::password::change))
-        .route("/account/sessions/end", web::post().to(account::end_sessions))
-        .route("/account/tokens", web::post().to(account::make_token))
-        .route("/account/tokens/{id}/revoke", web::post().to(account::revoke_token))
-        .route("/finance/periods", web::get().to(finance::periods))
-        .route("/finance/periods/{period}", web::get().to(finance::period))
-        .route("/finance/periods/{period}/close", web::get().to(finance::ask_close))
-        .route("/finance/periods/{period}/close", web::post().to(finance::close))
-        .route("/finance/statements", web::get().to(finance::statements))
-        .route("/finance/statements/{number}", web::get().to(finance::statement))
-        .route("/audit", web::get().to(oversight::show))
-        .route("/users", web::get().to(users::list))
-        .route("/users", web::post().to(users::add))
-        .route("/users/{login}", web::get().to(users::person::show))
-        .route("/users/{login}/roles", web::post().to(users::person::set_roles))
-        .route("/users/{login}/password", web::post().to(users::person::set_password))
-        .route("/users/{login}/disable", web::post().to(users::person::disable))
-        .route("/users/{login}/enable", web::post().to(users::person::enable))
-        .configure(buying::configure)
-        .configure(providing::configure)
-        .configure(contract_api::configure);
+/// The routes anyone may use.
+fn public(routes: &mut Pages) {
+    routes
+        .get("/", Everyone, home::show)
+        .get("/catalog", Everyone, catalog::show)
+        .get("/products/{number}", Everyone, product::show)
+        .get("/products/{number}/entry", Everyone, product::entry)
+        .get("/certificate/{number}", Everyone, certificate::show)
+        .get("/certificate/{number}/proof", Everyone, certificate::proof)
+        .get("/federation", Everyone, federation::show)
+        .get("/node/{node}", Everyone, node::show)
+        .with(registry::declare)
+        .with(verify::declare)
+        .with(api::declare)
+        .post("/preferences", Everyone, preferences::keep)
+        .get("/assets/{name}", Everyone, assets::serve);
+}
+
+/// The routes of people with an account.
+fn signed_in(routes: &mut Pages) {
+    routes
+        .get("/login", Everyone, session::show_login)
+        .post("/login", Everyone, session::log_in)
+        .post("/logout", SignedIn, session::log_out)
+        .get("/account", SignedIn, account::show)
+        .get("/account/password", SignedIn, account::password::show)
+        .post("/account/password", SignedIn, account::password::change)
+        .post("/account/sessions/end", SignedIn, account::end_sessions)
+        .post("/account/tokens", SignedIn, account::make_token)
+        .post("/account/tokens/{id}/revoke", SignedIn, account::revoke_token)
+        .get("/finance/periods", Roles(&[Finance]), finance::periods)
+        .get("/finance/periods/{period}", Roles(&[Finance]), finance::period)
+        .get("/finance/periods/{period}/close", Roles(&[Finance]), finance::ask_close)
+        .post("/finance/periods/{period}/close", Roles(&[Finance]), finance::close)
+        .get("/finance/statements", Roles(&[Finance, Regulator]), finance::statements)
+        .get("/finance/statements/{number}", Roles(&[Finance, Regulator]), finance::statement)
+        .get("/audit", Roles(&[NodeAdmin, Regulator]), oversight::show)
+        .get("/users", Roles(&[NodeAdmin, OrgAdmin]), users::list)
+        .post("/users", Roles(&[NodeAdmin, OrgAdmin]), users::add)
+        .get("/users/{login}", Roles(&[NodeAdmin, OrgAdmin]), users::person::show)
+        .post("/users/{login}/roles", Roles(&[NodeAdmin, OrgAdmin]), users::person::set_roles)
+        .post("/users/{login}/password", Roles(&[NodeAdmin, OrgAdmin]), users::person::set_password)
+        .post("/users/{login}/disable", Roles(&[NodeAdmin, OrgAdmin]), users::person::disable)
+        .post("/users/{login}/enable", Roles(&[NodeAdmin, OrgAdmin]), users::person::enable)
+        .with(buying::declare)
+        .with(providing::declare)
+        .with(contract_api::declare);
 }

@@ -8,10 +8,11 @@ use actix_web::{
         StatusCode,
         header::{self, HeaderName},
     },
-    middleware::Compress,
+    middleware::{Compress, from_fn},
     web,
 };
 use lianshi_registry::{id::NodeName, tile::Coordinate};
+use lianshi_routes::{Access::Everyone, NoPeople, Routes, head, headers};
 use lianshi_store::{Fault, Read, log};
 
 use crate::{WebState, problem::chain};
@@ -21,27 +22,32 @@ const KEPT: &str = "public, max-age=31536000, immutable";
 /// Anyone must see the newest checkpoint.
 const NOT_KEPT: &str = "no-cache";
 /// Verifiers may run in pages of other sites; everything here is public.
-const ANY_SITE: [(HeaderName, &str); 2] =
-    [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+const ANY_SITE: [(HeaderName, &str); 2] = [
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+];
 
 /// Adds `/log/…`.
 pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
+    let scope = routes().scope(|| async { plain(StatusCode::NOT_FOUND) });
     cfg.service(
-        web::scope("/log")
+        scope
             .app_data(web::Data::new(state))
+            .wrap(from_fn(headers::secure))
             .wrap(Compress::default())
-            .service(
-                web::resource("/{node}/{generation}/checkpoint")
-                    .route(web::get().to(checkpoint))
-                    .route(web::head().to(checkpoint)),
-            )
-            .service(
-                web::resource("/{node}/{generation}/{tile:tile/.*}")
-                    .route(web::get().to(tile))
-                    .route(web::head().to(tile)),
-            )
-            .default_service(web::to(|| async { plain(StatusCode::NOT_FOUND) })),
+            .wrap(from_fn(head::answer)),
     );
+}
+
+/// The routes of logs, declared.
+pub fn routes() -> Routes<NoPeople> {
+    let mut routes = Routes::new("/log", NoPeople);
+    routes.get("/log/{node}/{generation}/checkpoint", Everyone, checkpoint).get(
+        "/log/{node}/{generation}/{tile:tile/.*}",
+        Everyone,
+        tile,
+    );
+    routes
 }
 
 async fn checkpoint(state: web::Data<WebState>, path: web::Path<(String, String)>) -> HttpResponse {

@@ -17,7 +17,7 @@ use lianshi_store::{Failure, Fault};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{page::Page, refusal};
+use crate::{access::is_api, page::Page, refusal};
 
 /// When to come back to a node that is busy.
 const BUSY_RETRY_SECONDS: u64 = 1;
@@ -253,7 +253,7 @@ impl Words {
         let page = Page::of(request);
         let key = refusal::key(self.code);
         let text = page.lang.find(&key).unwrap_or_else(|| self.detail.clone());
-        if request.path().starts_with("/api/") {
+        if is_api(request) {
             return HttpResponse::build(status).content_type("application/problem+json").json(
                 ProblemDetails {
                     kind: format!("urn:lianshi:problem:{}", self.code),

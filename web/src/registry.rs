@@ -8,7 +8,7 @@ pub mod label;
 
 use actix_web::{
     HttpResponse,
-    web::{self, Data, Path, Query},
+    web::{Data, Path, Query},
 };
 use askama::Template;
 use lianshi_registry::{checkpoint::vkey, id::Origin};
@@ -22,7 +22,9 @@ use lianshi_store::{
 use serde::Deserialize;
 
 use crate::{
-    WebState, logs,
+    WebState,
+    access::{Access::Everyone, Pages},
+    logs,
     page::{Page, render},
     preferences::encode,
     problem::Problem,
@@ -35,12 +37,13 @@ const KIND_CHARS_MAX: usize = 40;
 /// Quarantined entries of a look that are marked: as many as it can show.
 const MARKED_MAX: i64 = 4_096;
 
-/// Adds the browser. Each route has a row in [`crate::access::ROUTES`].
-pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.route("/registry/{node}/{generation}", web::get().to(show))
-        .route("/registry/{node}/{generation}/{index}", web::get().to(entry::show))
-        .route("/registry/{node}/{generation}/{index}/entry", web::get().to(entry::bytes))
-        .route("/registry/{node}/{generation}/{index}/proof", web::get().to(entry::proof));
+/// Adds the browser.
+pub fn declare(routes: &mut Pages) {
+    routes
+        .get("/registry/{node}/{generation}", Everyone, show)
+        .get("/registry/{node}/{generation}/{index}", Everyone, entry::show)
+        .get("/registry/{node}/{generation}/{index}/entry", Everyone, entry::bytes)
+        .get("/registry/{node}/{generation}/{index}/proof", Everyone, entry::proof);
 }
 
 /// Which part of a log.

@@ -6,26 +6,29 @@ mod commands;
 
 use actix_web::{
     HttpResponse,
-    web::{self, Data, Path},
+    web::{Data, Path},
 };
 use askama::Template;
 use lianshi_registry::{id::Origin, policy::Policy, refusal::Refusal as _};
 use lianshi_store::{Failure, Site, log, quorum};
 
 use crate::{
-    WebState, logs,
+    WebState,
+    access::{Access::Everyone, Pages},
+    logs,
     page::{Page, render},
     problem::Problem,
     registry::LogHead,
 };
 use commands::Tool;
 
-/// Adds the pages. Each route has a row in [`crate::access::ROUTES`].
-pub fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.route("/verify", web::get().to(own))
-        .route("/verify/{node}/{generation}", web::get().to(show))
-        .route("/verify/{node}/{generation}/vkey", web::get().to(key))
-        .route("/verify/{node}/{generation}/policy", web::get().to(policy));
+/// Adds the pages.
+pub fn declare(routes: &mut Pages) {
+    routes
+        .get("/verify", Everyone, own)
+        .get("/verify/{node}/{generation}", Everyone, show)
+        .get("/verify/{node}/{generation}/vkey", Everyone, key)
+        .get("/verify/{node}/{generation}/policy", Everyone, policy);
 }
 
 #[derive(Template)]

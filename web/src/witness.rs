@@ -2,8 +2,12 @@
 //! `GET /witness/<SHA-256 of the origin>/checkpoint` for monitors. Whoever submits proves itself by
 //! the log's signature alone.
 
-use actix_web::{HttpResponse, http::StatusCode, http::header, web};
+use actix_web::{HttpResponse, http::StatusCode, http::header, middleware::from_fn, web};
 use lianshi_registry::witness::SUBMISSION_BYTES_MAX;
+use lianshi_routes::{
+    Access::{Everyone, Proof},
+    NoPeople, Routes, head, headers,
+};
 use lianshi_store::{
     Fault, Site,
     witness::{self, Answer},
@@ -13,14 +17,25 @@ use crate::{WebState, logs::plain, problem::chain};
 
 /// Adds `/witness/…`.
 pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
+    let scope = routes().scope(|| async { plain(StatusCode::NOT_FOUND) });
     cfg.service(
-        web::scope("/witness")
+        scope
             .app_data(web::Data::new(state))
             .app_data(web::PayloadConfig::new(SUBMISSION_BYTES_MAX))
-            .service(web::resource("/add-checkpoint").route(web::post().to(add_checkpoint)))
-            .service(web::resource("/{origin_hash}/checkpoint").route(web::get().to(checkpoint)))
-            .default_service(web::to(|| async { plain(StatusCode::NOT_FOUND) })),
+            .wrap(from_fn(headers::secure))
+            .wrap(from_fn(head::answer)),
     );
+}
+
+/// The routes of the witness, declared.
+pub fn routes() -> Routes<NoPeople> {
+    let mut routes = Routes::new("/witness", NoPeople);
+    routes.post("/witness/add-checkpoint", Proof, add_checkpoint).get(
+        "/witness/{origin_hash}/checkpoint",
+        Everyone,
+        checkpoint,
+    );
+    routes
 }
 
 async fn add_checkpoint(state: web::Data<WebState>, body: web::Bytes) -> HttpResponse {

@@ -1,8 +1,9 @@
-//! Every route of the table for every role: the table decides, nothing else does.
+//! Every route for every role: what is declared decides, nothing else does. Whether the right thing
+//! is declared, and whether a running server keeps to it, is asked in `tests/security`.
 
 use actix_web::http::{StatusCode, header};
+use lianshi_routes::{Access, Declared, headers::SECURITY};
 use lianshi_store::accounts::Role;
-use lianshi_web::access::{Access, ROUTES, Route};
 
 use crate::support::{Answer, Node, app, get, post, send, sign_in};
 
@@ -20,10 +21,11 @@ fn expected(access: Access, role: Option<Role>) -> Expected {
         (_, None) => Expected::SignIn,
         (Access::Roles(roles), Some(role)) if roles.contains(&role) => Expected::In,
         (Access::Roles(_), Some(_)) => Expected::Forbidden,
+        (Access::Proof | Access::Operations, Some(_)) => panic!("no page is opened so"),
     }
 }
 
-fn found(route: &Route, answer: &Answer) -> Expected {
+fn found(route: &Declared, answer: &Answer) -> Expected {
     let api = route.pattern.starts_with("/api/");
     let to_login = answer.location.starts_with("/login");
     match answer.status {
@@ -51,19 +53,20 @@ fn address(pattern: &str) -> String {
 }
 
 #[actix_web::test]
-async fn every_route_is_open_to_exactly_the_roles_of_the_table() {
+async fn every_route_is_open_to_exactly_the_roles_of_its_declaration() {
     let node = Node::new();
     for role in Role::ALL {
         node.person(&role.to_string(), 1, &[role]);
     }
     let app = app!(node);
+    let declared = lianshi_web::pages().declared();
     for role in std::iter::once(None).chain(Role::ALL.map(Some)) {
         let cookie = match role {
             Some(role) => Some(sign_in(&app, &role.to_string()).await),
             None => None,
         };
         let token = role.map(|role| node.token(&role.to_string()));
-        for route in ROUTES.iter().filter(|route| route.pattern != "/login") {
+        for route in declared.iter().filter(|route| route.pattern != "/login") {
             let path = address(route.pattern);
             let mut request = if route.method == "GET" { get(&path) } else { post(&path, "") };
             if route.pattern.starts_with("/api/") {
@@ -95,7 +98,8 @@ async fn every_form_of_a_signed_in_person_demands_its_token() {
     node.person("everything", 1, &Role::ALL);
     let app = app!(node);
     let cookie = sign_in(&app, "everything").await;
-    let forms = ROUTES.iter().filter(|route| {
+    let declared = lianshi_web::pages().declared();
+    let forms = declared.iter().filter(|route| {
         route.method == "POST"
             && route.access != Access::Everyone
             && !route.pattern.starts_with("/api/")
@@ -112,9 +116,10 @@ async fn every_form_of_a_signed_in_person_demands_its_token() {
 async fn every_answer_carries_the_same_protective_headers() {
     let node = Node::new();
     let app = app!(node);
-    for route in ROUTES.iter().filter(|route| route.method == "GET") {
+    let declared = lianshi_web::pages().declared();
+    for route in declared.iter().filter(|route| route.method == "GET") {
         let answer = send(&app, get(&address(route.pattern))).await;
-        for (name, value) in lianshi_web::headers::SECURITY {
+        for (name, value) in SECURITY {
             let found = answer.headers.get(name).and_then(|value| value.to_str().ok());
             assert_eq!(found, Some(value), "{} {name}", route.pattern);
         }

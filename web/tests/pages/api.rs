@@ -95,7 +95,8 @@ async fn the_description_names_every_path_and_who_needs_a_token() {
         let get = &description["paths"][path]["get"];
         assert!(get.is_object() && get["security"].is_null(), "{path}");
     }
-    for row in lianshi_web::access::ROUTES.iter().filter(|row| row.pattern.starts_with("/api/")) {
+    for row in lianshi_web::pages().declared().iter().filter(|row| row.pattern.starts_with("/api/"))
+    {
         let described = &description["paths"][row.pattern][row.method.to_lowercase()];
         assert!(
             described.is_object() || row.pattern.ends_with("openapi.json"),

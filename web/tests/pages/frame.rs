@@ -5,7 +5,8 @@ use actix_web::{
     http::{Method, StatusCode, header},
     test::{TestRequest, call_service, read_body},
 };
-use lianshi_web::{assets, headers::SECURITY};
+use lianshi_routes::headers::SECURITY;
+use lianshi_web::assets;
 
 use crate::support;
 
