@@ -1,9 +1,13 @@
 //! The demo as a real process in a temporary folder, with what it says about itself in `demo.json`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use crate::{Process, evil_program, free_ports, program, wait_for};
 
@@ -50,11 +54,14 @@ pub struct Demo {
     program: PathBuf,
     base_port: u16,
     process: Option<Process>,
-    _folder: TempDir,
+    /// Removed with the demo.
+    folder: Option<TempDir>,
 }
 
 /// Ports of a demo: ten for each of three nodes, and for the second half of one that lies.
 const PORTS: u16 = 40;
+/// The nodes of a demo.
+const NODES: [&str; 3] = ["ningbo", "yinzhou", "haishu"];
 
 impl Demo {
     /// Builds and starts a demo.
@@ -67,15 +74,40 @@ impl Demo {
         Self::start_with(evil_program(), &["--evil", name]).await
     }
 
+    /// The one that all tests of a process share: they leave it as they found it, but for accounts
+    /// of their own.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<Demo> = OnceCell::const_new();
+        SHARED.get_or_init(Self::start_shared).await
+    }
+
     async fn start_with(program: PathBuf, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let data = folder.path().join("demo");
-        std::fs::create_dir_all(&data).expect("the demo folder");
-        let base_port = free_ports(PORTS);
-        let mut demo =
-            Self { data, about: Value::Null, program, base_port, process: None, _folder: folder };
+        let mut demo = Self::in_folder(program, folder.path());
+        demo.folder = Some(folder);
         demo.resume(arguments).await;
         demo
+    }
+
+    fn in_folder(program: PathBuf, folder: &Path) -> Self {
+        let data = folder.join("demo");
+        std::fs::create_dir_all(&data).expect("the demo folder");
+        let (about, base_port) = (Value::Null, free_ports(PORTS));
+        Self { data, about, program, base_port, process: None, folder: None }
+    }
+
+    async fn start_shared() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder").keep();
+        let mut demo = Self::in_folder(program(), &folder);
+        let (data, port) = (demo.data.display().to_string(), demo.base_port.to_string());
+        let arguments = ["demo", "--data", &data, "--base-port", &port];
+        let process = Process::start_shared(&arguments, &demo.log(), &folder);
+        demo.settle(process, &NODES).await;
+        demo
+    }
+
+    fn log(&self) -> PathBuf {
+        self.data.join("demo.log")
     }
 
     /// Starts again on the same folder, with more arguments, such as `--nodes ningbo,haishu`.
@@ -84,8 +116,17 @@ impl Demo {
         let port = self.base_port.to_string();
         let mut all = vec!["demo", "--data", &data, "--base-port", &port];
         all.extend_from_slice(arguments);
-        let log = self.data.join("demo.log");
-        let mut process = Process::start_program(&self.program, &all, &log);
+        let process = Process::start_program(&self.program, &all, &self.log());
+        let named: Vec<&str> = match arguments {
+            ["--nodes", list] => list.split(',').collect(),
+            _ => NODES.to_vec(),
+        };
+        self.settle(process, &named).await;
+    }
+
+    /// Waits until the nodes named answer.
+    async fn settle(&mut self, mut process: Process, named: &[&str]) {
+        let log = self.log();
         let file = self.data.join("demo.json");
         self.about =
             wait_for(&format!("the demo; see {}", log.display()), FIRST_START_SECONDS, || {
@@ -96,10 +137,6 @@ impl Demo {
             })
             .await;
         self.process = Some(process);
-        let named: Vec<&str> = match arguments {
-            ["--nodes", list] => list.split(',').collect(),
-            _ => vec!["ningbo", "yinzhou", "haishu"],
-        };
         for name in named {
             self.ready(name).await;
         }

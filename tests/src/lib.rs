@@ -135,6 +135,27 @@ impl Process {
         assert!(set.expect("prlimit, which every Linux has").success());
     }
 
+    /// Starts a program that ends with the process of the tests, however that ends, and then takes
+    /// its folder along: for what all tests of a process share.
+    pub fn start_shared(arguments: &[&str], log: &Path, folder: &Path) -> Self {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a log");
+        let script = "trap '' INT TERM XFSZ; folder=$1; shift; \
+            \"$0\" \"$@\" </dev/null & demo=$!; cat >/dev/null; \
+            kill -9 $demo; wait $demo; rm -rf \"$folder\"";
+        let child = Command::new("sh")
+            .args(["-c", script])
+            .arg(program())
+            .arg(folder)
+            .args(arguments)
+            // Closed by the system when the tests end: then `cat` ends.
+            .stdin(Stdio::piped())
+            .stdout(file.try_clone().expect("a second handle"))
+            .stderr(file)
+            .spawn()
+            .expect("the program starts");
+        Self(child)
+    }
+
     /// Whether it holds a file of this name open.
     pub fn has_open(&self, file: &str) -> bool {
         let Ok(open) = std::fs::read_dir(format!("/proc/{}/fd", self.0.id())) else { return false };
