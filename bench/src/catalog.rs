@@ -89,7 +89,7 @@ impl Catalog {
             name: Texts { zh: "测量".to_owned(), en: "Bench".to_owned() },
             division: DivisionCode::parse("330200")?,
             origin: Origin::parse("bench.example/bench/1")?,
-            public_url: String::new(),
+            public_url: "http://127.0.0.1:1".to_owned(),
             log_key: KeyPair::from_seed([1; 32]),
             seal_key: KeyPair::from_seed([2; 32]),
             witness_key: KeyPair::from_seed([3; 32]),

@@ -153,7 +153,7 @@ fn site(folder: &Path, db: Db) -> anyhow::Result<Site> {
         name: Texts { zh: "测量".to_owned(), en: "Bench".to_owned() },
         division: DivisionCode::parse("330212")?,
         origin: Origin::parse("bench.example/bench/1")?,
-        public_url: String::new(),
+        public_url: "http://127.0.0.1:1".to_owned(),
         log_key: KeyPair::from_seed([1; 32]),
         seal_key: KeyPair::from_seed([2; 32]),
         witness_key: KeyPair::from_seed([3; 32]),

@@ -155,7 +155,7 @@ fn node(
         listen: "127.0.0.1:0".to_owned(),
         listen_ops: "127.0.0.1:0".to_owned(),
         listen_peer: peer.clone(),
-        public_url: String::new(),
+        public_url: "http://127.0.0.1:1".to_owned(),
         peer_addresses: vec![peer],
     };
     let charter = match root {

@@ -6,10 +6,12 @@ mod letters;
 mod logs;
 mod notes;
 mod specimen;
+mod texts;
 
 pub use letters::{key, publish, receipt, sealed};
 pub use logs::{bundle, entry, tile, wire};
 pub use notes::{checkpoint, cosignature, fork, note, policy, proof, submission};
+pub use texts::{foreign, text};
 
 /// A parser, with true samples of what it reads.
 pub struct Target {
@@ -22,7 +24,7 @@ pub struct Target {
 }
 
 /// Every parser.
-pub static TARGETS: [Target; 15] = [
+pub static TARGETS: [Target; 17] = [
     Target { name: "note", read: note, samples: specimen::notes },
     Target { name: "checkpoint", read: checkpoint, samples: specimen::notes },
     Target { name: "cosignature", read: cosignature, samples: specimen::cosignatures },
@@ -38,4 +40,6 @@ pub static TARGETS: [Target; 15] = [
     Target { name: "receipt", read: receipt, samples: specimen::receipts },
     Target { name: "publish", read: publish, samples: specimen::publishing_files },
     Target { name: "key", read: key, samples: specimen::keys },
+    Target { name: "text", read: text, samples: specimen::texts },
+    Target { name: "foreign", read: foreign, samples: specimen::bodies },
 ];

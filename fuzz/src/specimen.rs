@@ -213,3 +213,23 @@ pub fn keys() -> Vec<Vec<u8>> {
     ];
     texts.map(String::into_bytes).to_vec()
 }
+
+/// Texts, an address and a code.
+pub fn texts() -> Vec<Vec<u8>> {
+    let texts = [
+        "鄞州区地名档案馆",
+        "e\u{301} 名\u{3000}a\u{200d}b\tc\r\n",
+        "https://node.ningbo.example:8800",
+        "91330200MA2TEQT175",
+    ];
+    texts.map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+/// Bodies of requests.
+pub fn bodies() -> Vec<Vec<u8>> {
+    let bodies = [
+        r#"{"code":"330212","on":null,"all":[1,-2.5,true,{"a":"é"}]}"#,
+        r#"[{"a":1,"b":"\u00e9"},18446744073709551615]"#,
+    ];
+    bodies.map(|body| body.as_bytes().to_vec()).to_vec()
+}

@@ -95,7 +95,7 @@ fn no_parser_panics_or_reads_what_it_would_not_write() {
 fn every_sample_is_one_the_parser_takes() {
     use lianshi_registry::{
         checkpoint::Checkpoint, fork::Fork, inclusion::InclusionFile, json, key, note, policy,
-        seal, tile, wire, witness,
+        seal, text, tile, wire, witness,
     };
     let origin = || lianshi_registry::id::Origin::parse("ningbo.example/yinzhou/1").expect("a log");
     let takes = |name: &str, bytes: &[u8]| -> bool {
@@ -122,6 +122,8 @@ fn every_sample_is_one_the_parser_takes() {
                     || key::PublicKey::parse(text).is_ok()
                     || key::KeyPair::from_hex(text).is_some()
             }
+            "text" => text::Kind::Note.read(text).is_ok(),
+            "foreign" => json::read_value(bytes).is_ok(),
             other => panic!("no check of the samples of `{other}`"),
         }
     };

@@ -5,6 +5,7 @@
 mod catalog;
 mod member;
 mod offer;
+pub mod writing;
 
 pub use catalog::{
     Authorization, AuthorizationEnd, AuthorizationPause, Engine, Field, FieldType, Grade, Guard,

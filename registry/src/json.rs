@@ -4,9 +4,12 @@
 //! 16. What is signed and hashed are these bytes, never a re-serialization.
 
 mod canonical;
+mod foreign;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use serde_json::Value;
+
+pub use foreign::{ForeignRefusal, read, read_letter, read_value};
 
 use crate::{
     entry::{ENTRY_BYTES_MAX, ENTRY_VERSION, Entry},

@@ -6,6 +6,7 @@
 
 #![deny(missing_docs)]
 
+pub mod address;
 pub mod catalog;
 pub mod certificate;
 pub mod checkpoint;
@@ -26,6 +27,7 @@ pub mod price;
 pub mod refusal;
 pub mod seal;
 pub mod sync;
+pub mod text;
 pub mod tile;
 pub mod time;
 pub mod uscc;

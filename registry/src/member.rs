@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    entry::{Admission, Fact, MemberChange},
+    entry::{Admission, Fact, MemberChange, writing},
     id::{DivisionCode, NodeName, Origin},
     key::PublicKey,
 };
@@ -170,6 +170,7 @@ pub fn decide(
     let (change, status) = match fact {
         Fact::MemberAdmitted(admission) => {
             let root = root_of(roots, origin)?;
+            writing::check_fact(fact)?;
             return admit(members, root, index, admission).map(Some);
         }
         Fact::MemberSuspended(change) => (change, Status::Suspended),
@@ -178,6 +179,7 @@ pub fn decide(
         _ => return Ok(None),
     };
     root_of(roots, origin)?;
+    writing::check_fact(fact)?;
     alter(members, origin, change, status).map(Some)
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::NodeName,
+    json,
     key::{KeyError, KeyPair, PublicKey},
 };
 
@@ -61,7 +62,7 @@ impl Sealed {
         if bytes.len() > PAYLOAD_BYTES_MAX * 2 {
             return Err(SealError::TooLarge(bytes.len()));
         }
-        serde_json::from_slice(bytes).map_err(|error| SealError::Malformed(error.to_string()))
+        json::read(bytes).map_err(|error| SealError::Malformed(error.to_string()))
     }
 
     /// The bytes to send and keep.

@@ -7,7 +7,7 @@ mod receipt;
 pub use receipt::Receipt;
 
 use crate::{
-    entry::ENTRY_BYTES_MAX, id::Origin, seal::PAYLOAD_BYTES_MAX, sync::Digest,
+    entry::ENTRY_BYTES_MAX, id::Origin, seal::PAYLOAD_BYTES_MAX, sync::Digest, text,
     witness::SUBMISSION_BYTES_MAX,
 };
 
@@ -17,6 +17,8 @@ pub const REQUEST_BYTES_MAX: usize = PAYLOAD_BYTES_MAX * 2;
 pub const ANSWER_BYTES_MAX: usize = 256 * (ENTRY_BYTES_MAX + 2) + 1024;
 /// Longest kind of letter and longest path: they are short words and tile paths.
 const TEXT_BYTES_MAX: usize = 512;
+/// What is kept of the reason of a refusal, in characters: it is stored and shown to people.
+const REASON_CHARS_MAX: usize = 1000;
 
 const TAG_HEADS: u8 = 1;
 const TAG_ANNOUNCE: u8 = 2;
@@ -135,7 +137,12 @@ impl Answer {
             TAG_DONE => Some(Self::Done(rest.to_vec())),
             TAG_MISSING if rest.is_empty() => Some(Self::Missing),
             TAG_BUSY if rest.is_empty() => Some(Self::Busy),
-            TAG_REFUSED => Some(Self::Refused(String::from_utf8(rest.to_vec()).ok()?)),
+            TAG_REFUSED => {
+                let reason = std::str::from_utf8(rest).ok()?;
+                let cut = |text: &str| text.chars().take(REASON_CHARS_MAX).collect::<String>();
+                let shown = text::shown(&cut(reason)).replace(['\n', '\t'], " ");
+                Some(Self::Refused(cut(&shown)))
+            }
             _ => None,
         }
     }
@@ -187,6 +194,16 @@ mod tests {
         for answer in [Answer::Done(vec![1, 2]), Answer::Missing, Answer::Busy, refused] {
             assert_eq!(Answer::decode(&answer.encode()), Some(answer));
         }
+    }
+
+    #[test]
+    fn a_reason_is_read_as_what_can_be_stored_and_shown() {
+        let answer = Answer::Refused(format!("a\0\u{1b}[2J{}", "长".repeat(5000)));
+        let Some(Answer::Refused(reason)) = Answer::decode(&answer.encode()) else {
+            panic!("a refusal")
+        };
+        assert!(reason.starts_with("a\\u{0}\\u{1b}[2J长"), "{reason}");
+        assert_eq!(reason.chars().count(), REASON_CHARS_MAX);
     }
 
     #[test]

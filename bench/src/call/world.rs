@@ -21,7 +21,7 @@ use lianshi_registry::{
 use lianshi_store::{
     Db, Site,
     audit::Actor,
-    datasets::{self, Target},
+    datasets::{self, Encoding, Target},
     log, outbox,
     subscriptions::{self, RequestSubscription},
     usage,
@@ -111,7 +111,12 @@ fn load(site: &Site, product: &RegistrationNumber) -> anyhow::Result<()> {
     for code in 0..CODES {
         writeln!(file, "{},", 100_000 + code)?;
     }
-    let target = Target { product: product.clone(), operation: OPERATION.to_owned(), definition };
+    let target = Target {
+        product: product.clone(),
+        operation: OPERATION.to_owned(),
+        definition,
+        encoding: Encoding::Utf8,
+    };
     datasets::load(site, &Actor::node(), &target, file.as_bytes(), |_| {})?;
     Ok(())
 }

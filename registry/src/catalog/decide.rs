@@ -8,7 +8,7 @@ use super::{
     PlanState, ProductState, ProductStatus, Quarantine, ResourceState, rule,
 };
 use crate::{
-    entry::{Authorization, AuthorizationEnd, Entry, Fact, Organization, Resource},
+    entry::{Authorization, AuthorizationEnd, Entry, Fact, Organization, Resource, writing},
     id::{DivisionCode, NumberKind, Origin, RegistrationNumber},
 };
 
@@ -39,6 +39,7 @@ pub fn decide(
     located: &Located<'_>,
     known: &Known,
 ) -> Result<Vec<Change>, Quarantine> {
+    writing::check(entry)?;
     let fold = Fold { entry, located, known };
     let change = match &entry.fact {
         Fact::OrganizationListed(body) => fold.organization(body, Existing::Absent, false)?,
@@ -166,6 +167,9 @@ impl Fold<'_> {
         self.numbered(&body.number, NumberKind::Resource)?;
         let key = ObjectKey::resource(&body.number, self.located.origin);
         self.check(&key, &body.number, existing)?;
+        if let Some(name) = rule::field_twice(&body.fields) {
+            return Err(Quarantine::NamedTwice { what: format!("field {name}") });
+        }
         self.known_organization(&body.provider)?;
         if let Some(Object::Resource(ResourceState { withdrawn: Some(_), .. })) =
             self.known.get(&key)

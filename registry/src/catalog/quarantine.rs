@@ -2,6 +2,7 @@
 //! people.
 
 use crate::{
+    entry::writing::WritingRefusal,
     id::{DivisionCode, RegistrationNumber},
     json::EntryRefusal,
     price::Price,
@@ -14,6 +15,9 @@ pub enum Quarantine {
     /// Not an entry this version can read, or one of another version.
     #[error(transparent)]
     Entry(#[from] EntryRefusal),
+    /// A text, an address or a code that cannot be what it is meant to be.
+    #[error("not to be read by people or programs: {0}")]
+    Writing(#[from] WritingRefusal),
     /// A value that no entry of its kind may have.
     #[error("not a well-formed entry: {what}")]
     Malformed {
@@ -102,6 +106,20 @@ pub enum Quarantine {
         /// The ceiling.
         price_max: Price,
     },
+    /// Two things of one name, of which a call would find only one.
+    #[error("{what} is named twice")]
+    NamedTwice {
+        /// What.
+        what: String,
+    },
+    /// A limit of zero, which nobody could use.
+    #[error("plan {code} allows nothing: {what} is 0")]
+    NothingAllowed {
+        /// The plan.
+        code: String,
+        /// The limit.
+        what: &'static str,
+    },
     /// A split that is not whole.
     #[error("the shares must be above zero, one per party, and sum to 1000000 parts per million")]
     SharesNotWhole,
@@ -111,6 +129,7 @@ impl Refusal for Quarantine {
     fn code(&self) -> &'static str {
         match self {
             Self::Entry(refusal) => refusal.code(),
+            Self::Writing(refusal) => refusal.code(),
             Self::Malformed { .. } => "entry.malformed",
             Self::OutOfScope { .. } => "entry.out_of_scope",
             Self::NumberKind { .. } => "entry.number_kind",
@@ -123,6 +142,8 @@ impl Refusal for Quarantine {
             Self::PublicGoodPriced { .. } => "catalog.public_good_priced",
             Self::CeilingMissing { .. } => "catalog.ceiling_missing",
             Self::AboveCeiling { .. } => "catalog.above_ceiling",
+            Self::NamedTwice { .. } => "catalog.named_twice",
+            Self::NothingAllowed { .. } => "catalog.nothing_allowed",
             Self::SharesNotWhole => "catalog.shares_not_whole",
         }
     }

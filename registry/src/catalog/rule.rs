@@ -1,8 +1,10 @@
 //! The rules every node checks on receipt, whoever published. `governance` applies the same
 //! functions before publishing and adds what only the publishing node can judge.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    entry::{Ceiling, Charge, Grade, Plan, Product, Purpose, Resource, Split},
+    entry::{Ceiling, Charge, Field, Grade, Plan, Product, Purpose, Resource, Split},
     price::Price,
 };
 
@@ -17,6 +19,39 @@ pub fn unit_price(charge: &Charge) -> Option<(&'static str, Price)> {
         Charge::PerCall { price, .. } => ("call", *price),
     };
     (price > Price::ZERO).then_some((unit, price))
+}
+
+/// The limit of a plan that is zero, so that nobody could use it.
+pub fn nothing_allowed(plan: &Plan) -> Option<&'static str> {
+    let limits = [
+        ("calls_per_month_max", plan.calls_per_month_max),
+        ("calls_per_minute_max", plan.calls_per_minute_max.into()),
+        ("term_months_max", plan.term_months_max.into()),
+    ];
+    limits.into_iter().find(|(_, limit)| *limit == 0).map(|(name, _)| name)
+}
+
+/// The operation of a product, or the field of one of its operations, that is named twice: a call
+/// would find only one of them.
+pub fn named_twice(product: &Product) -> Option<String> {
+    let names = product.operations.iter().map(|operation| operation.name.as_str());
+    if let Some(name) = twice(names) {
+        return Some(format!("operation {name}"));
+    }
+    product.operations.iter().find_map(|operation| {
+        let name = field_twice(&operation.input).or_else(|| field_twice(&operation.output))?;
+        Some(format!("field {name} of operation {}", operation.name))
+    })
+}
+
+/// The field that is named twice.
+pub fn field_twice(fields: &[Field]) -> Option<&str> {
+    twice(fields.iter().map(|field| field.name.as_str()))
+}
+
+fn twice<'n>(names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
 }
 
 /// Public good is free: a plan for it charges nothing.

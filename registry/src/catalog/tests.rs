@@ -205,6 +205,12 @@ fn last_code(facts: Vec<Fact>) -> Option<&'static str> {
     folded(all).quarantined().get(&(origin("yinzhou"), last)).map(Quarantine::code)
 }
 
+fn limited(change: impl FnOnce(&mut Plan)) -> Fact {
+    let mut plan = plan("free", Purpose::PublicGood, Charge::Free);
+    change(&mut plan);
+    Fact::PlanPublished(plan)
+}
+
 fn changed(change: impl FnOnce(&mut Product)) -> Fact {
     let mut product = product(2);
     change(&mut product);
@@ -265,6 +271,11 @@ fn each_unlawful_entry_is_quarantined_with_its_code() {
         held.number = RegistrationNumber::new(&other, NumberKind::Resource, 2026, 9).expect("fits");
         Fact::ResourceCataloged(held)
     };
+    let twice = {
+        let mut held = resource(2);
+        held.fields.push(held.fields[0].clone());
+        Fact::ResourceCataloged(held)
+    };
     let table: Vec<(&str, Vec<Fact>)> = vec![
         ("entry.out_of_scope", vec![foreign]),
         ("entry.number_kind", vec![changed(|p| p.number = number(NumberKind::Resource, 7))]),
@@ -301,6 +312,13 @@ fn each_unlawful_entry_is_quarantined_with_its_code() {
         ("catalog.public_good_priced", vec![ceiling("1"), good]),
         ("catalog.ceiling_missing", vec![paid("0.1")]),
         ("catalog.above_ceiling", vec![ceiling("0.5"), paid("0.500001")]),
+        ("catalog.named_twice", vec![changed(|p| p.operations.push(p.operations[0].clone()))]),
+        ("catalog.named_twice", vec![changed(|p| p.operations[0].input.push(field("code")))]),
+        ("catalog.named_twice", vec![changed(|p| p.operations[0].output.push(field("result")))]),
+        ("catalog.named_twice", vec![twice]),
+        ("catalog.nothing_allowed", vec![limited(|p| p.calls_per_month_max = 0)]),
+        ("catalog.nothing_allowed", vec![limited(|p| p.calls_per_minute_max = 0)]),
+        ("catalog.nothing_allowed", vec![limited(|p| p.term_months_max = 0)]),
         ("catalog.shares_not_whole", vec![split(1, &[400_000, 599_999])]),
         ("catalog.shares_not_whole", vec![split(1, &[1_000_000, 0])]),
     ];
@@ -308,6 +326,48 @@ fn each_unlawful_entry_is_quarantined_with_its_code() {
         let kind = facts.last().map(Fact::kind);
         assert_eq!(last_code(facts), Some(code), "{kind:?}");
     }
+}
+
+#[test]
+fn no_text_of_an_entry_may_deceive_whoever_reads_it() {
+    let name = |zh: &str| Texts { zh: zh.to_owned(), en: "Name".to_owned() };
+    let mut table: Vec<(&str, Fact)> = Vec::new();
+    for bad in
+        ["\u{200b}\u{200b}", "鄞州\u{202e}gnihsihp", "鄞\u{200d}州", "名\u{fe0f}", "\u{3000}a"]
+    {
+        let mut office = organization(9);
+        office.name = name(bad);
+        table.push(("entry.text", Fact::OrganizationListed(office)));
+        let mut held = resource(2);
+        held.fields[0].label = name(bad);
+        table.push(("entry.text", Fact::ResourceCataloged(held)));
+        table.push(("entry.text", changed(|p| p.name = name(bad))));
+        table.push(("entry.text", changed(|p| p.contact = bad.to_owned())));
+        table.push(("entry.text", changed(|p| p.operations[0].label = name(bad))));
+        table.push(("entry.text", limited(|p| p.name = name(bad))));
+        let Fact::SplitAgreed(mut body) = split(1, &[1_000_000]) else { panic!("a split") };
+        body.shares[0].name = name(bad);
+        table.push(("entry.text", Fact::SplitAgreed(body)));
+    }
+    for bad in ["verify/../../x", "Verify", "核验", "a b", "a'b", ""] {
+        table.push(("entry.text", changed(|p| p.operations[0].name = bad.to_owned())));
+        table.push(("entry.text", changed(|p| p.operations[0].input[0].name = bad.to_owned())));
+        table.push(("entry.text", limited(|p| p.code = bad.to_owned())));
+    }
+    let blank = Texts { zh: String::new(), en: String::new() };
+    table.push(("entry.text", changed(|p| p.name = blank)));
+    table.push(("entry.text", changed(|p| p.name = name(&"长".repeat(161)))));
+    table.push(("entry.text", Fact::ProductPaused(notice("r\u{202e}"))));
+    let zeros = Uscc::known("000000000000000000").expect("its check character fits");
+    let mut office = organization(9);
+    office.uscc = zeros;
+    table.push(("entry.organization_code", Fact::OrganizationListed(office)));
+    for (code, fact) in table {
+        let told = format!("{fact:?}");
+        assert_eq!(last_code(vec![fact]), Some(code), "{told}");
+    }
+    let run_on = changed(|p| p.description = name("می\u{200c}خواهم"));
+    assert_eq!(last_code(vec![run_on]), None, "running texts may join letters");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Texts;
 use crate::{
+    address::PublicUrl,
     id::{DivisionCode, NodeName, Origin},
     key::PublicKey,
     note::{Algorithm, VerifierKey},
@@ -41,6 +42,12 @@ pub struct Admission {
 }
 
 impl Admission {
+    /// The base of its pages; `None` where an older program admitted what is no address, which is
+    /// neither linked nor fetched from.
+    pub fn base(&self) -> Option<PublicUrl> {
+        PublicUrl::parse(&self.public_url).ok()
+    }
+
     /// The key that verifies the node's cosignatures, under the name it cosigns with:
     /// `ningbo.example/haishu/witness`.
     #[expect(clippy::expect_used, reason = "domains and nodes have neither spaces nor plus signs")]

@@ -1,6 +1,7 @@
 //! Why an admission or a change of standing is refused, and why an entry does not count.
 
 use crate::{
+    entry::writing::WritingRefusal,
     id::{DivisionCode, NodeName, Origin},
     refusal::Refusal,
 };
@@ -25,6 +26,9 @@ pub enum MemberRefusal {
     /// The level is not one of [`crate::member::LEVELS`].
     #[error("`{0}` is not a level; use province, city or district")]
     Level(String),
+    /// A name, an address or a reason that cannot be what it is meant to be.
+    #[error(transparent)]
+    Writing(#[from] WritingRefusal),
     /// The origin names another node or federation.
     #[error("the log `{origin}` cannot be the log of node `{node}` in this federation")]
     OriginMismatch {
@@ -78,6 +82,7 @@ impl Refusal for MemberRefusal {
             Self::RootNotAdmitted(_) => "member.root_not_admitted",
             Self::OutsideDivision { .. } => "member.outside_division",
             Self::Level(_) => "member.level_unknown",
+            Self::Writing(refusal) => refusal.code(),
             Self::OriginMismatch { .. } => "member.origin_mismatch",
             Self::KeyTaken { .. } => "member.key_taken",
             Self::LogChanged(_) => "member.log_changed",

@@ -115,6 +115,31 @@ fn what_does_not_fit_is_refused() {
 }
 
 #[test]
+fn names_and_addresses_of_an_admission_are_what_they_are_meant_to_be() {
+    let mut fold = Fold::founded();
+    let mut refused = |code: &str, change: &dyn Fn(&mut Admission)| {
+        let mut haishu = admission("haishu", "330203", 3);
+        change(&mut haishu);
+        let told = format!("{haishu:?}");
+        assert_eq!(fold.refused(Fact::MemberAdmitted(haishu)), code, "{told}");
+    };
+    for name in ["\u{200b}\u{200b}", "\u{202e}gnihsihp LTR", "", " ", "a\0", &"长".repeat(161)] {
+        refused("entry.text", &|haishu| {
+            haishu.name = Texts { zh: name.to_owned(), en: name.to_owned() };
+        });
+    }
+    for url in ["javascript:alert(1)", "http://a.example'; id; '", "https://a.example/x", ""] {
+        refused("entry.address", &|haishu| url.clone_into(&mut haishu.public_url));
+    }
+    for address in ["/ip4/127.0.0.1/tcp/1; id", "nonsense", ""] {
+        refused("entry.address", &|haishu| haishu.addresses = vec![address.to_owned()]);
+    }
+    let mut turned = change("yinzhou", 0);
+    "\u{202e}".clone_into(&mut turned.reason);
+    assert_eq!(fold.refused(Fact::MemberSuspended(turned)), "entry.text");
+}
+
+#[test]
 fn a_new_address_is_taken_and_a_new_log_key_is_not() {
     let mut fold = Fold::founded();
     let mut again = admission("yinzhou", "330212", 2);

@@ -19,10 +19,8 @@ impl Policy {
         (origin, log_key): (&Origin, PublicKey),
     ) -> Result<Self, RuleRefusal> {
         let writer = members.iter().find(|member| member.admission.node == *origin.node());
-        let url = writer.map(|member| {
-            let base = member.admission.public_url.trim_end_matches('/');
-            format!("{base}/log/{}/{}/", origin.node(), origin.generation())
-        });
+        let base = writer.and_then(|member| member.admission.base());
+        let url = base.map(|base| format!("{base}/log/{}/{}/", origin.node(), origin.generation()));
         let logs = vec![Log { key: vkey(origin, log_key), url }];
         let witnesses: Vec<Witness> = members
             .iter()
@@ -45,6 +43,6 @@ fn witness(member: &Member) -> Witness {
     Witness {
         name: admission.node.to_string(),
         key: admission.witness_vkey(),
-        url: Some(format!("{}/witness", admission.public_url.trim_end_matches('/'))),
+        url: admission.base().map(|base| format!("{base}/witness")),
     }
 }

@@ -127,7 +127,7 @@ impl Node {
             witness_key: key(1),
             seal_key: key(2),
             addresses: Vec::new(),
-            public_url: String::new(),
+            public_url: "http://127.0.0.1:1".to_owned(),
             quota_entries: 1_000_000,
         }
     }

@@ -47,6 +47,9 @@ impl Fold<'_> {
     /// Scope, operator, purposes, resources and grade against the authorization.
     pub(super) fn product_fits(&self, body: &Product) -> Result<(), Quarantine> {
         self.numbered(&body.number, NumberKind::Product)?;
+        if let Some(what) = rule::named_twice(body) {
+            return Err(Quarantine::NamedTwice { what });
+        }
         let granted = self.known_authorization(&body.authorization)?;
         if granted.status == AuthorizationStatus::Ended {
             let what = body.authorization.to_string();
@@ -119,6 +122,9 @@ impl Fold<'_> {
                 what: format!("purpose {:?} of plan {}", body.purpose, body.code),
                 authorization: product.authorization.clone(),
             });
+        }
+        if let Some(what) = rule::nothing_allowed(body) {
+            return Err(Quarantine::NothingAllowed { code: body.code.clone(), what });
         }
         if !rule::public_good_is_free(body) {
             return Err(Quarantine::PublicGoodPriced { code: body.code.clone() });

@@ -1,0 +1,302 @@
+//! The texts and addresses of an entry: each is what it is meant to be. Checked where entries are
+//! made, and again by every node that folds them, whoever wrote them. Bodies are taken apart member
+//! by member, so that a new one cannot be forgotten here.
+
+use super::{
+    Admission, Authorization, AuthorizationEnd, AuthorizationPause, Ceiling, Entry, Fact, Field,
+    MemberChange, Operation, Organization, Plan, PlanRetired, Product, ProductNotice, Regrade,
+    Resource, ResourceWithdrawn, Share, Split, StatementSealed, Texts,
+};
+use crate::{
+    address::{AddressError, PublicUrl, check_peer_addresses},
+    id::NodeName,
+    refusal::Refusal,
+    text::{Kind, TextRefusal},
+    uscc::{Uscc, UsccError},
+};
+
+/// Why a member of an entry cannot be what it is meant to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WritingRefusal {
+    /// A text.
+    #[error("`{member}` {refusal}")]
+    Text {
+        /// The member of the body.
+        member: &'static str,
+        /// What is wrong with it.
+        refusal: TextRefusal,
+    },
+    /// An address of a node.
+    #[error("`{member}` {refusal}")]
+    Address {
+        /// The member of the body.
+        member: &'static str,
+        /// What is wrong with it.
+        refusal: AddressError,
+    },
+    /// A code of an organization.
+    #[error("`{member}`: {refusal}")]
+    Organization {
+        /// The member of the body.
+        member: &'static str,
+        /// What is wrong with it.
+        refusal: UsccError,
+    },
+}
+
+impl Refusal for WritingRefusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Text { .. } => "entry.text",
+            Self::Address { .. } => "entry.address",
+            Self::Organization { .. } => "entry.organization_code",
+        }
+    }
+}
+
+type Checked = Result<(), WritingRefusal>;
+
+/// Checks every text, address and code of an entry.
+pub fn check(entry: &Entry) -> Checked {
+    let Entry { v: _, at: _, by, fact } = entry;
+    // A node's name is itself a strict text; offices act by their code.
+    if NodeName::parse(by).is_err() {
+        let office = Uscc::known(by).and_then(|code| code.check());
+        office.map_err(|refusal| WritingRefusal::Organization { member: "by", refusal })?;
+    }
+    check_fact(fact)
+}
+
+/// Checks every text, address and code of what an entry says.
+pub fn check_fact(fact: &Fact) -> Checked {
+    match fact {
+        Fact::MemberAdmitted(body) => admission(body),
+        Fact::MemberSuspended(body)
+        | Fact::MemberReinstated(body)
+        | Fact::MemberWithdrawn(body) => member_change(body),
+        Fact::OrganizationListed(body)
+        | Fact::OrganizationRevised(body)
+        | Fact::OrganizationWithdrawn(body) => organization(body),
+        Fact::ResourceCataloged(body) | Fact::ResourceRevised(body) => resource(body),
+        Fact::ResourceWithdrawn(ResourceWithdrawn { number: _, reason }) => {
+            maybe(Kind::Note, "reason", reason)
+        }
+        Fact::AuthorizationGranted(body) => authorization(body),
+        Fact::AuthorizationSuspended(body) | Fact::AuthorizationResumed(body) => {
+            let AuthorizationPause { number: _, reason } = body;
+            maybe(Kind::Note, "reason", reason)
+        }
+        Fact::AuthorizationEnded(AuthorizationEnd { number: _, how, reason }) => {
+            text(Kind::Code, "how", how)?;
+            maybe(Kind::Note, "reason", reason)
+        }
+        Fact::ProductRegistered(body) | Fact::ProductRevised(body) => product(body),
+        Fact::ProductListed(body)
+        | Fact::ProductPaused(body)
+        | Fact::ProductResumed(body)
+        | Fact::ProductDelisted(body) => {
+            let ProductNotice { number: _, reason } = body;
+            maybe(Kind::Note, "reason", reason)
+        }
+        Fact::PlanPublished(body) => plan(body),
+        Fact::PlanRetired(PlanRetired { product: _, code, reason }) => {
+            text(Kind::Code, "code", code)?;
+            maybe(Kind::Note, "reason", reason)
+        }
+        Fact::CeilingFiled(Ceiling { product: _, unit, price_max: _, document }) => {
+            text(Kind::Code, "unit", unit)?;
+            maybe(Kind::Reference, "document", document)
+        }
+        Fact::SplitAgreed(body) => split(body),
+        Fact::StatementSealed(StatementSealed { period: _, statement_count: _, result_hash }) => {
+            text(Kind::Reference, "result_hash", result_hash)
+        }
+        // Keys, checkpoints and proofs, which prove themselves.
+        Fact::ForkWitnessed(_) => Ok(()),
+    }
+}
+
+fn text(kind: Kind, member: &'static str, text: &str) -> Checked {
+    kind.check(text).map_err(|refusal| WritingRefusal::Text { member, refusal })
+}
+
+fn maybe(kind: Kind, member: &'static str, text: &str) -> Checked {
+    kind.check_optional(text).map_err(|refusal| WritingRefusal::Text { member, refusal })
+}
+
+/// One of the two languages may have been left out; the other is shown in its place.
+fn texts(kind: Kind, member: &'static str, Texts { zh, en }: &Texts) -> Checked {
+    if zh.is_empty() && en.is_empty() {
+        return Err(WritingRefusal::Text { member, refusal: TextRefusal::Empty });
+    }
+    maybe(kind, member, zh)?;
+    maybe(kind, member, en)
+}
+
+fn office(member: &'static str, code: &Uscc) -> Checked {
+    code.check().map_err(|refusal| WritingRefusal::Organization { member, refusal })
+}
+
+fn admission(body: &Admission) -> Checked {
+    let Admission {
+        node: _,
+        name,
+        division: _,
+        level,
+        origin: _,
+        identity_key: _,
+        log_key: _,
+        witness_key: _,
+        seal_key: _,
+        addresses,
+        public_url,
+        quota_entries: _,
+    } = body;
+    texts(Kind::Name, "name", name)?;
+    text(Kind::Code, "level", level)?;
+    let address = |member, refusal| WritingRefusal::Address { member, refusal };
+    check_peer_addresses(addresses).map_err(|refusal| address("addresses", refusal))?;
+    PublicUrl::parse(public_url).map_err(|refusal| address("public_url", refusal))?;
+    Ok(())
+}
+
+fn member_change(MemberChange { node: _, from_index: _, reason }: &MemberChange) -> Checked {
+    text(Kind::Note, "reason", reason)
+}
+
+fn organization(Organization { uscc, name, kind: _, division: _ }: &Organization) -> Checked {
+    office("uscc", uscc)?;
+    texts(Kind::Name, "name", name)
+}
+
+fn resource(body: &Resource) -> Checked {
+    let Resource {
+        number: _,
+        name,
+        provider,
+        platform_id,
+        grade: _,
+        forbidden: _,
+        fields,
+        row_count: _,
+        update_cycle,
+    } = body;
+    texts(Kind::Name, "name", name)?;
+    office("provider", provider)?;
+    text(Kind::Reference, "platform_id", platform_id)?;
+    text(Kind::Code, "update_cycle", update_cycle)?;
+    fields.iter().try_for_each(field)
+}
+
+fn field(Field { name, label, field_type: _, required: _ }: &Field) -> Checked {
+    text(Kind::Code, "name", name)?;
+    texts(Kind::Name, "label", label)
+}
+
+fn authorization(body: &Authorization) -> Checked {
+    let Authorization {
+        number: _,
+        scenario,
+        grantor,
+        operator,
+        resources: _,
+        purposes: _,
+        from: _,
+        until: _,
+        agreement,
+        emergency_plan,
+        ruleset,
+    } = body;
+    texts(Kind::Sentence, "scenario", scenario)?;
+    office("grantor", grantor)?;
+    office("operator", operator)?;
+    maybe(Kind::Reference, "agreement", agreement)?;
+    maybe(Kind::Reference, "emergency_plan", emergency_plan)?;
+    maybe(Kind::Reference, "ruleset", ruleset)
+}
+
+fn product(body: &Product) -> Checked {
+    let Product {
+        number: _,
+        name,
+        summary,
+        description,
+        form: _,
+        version,
+        sector,
+        field: area,
+        operator,
+        authorization: _,
+        resources: _,
+        grade: _,
+        regrade,
+        purposes: _,
+        forbidden_uses,
+        update_cycle,
+        coverage,
+        technique,
+        operations,
+        guard: _,
+        security_assessment,
+        export_review,
+        service_level,
+        contact,
+        valid_until: _,
+        synthetic: _,
+    } = body;
+    texts(Kind::Name, "name", name)?;
+    texts(Kind::Sentence, "summary", summary)?;
+    texts(Kind::Description, "description", description)?;
+    text(Kind::Label, "version", version)?;
+    let codes = [("sector", sector), ("field", area), ("update_cycle", update_cycle)];
+    codes.into_iter().try_for_each(|(member, code)| text(Kind::Code, member, code))?;
+    text(Kind::Code, "technique", technique)?;
+    office("operator", operator)?;
+    regrade.iter().try_for_each(regraded)?;
+    texts(Kind::Description, "forbidden_uses", forbidden_uses)?;
+    texts(Kind::Description, "coverage", coverage)?;
+    operations.iter().try_for_each(operation)?;
+    maybe(Kind::Reference, "security_assessment", security_assessment)?;
+    maybe(Kind::Reference, "export_review", export_review)?;
+    texts(Kind::Description, "service_level", service_level)?;
+    maybe(Kind::Reference, "contact", contact)
+}
+
+fn regraded(Regrade { method, reviewer, evidence }: &Regrade) -> Checked {
+    text(Kind::Code, "method", method)?;
+    office("reviewer", reviewer)?;
+    maybe(Kind::Reference, "evidence", evidence)
+}
+
+fn operation(Operation { name, label, engine: _, input, output }: &Operation) -> Checked {
+    text(Kind::Code, "operation", name)?;
+    texts(Kind::Name, "label", label)?;
+    input.iter().chain(output).try_for_each(field)
+}
+
+fn plan(body: &Plan) -> Checked {
+    let Plan {
+        product: _,
+        code,
+        name,
+        purpose: _,
+        charge: _,
+        calls_per_month_max: _,
+        calls_per_minute_max: _,
+        term_months_max: _,
+        automatic_approval: _,
+    } = body;
+    text(Kind::Code, "code", code)?;
+    texts(Kind::Name, "name", name)
+}
+
+fn split(Split { product: _, version: _, from: _, base, shares }: &Split) -> Checked {
+    text(Kind::Code, "base", base)?;
+    shares.iter().try_for_each(share)
+}
+
+fn share(Share { party, name, role, node: _, share_ppm: _ }: &Share) -> Checked {
+    office("party", party)?;
+    texts(Kind::Name, "name", name)?;
+    text(Kind::Code, "role", role)
+}
