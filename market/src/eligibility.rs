@@ -5,6 +5,7 @@ use lianshi_registry::{
     entry::{Authorization, Plan, Product, Purpose, Split, Texts},
     id::{NodeName, RegistrationNumber},
     refusal::Refusal,
+    text::{Kind, NOTE_CHARS_MAX, TextRefusal},
     time::Timestamp,
     uscc::Uscc,
 };
@@ -14,9 +15,6 @@ use crate::{
     agreement::{Terms, hash_of},
     subscription::State,
 };
-
-/// Longest purpose or reason in characters: a paragraph.
-pub const NOTE_CHARS_MAX: usize = 500;
 
 /// What the catalog says about a product, as far as a subscription depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +116,9 @@ pub enum SubscriptionRefusal {
         /// How many it has.
         chars: usize,
     },
+    /// A text has characters that cannot be shown.
+    #[error("the text {0}")]
+    Text(TextRefusal),
     /// The term is zero or longer than the plan allows.
     #[error("a term of {months} months is not offered: 1 to {max}")]
     TermOutOfRange {
@@ -183,6 +184,7 @@ impl Refusal for SubscriptionRefusal {
             Self::PurposeNotCovered { .. } => "subscription.purpose_not_covered",
             Self::PurposeMissing => "subscription.purpose_missing",
             Self::TextTooLong { .. } => "subscription.text_too_long",
+            Self::Text(_) => "subscription.text",
             Self::TermOutOfRange { .. } => "subscription.term_out_of_range",
             Self::AuthorizationNotInForce { .. } => "subscription.authorization_not_in_force",
             Self::PastAuthorization { .. } => "subscription.past_authorization",
@@ -216,7 +218,7 @@ pub fn judge(
 ) -> Result<Terms, SubscriptionRefusal> {
     let offering =
         offering.ok_or_else(|| SubscriptionRefusal::ProductUnknown(request.product.clone()))?;
-    require_text(&request.purpose_note, SubscriptionRefusal::PurposeMissing)?;
+    read_note(&request.purpose_note, SubscriptionRefusal::PurposeMissing)?;
     let product = &offering.product;
     let authorization = authorization_in_force(offering, now)?;
     if offering.status != "listed" {
@@ -299,16 +301,13 @@ fn open_plan<'a>(
     })
 }
 
-/// Checks a text people wrote: not blank, not longer than a paragraph.
-pub fn require_text(text: &str, missing: SubscriptionRefusal) -> Result<(), SubscriptionRefusal> {
-    let chars = text.chars().count();
-    if text.trim().is_empty() {
-        return Err(missing);
-    }
-    if chars > NOTE_CHARS_MAX {
-        return Err(SubscriptionRefusal::TextTooLong { chars });
-    }
-    Ok(())
+/// Reads a reason or purpose people wrote: not blank, not longer than a paragraph.
+pub fn read_note(text: &str, missing: SubscriptionRefusal) -> Result<String, SubscriptionRefusal> {
+    Kind::Note.read(text).map_err(|refusal| match refusal {
+        TextRefusal::Empty => missing,
+        TextRefusal::TooLong { chars, .. } => SubscriptionRefusal::TextTooLong { chars },
+        other => SubscriptionRefusal::Text(other),
+    })
 }
 
 /// How a contract in force must change because the catalog did.

@@ -6,19 +6,17 @@
 
 use std::fmt;
 
-use lianshi_registry::time::Timestamp;
+use lianshi_registry::{text, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::text::{base32, is_base32};
+use crate::base32::{base32, is_base32};
 
 /// Random bytes of a key: 5 for the prefix, 20 for the secret.
 pub const KEY_BYTES: usize = 25;
 /// Keys of one subscription that are valid at the same time: one in use and one for a rotation, for
 /// a few systems of the enterprise.
 pub const KEYS_ACTIVE_MAX: usize = 10;
-/// Longest label of a key in characters: one line of a list.
-pub const KEY_LABEL_CHARS_MAX: usize = 60;
 const PREFIX_CHARS: usize = 8;
 const SECRET_CHARS: usize = 32;
 const CHECK_CHARS: usize = 4;
@@ -157,7 +155,7 @@ impl KeyGrant {
         let key = AccessKey::from_random(secret);
         let grant = Self {
             id: format!("K-{}", base32(&id)),
-            label: label.trim().to_owned(),
+            label: text::nfc(label.trim()).into_owned(),
             prefix: key.prefix().to_owned(),
             hash: key.hash(),
             created_at,

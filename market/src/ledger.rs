@@ -82,7 +82,7 @@ impl Account {
             return Ok(Self::SplitClearing);
         }
         let (class, code) = text.rsplit_once(':').ok_or_else(bad)?;
-        let uscc = Uscc::parse(code).map_err(|_| bad())?;
+        let uscc = Uscc::known(code).map_err(|_| bad())?;
         let account = match class {
             "Assets:Receivable" => Self::Receivable(uscc),
             "Income:Fees" => Self::Fees(uscc),

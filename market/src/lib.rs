@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod agreement;
+mod base32;
 pub mod close;
 pub mod dataset;
 pub mod eligibility;
@@ -20,5 +21,4 @@ pub mod rating;
 mod sample;
 pub mod split;
 pub mod subscription;
-mod text;
 pub mod usage;

@@ -2,6 +2,8 @@
 //! carries the process, the sender's side and its sequence, and the state it leads to; the shell
 //! seals it with the sender's seal key.
 
+mod writing;
+
 use lianshi_registry::{refusal::Refusal, time::Timestamp};
 use serde::{Deserialize, Serialize};
 

@@ -228,8 +228,9 @@ impl Step {
     }
 }
 
-/// Parts of a message that say the same must agree.
+/// Its texts may be kept and shown, and parts of it that say the same agree.
 fn consistent(message: &Message) -> Result<(), MessageRefusal> {
+    message.check_texts()?;
     let told_by = match &message.body {
         Body::Termination(ending) | Body::End(ending) => ending.by,
         _ => message.from,

@@ -14,9 +14,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     agreement::{Agreement, Terms},
+    base32::{base32, is_base32},
     entitlement::Entitlement,
     message::Cut,
-    text::{base32, is_base32},
 };
 
 /// Random bytes of a subscription id.

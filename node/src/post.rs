@@ -115,6 +115,12 @@ fn settle(site: &Site, letter: &OutboxRow, answer: Result<Receipt, String>) -> R
             subscriptions::rejected(site, letter, &code, &text)?;
             Ok(true)
         }
+        // The next count of the subscription says what this one said.
+        Ok(Receipt::Refused { code, text, again: false }) if letter.kind == REPORT_KIND => {
+            tracing::warn!(letter = %letter.id, to = %letter.target, code, text, "refused for good");
+            site.db.write(|write| outbox::done(write, &letter.id))?;
+            Ok(true)
+        }
         Ok(Receipt::Refused { code, text, .. }) => {
             tracing::warn!(letter = %letter.id, to = %letter.target, code, text, "refused");
             later(&format!("{code}: {text}"))
@@ -132,17 +138,20 @@ pub fn receive(site: &Site, from: &NodeName, kind: &str, bytes: &[u8]) -> Result
             let again = matches!(&taken, Err(Failure::Refused(no)) if no.may_retry());
             receipt(from, kind, taken, again)
         }
-        REPORT_KIND => receipt(from, kind, usage::receive_report(site, from, bytes), true),
+        REPORT_KIND => {
+            let taken = usage::receive_report(site, from, bytes);
+            let again = matches!(&taken, Err(Failure::Refused(no)) if no.may_retry());
+            receipt(from, kind, taken, again)
+        }
         statements::KIND => {
             let taken = statements::receive(site, from, bytes);
             let again = matches!(&taken, Err(Failure::Refused(no)) if no.may_retry());
             receipt(from, kind, taken, again)
         }
-        other => Ok(Receipt::Refused {
-            code: "letter.unknown_kind".to_owned(),
-            text: format!("this node does not read `{other}`"),
-            again: true,
-        }),
+        other => {
+            let words = format!("this node does not read `{other}`");
+            Ok(Receipt::refused("letter.unknown_kind", &words, true))
+        }
     }?;
     Ok(receipt.to_bytes())
 }
@@ -156,8 +165,7 @@ fn receipt<R: Refusal>(
     match taken {
         Ok(()) => Ok(Receipt::Taken),
         Err(Failure::Refused(refusal)) => {
-            let code = refusal.code().to_owned();
-            Ok(Receipt::Refused { code, text: refusal.to_string(), again })
+            Ok(Receipt::refused(refusal.code(), &refusal.to_string(), again))
         }
         Err(Failure::Fault(fault)) => {
             tracing::error!(%from, kind, error = %fault, "a letter could not be taken");

@@ -188,7 +188,7 @@ impl AllocationRow {
         Ok(AllocationLine {
             period: parsed(Period::parse(&self.period))?,
             product: parsed(RegistrationNumber::parse(&self.product))?,
-            party: parsed(Uscc::parse(&self.party_uscc))?,
+            party: parsed(Uscc::known(&self.party_uscc))?,
             party_name: parsed(serde_json::from_str(&self.party_name))?,
             provider: parsed(NodeName::parse(&self.provider_node))?,
             explanation: parsed(serde_json::from_str(&self.explanation))?,

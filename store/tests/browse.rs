@@ -76,7 +76,7 @@ fn a_version_is_kept_as_it_was_last_said_and_never_longer_than_a_line() {
             name: Texts { zh: "鄞州".to_owned(), en: "Yinzhou".to_owned() },
             division: DivisionCode::parse("330212").expect("a code"),
             origin: origin(),
-            public_url: String::new(),
+            public_url: "http://127.0.0.1:1".to_owned(),
             log_key: KeyPair::from_seed([1; 32]),
             seal_key: KeyPair::from_seed([2; 32]),
             witness_key: KeyPair::from_seed([3; 32]),

@@ -305,11 +305,12 @@ fn request_code(world: &World, change: impl Fn(&mut RequestSubscription)) -> &'s
 fn requests_that_cannot_be_met_are_refused_at_home_already() {
     let world = World::new();
     assert_eq!(request_code(&world, |_| {}), "taken");
-    let cases: [(&str, Change); 6] = [
+    let cases: [(&str, Change); 7] = [
         ("subscription.product_unknown", |w| w.product = number(NumberKind::Resource)),
         ("subscription.plan_unknown", |w| w.plan = "none".to_owned()),
         ("subscription.purpose_not_covered", |w| w.purpose = Purpose::PublicGood),
         ("subscription.purpose_missing", |w| w.purpose_note = String::new()),
+        ("subscription.text", |w| w.purpose_note = "a\0b".to_owned()),
         ("subscription.text_too_long", |w| w.purpose_note = "长".repeat(501)),
         ("subscription.term_out_of_range", |w| w.months = 25),
     ];

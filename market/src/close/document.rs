@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use lianshi_registry::{
     entry::{Plan, Purpose, Texts},
     id::{NodeName, RegistrationNumber},
+    json,
     time::Period,
     uscc::Uscc,
 };
@@ -214,8 +215,8 @@ fn sealed<T: Serialize>(context: &str, value: &T) -> (String, [u8; 32]) {
 }
 
 fn read_canonical<T: Serialize + DeserializeOwned>(text: &[u8]) -> Result<T, DocumentError> {
-    let value: T = serde_json::from_slice(text)
-        .map_err(|error| DocumentError::Malformed(error.to_string()))?;
+    let value: T =
+        json::read_letter(text).map_err(|error| DocumentError::Malformed(error.to_string()))?;
     if canonical(&value).as_bytes() == text {
         Ok(value)
     } else {

@@ -20,7 +20,7 @@ fn code(change: Change) -> &'static str {
 
 #[test]
 fn what_cannot_be_had_is_refused_with_its_own_code() {
-    let cases: [(&str, Change); 17] = [
+    let cases: [(&str, Change); 18] = [
         ("met", |_, _| {}),
         ("subscription.product_not_offered", |o, _| o.status = "paused".to_owned()),
         ("subscription.product_expired", |o, _| o.product.valid_until = day("2026-11-21")),
@@ -33,6 +33,7 @@ fn what_cannot_be_had_is_refused_with_its_own_code() {
             o.authorization.as_mut().expect("there").purposes.clear();
         }),
         ("subscription.purpose_missing", |_, r| r.purpose_note = "  ".to_owned()),
+        ("subscription.text", |_, r| r.purpose_note = "a\u{202e}b".to_owned()),
         ("subscription.text_too_long", |_, r| r.purpose_note = "用".repeat(501)),
         ("subscription.term_out_of_range", |_, r| r.months = 0),
         ("subscription.term_out_of_range", |_, r| r.months = 25),

@@ -1,12 +1,12 @@
 //! What people, the catalog and the post cause: decisions, endings, keys, and messages the other
 //! side would not take.
 
-use lianshi_registry::time::Timestamp;
+use lianshi_registry::{text::Kind, time::Timestamp};
 
 use super::{Process, Step, may_terminate};
 use crate::{
-    eligibility::{Consequence, Offering, SubscriptionRefusal, judge, require_text},
-    key::{KEY_LABEL_CHARS_MAX, KEYS_ACTIVE_MAX, KeyGrant},
+    eligibility::{Consequence, Offering, SubscriptionRefusal, judge, read_note},
+    key::{KEYS_ACTIVE_MAX, KeyGrant},
     message::{Body, Cut, Hashed, KeyRevoked},
     subscription::{Side, State},
 };
@@ -82,7 +82,7 @@ impl Process {
             }
             Command::Refuse { text } => {
                 self.require(Side::Provider, State::Requested)?;
-                require_text(&text, SubscriptionRefusal::ReasonMissing)?;
+                let text = read_note(&text, SubscriptionRefusal::ReasonMissing)?;
                 step.terminate("provider.refused", &text, now);
             }
             Command::Accept => {
@@ -92,7 +92,7 @@ impl Process {
             }
             Command::Decline { text } => {
                 self.require(Side::Home, State::Offered)?;
-                require_text(&text, SubscriptionRefusal::ReasonMissing)?;
+                let text = read_note(&text, SubscriptionRefusal::ReasonMissing)?;
                 step.terminate("buyer.declined", &text, now);
             }
             Command::End { text } => step.end(&text, now)?,
@@ -131,8 +131,7 @@ impl Process {
         if !self.in_force(now) {
             return Err(SubscriptionRefusal::NotInForce);
         }
-        let label = order.grant.label.trim();
-        if label.is_empty() || label.chars().count() > KEY_LABEL_CHARS_MAX {
+        if Kind::Label.check(&order.grant.label).is_err() {
             return Err(SubscriptionRefusal::KeyLabel);
         }
         if order.active >= KEYS_ACTIVE_MAX {
@@ -144,7 +143,7 @@ impl Process {
 
 impl Step {
     fn end(&mut self, text: &str, now: Timestamp) -> Result<(), SubscriptionRefusal> {
-        require_text(text, SubscriptionRefusal::ReasonMissing)?;
+        let text = &read_note(text, SubscriptionRefusal::ReasonMissing)?;
         let (state, side) = (self.process.state, self.process.side);
         if state.is_over() {
             return Err(SubscriptionRefusal::NotInState { state });

@@ -51,7 +51,11 @@ fn letters_nobody_can_read_are_refused_with_a_receipt() {
     let folder = tempfile::tempdir().expect("a folder");
     let site = site(folder.path());
     let from = NodeName::parse("haishu").expect("a name");
-    let codes = [(MESSAGE_KIND, "message.malformed", false), ("poem", "letter.unknown_kind", true)];
+    let codes = [
+        (MESSAGE_KIND, "message.malformed", false),
+        (REPORT_KIND, "usage.seal", false),
+        ("po\0em\u{202e}", "letter.unknown_kind", true),
+    ];
     for (kind, expected, may_retry) in codes {
         let answer = receive(&site, &from, kind, b"not sealed").expect("a receipt");
         let Some(Receipt::Refused { code, again, .. }) = Receipt::parse(&answer) else {
@@ -70,6 +74,7 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
     let (net, _links) = net::start(&identity, "/ip4/127.0.0.1/tcp/0", serve).expect("a network");
     let letters = [
         letter("own-bad", MESSAGE_KIND, "yinzhou"),
+        letter("own-report", REPORT_KIND, "yinzhou"),
         letter("own-unknown", "poem", "yinzhou"),
         letter("away", MESSAGE_KIND, "haishu"),
         letter("nowhere", MESSAGE_KIND, "Not A Node"),
@@ -78,7 +83,7 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
         .db
         .write(|write| letters.iter().try_for_each(|row| outbox::enqueue(write, row).map(|_| ())));
     put.expect("enqueued");
-    assert_eq!(deliver_due(&site, &net).await.expect("a round"), 1, "refused for good is done");
+    assert_eq!(deliver_due(&site, &net).await.expect("a round"), 2, "refused for good is done");
     let far = Timestamp::from_millis(i64::MAX);
     let left = site.db.read(|read| outbox::due(read, far, 10)).expect("read");
     let mut left: Vec<(&str, bool)> =

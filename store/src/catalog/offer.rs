@@ -3,6 +3,7 @@
 
 use diesel::prelude::*;
 use lianshi_registry::{
+    address::PublicUrl,
     catalog::{
         AuthorizationState, Known, Links, NodeStanding, Object, ObjectKey, ObjectKind,
         OrganizationState, ProductState, ResourceState, Standing, rule, standing,
@@ -305,7 +306,11 @@ fn member(read: &mut Read<'_>, node: &NodeName) -> Result<(Texts, String), Fault
         .first(&mut **read)
         .optional()?;
     Ok(match row {
-        Some((zh, en, url)) => (Texts { zh, en }, url),
+        Some((zh, en, url)) => {
+            // What an older program admitted may be no address: it is neither linked nor called.
+            let base = PublicUrl::parse(&url).map(|base| base.to_string());
+            (Texts { zh, en }, base.unwrap_or_default())
+        }
         None => (Texts { zh: node.to_string(), en: node.to_string() }, String::new()),
     })
 }

@@ -116,15 +116,13 @@ fn take_numbers(
 
 fn exhausted(kind: NumberKind) -> PublishRefusal {
     let message = format!("all {} numbers of this year are used", kind.letter());
-    PublishRefusal {
-        findings: vec![Finding {
-            line: 1,
-            place: "file".to_owned(),
-            code: "publish.numbers_exhausted".to_owned(),
-            message,
-            rule: None,
-        }],
-    }
+    PublishRefusal::new(vec![Finding {
+        line: 1,
+        place: "file".to_owned(),
+        code: "publish.numbers_exhausted".to_owned(),
+        message,
+        rule: None,
+    }])
 }
 
 /// Loads what a file mentions, and what that stands on.

@@ -348,7 +348,7 @@ fn hit(row: ProductRow) -> Result<Hit, Fault> {
         number: RegistrationNumber::parse(&row.number).map_err(|e| corrupt(&e))?,
         division: DivisionCode::parse(&row.division).map_err(|e| corrupt(&e))?,
         node: NodeName::parse(&row.node).map_err(|e| corrupt(&e))?,
-        operator: Uscc::parse(&row.operator_uscc).map_err(|e| corrupt(&e))?,
+        operator: Uscc::known(&row.operator_uscc).map_err(|e| corrupt(&e))?,
         status: ProductStatus::parse(&row.status).ok_or_else(|| corrupt(&row.status))?,
         price_from: row.price_from_micro.and_then(Price::from_micro),
         name: Texts { zh: row.name_zh, en: row.name_en },

@@ -247,7 +247,7 @@ pub(super) fn carries(read: &mut Read<'_>, agreement: &str) -> Result<Carries, F
             if denominator != CARRY_DENOMINATOR.to_string() {
                 return Err(bad(format!("denominator {denominator}")));
             }
-            let party = Uscc::parse(&party).map_err(|error| bad(error.to_string()))?;
+            let party = Uscc::known(&party).map_err(|error| bad(error.to_string()))?;
             Ok((party, numerator.parse().map_err(|_| bad(format!("numerator {numerator}")))?))
         })
         .collect()

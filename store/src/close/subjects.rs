@@ -269,7 +269,7 @@ impl SubjectRow {
             subscription: self.id,
             agreement_hash: hex::encode(self.agreement_hash),
             home: parsed(NodeName::parse(&self.home_node))?,
-            buyer: parsed(Uscc::parse(&self.buyer_uscc))?,
+            buyer: parsed(Uscc::known(&self.buyer_uscc))?,
             buyer_name: self.buyer_name,
             operator: agreement.operator,
             product: agreement.product,

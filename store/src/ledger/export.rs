@@ -96,11 +96,11 @@ fn party_names(read: &mut Read<'_>) -> Result<BTreeMap<Uscc, String>, Fault> {
         .load(&mut **read)?;
     let mut names = BTreeMap::new();
     for (uscc, name) in buyers {
-        names.insert(super::parsed(Uscc::parse(&uscc))?, name);
+        names.insert(super::parsed(Uscc::known(&uscc))?, name);
     }
     for (uscc, name) in parties {
         let name: lianshi_registry::entry::Texts = super::parsed(serde_json::from_str(&name))?;
-        names.insert(super::parsed(Uscc::parse(&uscc))?, name.zh);
+        names.insert(super::parsed(Uscc::known(&uscc))?, name.zh);
     }
     Ok(names)
 }

@@ -5,6 +5,7 @@
 
 use lianshi_registry::{
     id::NodeName,
+    json,
     key::KeyPair,
     seal::{SealError, Sealed},
     time::Timestamp,
@@ -101,6 +102,6 @@ impl Letter {
         if bytes.len() > LETTER_BYTES_MAX {
             return Err(SealError::TooLarge(bytes.len()));
         }
-        serde_json::from_slice(bytes).map_err(|error| SealError::Malformed(error.to_string()))
+        json::read_letter(bytes).map_err(|error| SealError::Malformed(error.to_string()))
     }
 }

@@ -11,6 +11,7 @@ use lianshi_market::{
 };
 use lianshi_registry::{
     id::{NodeName, RegistrationNumber},
+    json,
     key::PublicKey,
     seal::SealError,
     time::{Period, Timestamp},
@@ -76,7 +77,7 @@ fn open(write: &mut Write<'_>, site: &Site, from: &NodeName, letter: &Letter) ->
     };
     let keys = seal_keys(write, site, from)?;
     let payload = sealed.open_with(&keys).map_err(|error| Failure::Refused(error.into()))?;
-    let claim: Claim = serde_json::from_slice(&payload)
+    let claim: Claim = json::read_letter(&payload)
         .map_err(|error| Failure::Refused(SealError::Malformed(error.to_string()).into()))?;
     if claim.v != LETTER_VERSION {
         return refuse(DocumentError::Version(claim.v));

@@ -2,7 +2,7 @@
 
 use lianshi_market::{
     agreement::hash_of,
-    eligibility::{Consequence, Request, SubscriptionRefusal, consequence},
+    eligibility::{Consequence, Request, SubscriptionRefusal, consequence, read_note},
     negotiation::{Command, Parties, Process, Step},
     subscription::{SUBSCRIPTION_ID_BYTES, Side, SubscriptionId},
 };
@@ -28,6 +28,8 @@ pub fn request(
     let mut random = [0; SUBSCRIPTION_ID_BYTES];
     getrandom::fill(&mut random).map_err(|error| Fault::Randomness(error.to_string()))?;
     let id = SubscriptionId::from_random(random);
+    let purpose_note = read_note(&wanted.purpose_note, SubscriptionRefusal::PurposeMissing)
+        .map_err(Failure::Refused)?;
     let now = site.now();
     site.db.write(|write| {
         let offering = offering::of(&mut write.as_read(), &wanted.product, now)?;
@@ -41,7 +43,7 @@ pub fn request(
             plan: wanted.plan.clone(),
             plan_hash: plan.map_or_else(String::new, |plan| hash_of("plan", plan)),
             purpose: wanted.purpose,
-            purpose_note: wanted.purpose_note.trim().to_owned(),
+            purpose_note: purpose_note.clone(),
             months: wanted.months,
             buyer: wanted.buyer.clone(),
             buyer_name: wanted.buyer_name.clone(),
@@ -92,7 +94,7 @@ pub fn decide(
 pub fn end(site: &Site, actor: &Actor, id: &SubscriptionId, reason: &str) -> Result<(), Refused> {
     site.db.write(|write| {
         let process = of_actor(&mut write.as_read(), actor, id, None)?;
-        let command = Command::End { text: reason.trim().to_owned() };
+        let command = Command::End { text: reason.to_owned() };
         let step = process.command(command, None, site.now()).map_err(Failure::Refused)?;
         let done = Done { actor, action: "subscription.end", before: process.state.as_str() };
         Ok::<_, Refused>(finish(write, site, &done, &step)?)

@@ -6,7 +6,7 @@ use lianshi_market::{
     negotiation::{Parties, Process, Received, Step},
     subscription::Side,
 };
-use lianshi_registry::{id::NodeName, key::PublicKey, seal::Sealed};
+use lianshi_registry::{id::NodeName, json, key::PublicKey, seal::Sealed};
 
 use super::{offering, post, rows};
 use crate::{
@@ -32,7 +32,7 @@ pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Result<(), Failure
     let payload = sealed
         .open_with(&keys)
         .map_err(|error| Failure::Refused(MessageRefusal::Seal(error.to_string())))?;
-    let message: Message = serde_json::from_slice(&payload).map_err(|error| malformed(&error))?;
+    let message: Message = json::read_letter(&payload).map_err(|error| malformed(&error))?;
     site.db.write(|write| take(write, site, from, (&message, bytes)))?;
     site.nudge();
     Ok(())

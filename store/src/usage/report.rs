@@ -8,9 +8,11 @@ use lianshi_market::usage::{
 };
 use lianshi_registry::{
     id::NodeName,
+    json,
     key::PublicKey,
     refusal::Refusal,
     seal::{SealError, Sealed},
+    text::Kind,
     time::Timestamp,
 };
 
@@ -51,6 +53,15 @@ pub enum ReportRefusal {
     /// No subscription of this id with this provider has its home here.
     #[error("no subscription `{0}` of the sender has its home here")]
     UnknownSubscription(String),
+}
+
+impl ReportRefusal {
+    /// Whether the same report may be taken later.
+    pub fn may_retry(&self) -> bool {
+        let is_broken =
+            matches!(self, Self::Seal(SealError::Malformed(_) | SealError::TooLarge(_)));
+        !is_broken && !matches!(self, Self::Malformed(_) | Self::NotOfSender)
+    }
 }
 
 impl Refusal for ReportRefusal {
@@ -191,10 +202,15 @@ pub fn receive_report(
     let keys = site.db.read(|read| seal_keys(read, site, from))?;
     let keys = keys.ok_or_else(|| refuse(ReportRefusal::UnknownSender(from.clone())))?;
     let payload = sealed.open_with(&keys).map_err(|error| refuse(error.into()))?;
-    let report: UsageReport = serde_json::from_slice(&payload)
+    let report: UsageReport = json::read_letter(&payload)
         .map_err(|error| refuse(ReportRefusal::Malformed(error.to_string())))?;
     if report.v != REPORT_VERSION || report.days.len() > REPORT_COUNTS_MAX {
         return Err(refuse(ReportRefusal::Malformed("version or length".to_owned())));
+    }
+    for day in &report.days {
+        let operation = Kind::Code.check(&day.operation);
+        let malformed = |error| refuse(ReportRefusal::Malformed(format!("`operation` {error}")));
+        operation.map_err(malformed)?;
     }
     if report.provider != *from {
         return Err(refuse(ReportRefusal::NotOfSender));

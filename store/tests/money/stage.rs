@@ -94,7 +94,7 @@ fn admission(name: &str, division: &str) -> Admission {
         witness_key: key(name, 2).public(),
         seal_key: key(name, 3).public(),
         addresses: Vec::new(),
-        public_url: String::new(),
+        public_url: "http://127.0.0.1:1".to_owned(),
         quota_entries: 1000,
     }
 }

@@ -184,7 +184,7 @@ fn site(name: &str, division: &str, url: &str) -> Site {
         name: texts(name),
         division: DivisionCode::parse(division).expect("a division"),
         origin: origin(name),
-        public_url: String::new(),
+        public_url: "http://127.0.0.1:1".to_owned(),
         log_key: key(name, 1),
         seal_key: key(name, 3),
         witness_key: KeyPair::from_seed([3; 32]),
@@ -211,7 +211,7 @@ fn admission(name: &str, division: &str) -> Admission {
         witness_key: key(name, 2).public(),
         seal_key: key(name, 3).public(),
         addresses: Vec::new(),
-        public_url: String::new(),
+        public_url: "http://127.0.0.1:1".to_owned(),
         quota_entries: 1000,
     }
 }

@@ -179,6 +179,7 @@ refusal-subscription-plan-unknown = This product has no such plan.
 refusal-subscription-plan-retired = This plan takes no new subscriptions.
 refusal-subscription-purpose-not-covered = The plan or the authorization does not cover this purpose.
 refusal-subscription-purpose-missing = Say what you will use the product for.
+refusal-subscription-text = The text has characters that cannot be seen or that turn the direction of writing. Type it anew.
 refusal-subscription-text-too-long = The text has at most 500 characters.
 refusal-subscription-term-out-of-range = The plan does not offer this term.
 refusal-subscription-authorization-not-in-force = The authorization of this product is not in force.

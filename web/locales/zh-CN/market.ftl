@@ -167,6 +167,7 @@ refusal-subscription-plan-unknown = 该产品没有这个方案。
 refusal-subscription-plan-retired = 该方案不再接受新订购。
 refusal-subscription-purpose-not-covered = 方案或授权不包含该使用目的。
 refusal-subscription-purpose-missing = 请填写用途说明。
+refusal-subscription-text = 文字中含有看不见的字符、控制字符或改变书写方向的字符，请重新输入。
 refusal-subscription-text-too-long = 文字最多 500 个字。
 refusal-subscription-term-out-of-range = 方案不提供这个期限。
 refusal-subscription-authorization-not-in-force = 该产品的授权目前无效。
