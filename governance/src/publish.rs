@@ -28,6 +28,9 @@ pub use decide::decide;
 /// Largest publishing file in bytes: some hundred products; larger ones are split.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 
+/// Findings told at once: what is wrong in fifty places is better mended at its source.
+pub const FINDINGS_MAX: usize = 50;
+
 /// Sectors a product may name; the pages have a word for each.
 pub const SECTORS: [&str; 17] = [
     "port_shipping",
@@ -96,17 +99,29 @@ impl fmt::Display for Finding {
 /// Why a publishing file was refused: everything wrong with it, by line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct PublishRefusal {
-    /// At least one finding.
+    /// At least one finding, the first [`FINDINGS_MAX`].
     pub findings: Vec<Finding>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl PublishRefusal {
+    /// Refuses a file for what was found wrong with it.
+    pub fn new(mut findings: Vec<Finding>) -> Self {
+        let more = findings.len().saturating_sub(FINDINGS_MAX);
+        findings.truncate(FINDINGS_MAX);
+        Self { findings, more }
+    }
 }
 
 impl fmt::Display for PublishRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "the file was not published, {} to correct:", self.findings.len())?;
+        let count = self.findings.len().saturating_add(self.more);
+        writeln!(f, "the file was not published, {count} to correct:")?;
         for finding in &self.findings {
             writeln!(f, "  {finding}")?;
         }
-        Ok(())
+        if self.more > 0 { writeln!(f, "  … and {} more", self.more) } else { Ok(()) }
     }
 }
 
@@ -158,7 +173,7 @@ pub fn wanted(text: &str, origin: &Origin) -> Result<Wanted, PublishRefusal> {
             message,
             rule: None,
         };
-        return Err(PublishRefusal { findings: vec![finding] });
+        return Err(PublishRefusal::new(vec![finding]));
     }
     let source = Source::parse(text)?;
     let mut wanted = Wanted::default();

@@ -76,7 +76,7 @@ pub fn decide(
         root.refuse("publish.nothing", "the file publishes nothing");
     }
     let findings = findings.into_sorted();
-    if findings.is_empty() { Ok(decision) } else { Err(PublishRefusal { findings }) }
+    if findings.is_empty() { Ok(decision) } else { Err(PublishRefusal::new(findings)) }
 }
 
 /// A number of the file with its name.

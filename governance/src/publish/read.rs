@@ -1,17 +1,18 @@
 //! From the tables of a publishing file to the bodies of entries.
 
-use std::collections::BTreeMap;
+mod offer;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use lianshi_registry::{
-    entry::{
-        Authorization, Ceiling, Charge, Field, Guard, Operation, Organization, Plan, Product,
-        Regrade, Resource, Share, Split,
-    },
-    id::{DivisionCode, NodeName, NumberKind, RegistrationNumber},
-    price::Price,
+    entry::{Authorization, Field, Guard, Operation, Organization, Product, Regrade, Resource},
+    id::{DivisionCode, NumberKind, RegistrationNumber},
+    text::Kind,
     time::Date,
     uscc::Uscc,
 };
+
+pub(super) use offer::{ceiling, plan, split};
 
 use super::{CYCLES, FIELDS, REGRADE_METHODS, SECTORS, TECHNIQUES, section::Section};
 use crate::division::{DivisionStanding, Divisions};
@@ -74,7 +75,7 @@ impl Names {
 /// `[[organization]]`. Its division must be listed on the day.
 pub(super) fn organization(section: &Section<'_>, today: Date) -> Option<Organization> {
     let uscc = section.parsed("uscc", Uscc::parse);
-    let name = section.texts("name");
+    let name = section.texts("name", Kind::Name);
     let kind = section.word("kind");
     let division = section.parsed("division", DivisionCode::parse);
     section.finish();
@@ -101,7 +102,7 @@ fn check_division(section: &Section<'_>, division: &DivisionCode, today: Date) {
 
 /// `[[resource]]`.
 pub(super) fn resource(section: &Section<'_>, number: &RegistrationNumber) -> Option<Resource> {
-    let name = section.texts("name");
+    let name = section.texts("name", Kind::Name);
     let provider = section.parsed("provider", Uscc::parse);
     let platform_id = section.text("platform_id");
     let grade = section.word("grade");
@@ -134,13 +135,15 @@ fn fields(section: &Section<'_>, list: &str, mark: &str) -> Option<Vec<Field>> {
         .iter()
         .map(|section| {
             let name = section.code("name");
-            let label = section.texts("label");
+            let label = section.texts("label", Kind::Name);
             let field_type = section.word("type");
             let required = section.flag(mark, false);
             section.finish();
             Some(Field { name: name?, label: label?, field_type: field_type?, required: required? })
         })
         .collect();
+    let name = |field: &Option<Field>| field.as_ref().map(|one| one.name.clone());
+    refuse_twice(sections.iter().zip(fields.iter().map(name)), "a field of the list");
     fields.into_iter().collect()
 }
 
@@ -151,15 +154,15 @@ pub(super) fn authorization(
     names: &Names,
     ruleset: String,
 ) -> Option<Authorization> {
-    let scenario = section.texts("scenario");
+    let scenario = section.texts("scenario", Kind::Sentence);
     let grantor = section.parsed("grantor", Uscc::parse);
     let operator = section.parsed("operator", Uscc::parse);
     let resources = names.list(section, NumberKind::Resource, "resources");
     let purposes = section.words("purposes");
     let from = section.date("from");
     let until = section.date("until");
-    let agreement = section.text_or("agreement", "");
-    let emergency_plan = section.text_or("emergency_plan", "");
+    let [agreement, emergency_plan] =
+        ["agreement", "emergency_plan"].map(|field| section.text_or(field, Kind::Reference, ""));
     section.finish();
     Some(Authorization {
         number: number.clone(),
@@ -188,21 +191,23 @@ pub(super) fn product(
     let resources = names.list(section, NumberKind::Resource, "resources");
     let regrade = if section.has("regrade") { regrade(section).map(Some) } else { Some(None) };
     let operations = operations(section);
-    let texts = ["name", "summary", "description", "forbidden_uses", "coverage", "service_level"]
-        .map(|field| section.texts(field));
+    let (name, summary) =
+        (section.texts("name", Kind::Name), section.texts("summary", Kind::Sentence));
+    let texts = ["description", "forbidden_uses", "coverage", "service_level"]
+        .map(|field| section.texts(field, Kind::Description));
     let (form, grade) = (section.word("form"), section.word("grade"));
-    let version = section.text_or("version", "1.0");
+    let version = section.text_or("version", Kind::Label, "1.0");
     let sector = section.one_of("sector", &SECTORS);
     let field = section.one_of("field", &FIELDS);
     let purposes = section.words("purposes");
     let update_cycle = section.one_of("update_cycle", &CYCLES);
     let (technique, guard) = (section.one_of("technique", &TECHNIQUES), guard(section));
-    let [security_assessment, export_review] =
-        ["security_assessment", "export_review"].map(|field| section.text_or(field, ""));
+    let [security_assessment, export_review] = ["security_assessment", "export_review"]
+        .map(|field| section.text_or(field, Kind::Reference, ""));
     let contact = section.text("contact");
     let valid_until = section.date("valid_until");
     let synthetic = section.flag("synthetic", false);
-    let [name, summary, description, forbidden_uses, coverage, service_level] = texts;
+    let [description, forbidden_uses, coverage, service_level] = texts;
     let authorization = authorization?;
     let operator = operator(&authorization);
     if operator.is_none() {
@@ -241,12 +246,29 @@ pub(super) fn product(
 
 /// `[[product.operation]]`, at least one.
 fn operations(section: &Section<'_>) -> Option<Vec<Operation>> {
-    let operations: Vec<Option<Operation>> =
-        section.sections("operation").iter().map(operation).collect();
+    let sections = section.sections("operation");
+    let operations: Vec<Option<Operation>> = sections.iter().map(operation).collect();
     if operations.is_empty() {
         section.refuse("publish.missing", "the product has no [[product.operation]]");
     }
+    let name = |operation: &Option<Operation>| operation.as_ref().map(|one| one.name.clone());
+    refuse_twice(sections.iter().zip(operations.iter().map(name)), "an operation of the product");
     operations.into_iter().collect()
+}
+
+/// Tells names that stand twice, at the second of them: a call would find only one.
+fn refuse_twice<'s, 't: 's>(
+    named: impl Iterator<Item = (&'s Section<'t>, Option<String>)>,
+    what: &str,
+) {
+    let mut seen = BTreeSet::new();
+    for (section, name) in named {
+        let Some(name) = name else { continue };
+        if !seen.insert(name.clone()) {
+            let message = format!("`{name}` is the name of {what} already");
+            section.refuse_at(section.line_of("name"), "publish.named_twice", message);
+        }
+    }
 }
 
 fn regrade(section: &Section<'_>) -> Option<Regrade> {
@@ -264,121 +286,17 @@ fn guard(section: &Section<'_>) -> Option<Guard> {
         return None;
     };
     let smallest_cell = section.number("smallest_cell");
-    let distinct_subjects_max = section.number("distinct_subjects_max");
+    let distinct_subjects_max = section.limit("distinct_subjects_max");
     section.finish();
     Some(Guard { smallest_cell: smallest_cell?, distinct_subjects_max: distinct_subjects_max? })
 }
 
 fn operation(section: &Section<'_>) -> Option<Operation> {
     let name = section.code("name");
-    let label = section.texts("label");
+    let label = section.texts("label", Kind::Name);
     let engine = section.word("engine");
     let input = fields(section, "input", "required");
     let output = fields(section, "output", "required");
     section.finish();
     Some(Operation { name: name?, label: label?, engine: engine?, input: input?, output: output? })
-}
-
-/// `[[product.ceiling]]`.
-pub(super) fn ceiling(section: &Section<'_>, product: &RegistrationNumber) -> Option<Ceiling> {
-    let unit = section.one_of("unit", &["call", "month"]);
-    let price_max = section.price("price_max");
-    let document = section.text("document");
-    section.finish();
-    Some(Ceiling {
-        product: product.clone(),
-        unit: unit?,
-        price_max: price_max?,
-        document: document?,
-    })
-}
-
-/// `[[product.plan]]`.
-pub(super) fn plan(section: &Section<'_>, product: &RegistrationNumber) -> Option<Plan> {
-    let code = section.code("code");
-    let name = section.texts("name");
-    let purpose = section.word("purpose");
-    let charge = charge(section);
-    let calls_per_month_max = section.number("calls_per_month_max");
-    let calls_per_minute_max = section.small("calls_per_minute_max");
-    let term_months_max = section.small("term_months_max");
-    let automatic_approval = section.flag("automatic_approval", false);
-    section.finish();
-    Some(Plan {
-        product: product.clone(),
-        code: code?,
-        name: name?,
-        purpose: purpose?,
-        charge: charge?,
-        calls_per_month_max: calls_per_month_max?,
-        calls_per_minute_max: calls_per_minute_max?,
-        term_months_max: term_months_max?,
-        automatic_approval: automatic_approval?,
-    })
-}
-
-fn charge(section: &Section<'_>) -> Option<Charge> {
-    let Some(section) = section.section("charge") else {
-        section.refuse("publish.missing", "`charge` is missing");
-        return None;
-    };
-    let model = section.one_of("model", &["free", "flat_monthly", "per_call"])?;
-    let charge = match model.as_str() {
-        "free" => Some(Charge::Free),
-        "flat_monthly" => section.price("price").map(|price| Charge::FlatMonthly { price }),
-        _ => {
-            let price: Option<Price> = section.price("price");
-            let included = section.number_or("included_calls", 0);
-            price
-                .zip(included)
-                .map(|(price, included_calls)| Charge::PerCall { price, included_calls })
-        }
-    };
-    section.finish();
-    charge
-}
-
-/// `[product.split]`; `next` is the version it gets.
-pub(super) fn split(
-    section: &Section<'_>,
-    product: &RegistrationNumber,
-    next: u32,
-) -> Option<Split> {
-    let from = section.period("from");
-    let base = section.one_of("base", &["invoiced"]);
-    let shares: Vec<Option<Share>> = section.sections("share").iter().map(share).collect();
-    section.finish();
-    let shares: Option<Vec<Share>> = shares.into_iter().collect();
-    Some(Split {
-        product: product.clone(),
-        version: next,
-        from: from?,
-        base: base?,
-        shares: shares?,
-    })
-}
-
-fn share(section: &Section<'_>) -> Option<Share> {
-    let party = section.parsed("party", Uscc::parse);
-    let name = section.texts("name");
-    let roles = ["provider", "operator", "partner", "platform", "public_interest"];
-    let role = section.one_of("role", &roles);
-    let node = section.parsed("node", NodeName::parse);
-    let share_ppm = section.parsed("percent", parts);
-    section.finish();
-    Some(Share { party: party?, name: name?, role: role?, node: node?, share_ppm: share_ppm? })
-}
-
-/// Percent with up to four places, as parts per million.
-fn parts(text: &str) -> Result<u32, String> {
-    let bad = || format!("`{text}` is no percentage: write it as 33.33, at most four places");
-    let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(places) || places.len() > 4 || whole.len() > 3 {
-        return Err(bad());
-    }
-    let whole: u32 = whole.parse().map_err(|_| bad())?;
-    let places: u32 = format!("{places:0<4}").parse().map_err(|_| bad())?;
-    let parts = whole * 10_000 + places;
-    if parts > 1_000_000 { Err(bad()) } else { Ok(parts) }
 }

@@ -11,6 +11,7 @@ use lianshi_registry::{
     entry::Texts,
     price::Price,
     refusal::Refusal,
+    text::{Kind, TextRefusal},
     time::{Date, Period},
 };
 use serde::de::DeserializeOwned;
@@ -24,9 +25,6 @@ use super::{
     source::{Findings, Source},
 };
 use crate::{guard::GuardRefusal, ruleset::parse_word};
-
-/// Longest text in characters, so that an entry stays below its limit with room to spare.
-const TEXT_CHARS_MAX: usize = 2000;
 
 /// One table being read.
 pub(super) struct Section<'s> {
@@ -106,29 +104,31 @@ impl<'s> Section<'s> {
         self.refuse_at(line, "publish.wrong_type", message);
     }
 
-    fn read_text(&self, value: &Spanned<DeValue<'_>>, field: &str) -> Option<String> {
+    fn read_text(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        (field, kind): (&str, Kind),
+    ) -> Option<String> {
         let Some(text) = value.get_ref().as_str() else {
             self.wrong(value, field, "a text");
             return None;
         };
-        let line = self.source.line(&value.span());
-        if text.chars().count() > TEXT_CHARS_MAX {
-            let message = format!("`{field}` is longer than {TEXT_CHARS_MAX} characters");
-            self.refuse_at(line, "publish.too_long", message);
-            return None;
-        }
-        if text.chars().any(char::is_control) {
-            let message = format!("`{field}` has line breaks or other control characters");
-            self.refuse_at(line, "publish.control_characters", message);
-            return None;
-        }
-        Some(text.trim().to_owned())
+        let refuse = |refusal: TextRefusal| {
+            let line = self.source.line(&value.span());
+            self.refuse_at(line, code_of(refusal), format!("`{field}` {refusal}"));
+        };
+        kind.read_optional(text).map_err(refuse).ok()
     }
 
-    /// A text that is not empty.
+    /// A text that is not empty: a number, a code, a word.
     pub(super) fn text(&self, field: &str) -> Option<String> {
+        self.text_of(field, Kind::Reference)
+    }
+
+    /// A text of a kind that is not empty.
+    pub(super) fn text_of(&self, field: &str, kind: Kind) -> Option<String> {
         let value = self.required(field)?;
-        let text = self.read_text(value, field)?;
+        let text = self.read_text(value, (field, kind))?;
         if text.is_empty() {
             let line = self.source.line(&value.span());
             self.refuse_at(line, "publish.empty", format!("`{field}` is empty"));
@@ -137,23 +137,23 @@ impl<'s> Section<'s> {
         Some(text)
     }
 
-    /// A text that may be absent or empty.
-    pub(super) fn text_or(&self, field: &str, default: &str) -> Option<String> {
+    /// A text of a kind that may be absent or empty.
+    pub(super) fn text_or(&self, field: &str, kind: Kind, default: &str) -> Option<String> {
         match self.value(field) {
-            Some(value) => self.read_text(value, field),
+            Some(value) => self.read_text(value, (field, kind)),
             None => Some(default.to_owned()),
         }
     }
 
-    /// A text in Chinese and English.
-    pub(super) fn texts(&self, field: &str) -> Option<Texts> {
+    /// A text of a kind in Chinese and English.
+    pub(super) fn texts(&self, field: &str, kind: Kind) -> Option<Texts> {
         let value = self.required(field)?;
         let Some(table) = value.get_ref().as_table() else {
             self.wrong(value, field, "a table { zh = \"…\", en = \"…\" }");
             return None;
         };
         let section = self.inner(table, self.source.line(&value.span()), field);
-        let (zh, en) = (section.text("zh"), section.text("en"));
+        let (zh, en) = (section.text_of("zh", kind), section.text_of("en", kind));
         section.finish();
         Some(Texts { zh: zh?, en: en? })
     }
@@ -197,16 +197,7 @@ impl<'s> Section<'s> {
     /// A name of `a-z`, digits, `-` and `_`, such as a plan's code.
     pub(super) fn code(&self, field: &str) -> Option<String> {
         self.parsed(field, |text| {
-            let fits = text.len() <= 64
-                && text.starts_with(|c: char| c.is_ascii_lowercase())
-                && text.bytes().all(|b| {
-                    b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_'
-                });
-            if fits {
-                Ok(text.to_owned())
-            } else {
-                Err(format!("`{text}` must be 1–64 of a–z, 0–9, - and _, a letter first"))
-            }
+            Kind::Code.read(text).map_err(|refusal| format!("`{text}` {refusal}"))
         })
     }
 
@@ -225,14 +216,25 @@ impl<'s> Section<'s> {
         found
     }
 
-    /// The same with a default.
+    /// A whole number above zero: a limit that lets something through.
+    pub(super) fn limit(&self, field: &str) -> Option<u64> {
+        let limit = self.number(field)?;
+        if limit > 0 {
+            return Some(limit);
+        }
+        let message = format!("`{field}` is 0, so that nobody could use it");
+        self.refuse_at(self.line_of(field), "publish.nothing_allowed", message);
+        None
+    }
+
+    /// A whole number of at least zero, with a default.
     pub(super) fn number_or(&self, field: &str, default: u64) -> Option<u64> {
         if self.has(field) { self.number(field) } else { Some(default) }
     }
 
-    /// The same within 32 bits.
-    pub(super) fn small(&self, field: &str) -> Option<u32> {
-        let number = self.number(field)?;
+    /// A limit within 32 bits.
+    pub(super) fn small_limit(&self, field: &str) -> Option<u32> {
+        let number = self.limit(field)?;
         let small = u32::try_from(number).ok();
         if small.is_none() {
             let message = format!("`{field}` is too large");
@@ -283,7 +285,7 @@ impl<'s> Section<'s> {
         let texts: Vec<Option<(String, usize)>> = array
             .iter()
             .map(|item| {
-                let text = self.read_text(item, field)?;
+                let text = self.read_text(item, (field, Kind::Reference))?;
                 Some((text, self.source.line(&item.span())))
             })
             .collect();
@@ -362,5 +364,17 @@ impl<'s> Section<'s> {
             let message = format!("`{name}` is not a field of this table");
             self.refuse_at(line, "publish.unknown_field", message);
         }
+    }
+}
+
+/// The code of a finding about a text.
+fn code_of(refusal: TextRefusal) -> &'static str {
+    match refusal {
+        TextRefusal::Empty => "publish.empty",
+        TextRefusal::TooLong { .. } => "publish.too_long",
+        TextRefusal::Control(_) => "publish.control_characters",
+        TextRefusal::Direction(_) => "publish.direction",
+        TextRefusal::Invisible(_) => "publish.invisible",
+        TextRefusal::NotACode | TextRefusal::Form => "publish.malformed",
     }
 }

@@ -31,7 +31,7 @@ impl<'t> Source<'t> {
                 rule: None,
             })
             .collect();
-        Err(PublishRefusal { findings })
+        Err(PublishRefusal::new(findings))
     }
 
     /// The line of a place.

@@ -147,6 +147,21 @@ fn each_mistake_is_told_with_its_code_at_its_line() {
         ("contact = \"service@yinlian.example\"", "", "publish.missing", ""),
         ("en = \"Per call\"", "en = \" \"", "publish.empty", "Per call"),
         ("row_count = 6974", "row_count = ", "publish.syntax", "row_count"),
+        ("en = \"Per call\"", "en = \"Per\u{202e}llac\"", "publish.direction", "Per call"),
+        ("en = \"Per call\"", "en = \"Per\u{200b}call\"", "publish.invisible", "Per call"),
+        ("en = \"Per call\"", "en = \"\\u0000\"", "publish.control_characters", "Per call"),
+        ("name = \"code\"", "name = \"first_listed\"", "publish.named_twice", "\"first_listed\""),
+        ("name = \"valid\"", "name = \"result\"", "publish.named_twice", "\"valid\""),
+        ("calls_per_month_max = 10000", "calls_per_month_max = 0", "publish.nothing_allowed", ""),
+        ("calls_per_minute_max = 60", "calls_per_minute_max = 0", "publish.nothing_allowed", ""),
+        ("term_months_max = 12", "term_months_max = 0", "publish.nothing_allowed", "term_months"),
+        ("subjects_max = 2000", "subjects_max = 0", "publish.nothing_allowed", "subjects_max"),
+        (
+            "uscc = \"12330212MB1DEM005G\"",
+            "uscc = \"000000000000000000\"",
+            "publish.malformed",
+            "uscc = \"12330212MB1DEM005G\"",
+        ),
         ("key = \"place-names\"", "key = \"Place\"", "publish.malformed", ""),
     ];
     for (old, new, code, line_text) in table {
@@ -157,6 +172,32 @@ fn each_mistake_is_told_with_its_code_at_its_line() {
             assert_eq!(*line, line_of(line_text), "{new}: {found:?}");
         }
     }
+}
+
+#[test]
+fn two_operations_of_one_name_are_told_at_the_second() {
+    let from = EXAMPLE.find("[[product.operation]]").expect("an operation");
+    let to = EXAMPLE.find("[product.guard]").expect("a guard");
+    let again = &EXAMPLE[from..to];
+    let text = EXAMPLE.replacen("[product.guard]", &format!("{again}\n[product.guard]"), 1);
+    let refusal = publish(&text).expect_err("twice");
+    let codes: Vec<&str> = refusal.findings.iter().map(|f| f.code.as_str()).collect();
+    assert_eq!(codes, ["publish.named_twice"], "{refusal}");
+    assert_eq!(refusal.findings[0].line, line_of("[product.guard]") + 1, "{refusal}");
+}
+
+#[test]
+fn at_most_fifty_mistakes_are_told_and_the_others_counted() {
+    let refusal = publish(&"[[organization]]\n".repeat(30)).expect_err("120 mistakes");
+    assert_eq!((refusal.findings.len(), refusal.more), (super::FINDINGS_MAX, 70));
+    assert!(refusal.to_string().ends_with("… and 70 more\n"), "{refusal}");
+}
+
+#[test]
+fn a_name_is_no_description() {
+    let long = format!("name = {{ zh = \"{}\", en = \"Name\" }}", "名".repeat(161));
+    let old = "name = { zh = \"行政区划代码核验\", en = \"Division code verification\" }";
+    assert_eq!(codes(old, &long)[0].0, "publish.too_long");
 }
 
 #[test]

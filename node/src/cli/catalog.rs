@@ -91,7 +91,9 @@ fn publish(at: &At, site: &Site, file: &PathBuf, by: &str) -> anyhow::Result<()>
         Ok(published) => published,
         Err(Failure::Refused(refusal)) => {
             if at.json {
-                let value = json!({ "code": refusal.code(), "findings": refusal.findings });
+                let value = json!({
+                    "code": refusal.code(), "findings": refusal.findings, "more": refusal.more,
+                });
                 at.print(&value, "")?;
             }
             anyhow::bail!("{}: {refusal}", file.display());

@@ -7,6 +7,7 @@ use lianshi_registry::{
         Texts,
     },
     id::RegistrationNumber,
+    text::Kind,
 };
 
 use super::Desk;
@@ -30,9 +31,9 @@ impl Desk<'_> {
         let Some(act) = section.one_of("do", &ACTS) else { return };
         let number = section.parsed("number", RegistrationNumber::parse);
         let reason = if act == "product.listed" || act.ends_with(".resumed") {
-            section.text_or("reason", "")
+            section.text_or("reason", Kind::Note, "")
         } else {
-            section.text("reason")
+            section.text_of("reason", Kind::Note)
         };
         let code = if act == "plan.retired" { section.code("code") } else { Some(String::new()) };
         let how = if act == "authorization.ended" {
