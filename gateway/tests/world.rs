@@ -28,7 +28,7 @@ use lianshi_registry::{
 use lianshi_store::{
     Db, Fault, Site,
     audit::Actor,
-    datasets::{self, Target},
+    datasets::{self, Encoding, Target},
     log, outbox,
     subscriptions::{self, RequestSubscription},
 };
@@ -275,7 +275,12 @@ fn load(
     file: &str,
 ) {
     let definition: Definition = serde_json::from_value(definition).expect("a definition");
-    let target = Target { product: product.clone(), operation: operation.to_owned(), definition };
+    let target = Target {
+        product: product.clone(),
+        operation: operation.to_owned(),
+        definition,
+        encoding: Encoding::Utf8,
+    };
     datasets::load(site, &Actor::node(), &target, file.as_bytes(), |_| {}).expect("loaded");
 }
 

@@ -4,10 +4,12 @@
 //! `docs/datasets.md` explains it with examples.
 
 mod cell;
+mod rows;
 #[cfg(test)]
 mod tests;
 
 pub use cell::{CELL_BYTES_MAX, CellError, Column, ColumnType, normalize};
+pub use rows::{Contradiction, ROWS_PER_KEY_MAX};
 
 use std::collections::BTreeSet;
 

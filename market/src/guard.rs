@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use lianshi_registry::{
     entry::{Field, FieldType},
+    json::INTEGER_MAX,
     refusal::Refusal,
+    text::Kind,
     time::Date,
 };
 use serde_json::{Map, Value};
 
-/// Largest text in a request field, in characters: names, codes and dates are far shorter.
-pub const INPUT_TEXT_CHARS_MAX: usize = 512;
 /// The member that marks a point whose figures were blanked.
 pub const SUPPRESSED: &str = "suppressed";
 
@@ -97,12 +97,12 @@ pub fn read_request(body: &Value, input: &[Field]) -> Result<Request, GuardRefus
 
 fn input_text(value: &Value, field_type: FieldType) -> Option<String> {
     match (field_type, value) {
-        (FieldType::Text, Value::String(text)) => {
-            let text = text.trim();
-            (!text.is_empty() && text.chars().count() <= INPUT_TEXT_CHARS_MAX)
-                .then(|| text.to_owned())
+        // A character nobody sees would find nothing, and the caller would pay for that.
+        (FieldType::Text, Value::String(text)) => Kind::Value.read(text).ok(),
+        // Beyond this, what arrived is not what the caller's program meant.
+        (FieldType::Integer, Value::Number(number)) => {
+            number.as_i64().filter(is_exact).map(|n| n.to_string())
         }
-        (FieldType::Integer, Value::Number(number)) => number.as_i64().map(|n| n.to_string()),
         (FieldType::Decimal, Value::String(text)) => is_decimal(text).then(|| text.clone()),
         (FieldType::Date, Value::String(text)) => Date::parse(text).ok().map(|d| d.to_string()),
         (FieldType::Boolean, Value::Bool(value)) => Some(value.to_string()),
@@ -112,12 +112,17 @@ fn input_text(value: &Value, field_type: FieldType) -> Option<String> {
 
 fn expected(field_type: FieldType) -> &'static str {
     match field_type {
-        FieldType::Text => "a text of 1 to 512 characters",
-        FieldType::Integer => "a whole number",
+        FieldType::Text => "a text of 1 to 512 characters, all of which can be seen",
+        FieldType::Integer => "a whole number within ±(2^53-1)",
         FieldType::Decimal => "a decimal number written as a text, such as \"1.50\"",
         FieldType::Date => "a date of the form 2026-11-21",
         FieldType::Boolean => "true or false",
     }
+}
+
+/// Whether every reader of JSON holds a whole number exactly.
+pub fn is_exact(number: &i64) -> bool {
+    (-INTEGER_MAX..=INTEGER_MAX).contains(number)
 }
 
 /// Whether a text is a plain decimal number: digits, at most one point inside, an optional minus in
@@ -153,7 +158,7 @@ pub fn release(
 fn fits(value: &Value, field_type: FieldType) -> bool {
     match field_type {
         FieldType::Text => value.is_string(),
-        FieldType::Integer => value.as_i64().is_some(),
+        FieldType::Integer => value.as_i64().is_some_and(|number| is_exact(&number)),
         FieldType::Decimal => value.as_str().is_some_and(is_decimal),
         FieldType::Date => value.as_str().is_some_and(|text| Date::parse(text).is_ok()),
         FieldType::Boolean => value.is_boolean(),
@@ -215,7 +220,20 @@ mod tests {
         check(json!({ "code": 330_212 }), Some("call.input_type"));
         check(json!({ "code": " " }), Some("call.input_type"));
         check(json!({ "code": "x".repeat(513) }), Some("call.input_type"));
+        check(json!({ "code": "330212\u{200b}" }), Some("call.input_type"));
+        check(json!({ "code": "\u{202e}212033" }), Some("call.input_type"));
+        check(json!({ "code": "3302\u{0}12" }), Some("call.input_type"));
         check(json!({ "code": "1", "date": "2026-02-30" }), Some("call.input_type"));
+    }
+
+    #[test]
+    fn whole_numbers_are_those_every_reader_holds_exactly() {
+        let input = [field("count", FieldType::Integer, true)];
+        let taken = |number: i64| read_request(&json!({ "count": number }), &input).is_ok();
+        assert!(taken(INTEGER_MAX) && taken(-INTEGER_MAX));
+        assert!(!taken(INTEGER_MAX + 1) && !taken(-INTEGER_MAX - 1));
+        let answer = |number: i64| release(object(json!({ "count": number })), &input).is_ok();
+        assert!(answer(INTEGER_MAX) && !answer(INTEGER_MAX + 1));
     }
 
     #[test]

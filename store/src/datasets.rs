@@ -2,10 +2,15 @@
 //! is all or nothing: rows of a new version gather beside the old ones, and one small transaction
 //! switches over.
 
+mod contradiction;
 mod load;
+mod refusal;
 mod source;
+mod text;
 
-pub use load::{LoadRefusal, Loaded, Progress, ROW_ERRORS_MAX, RowError, Target, load};
+pub use load::{Loaded, Progress, Target, load};
+pub use refusal::{LoadRefusal, ROW_ERRORS_MAX, RowError};
+pub use text::Encoding;
 
 use diesel::prelude::*;
 use lianshi_market::dataset::Definition;

@@ -13,8 +13,10 @@ use lianshi_registry::{
 use lianshi_store::{
     Db, Failure, Fault, Site,
     audit::Actor,
-    datasets::{self, LoadRefusal, Loaded, Target},
+    datasets::{self, Encoding, LoadRefusal, Loaded, Target},
 };
+
+use sha2::Digest as _;
 
 use crate::support::on_both;
 
@@ -48,6 +50,7 @@ fn target() -> Target {
         product: RegistrationNumber::new(&division, NumberKind::Product, 2026, 1).expect("fits"),
         operation: "verify".to_owned(),
         definition,
+        encoding: Encoding::Utf8,
     }
 }
 
@@ -147,6 +150,105 @@ fn every_other_refusal_leaves_the_version_in_service() {
             panic!("the file has errors")
         };
         assert_eq!((errors.len(), more), (datasets::ROW_ERRORS_MAX, true));
+    });
+}
+
+/// What is told of a file with a definition that has times and answers.
+fn told(site: &Site, file: &[u8], encoding: Encoding) -> Result<Loaded, String> {
+    let definition = serde_json::from_value(serde_json::json!({
+        "columns": [{ "name": "code" }, { "name": "next", "optional": true },
+            { "name": "from", "type": "date" },
+            { "name": "until", "type": "date", "optional": true }],
+        "lookup": { "key": ["code"], "answer": ["next"],
+            "as_of": { "field": "on", "from": "from", "until": "until" } }
+    }));
+    let target = Target { definition: definition.expect("a definition"), encoding, ..target() };
+    match datasets::load(site, &Actor::node(), &target, file, |_| {}) {
+        Ok(loaded) => Ok(loaded),
+        Err(Failure::Refused(LoadRefusal::Rows { errors, .. })) => {
+            Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        }
+        Err(Failure::Refused(refusal)) => Err(refusal.to_string()),
+        Err(Failure::Fault(fault)) => panic!("{fault}"),
+    }
+}
+
+#[test]
+fn rows_that_answer_one_question_differently_are_refused_with_both_lines() {
+    on_both(|db| {
+        let site = site(db);
+        let load = |file: &str| told(&site, file.as_bytes(), Encoding::Utf8);
+        let file = "code,next,from,until\nb,,2020-01-01,\na,x,2020-01-01,2021-01-01\n\n\
+                    a,y,2021-01-01,\na,z,2022-01-01,2022-01-02\n";
+        let expected = "line 6: the row answers the same question at the same time otherwise than \
+                        line 5";
+        assert_eq!(load(file), Err(expected.to_owned()));
+        assert_eq!(stored_rows(db), 0, "its rows are gone");
+        let lawful = "code,next,from,until\na,y,2021-01-01,\na,x,2020-01-01,2021-01-01\n\
+                      a,x,2020-02-01,2020-03-01\n";
+        assert_eq!(load(lawful).expect("loaded").rows, 3);
+        let backwards = "code,next,from,until\na,x,2020-01-02,2020-01-02\n";
+        let told = load(backwards).expect_err("never in force");
+        assert!(told.starts_with("line 2, column `until`: lies before the first day"), "{told}");
+        let unseen = "code,next,from,until\na\u{200b},x,2020-01-02,\n";
+        let told = load(unseen).expect_err("never found");
+        assert!(told.starts_with("line 2, column `code`: contains U+200B"), "{told}");
+    });
+}
+
+#[test]
+fn contradictions_are_found_across_pages_and_at_most_fifty_told() {
+    on_both(|db| {
+        let site = site(db);
+        let mut file = String::from("code,next,from,until\n");
+        for row in 0..7_000 {
+            writeln!(file, "k{:04},{},2020-01-01,", row % 3_500, row / 3_500).expect("in memory");
+        }
+        let told = told(&site, file.as_bytes(), Encoding::Utf8).expect_err("torn");
+        assert_eq!(told.lines().count(), datasets::ROW_ERRORS_MAX);
+        let first = told.lines().next().expect("told");
+        assert!(first.starts_with("line 3502:") && first.ends_with("line 2"), "{first}");
+    });
+}
+
+#[test]
+fn lines_are_counted_as_editors_do_whatever_ends_them() {
+    on_both(|db| {
+        let site = site(db);
+        for end in ["\n", "\r\n", "\r"] {
+            let lines = ["code,since,note", "x,2020-01-01,", "", "y,2020-02-30,", "z,2020-01-01"];
+            let file = lines.join(end);
+            let Err(LoadRefusal::Rows { errors, .. }) = load(&site, file.as_bytes()) else {
+                panic!("the file has errors")
+            };
+            let at: Vec<u64> = errors.iter().map(|error| error.line).collect();
+            assert_eq!(at, [4, 5], "{end:?}");
+            let quoted = format!("code,since,note{end}x,2020-01-01,\"a{end}b\"{end}y,soon,{end}");
+            let Err(LoadRefusal::Rows { errors, .. }) = load(&site, quoted.as_bytes()) else {
+                panic!("the file has errors")
+            };
+            let at: Vec<u64> = errors.iter().map(|error| error.line).collect();
+            assert_eq!(at, [2, 4], "{end:?}");
+        }
+    });
+}
+
+#[test]
+fn a_file_in_gb18030_is_recognized_and_read_when_told() {
+    on_both(|db| {
+        let site = site(db);
+        let file = encoding_rs::GB18030.encode("code,next,from,until\na,鄞州区,2020-01-01,\n").0;
+        let told = |encoding| told(&site, &file, encoding);
+        let advice = told(Encoding::Utf8).expect_err("no UTF-8");
+        assert!(advice.starts_with("line 2 is not UTF-8 but reads as GB18030"), "{advice}");
+        assert!(advice.contains("--encoding gb18030"), "{advice}");
+        let loaded = told(Encoding::Gb18030).expect("loaded");
+        assert_eq!(
+            loaded.source_hash,
+            sha2::Sha256::digest(&file).to_vec(),
+            "of the file as it is"
+        );
+        assert_eq!(rows(db, "A"), [["a", "鄞州区", "2020-01-01", ""]]);
     });
 }
 

@@ -4,7 +4,7 @@
 use std::{fmt::Write as _, fs::File, path::PathBuf};
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use lianshi_market::dataset::Definition;
 use lianshi_registry::{id::RegistrationNumber, refusal::Refusal as _};
@@ -12,7 +12,7 @@ use lianshi_store::{
     Failure, Fault, Site,
     audit::Actor,
     catalog,
-    datasets::{self, LoadRefusal, Target},
+    datasets::{self, Encoding, LoadRefusal, Target},
 };
 use serde_json::json;
 
@@ -42,8 +42,30 @@ pub struct Load {
     /// TOML file that says what the columns are.
     #[arg(long, value_name = "FILE")]
     definition: PathBuf,
-    /// The data, CSV in UTF-8.
+    /// How the file is written.
+    #[arg(long, value_enum, default_value_t = Written::Utf8)]
+    encoding: Written,
+    /// The data, CSV.
     file: PathBuf,
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Written {
+    /// UTF-8.
+    #[value(name = "utf-8")]
+    Utf8,
+    /// GB18030, GBK or GB2312, as spreadsheets in China save by themselves.
+    Gb18030,
+}
+
+impl From<Written> for Encoding {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Utf8 => Self::Utf8,
+            Written::Gb18030 => Self::Gb18030,
+        }
+    }
 }
 
 impl Command {
@@ -113,7 +135,8 @@ impl Load {
         definition
             .check_operation(operation, offer.product.guard.smallest_cell)
             .with_context(|| format!("{shown} does not serve {product}/{}", self.operation))?;
-        Ok(Target { product, operation: self.operation.clone(), definition })
+        let encoding = self.encoding.into();
+        Ok(Target { product, operation: self.operation.clone(), definition, encoding })
     }
 
     fn explain(&self, failure: Failure<LoadRefusal>) -> anyhow::Error {

@@ -11,7 +11,7 @@ use lianshi_registry::{entry::Purpose, id::RegistrationNumber};
 use lianshi_store::{
     Site,
     audit::Actor,
-    datasets::{self, Target},
+    datasets::{self, Encoding, Target},
     subscriptions::{self, Decision, RequestSubscription},
 };
 
@@ -45,8 +45,12 @@ const TERM_MONTHS: u32 = 12;
 /// Loads the data behind a product.
 pub fn load(site: &Site, number: &RegistrationNumber, data: &DemoData) -> anyhow::Result<()> {
     let definition: Definition = toml::from_str(data.definition)?;
-    let target =
-        Target { product: number.clone(), operation: data.operation.to_owned(), definition };
+    let target = Target {
+        product: number.clone(),
+        operation: data.operation.to_owned(),
+        definition,
+        encoding: Encoding::Utf8,
+    };
     datasets::load(site, &Actor::node(), &target, data.csv.as_bytes(), |_| {})?;
     Ok(())
 }

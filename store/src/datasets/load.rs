@@ -5,10 +5,15 @@
 use std::io;
 
 use diesel::prelude::*;
-use lianshi_market::dataset::{Definition, DefinitionRefusal};
-use lianshi_registry::{entry::Engine, id::RegistrationNumber, refusal::Refusal};
+use lianshi_market::dataset::Definition;
+use lianshi_registry::{entry::Engine, id::RegistrationNumber};
 
-use super::source::{Line, Source, SourceRow};
+use super::{
+    contradiction,
+    refusal::{LoadRefusal, ROW_ERRORS_MAX},
+    source::{Line, Source, SourceRow},
+    text::Encoding,
+};
 use crate::{
     audit::{self, Act, Actor},
     db::{Failure, Write},
@@ -18,8 +23,6 @@ use crate::{
     site::Site,
 };
 
-/// Errors told at once; a file with more is better mended at its source.
-pub const ROW_ERRORS_MAX: usize = 50;
 /// Rows swept in one transaction, so that calls are metered in between.
 const SWEEP_ROWS: i64 = 5_000;
 /// Rows written in one transaction: a few milliseconds of the one writer SQLite has.
@@ -34,6 +37,8 @@ pub struct Target {
     pub operation: String,
     /// How the file is read; check it against the operation first, where the product is known here.
     pub definition: Definition,
+    /// How the file is written.
+    pub encoding: Encoding,
 }
 
 /// How far a load is.
@@ -56,70 +61,6 @@ pub struct Loaded {
     pub source_hash: Vec<u8>,
 }
 
-/// One thing that is wrong with one row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowError {
-    /// Line of the file, from 1.
-    pub line: u64,
-    /// The column, empty where the whole row is meant.
-    pub column: String,
-    /// What is wrong.
-    pub why: String,
-}
-
-impl RowError {
-    pub(super) fn new(line: u64, column: &str, why: &str) -> Self {
-        Self { line, column: column.to_owned(), why: why.to_owned() }
-    }
-}
-
-impl std::fmt::Display for RowError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.column.is_empty() {
-            write!(f, "line {}: the row {}", self.line, self.why)
-        } else {
-            write!(f, "line {}, column `{}`: {}", self.line, self.column, self.why)
-        }
-    }
-}
-
-/// Why a file was not loaded; the version in service stays.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LoadRefusal {
-    /// The definition is not whole.
-    #[error("the definition is not usable: {0}")]
-    Definition(#[from] DefinitionRefusal),
-    /// Rows do not fit the definition.
-    #[error("{} rows or columns do not fit the definition", errors.len())]
-    Rows {
-        /// What is wrong, in the order of the file, at most [`ROW_ERRORS_MAX`].
-        errors: Vec<RowError>,
-        /// There are more.
-        more: bool,
-    },
-    /// The file cannot be read to its end.
-    #[error("the file cannot be read: {0}")]
-    Unreadable(String),
-    /// A file without a row would silence the product.
-    #[error("the file has no rows")]
-    Empty,
-    /// A later load of the same operation took over.
-    #[error("another load of the same operation has begun since; this one was given up")]
-    Overtaken,
-}
-
-impl Refusal for LoadRefusal {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Definition(refusal) => refusal.code(),
-            Self::Rows { .. } => "dataset.rows",
-            Self::Unreadable(_) => "dataset.unreadable",
-            Self::Empty => "dataset.empty",
-            Self::Overtaken => "dataset.overtaken",
-        }
-    }
-}
-
 /// Loads a file. `progress` is called every few thousand rows.
 pub fn load(
     site: &Site,
@@ -128,7 +69,8 @@ pub fn load(
     file: impl io::Read,
     mut progress: impl FnMut(Progress),
 ) -> Result<Loaded, Failure<LoadRefusal>> {
-    target.definition.check().map_err(|refusal| Failure::Refused(refusal.into()))?;
+    let usable = target.definition.check().and_then(|()| target.definition.check_names());
+    usable.map_err(|refusal| Failure::Refused(refusal.into()))?;
     let claim = site.db.write(|write| Claim::take(write, site, target))?;
     let outcome = fill(site, actor, target, &claim, file, &mut progress);
     let kept = if outcome.is_ok() { claim.version } else { claim.version_before };
@@ -208,7 +150,8 @@ fn fill(
     file: impl io::Read,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Loaded, Failure<LoadRefusal>> {
-    let mut source = Source::open(&target.definition, file).map_err(Failure::Refused)?;
+    let mut source =
+        Source::open(&target.definition, file, target.encoding).map_err(Failure::Refused)?;
     let mut errors = Vec::new();
     let mut waiting = Vec::new();
     let mut rows: u64 = 0;
@@ -220,7 +163,7 @@ fn fill(
             Line::Row(_) if !errors.is_empty() => {}
             Line::Row(row) => waiting.push(row),
         }
-        if errors.len() >= ROW_ERRORS_MAX {
+        if errors.len() > ROW_ERRORS_MAX {
             break;
         }
         if waiting.len() >= ROWS_PER_WRITE {
@@ -228,16 +171,16 @@ fn fill(
             progress(Progress { bytes: source.bytes(), rows });
         }
     }
-    if !errors.is_empty() {
-        let more = errors.len() >= ROW_ERRORS_MAX;
-        errors.truncate(ROW_ERRORS_MAX);
-        return Err(Failure::Refused(LoadRefusal::Rows { errors, more }));
-    }
+    LoadRefusal::of_rows(errors).map_err(Failure::Refused)?;
     rows = keep_rows(site, target, claim, rows, &mut waiting)?;
     if rows == 0 {
         return Err(Failure::Refused(LoadRefusal::Empty));
     }
     progress(Progress { bytes: source.bytes(), rows });
+    let (product, operation) = (target.product.as_str(), target.operation.as_str());
+    let version = contradiction::Version { product, operation, version: claim.version };
+    let errors = contradiction::find(&site.db, &target.definition, &version)?;
+    LoadRefusal::of_rows(errors).map_err(Failure::Refused)?;
     let loaded = Loaded { version: claim.version, rows, source_hash: source.hash() };
     switch(site, actor, target, claim, &loaded)?;
     Ok(loaded)
@@ -270,7 +213,7 @@ fn keep_rows(
             operation: target.operation.clone(),
             version: claim.version,
             row_key: row.key,
-            row_number: i64::try_from(number).unwrap_or(i64::MAX),
+            row_number: i64::try_from(row.line).unwrap_or(i64::MAX),
             cells: serde_json::to_string(&row.cells)
                 .map_err(|error| Fault::corrupt("dataset_rows", error))?,
         });

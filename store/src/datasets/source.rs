@@ -1,40 +1,28 @@
-//! The file of a load: CSV in UTF-8 read as a stream, each row checked cell by cell, each error
-//! told with its line and column as an editor shows them.
+//! The file of a load: CSV read as a stream, each row checked cell by cell, each error told with its
+//! line and column as an editor shows them.
 
 use std::io;
 
 use lianshi_market::dataset::{Column, Definition, KEY_BYTES_MAX};
-use sha2::{Digest as _, Sha256};
 
-use super::load::{LoadRefusal, RowError};
-
-/// Reads through to the file and hashes what it reads.
-pub(super) struct Hashing<R> {
-    inner: R,
-    hasher: Sha256,
-    bytes: u64,
-}
-
-impl<R: io::Read> io::Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hasher.update(buffer.get(..count).unwrap_or_default());
-        self.bytes = self.bytes.saturating_add(u64::try_from(count).unwrap_or_default());
-        Ok(count)
-    }
-}
+use super::{
+    refusal::{LoadRefusal, RowError},
+    text::{Encoding, Text, is_gb18030},
+};
 
 /// The rows of a file.
 pub(super) struct Source<'d, R: io::Read> {
     definition: &'d Definition,
-    reader: csv::Reader<Hashing<R>>,
+    reader: csv::Reader<Text<R>>,
     /// For each column of the file, where it stands in the definition.
     places: Vec<usize>,
-    record: csv::StringRecord,
+    record: csv::ByteRecord,
 }
 
 /// A row as it is kept.
 pub(super) struct SourceRow {
+    /// The line it begins on.
+    pub line: u64,
     pub key: String,
     pub cells: Vec<String>,
 }
@@ -48,45 +36,64 @@ pub(super) enum Line {
 
 impl<'d, R: io::Read> Source<'d, R> {
     /// Reads the first line, which must name every column of the definition once and nothing else.
-    pub(super) fn open(definition: &'d Definition, file: R) -> Result<Self, LoadRefusal> {
-        let hashing = Hashing { inner: file, hasher: Sha256::new(), bytes: 0 };
-        let mut reader = csv::ReaderBuilder::new().from_reader(hashing);
-        let header = reader.headers().map_err(|error| unreadable(&error))?.clone();
-        let mut places = Vec::new();
+    pub(super) fn open(
+        definition: &'d Definition,
+        file: R,
+        encoding: Encoding,
+    ) -> Result<Self, LoadRefusal> {
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(Text::new(file, encoding));
+        let record = csv::ByteRecord::new();
+        let mut source = Self { definition, reader, places: Vec::new(), record };
+        source.read_record()?;
+        let line = source.line();
         let mut errors = Vec::new();
-        for name in &header {
+        let names = source.texts(line)?.unwrap_or_else(|error| {
+            errors.push(error);
+            Vec::new()
+        });
+        LoadRefusal::of_rows(std::mem::take(&mut errors))?;
+        for name in &names {
             let name = name.trim_start_matches('\u{feff}').trim();
             let place = definition.column(name).map(|(place, _)| place);
             match place {
-                Some(place) if !places.contains(&place) => places.push(place),
-                Some(_) => errors.push(RowError::new(1, name, "is named twice")),
-                None => errors.push(RowError::new(1, name, "is not a column of the definition")),
+                Some(place) if !source.places.contains(&place) => source.places.push(place),
+                Some(_) => errors.push(RowError::new(line, name, "is named twice")),
+                None => errors.push(RowError::new(line, name, "is not a column of the definition")),
             }
         }
         for (place, column) in definition.columns.iter().enumerate() {
-            if !places.contains(&place) {
-                errors.push(RowError::new(1, &column.name, "is missing from the first line"));
+            if !source.places.contains(&place) {
+                let why = "is missing from the first line";
+                errors.push(RowError::new(line, &column.name, why));
             }
         }
-        if !errors.is_empty() {
-            return Err(LoadRefusal::Rows { errors, more: false });
-        }
-        Ok(Self { definition, reader, places, record: csv::StringRecord::new() })
+        LoadRefusal::of_rows(errors)?;
+        Ok(source)
     }
 
     /// The next row, or what is wrong with it.
     pub(super) fn next(&mut self) -> Result<Line, LoadRefusal> {
-        match self.reader.read_record(&mut self.record) {
-            Ok(false) => return Ok(Line::End),
-            Ok(true) => {}
-            Err(error) => return row_error(&error).map(|bad| Line::Bad(vec![bad])),
+        if !self.read_record()? {
+            return Ok(Line::End);
         }
-        let line = self.record.position().map_or(0, csv::Position::line);
+        let line = self.line();
+        let texts = match self.texts(line)? {
+            Ok(texts) => texts,
+            Err(error) => return Ok(Line::Bad(vec![error])),
+        };
+        if texts.len() != self.places.len() {
+            let (len, expected) = (texts.len(), self.places.len());
+            let why = format!("has {len} cells, the first line has {expected}");
+            return Ok(Line::Bad(vec![RowError::new(line, "", &why)]));
+        }
         let mut cells = vec![String::new(); self.definition.columns.len()];
         let mut errors = Vec::new();
-        for (place, cell) in self.places.iter().zip(&self.record) {
+        for (place, text) in self.places.iter().zip(&texts) {
             let Some(column) = self.definition.columns.get(*place) else { continue };
-            match read_cell(column, cell) {
+            match read_cell(column, text) {
                 Ok(kept) => {
                     if let Some(slot) = cells.get_mut(*place) {
                         *slot = kept;
@@ -94,6 +101,11 @@ impl<'d, R: io::Read> Source<'d, R> {
                 }
                 Err(why) => errors.push(RowError::new(line, &column.name, &why)),
             }
+        }
+        if errors.is_empty()
+            && let Err(wrong) = self.definition.check_row(&cells)
+        {
+            errors.extend(wrong.iter().map(|(column, why)| RowError::new(line, column, why)));
         }
         if !errors.is_empty() {
             return Ok(Line::Bad(errors));
@@ -106,40 +118,53 @@ impl<'d, R: io::Read> Source<'d, R> {
             let column = self.definition.key().first().map_or("", String::as_str);
             return Ok(Line::Bad(vec![RowError::new(line, column, &why)]));
         };
-        Ok(Line::Row(SourceRow { key, cells }))
+        Ok(Line::Row(SourceRow { line, key, cells }))
+    }
+
+    fn read_record(&mut self) -> Result<bool, LoadRefusal> {
+        let read = self.reader.read_byte_record(&mut self.record);
+        read.map_err(|error| LoadRefusal::Unreadable(error.to_string()))
+    }
+
+    /// The line the record just read begins on. Counted back from where it ends, since blank lines
+    /// before it are skipped; every line ends with a line feed.
+    fn line(&self) -> u64 {
+        let inside = self.record.iter().flatten().filter(|byte| **byte == b'\n').count();
+        let inside = u64::try_from(inside).unwrap_or_default();
+        self.reader.position().line().saturating_sub(inside).saturating_sub(1).max(1)
+    }
+
+    /// The cells as texts, or what is wrong with the line. A file that is no UTF-8 at its first
+    /// such line and reads as GB18030 is refused with that advice.
+    fn texts(&self, line: u64) -> Result<Result<Vec<String>, RowError>, LoadRefusal> {
+        let mut texts = Vec::with_capacity(self.record.len());
+        for (place, cell) in self.record.iter().enumerate() {
+            match std::str::from_utf8(cell) {
+                Ok(text) => texts.push(text.to_owned()),
+                Err(_) if is_gb18030(self.record.as_slice()) => {
+                    return Err(LoadRefusal::Gb18030 { line });
+                }
+                Err(_) => {
+                    let why = format!("is not UTF-8 in cell {}", place.saturating_add(1));
+                    return Ok(Err(RowError::new(line, "", &why)));
+                }
+            }
+        }
+        Ok(Ok(texts))
     }
 
     /// Bytes read so far.
     pub(super) fn bytes(&self) -> u64 {
-        self.reader.get_ref().bytes
+        self.reader.get_ref().bytes()
     }
 
     /// SHA-256 of the whole file; call it after the end.
     pub(super) fn hash(self) -> Vec<u8> {
-        self.reader.into_inner().hasher.finalize().to_vec()
+        self.reader.into_inner().hash()
     }
 }
 
 fn read_cell(column: &Column, cell: &str) -> Result<String, String> {
-    column.read(cell).map_err(|error| error.to_string())
-}
-
-/// An error of one row is told with its line; an error of the file ends the load.
-fn row_error(error: &csv::Error) -> Result<RowError, LoadRefusal> {
-    let line = error.position().map_or(0, csv::Position::line);
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            let why = format!("has {len} cells, the first line has {expected_len}");
-            Ok(RowError::new(line, "", &why))
-        }
-        csv::ErrorKind::Utf8 { err, .. } => {
-            let why = format!("is not UTF-8 in cell {}", err.field().saturating_add(1));
-            Ok(RowError::new(line, "", &why))
-        }
-        _ => Err(unreadable(error)),
-    }
-}
-
-fn unreadable(error: &csv::Error) -> LoadRefusal {
-    LoadRefusal::Unreadable(error.to_string())
+    let cell = Definition::read_cell(cell)?;
+    column.read(&cell).map_err(|error| error.to_string())
 }
