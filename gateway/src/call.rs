@@ -19,6 +19,7 @@ use lianshi_market::{
 use lianshi_registry::{
     entry::{Guard, Operation},
     id::RegistrationNumber,
+    json,
 };
 use lianshi_store::{
     Fault,
@@ -150,8 +151,8 @@ impl Admitted {
         context: &Context,
     ) -> Result<Answered, CallRefusal> {
         let body = read_body(gateway, body).await?;
-        let value = serde_json::from_slice(&body)
-            .map_err(|error| CallRefusal::BodyNotJson(error.to_string()))?;
+        let value =
+            json::read_value(&body).map_err(|error| CallRefusal::BodyNotJson(error.to_string()))?;
         let request = guard::read_request(&value, &self.operation.input)?;
         let product = self.product.product.number.to_string();
         let idempotency = self.idempotency_key.clone().map(|key| Idempotency {

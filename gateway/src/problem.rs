@@ -133,7 +133,7 @@ fn chinese(refusal: &CallRefusal) -> String {
         No::BodyTooLarge(max) => format!("请求体超过 {max} 字节"),
         No::BodyTooSlow(seconds) => format!("请求体未在 {seconds} 秒内送达"),
         No::BodyUnreadable => "请求体无法读取".to_owned(),
-        No::BodyNotJson(error) => format!("请求体不是 JSON：{error}"),
+        No::BodyNotJson(error) => format!("请求体不是可以接受的 JSON：{error}"),
         No::Guard(refusal) => guard_chinese(refusal),
         No::KeyTooLong => "用于查找对象的字段过长".to_owned(),
         No::IdempotencyKeyMalformed => "幂等键应为 1 至 128 个可见 ASCII 字符".to_owned(),

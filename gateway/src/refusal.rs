@@ -57,8 +57,8 @@ pub enum CallRefusal {
     /// The connection broke.
     #[error("the body could not be read")]
     BodyUnreadable,
-    /// The body is not JSON.
-    #[error("the body is not JSON: {0}")]
+    /// The body is not JSON, names a member twice, or has a text with control characters.
+    #[error("the body is no JSON that can be taken: {0}")]
     BodyNotJson(String),
     /// The request or the answer does not fit the operation's schema.
     #[error("{0}")]

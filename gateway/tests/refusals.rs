@@ -54,10 +54,18 @@ async fn bad_calls_are_refused_with_their_code_and_not_charged() {
     check(good.clone().raw(b"{\"code\":"), 400, "call.body_not_json").await;
     check(good.clone().raw("[".repeat(10_000).as_bytes()), 400, "call.body_not_json").await;
     check(good.clone().raw(&[0xff; 10]), 400, "call.body_not_json").await;
+    let twice = br#"{"code":"330212","code":"330213"}"#;
+    check(good.clone().raw(twice), 400, "call.body_not_json").await;
+    let nul = br#"{"code":"3302\u000012"}"#;
+    check(good.clone().raw(nul), 400, "call.body_not_json").await;
     check(good.clone().raw(&vec![b' '; 64 * 1024 + 1]), 413, "call.body_too_large").await;
     check(good.clone().json(&json!([])), 422, "call.input_not_object").await;
     check(good.clone().json(&json!({})), 422, "call.input_missing").await;
     check(good.clone().json(&json!({ "code": 1 })), 422, "call.input_type").await;
+    // Nobody sees the difference, so nobody would understand an answer that is charged.
+    for code in ["330212\u{200b}", "\u{feff}330212", "33\u{ad}0212"] {
+        check(good.clone().json(&json!({ "code": code })), 422, "call.input_type").await;
+    }
     check(good.clone().json(&json!({ "code": "1", "sql": "x" })), 422, "call.input_unknown").await;
     assert_eq!(world.calls_metered(), 0);
     assert_eq!(good.send(&server).await.status, 200);
