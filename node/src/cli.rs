@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use lianshi_registry::text;
 
 use crate::folder::Folder;
 
@@ -78,13 +79,21 @@ impl At {
 
     /// Prints JSON when asked for, else nothing: for what fails, whose text is the error itself.
     pub fn print_json(&self, value: &impl serde::Serialize) -> anyhow::Result<()> {
-        if self.json { say(serde_json::to_string_pretty(value)?) } else { Ok(()) }
+        if !self.json {
+            return Ok(());
+        }
+        put(&text::shown_json(&serde_json::to_string_pretty(value)?))
     }
 }
 
-/// Prints a line. A full disk behind the output is an error to be told, not a panic after the work
+/// Prints a line; what would move the cursor or turn the direction of writing is written out, for
+/// texts of other nodes and of older programs may hold it. A full disk behind the output is an error to be told, not a panic after the work
 /// is done.
 fn say(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    put(&text::shown(&text.to_string()))
+}
+
+fn put(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let said = writeln!(out, "{text}").and_then(|()| out.flush());
     said.context("it is done, but the result cannot be printed")
@@ -143,7 +152,8 @@ pub fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lianshi: {error:#}");
+            // The error may repeat what another node or a file says.
+            eprintln!("lianshi: {}", text::shown(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -103,6 +103,7 @@ async fn render_users(
 fn field_of(refused: &AccountRefusal) -> &'static str {
     match refused.code() {
         "account.organization_unknown" => "organization",
+        "account.name" => "name",
         "account.role_missing" | "account.role_unknown" | "account.role_reserved" => "role",
         _ => "login",
     }

@@ -7,6 +7,7 @@ use clap::Args;
 use lianshi_registry::{
     entry::Texts,
     id::{DivisionCode, FederationDomain, NodeName},
+    text::Kind,
 };
 
 use super::At;
@@ -61,7 +62,10 @@ impl Init {
         let peer_address = format!("/ip4/{}/tcp/{peer}", self.host);
         let config = Config {
             node: NodeName::parse(&self.name)?,
-            name: Texts { zh: self.name_zh.clone(), en: self.name_en.clone() },
+            name: Texts {
+                zh: Kind::Name.read(&self.name_zh).context("--name-zh")?,
+                en: Kind::Name.read(&self.name_en).context("--name-en")?,
+            },
             level: if division.as_str().ends_with("00") { "city" } else { "district" }.to_owned(),
             division,
             generation: self.generation,

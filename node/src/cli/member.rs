@@ -9,6 +9,7 @@ use lianshi_registry::{
     entry::{Admission, MemberChange},
     id::NodeName,
     member::{Member, Status},
+    text::Kind,
 };
 use lianshi_store::{Site, audit::Actor, log, members};
 use serde_json::json;
@@ -109,7 +110,8 @@ fn alter(
         Some(from) => from,
         None => held_size(site, &node)?,
     };
-    let body = MemberChange { node: node.clone(), from_index, reason: change.reason.clone() };
+    let reason = Kind::Note.read(&change.reason).context("--reason")?;
+    let body = MemberChange { node: node.clone(), from_index, reason };
     let index = members::change(site, &Actor::node(), &body, status)?;
     at.print(
         &json!({ "node": node, "status": status, "from_index": from_index, "index": index }),

@@ -2,7 +2,12 @@
 //! entries; this table also holds enterprises, which never appear in a log.
 
 use diesel::prelude::*;
-use lianshi_registry::{entry::Texts, id::DivisionCode, uscc::Uscc};
+use lianshi_registry::{
+    entry::Texts,
+    id::DivisionCode,
+    text::{Kind, TextRefusal},
+    uscc::Uscc,
+};
 
 use super::refusal::AccountRefusal;
 use crate::{
@@ -42,7 +47,7 @@ impl Row {
     fn into_record(self) -> Result<OrganizationRecord, Fault> {
         let bad = |what: &dyn ToString| Fault::corrupt("organizations", what.to_string());
         Ok(OrganizationRecord {
-            uscc: Uscc::parse(&self.uscc).map_err(|error| bad(&error))?,
+            uscc: Uscc::known(&self.uscc).map_err(|error| bad(&error))?,
             name: Texts { zh: self.name_zh, en: self.name_en },
             division: DivisionCode::parse(&self.division).map_err(|error| bad(&error))?,
             kind: self.kind,
@@ -57,9 +62,13 @@ pub fn add_organization(
     actor: &Actor,
     new: &OrganizationRecord,
 ) -> Result<(), Failure<AccountRefusal>> {
-    if new.name.zh.trim().is_empty() || new.name.en.trim().is_empty() {
-        return Err(Failure::Refused(AccountRefusal::OrganizationNameless));
-    }
+    let read = |name: &str| match Kind::Name.read(name) {
+        Ok(name) => Ok(name),
+        Err(TextRefusal::Empty) => Err(Failure::Refused(AccountRefusal::OrganizationNameless)),
+        Err(refusal) => Err(Failure::Refused(AccountRefusal::Name(refusal))),
+    };
+    let name = Texts { zh: read(&new.name.zh)?, en: read(&new.name.en)? };
+    let new = &OrganizationRecord { name, ..new.clone() };
     let now = site.now();
     site.db.write(|write| match organization(&mut write.as_read(), &new.uscc)? {
         Some(known) if known == *new => Ok(()),

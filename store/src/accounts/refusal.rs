@@ -1,6 +1,6 @@
 //! What the rules of accounts say no to.
 
-use lianshi_registry::refusal::Refusal;
+use lianshi_registry::{refusal::Refusal, text::TextRefusal};
 
 use super::password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 
@@ -25,6 +25,9 @@ pub enum AccountRefusal {
     /// An organization needs a name.
     #[error("an organization needs a name in Chinese and in English")]
     OrganizationNameless,
+    /// A name that cannot be shown.
+    #[error("the name {0}")]
+    Name(TextRefusal),
     /// Not a role.
     #[error("`{0}` is not a role")]
     RoleUnknown(String),
@@ -72,6 +75,7 @@ impl Refusal for AccountRefusal {
             Self::OrganizationUnknown(_) => "account.organization_unknown",
             Self::OrganizationExists(_) => "account.organization_exists",
             Self::OrganizationNameless => "account.organization_nameless",
+            Self::Name(_) => "account.name",
             Self::RoleUnknown(_) => "account.role_unknown",
             Self::RoleMissing => "account.role_missing",
             Self::OwnRoles => "account.own_roles",

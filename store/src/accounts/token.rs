@@ -1,7 +1,7 @@
 //! API tokens: `lt_` and 64 hexadecimal digits, shown once, kept as a hash, always with an end.
 
 use diesel::prelude::*;
-use lianshi_registry::time::Timestamp;
+use lianshi_registry::{text::Kind, time::Timestamp};
 
 use super::{
     refusal::AccountRefusal,
@@ -57,6 +57,7 @@ pub fn create_token(
     if !(1..=TOKEN_DAYS_MAX).contains(&days) {
         return Err(AccountRefusal::TokenTerm.into());
     }
+    let label = Kind::Label.read_optional(label).map_err(AccountRefusal::Name)?;
     let now = site.now();
     let secret = format!("{PREFIX}{}", random_hex::<32>()?);
     let id = format!("T-{}", random_hex::<6>()?);
@@ -67,7 +68,7 @@ pub fn create_token(
             id: id.clone(),
             user_id: user.id,
             token_hash: hash_of(&secret),
-            label: label.trim().to_owned(),
+            label: label.clone(),
             created_at: now.millis(),
             expires_at: expires_at.millis(),
             revoked_at: None,

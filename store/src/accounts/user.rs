@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
-use lianshi_registry::{entry::Texts, time::Timestamp, uscc::Uscc};
+use lianshi_registry::{entry::Texts, text::Kind, time::Timestamp, uscc::Uscc};
 
 use super::{
     organization::{demand_organization, organization},
@@ -106,13 +106,15 @@ pub fn add_user(
     new: &NewUser,
 ) -> Result<User, Failure<AccountRefusal>> {
     let login = parse_login(&new.login).map_err(Failure::Refused)?;
+    let display_name = Kind::Name.read(&new.display_name);
+    let display_name = display_name.map_err(|no| Failure::Refused(AccountRefusal::Name(no)))?;
     check_roles(scope, &new.roles).map_err(Failure::Refused)?;
     password::check(&new.password, &login).map_err(Failure::Refused)?;
     let row = UserRow {
         id: format!("U-{}", random_hex::<8>()?),
         login: login.clone(),
         organization: new.organization.to_string(),
-        display_name: new.display_name.trim().to_owned(),
+        display_name,
         password_hash: password::hash(&new.password)?,
         disabled: false,
         created_at: site.now().millis(),
@@ -258,7 +260,7 @@ pub(super) fn to_user(read: &mut Read<'_>, row: &UserRow) -> Result<User, Fault>
         Role::parse(name).ok_or_else(|| Fault::corrupt("user_roles", format!("role `{name}`")))
     };
     let roles = names.iter().map(role).collect::<Result<_, _>>()?;
-    let uscc = Uscc::parse(&row.organization).map_err(|error| Fault::corrupt("users", error))?;
+    let uscc = Uscc::known(&row.organization).map_err(|error| Fault::corrupt("users", error))?;
     let organization = organization(read, &uscc)?
         .ok_or_else(|| Fault::corrupt("users", format!("organization of `{}`", row.login)))?;
     Ok(User {

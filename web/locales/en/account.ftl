@@ -17,6 +17,7 @@ refusal-account-user-unknown = There is no such user.
 refusal-account-organization-unknown = There is no such organization.
 refusal-account-organization-exists = This organization is in the books already, with other facts.
 refusal-account-organization-nameless = An organization needs a name in Chinese and in English.
+refusal-account-name = The name is empty, too long, or has characters that cannot be seen or that turn the direction of writing.
 refusal-account-role-unknown = There is no such role.
 refusal-account-role-missing = Choose at least one role.
 refusal-account-own-roles = Nobody changes their own roles or disables themselves.

@@ -14,6 +14,7 @@ refusal-account-user-unknown = 没有这个用户。
 refusal-account-organization-unknown = 没有这个单位。
 refusal-account-organization-exists = 该单位已登记，且登记信息不同。
 refusal-account-organization-nameless = 单位须有中文名称和英文名称。
+refusal-account-name = 名称为空、过长，或含有看不见的字符、控制字符或改变书写方向的字符。
 refusal-account-role-unknown = 没有这个角色。
 refusal-account-role-missing = 请至少选择一个角色。
 refusal-account-own-roles = 不能修改自己的角色，也不能停用自己。

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, ensure};
-use lianshi_registry::{checkpoint, fork::Fork, note::VerifierKey};
+use lianshi_registry::{checkpoint, fork::Fork, json, note::VerifierKey};
 use lianshi_store::{Site, forks};
 use serde_json::json;
 
@@ -40,7 +40,7 @@ pub(super) fn judge(at: &At, file: &Path, vkey: &str) -> anyhow::Result<()> {
     let known = VerifierKey::parse(vkey).context("--vkey is not a verifier key")?;
     let shown = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
-    let evidence: Fork = serde_json::from_str(&text)
+    let evidence: Fork = json::read(text.as_bytes())
         .with_context(|| format!("{shown} is no evidence as `lianshi log forks --json` prints"))?;
     let named = checkpoint::vkey(&evidence.origin, evidence.log_key);
     ensure!(named == known, "{shown} is about the key {named}, not about {known}");

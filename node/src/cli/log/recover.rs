@@ -146,7 +146,8 @@ fn others(site: &Site) -> anyhow::Result<Vec<(NodeName, String)>> {
     let members = site.db.read(members::all)?;
     let active = members.into_iter().filter(|member| member.status() == Status::Active);
     Ok(active
-        .map(|member| (member.admission.node, member.admission.public_url))
+        .filter_map(|member| Some((member.admission.node.clone(), member.admission.base()?)))
+        .map(|(node, base)| (node, base.to_string()))
         .filter(|(node, _)| *node != site.node)
         .collect())
 }
