@@ -71,8 +71,7 @@ const WORK: [(&str, &str, &[&str]); 6] = [
             "/bills/{bill}",
             "/products/{product}/subscribe",
             "/products/{product}/subscribe/terms?plan=per-call",
-            "/products/{product}/subscribe/check?plan=per-call&months=99",
-            "/products/{product}/subscribe/check?plan=per-call&months=6&note=x",
+            "/products/{product}/subscribe/terms?plan=per-call&months=99",
             "/users",
         ],
     ),
@@ -136,6 +135,9 @@ async fn every_page_is_accessible_in_every_look() {
             for page in pages {
                 seen.extend(eyes.look(node, page).await);
             }
+            if role == "buyer" {
+                seen.extend(eyes.look_at_check(node).await);
+            }
         }
         browser.end().await;
         let [_, theme, care] = look.settings.map(|(_, value)| value);
@@ -179,9 +181,31 @@ impl Eyes<'_> {
     /// What axe-core and the rest find at an address.
     async fn judge(&self, url: &str) -> Vec<Value> {
         self.browser.open(url).await;
+        self.judge_shown(url).await
+    }
+
+    /// The same of the page that is shown.
+    async fn judge_shown(&self, what: &str) -> Vec<Value> {
         self.browser.run(self.axe).await;
         let found = self.browser.ask(LOOK_OVER).await;
-        found.as_array().unwrap_or_else(|| panic!("{url}: {found}")).clone()
+        found.as_array().unwrap_or_else(|| panic!("{what}: {found}")).clone()
+    }
+
+    /// The last step of a request, which has no address of its own: with a mistake, then without.
+    async fn look_at_check(&self, node: &str) -> Vec<String> {
+        let product = self.demo.subscription("product");
+        let terms = format!("/products/{product}/subscribe/terms?plan=per-call");
+        self.browser.open(&format!("{}{terms}", self.demo.node(node, "web"))).await;
+        let mut wrong = Vec::new();
+        for (months, shows) in [("99", "error-summary"), ("6", "subscribe-check-title")] {
+            self.browser.fill(self.words.get("subscribe-note"), "x").await;
+            self.browser.fill(self.words.get("subscribe-months"), months).await;
+            self.browser.press_in_main(self.words.get("continue")).await;
+            self.browser.shows(self.words.get(shows)).await;
+            let found = self.judge_shown(shows).await;
+            wrong.extend(found.iter().map(|line| format!("{shows}: {line}")));
+        }
+        wrong
     }
 }
 

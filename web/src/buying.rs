@@ -18,8 +18,12 @@ pub fn declare(routes: &mut Pages) {
     routes
         .get("/products/{number}/subscribe", Roles(&[Buyer]), subscribe::choose_plan)
         .post("/products/{number}/subscribe", Roles(&[Buyer]), subscribe::request)
+        .get("/products/{number}/subscribe/plan", Roles(&[Buyer]), subscribe::begin_anew)
+        .post("/products/{number}/subscribe/plan", Roles(&[Buyer]), subscribe::change_plan)
         .get("/products/{number}/subscribe/terms", Roles(&[Buyer]), subscribe::choose_terms)
-        .get("/products/{number}/subscribe/check", Roles(&[Buyer]), subscribe::check)
+        .post("/products/{number}/subscribe/terms", Roles(&[Buyer]), subscribe::change_terms)
+        .get("/products/{number}/subscribe/check", Roles(&[Buyer]), subscribe::begin_anew)
+        .post("/products/{number}/subscribe/check", Roles(&[Buyer]), subscribe::check)
         .get("/subscriptions", Roles(READERS), subscriptions::list)
         .get("/subscriptions/{id}", Roles(READERS), subscriptions::show)
         .get("/subscriptions/{id}/requested", Roles(READERS), subscribe::requested)

@@ -60,8 +60,16 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
     }
 }
 
-/// Reads a form without looking for a token: for the one form of people who are not signed in.
+/// Reads a form without looking for a token: for the one form of people who are not signed in. No
+/// field has control characters but those of a text of several lines.
 pub fn parse<T: DeserializeOwned>(body: &str) -> Result<T, Problem> {
+    let malformed = |error: &dyn ToString| Problem::Malformed(error.to_string());
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(body);
+    let pairs = pairs.map_err(|error| malformed(&error))?.into_inner();
+    let is_active = |c: char| c.is_control() && !matches!(c, '\r' | '\n' | '\t');
+    if pairs.iter().any(|(name, value)| name.contains(is_active) || value.contains(is_active)) {
+        return Err(malformed(&"a field contains control characters"));
+    }
     let query = web::Query::<T>::from_query(body);
     query.map(web::Query::into_inner).map_err(|error| Problem::Malformed(error.to_string()))
 }
@@ -117,6 +125,15 @@ mod tests {
         for bad in ["", ".", "00.00", &token.replace('.', ""), &format!("00{token}")] {
             assert!(!fits(&own, bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn no_field_brings_control_characters() {
+        type Form = std::collections::BTreeMap<String, String>;
+        for body in ["note=a%00", "note=%1b%5b2J", "n%00ote=a", "note=%C2%9B", "note=%7f"] {
+            assert!(matches!(parse::<Form>(body), Err(Problem::Malformed(_))), "{body}");
+        }
+        assert!(parse::<Form>("note=a%0D%0Ab%09c&x=%E9%84%9E").is_ok());
     }
 
     #[test]

@@ -3,8 +3,10 @@
 
 pub mod access;
 mod account;
+mod address;
 pub mod api;
 pub mod assets;
+mod body;
 mod buying;
 mod catalog;
 mod certificate;
@@ -37,6 +39,7 @@ mod providing;
 pub mod refusal;
 mod registry;
 pub mod session;
+pub mod shell;
 pub mod statement;
 pub mod text;
 pub mod topology;
@@ -111,6 +114,7 @@ pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
             .app_data(web::Data::new(state))
             .app_data(web::FormConfig::default().limit(BODY_BYTES_MAX))
             .app_data(web::JsonConfig::default().limit(BODY_BYTES_MAX))
+            .wrap(from_fn(address::admit))
             .wrap(from_fn(problem::explain))
             .wrap(from_fn(lianshi_routes::headers::secure))
             .wrap(Compress::default())

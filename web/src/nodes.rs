@@ -154,7 +154,7 @@ impl Known {
                 Status::Active => String::new(),
                 _ => member.changes.last().map(|c| c.reason.clone()).unwrap_or_default(),
             },
-            public_url: admission.public_url.clone(),
+            public_url: admission.base().map_or_else(String::new, |base| base.to_string()),
             origin: admission.origin.to_string(),
             log_path: format!("/log/{}/{}", name, admission.origin.generation()),
             log_key: admission.log_key.to_string(),
@@ -208,7 +208,7 @@ pub struct NodeRow {
     pub status: &'static str,
     /// Why it is not active.
     pub reason: String,
-    /// Base of its own pages.
+    /// Base of its own pages; empty where it has none that can be linked.
     pub public_url: String,
     /// Its log.
     pub origin: String,

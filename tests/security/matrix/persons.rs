@@ -146,9 +146,7 @@ impl Ground {
             &self.subscription
         };
         let query = match pattern {
-            "/products/{number}/subscribe/check" | "/products/{number}/subscribe/terms" => {
-                "?plan=none&months=1"
-            }
+            "/products/{number}/subscribe/terms" => "?plan=none&months=1",
             _ => "",
         };
         let asset = lianshi_web::assets::paths().next().and_then(|path| path.rsplit('/').next());
@@ -174,7 +172,9 @@ impl Ground {
     pub fn opens(&self, row: &Row, reply: &Reply) -> bool {
         let unanswered = matches!(
             row.pattern,
-            "/products/{number}/subscribe/check" | "/products/{number}/subscribe/terms"
+            "/products/{number}/subscribe/plan"
+                | "/products/{number}/subscribe/check"
+                | "/products/{number}/subscribe/terms"
         );
         // Steps that were not answered lead back to the one before.
         reply.status == 200 || (unanswered && matches!(reply.status, 303 | 422))

@@ -23,6 +23,7 @@ use crate::{
     page::{Page, render, render_as},
     problem::Problem,
     session::Nothing,
+    shell::quote,
 };
 
 #[derive(Template)]
@@ -116,9 +117,10 @@ async fn explain(state: &WebState, view: &SubscriptionView, new: &NewKey) -> Res
         operation.map_or_else(String::new, |operation| {
             let url = call_url(&offer.public_url, view, operation);
             format!(
-                "curl -X POST '{url}' \\\n  -H 'Authorization: Bearer {secret}' \\\n  \
-                 -H 'Content-Type: application/json' \\\n  -d '{}'",
-                example_body(operation)
+                "curl -X POST {} \\\n  -H {} \\\n  -H 'Content-Type: application/json' \\\n  -d {}",
+                quote(&url),
+                quote(&format!("Authorization: Bearer {secret}")),
+                quote(&example_body(operation))
             )
         })
     });

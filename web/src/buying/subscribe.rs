@@ -1,10 +1,16 @@
-//! Subscribing in steps: plan, purpose and term, check, sent. Each step is a page whose answers
-//! travel in the address, so that going back loses nothing; only the last one changes something.
+//! Subscribing in steps: plan, purpose and term, check, sent. The answers travel from page to page
+//! as a form, forth and back, so that nothing is lost; only the last step changes something. What
+//! the enterprise says about its purpose is nobody else's: it never stands in an address, which
+//! histories and logs of proxies keep.
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::LOCATION, web};
 use askama::Template;
-use lianshi_market::{eligibility::NOTE_CHARS_MAX, subscription::Side};
-use lianshi_registry::{entry::Plan, id::RegistrationNumber};
+use lianshi_market::subscription::Side;
+use lianshi_registry::{
+    entry::Plan,
+    id::RegistrationNumber,
+    text::{Kind, TextRefusal},
+};
 use lianshi_store::{
     catalog::{self, Offer},
     subscriptions::{self, RequestSubscription},
@@ -20,7 +26,6 @@ use crate::{
     form::Errors,
     page::{Page, render, render_as},
     plans,
-    preferences::encode,
     problem::Problem,
 };
 
@@ -35,15 +40,18 @@ pub struct Answers {
     note: String,
 }
 
-impl Answers {
-    /// The answers as the query of a link back to a step.
-    fn query(&self) -> String {
-        format!(
-            "plan={}&months={}&note={}",
-            encode(&self.plan),
-            encode(&self.months),
-            encode(&self.note)
-        )
+/// The answers an address may bring: a plan somebody was pointed to, and a term.
+#[derive(Debug, Deserialize)]
+pub struct Chosen {
+    #[serde(default)]
+    plan: String,
+    #[serde(default)]
+    months: String,
+}
+
+impl From<Chosen> for Answers {
+    fn from(Chosen { plan, months }: Chosen) -> Self {
+        Self { plan, months, note: String::new() }
     }
 }
 
@@ -101,22 +109,52 @@ pub async fn choose_plan(
     page: Page,
     state: web::Data<WebState>,
     number: web::Path<String>,
-    answers: web::Query<Answers>,
+    chosen: web::Query<Chosen>,
 ) -> Result<HttpResponse, Problem> {
     let offer = offer_of(&state, &number).await?;
-    let answers = answers.into_inner();
+    let answers = chosen.into_inner().into();
     render(&PlanPage { page, offer, answers, errors: Errors::default() })
 }
 
-/// `GET /products/{number}/subscribe/terms`: purpose and term.
+/// `POST /products/{number}/subscribe/plan`: back to the plan with the answers given.
+pub async fn change_plan(
+    page: Page,
+    state: web::Data<WebState>,
+    (number, answers): (web::Path<String>, Posted<Answers>),
+) -> Result<HttpResponse, Problem> {
+    let offer = offer_of(&state, &number).await?;
+    render(&PlanPage { page, offer, answers: answers.0, errors: Errors::default() })
+}
+
+/// `GET` of a step that needs answers, such as a page that is loaded again: begins anew.
+pub async fn begin_anew(number: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let number = RegistrationNumber::parse(&number).map_err(|_| Problem::NotFound)?;
+    let location = format!("/products/{number}/subscribe");
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
+}
+
+/// `GET /products/{number}/subscribe/terms`: purpose and term for a plan somebody was pointed to.
 pub async fn choose_terms(
     page: Page,
     state: web::Data<WebState>,
     number: web::Path<String>,
-    answers: web::Query<Answers>,
+    chosen: web::Query<Chosen>,
 ) -> Result<HttpResponse, Problem> {
     let offer = offer_of(&state, &number).await?;
-    let mut answers = answers.into_inner();
+    show_terms(page, offer, chosen.into_inner().into())
+}
+
+/// `POST /products/{number}/subscribe/terms`: purpose and term, forth or back.
+pub async fn change_terms(
+    page: Page,
+    state: web::Data<WebState>,
+    (number, answers): (web::Path<String>, Posted<Answers>),
+) -> Result<HttpResponse, Problem> {
+    let offer = offer_of(&state, &number).await?;
+    show_terms(page, offer, answers.0)
+}
+
+fn show_terms(page: Page, offer: Offer, mut answers: Answers) -> Result<HttpResponse, Problem> {
     let Some(plan) = offer.plan(&answers.plan).cloned() else {
         return plan_missing(page, offer, answers);
     };
@@ -131,19 +169,18 @@ fn plan_missing(page: Page, offer: Offer, answers: Answers) -> Result<HttpRespon
     render_as(StatusCode::UNPROCESSABLE_ENTITY, &PlanPage { page, offer, answers, errors })
 }
 
-/// `GET /products/{number}/subscribe/check`: look at the answers once more.
+/// `POST /products/{number}/subscribe/check`: look at the answers once more.
 pub async fn check(
     page: Page,
     state: web::Data<WebState>,
-    number: web::Path<String>,
-    answers: web::Query<Answers>,
+    (number, answers): (web::Path<String>, Posted<Answers>),
 ) -> Result<HttpResponse, Problem> {
     let offer = offer_of(&state, &number).await?;
-    let answers = answers.into_inner();
+    let mut answers = answers.0;
     let Some(plan) = offer.plan(&answers.plan).cloned() else {
         return plan_missing(page, offer, answers);
     };
-    let errors = look_over(&page, &plan, &answers);
+    let errors = look_over(&page, &plan, &mut answers);
     if errors.is_empty() {
         return render(&CheckPage { page, offer, plan, answers, errors });
     }
@@ -152,12 +189,16 @@ pub async fn check(
 }
 
 /// What can be told about the answers before the request is made; the rules themselves decide then.
-fn look_over(page: &Page, plan: &Plan, answers: &Answers) -> Errors {
+/// The note takes the form in which it will be sent.
+fn look_over(page: &Page, plan: &Plan, answers: &mut Answers) -> Errors {
     let mut errors = Errors::default();
-    if answers.note.trim().is_empty() {
-        errors.add("note", page.t("subscribe-note-missing"));
-    } else if answers.note.chars().count() > NOTE_CHARS_MAX {
-        errors.add("note", page.tn("subscribe-note-long", NOTE_CHARS_MAX));
+    match Kind::Note.read(&answers.note) {
+        Ok(note) => answers.note = note,
+        Err(TextRefusal::Empty) => errors.add("note", page.t("subscribe-note-missing")),
+        Err(TextRefusal::TooLong { max, .. }) => {
+            errors.add("note", page.tn("subscribe-note-long", max));
+        }
+        Err(_) => errors.add("note", page.t("refusal-subscription-text")),
     }
     let months = answers.months.trim().parse::<u32>().unwrap_or(0);
     if months == 0 || months > plan.term_months_max {

@@ -3,7 +3,7 @@
 use actix_web::{
     HttpResponse,
     http::header::LOCATION,
-    web::{Data, Json, Path},
+    web::{Data, Path},
 };
 use lianshi_market::subscription::{Side, SubscriptionId, SubscriptionView};
 use lianshi_registry::{entry::Purpose, id::RegistrationNumber};
@@ -19,6 +19,7 @@ use super::shape::Subscription;
 use crate::{
     WebState,
     access::Caller,
+    body::Body,
     contract::{self, purpose_of},
     problem::{Problem, ProblemDetails},
 };
@@ -101,9 +102,9 @@ pub struct Wanted {
 pub async fn request(
     caller: Caller,
     state: Data<WebState>,
-    wanted: Json<Wanted>,
+    wanted: Body<Wanted>,
 ) -> Result<HttpResponse, Problem> {
-    let wanted = wanted.into_inner();
+    let wanted = wanted.0;
     let product = RegistrationNumber::parse(&wanted.product)
         .map_err(|error| Problem::Malformed(error.to_string()))?;
     let purpose = purpose_asked(&state, &product, &wanted).await?;
@@ -175,9 +176,9 @@ pub struct Decided {
 pub async fn decide(
     caller: Caller,
     state: Data<WebState>,
-    (id, decided): (Path<String>, Json<Decided>),
+    (id, decided): (Path<String>, Body<Decided>),
 ) -> Result<HttpResponse, Problem> {
-    let Decided { decision, reason } = decided.into_inner();
+    let Decided { decision, reason } = decided.0;
     let (side, decision) = match decision.as_str() {
         "agree" => (Side::Provider, Decision::Approve),
         "refuse" => (Side::Provider, Decision::Refuse { text: reason }),
@@ -215,10 +216,10 @@ pub struct EndReason {
 pub async fn end(
     caller: Caller,
     state: Data<WebState>,
-    (id, reason): (Path<String>, Json<EndReason>),
+    (id, reason): (Path<String>, Body<EndReason>),
 ) -> Result<HttpResponse, Problem> {
     let view = find(&state, &caller.user, &id).await?;
-    let (actor, key, text) = (caller.actor(), view.id, reason.into_inner().reason);
+    let (actor, key, text) = (caller.actor(), view.id, reason.0.reason);
     state.run(move |site| Ok(subscriptions::end(site, &actor, &key, &text)?)).await?;
     let view = find(&state, &caller.user, &id).await?;
     Ok(HttpResponse::Ok().json(Subscription::of(view, &[], state.site.now())))

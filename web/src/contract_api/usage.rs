@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpResponse,
-    web::{Data, Json, Path},
+    web::{Data, Path},
 };
 use lianshi_market::{
     subscription::Side,
@@ -17,6 +17,7 @@ use super::subscriptions::find;
 use crate::{
     WebState,
     access::Caller,
+    body::Body,
     buying::keys::call_url,
     contract,
     problem::{Problem, ProblemDetails},
@@ -51,10 +52,10 @@ pub struct NewKey {
 pub async fn create_key(
     caller: Caller,
     state: Data<WebState>,
-    (id, wanted): (Path<String>, Json<KeyWanted>),
+    (id, wanted): (Path<String>, Body<KeyWanted>),
 ) -> Result<HttpResponse, Problem> {
     let view = contract::of_party(&state, &caller.user, (&id, Side::Home)).await?;
-    let (actor, key, label) = (caller.actor(), view.id.clone(), wanted.into_inner().label);
+    let (actor, key, label) = (caller.actor(), view.id.clone(), wanted.0.label);
     let made =
         state.run(move |site| Ok(subscriptions::create_key(site, &actor, &key, &label)?)).await?;
     let number = view.product.clone();

@@ -6,7 +6,7 @@ use actix_web::{
     web::{Data, Path},
 };
 use askama::Template;
-use lianshi_registry::{entry::Organization, merkle, uscc::Uscc};
+use lianshi_registry::{entry::Organization, merkle, text, uscc::Uscc};
 use lianshi_store::{
     Fault, Read,
     catalog::{self, Quarantined},
@@ -63,7 +63,7 @@ fn place(
 fn find(read: &mut Read<'_>, address: &Address) -> Result<Option<Found>, Fault> {
     let Some((log, index)) = place(read, address)? else { return Ok(None) };
     let Some(bytes) = log::entry(read, &log.origin, index)? else { return Ok(None) };
-    let office = match Uscc::parse(&Label::of(&bytes).by) {
+    let office = match Uscc::known(&Label::of(&bytes).by) {
         Ok(uscc) => catalog::organization(read, &uscc)?,
         Err(_) => None,
     };
@@ -136,9 +136,11 @@ fn file_name((node, generation, index): &Address, extension: &str) -> String {
     format!("attachment; filename=\"{name}.{extension}\"")
 }
 
-/// The entry over many lines. Bytes that are no JSON are shown as text.
+/// The entry over many lines. Bytes that are no JSON are shown as text; what would turn its
+/// direction is written out.
 fn readable(bytes: &[u8]) -> String {
-    serde_json::from_slice::<serde_json::Value>(bytes)
+    let text = serde_json::from_slice::<serde_json::Value>(bytes)
         .and_then(|value| serde_json::to_string_pretty(&value))
-        .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned())
+        .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned());
+    text::shown(&text).into_owned()
 }

@@ -5,6 +5,7 @@
 use lianshi_registry::{
     entry::Texts,
     id::{NodeName, NumberKind, RegistrationNumber},
+    text::Kind,
     time::Timestamp,
 };
 use serde::Deserialize;
@@ -37,12 +38,12 @@ impl Label {
     pub fn of(bytes: &[u8]) -> Self {
         let value: Value = serde_json::from_slice(bytes).unwrap_or_default();
         let text = |value: &Value, name: &str| {
-            value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+            value.get(name).and_then(Value::as_str).and_then(fit).unwrap_or_default()
         };
         let body = value.get("body").unwrap_or(&Value::Null);
         let named = SUBJECTS.iter().find_map(|name| {
             let subject = body.get(name)?.as_str()?;
-            Some((*name, subject.to_owned()))
+            Some((*name, fit(subject)?))
         });
         let (what, subject) = named.unwrap_or_default();
         Self {
@@ -51,10 +52,21 @@ impl Label {
             at: Timestamp::parse(&text(&value, "at")).ok(),
             href: href(what, &subject),
             subject,
-            name: body.get("name").and_then(|name| Texts::deserialize(name).ok()),
+            name: body.get("name").and_then(name),
             reason: text(body, "reason"),
         }
     }
+}
+
+/// A text of an entry that may be in quarantine: what would deceive whoever reads it is left out.
+fn fit(text: &str) -> Option<String> {
+    Kind::Note.check(text).is_ok().then(|| text.to_owned())
+}
+
+fn name(value: &Value) -> Option<Texts> {
+    let name = Texts::deserialize(value).ok()?;
+    let fits = [&name.zh, &name.en].into_iter().all(|side| Kind::Name.check_optional(side).is_ok());
+    fits.then_some(name)
 }
 
 /// The page about a subject. Only what parses becomes a part of an address.
@@ -95,6 +107,21 @@ mod tests {
             assert_eq!((label.kind.as_str(), label.href), ("", None));
             assert_eq!(kind(garbage), None);
         }
+    }
+
+    #[test]
+    fn what_would_deceive_is_left_out() {
+        let text = |bad: &str| {
+            let body =
+                format!(r#"{{"name":{{"zh":"{bad}","en":"x"}},"uscc":"{bad}","reason":"{bad}"}}"#);
+            format!(r#"{{"by":"{bad}","kind":"{bad}","body":{body}}}"#)
+        };
+        for bad in ["\u{202e}gnihsihp", "\u{200b}\u{200b}", "\\u0000", "\\u001b[2J"] {
+            let label = Label::of(text(bad).as_bytes());
+            assert_eq!(label.name, None, "{bad}");
+            assert_eq!([label.kind, label.by, label.subject, label.reason].concat(), "", "{bad}");
+        }
+        assert_eq!(Label::of(text("鄞州").as_bytes()).reason, "鄞州");
     }
 
     #[test]

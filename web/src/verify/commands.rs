@@ -2,7 +2,7 @@
 
 use lianshi_registry::policy::{Policy, Quorum};
 
-use crate::registry::LogHead;
+use crate::{registry::LogHead, shell::quote};
 
 /// A program and how it is told to judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +20,15 @@ pub struct Tool {
 /// The programs that judge a log served under `base`.
 pub fn tools(base: &str, log: &LogHead, policy: Option<&Policy>) -> Vec<Tool> {
     let path = &log.path;
-    let url = format!("{base}/log/{path}/");
-    let file = log.file();
-    let fetch_key = format!("curl -fsS {base}/verify/{path}/vkey -o {file}.vkey");
-    let fetch_policy = format!("curl -fsS {base}/verify/{path}/policy -o {file}.policy");
+    let url = quote(&format!("{base}/log/{path}/"));
+    let fetch = |what: &str| quote(&format!("{base}/verify/{path}/{what}"));
+    let file = quote(&log.file());
+    let fetch_key = format!("curl -fsS {} -o {file}.vkey", fetch("vkey"));
+    let fetch_policy = format!("curl -fsS {} -o {file}.policy", fetch("policy"));
     let witnessed = policy.filter(|policy| !policy.witnesses().is_empty());
     let own = match witnessed {
         Some(_) => format!("{fetch_policy}\nlianshi log verify {url} --policy {file}.policy"),
-        None => format!("lianshi log verify {url} --vkey '{}'", log.vkey),
+        None => format!("lianshi log verify {url} --vkey {}", quote(&log.vkey.to_string())),
     };
     let mut tools = vec![
         Tool { code: "lianshi", name: "lianshi log verify", foreign: false, commands: own },
@@ -47,7 +48,7 @@ pub fn tools(base: &str, log: &LogHead, policy: Option<&Policy>) -> Vec<Tool> {
             commands: format!(
                 "pip install aics-tlog==0.2.1\n{fetch_key}\n\
                  aics-tlog verify-checkpoint --tiles {url} --vkey-file {file}.vkey --origin {}{}",
-                log.origin,
+                quote(&log.origin.to_string()),
                 witnessed.map(witnesses).unwrap_or_default()
             ),
         },
@@ -75,7 +76,7 @@ fn witnesses(policy: &Policy) -> String {
     };
     let mut options = format!(" --quorum {threshold}");
     for witness in policy.witnesses() {
-        options.push_str(&format!(" \\\n  --witness-key '{}'", witness.key));
+        options.push_str(&format!(" \\\n  --witness-key {}", quote(&witness.key.to_string())));
     }
     options
 }

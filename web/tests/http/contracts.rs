@@ -61,17 +61,40 @@ async fn the_steps_keep_the_answers_and_say_what_is_wrong() {
     assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY, "no plan chosen");
     let terms = send(&app, see(&format!("{base}/terms?plan=per-call"), &cookie)).await;
     assert_eq!(terms.status, StatusCode::OK, "{}", terms.body);
-    let wrong = format!("{base}/check?plan=per-call&months=99&note=");
-    let wrong = send(&app, see(&wrong, &cookie)).await;
+    let token = csrf!(&app, cookie);
+    let step = async |step: &str, answers: &str| {
+        let form = format!("csrf={token}&{answers}");
+        send(&app, post(&format!("{base}/{step}"), &form).cookie(cookie.clone())).await
+    };
+    let wrong = step("check", "plan=per-call&months=99&note=").await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     for part in ["<title>Error:", "href=\"#note\"", "href=\"#months\"", "value=\"99\""] {
         assert!(wrong.body.contains(part), "{part}: {}", wrong.body);
     }
-    let good = format!("{base}/check?plan=per-call&months=6&note=%3Cb%3E+addresses");
-    let good = send(&app, see(&good, &cookie)).await;
+    let answers = "plan=per-call&months=6&note=%3Cb%3E%0D%0Aaddresses";
+    let good = step("check", answers).await;
     assert_eq!(good.status, StatusCode::OK);
     assert!(good.body.contains("Send request") && good.body.contains("&#60;b&#62; addresses"));
-    assert!(good.body.contains("months=6&amp;note") || good.body.contains("months=6&#38;note"));
+    assert!(good.body.contains("name=\"months\" value=\"6\""), "{}", good.body);
+    for back in ["plan", "terms"] {
+        let page = step(back, answers).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        assert!(page.body.contains("&#60;b&#62;"), "the note is kept: {}", page.body);
+    }
+    for (note, status) in [("a%00b", 400), ("a%E2%80%AEb", 422), ("%E2%80%8B", 422)] {
+        let refused = step("check", &format!("plan=per-call&months=6&note={note}")).await;
+        assert_eq!(refused.status.as_u16(), status, "{note}");
+    }
+    let again = send(&app, see(&format!("{base}/check?note=secret"), &cookie)).await;
+    assert_eq!((again.status, again.location.as_str()), (StatusCode::SEE_OTHER, base.as_str()));
+    for page in [&plans, &terms, &good] {
+        let address = page
+            .body
+            .split("href=\"")
+            .skip(1)
+            .any(|link| link.split('"').next().is_some_and(|link| link.contains("note=")));
+        assert!(!address && !page.body.contains("method=\"get\" action=\"/products"));
+    }
     let unknown = send(&app, see("/products/330212-P-2026-0000009-1/subscribe", &cookie)).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
 }
