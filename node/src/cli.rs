@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use lianshi_registry::text;
 
-use crate::folder::Folder;
+use crate::folder::{Folder, private};
 
 mod audit;
 mod backup;
@@ -148,6 +148,7 @@ enum Command {
 /// Runs the command line and returns its exit status: 0 done, 1 failed or refused, 2 wrong usage.
 #[expect(clippy::print_stderr, reason = "printing is what a command line does")]
 pub fn main() -> ExitCode {
+    private::mask();
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,

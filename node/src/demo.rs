@@ -18,7 +18,10 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::{folder::Folder, serve};
+use crate::{
+    folder::{Folder, private},
+    serve,
+};
 
 /// How far apart the ports of two nodes lie: three are used by each.
 const PORTS_PER_NODE: u16 = 10;
@@ -49,12 +52,12 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         clear(options)?;
     }
     if !options.data.join(ABOUT).exists() {
-        fs::create_dir_all(&options.data)
-            .with_context(|| format!("cannot make {}", options.data.display()))?;
-        fs::write(options.data.join(BUILDING), "")?;
+        private::make_folder(&options.data)?;
+        private::write(&options.data.join(BUILDING), "")?;
         build::build(options).await?;
         fs::remove_file(options.data.join(BUILDING))?;
     }
+    demand_private(options)?;
     #[cfg(feature = "evil")]
     evil::prepare(options)?;
     let mut running = Vec::new();
@@ -70,6 +73,17 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         node.stop().await;
     }
     Ok(())
+}
+
+/// Refuses a demo that others may look into: it holds every password. One command closes all of it.
+fn demand_private(options: &Options) -> anyhow::Result<()> {
+    let mut all = vec![options.data.clone(), options.data.join(ABOUT)];
+    for node in &cast::NODES {
+        let path = options.data.join(node.name);
+        all.extend(private::of_folder(&path)?);
+        all.extend(private::database_files(&path.join("node.sqlite")));
+    }
+    private::demand(all)
 }
 
 /// The nodes to start, in the order of the federation.

@@ -8,10 +8,12 @@
 //! DIR/node.sqlite    the database, unless node.toml names another
 //! DIR/serve.lock     held by the one serving process
 //! ```
+//!
+//! All of it is its owner's alone: files 0600, folders 0700. A folder that others may look into is
+//! not opened.
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -36,6 +38,7 @@ mod belonging;
 mod keys;
 mod rotation;
 
+pub mod private;
 pub use belonging::strange_keys;
 pub use rotation::parse_role;
 
@@ -174,9 +177,8 @@ impl Folder {
     ) -> anyhow::Result<Self> {
         ensure!(!path.join("node.toml").exists(), "{} is a data folder already", path.display());
         let keys_path = path.join("keys");
-        fs::create_dir_all(&keys_path)
-            .with_context(|| format!("cannot make {}", keys_path.display()))?;
-        fs::set_permissions(&keys_path, fs::Permissions::from_mode(0o700))?;
+        private::make_folder(path)?;
+        private::make_folder(&keys_path)?;
         let keys = match kept {
             Some(kept) => {
                 let keys = Keys::read(kept)?;
@@ -198,13 +200,14 @@ impl Folder {
                 quorum: Rule::default(),
             },
         };
-        fs::write(path.join("charter.toml"), toml::to_string(&charter)?)?;
+        private::write(&path.join("charter.toml"), toml::to_string(&charter)?)?;
         // Written last: a folder without it was never finished.
-        fs::write(path.join("node.toml"), toml::to_string(&config)?)?;
+        private::write(&path.join("node.toml"), toml::to_string(&config)?)?;
         Ok(Self { path: path.to_owned(), config, charter, keys })
     }
 
-    /// Opens a folder made by [`Folder::init`].
+    /// Opens a folder made by [`Folder::init`]. One that others may look into is refused, with the
+    /// command that closes it.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let read = |name: &str| {
             let file = path.join(name);
@@ -212,15 +215,25 @@ impl Folder {
                 format!("cannot read {}; make a data folder with `lianshi init`", file.display())
             })
         };
+        private::demand(private::of_folder(path)?)?;
         let invalid = |name: &str, what: &str| {
             format!("{} is not {what}; mend it or bring it back", path.join(name).display())
         };
-        let config = toml::from_str(&read("node.toml")?)
+        let config: Config = toml::from_str(&read("node.toml")?)
             .with_context(|| invalid("node.toml", "the description of a node"))?;
         let charter = toml::from_str(&read("charter.toml")?)
             .with_context(|| invalid("charter.toml", "a charter"))?;
         let keys = Keys::read(&path.join("keys"))?;
-        Ok(Self { path: path.to_owned(), config, charter, keys })
+        let folder = Self { path: path.to_owned(), config, charter, keys };
+        private::demand(folder.database_files())?;
+        Ok(folder)
+    }
+
+    /// The files of a SQLite database, wherever it is; none for PostgreSQL.
+    fn database_files(&self) -> Vec<PathBuf> {
+        let url = self.database_url();
+        let path = url.strip_prefix("sqlite://");
+        path.map(|path| private::database_files(Path::new(path))).unwrap_or_default()
     }
 
     /// The log this node writes.

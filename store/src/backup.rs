@@ -7,9 +7,9 @@ mod line;
 
 use std::{
     collections::BTreeSet,
-    fs::{File, OpenOptions},
+    fs::{DirBuilder, File},
     io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -21,6 +21,7 @@ use crate::{
     Db, Failure, Fault, Write,
     db::Conn,
     dialect::{self, BULK_ROWS_MAX, Cell, Column},
+    private,
     recovery::{self, Cause},
 };
 
@@ -75,7 +76,8 @@ impl Refusal for RestoreRefusal {
 /// write. `progress` hears the name of each table.
 pub fn save(db: &Db, dir: &Path, progress: &dyn Fn(&str)) -> Result<Contents, Fault> {
     let folder = dir.join("tables");
-    std::fs::create_dir_all(&folder).map_err(|error| Fault::file(&folder, error))?;
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|error| Fault::file(&folder, error))?;
     db.read(|read| {
         let schema = dialect::applied(read)?;
         let mut names = dialect::tables(read)?;
@@ -94,7 +96,7 @@ fn save_table(conn: &mut Conn, dir: &Path, name: String) -> Result<Table, Fault>
         dialect::columns(conn, &name)?.into_iter().map(|column| column.name).collect();
     let path = file(dir, &name);
     let failed = |error| Fault::file(&path, error);
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let created = private::options().create_new(true).open(&path);
     let mut out = BufWriter::new(created.map_err(failed)?);
     let mut hasher = Sha256::new();
     let mut rows = 0;

@@ -14,7 +14,7 @@ use diesel::{
     result::Error as DieselError,
 };
 
-use crate::{crash, dialect, fault::Fault};
+use crate::{crash, dialect, fault::Fault, private};
 
 /// How often a write runs before it gives up: a serialization failure means another writer won, and
 /// five losses in a row mean that something else is wrong.
@@ -105,6 +105,9 @@ impl Db {
     pub(crate) fn open_unmigrated(url: &str) -> Result<Self, Fault> {
         let manager = Manager { url: url.to_owned() };
         manager.check()?;
+        if let Some(path) = manager.file() {
+            private::begin(path).map_err(|error| Fault::Connection(error.to_string()))?;
+        }
         let pool = Pool::builder()
             .max_size(CONNECTIONS_MAX)
             .min_idle(Some(1))
@@ -250,6 +253,11 @@ impl Manager {
         } else {
             Err(Fault::Url(self.url.clone()))
         }
+    }
+
+    /// The file of a SQLite database.
+    fn file(&self) -> Option<&Path> {
+        self.url.strip_prefix("sqlite://").map(Path::new)
     }
 }
 

@@ -7,14 +7,14 @@ use std::{
     path::Path,
 };
 
-use crate::{Fault, crash};
+use crate::{Fault, crash, private};
 
 /// Puts text in a file's place: the new content is on disk, in `<name>.next`, before it has the
 /// name, and the name before this returns.
 pub(crate) fn replace(folder: &Path, name: &str, text: &str) -> Result<(), Fault> {
     let (next, path) = (folder.join(format!("{name}.next")), folder.join(name));
     let written = || {
-        let mut file = File::create(&next)?;
+        let mut file = private::create(&next)?;
         file.write_all(text.as_bytes())?;
         crash::point("file.written");
         file.sync_all()?;

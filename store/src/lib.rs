@@ -24,6 +24,7 @@ pub mod members;
 pub mod numbers;
 pub mod outbox;
 pub mod overview;
+mod private;
 pub mod quorum;
 pub mod recovery;
 #[cfg(feature = "rehearsal")]

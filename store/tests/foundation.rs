@@ -2,7 +2,7 @@
 
 use lianshi_registry::time::Timestamp;
 use lianshi_store::{
-    Fault,
+    Db, Fault,
     audit::{self, Act, Actor, Verdict},
     numbers,
     outbox::{self, OutboxRow},
@@ -22,6 +22,22 @@ fn row(id: &str, key: &str) -> OutboxRow {
         attempts: 0,
         last_error: String::new(),
     }
+}
+
+#[test]
+fn a_database_and_what_stands_beside_it_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = Db::open_file(&folder.path().join("node.sqlite")).expect("opened");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder.path()).expect("listed") {
+        let entry = entry.expect("an entry");
+        let mode = entry.metadata().expect("its mode").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", entry.path().display());
+        seen += 1;
+    }
+    assert_eq!(seen, 3, "the database, its log and their index");
+    drop(db);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The demo as a real process in a temporary folder, with what it says about itself in `demo.json`.
 
 use std::{
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -91,7 +92,8 @@ impl Demo {
 
     fn in_folder(program: PathBuf, folder: &Path) -> Self {
         let data = folder.join("demo");
-        std::fs::create_dir_all(&data).expect("the demo folder");
+        let mut closed = std::fs::DirBuilder::new();
+        closed.mode(0o700).create(&data).expect("the demo folder");
         let (about, base_port) = (Value::Null, free_ports(PORTS));
         Self { data, about, program, base_port, process: None, folder: None }
     }

@@ -19,7 +19,10 @@ use lianshi_store::{
 use serde::{Deserialize, Serialize};
 
 use super::At;
-use crate::{clock, folder::Folder};
+use crate::{
+    clock,
+    folder::{Folder, private},
+};
 
 /// The version of this form of a backup.
 pub(super) const BACKUP_VERSION: u32 = 1;
@@ -70,8 +73,7 @@ impl Backup {
         let dir = &self.dir;
         let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
         ensure!(!occupied, "{} is not empty; give an empty or new folder", dir.display());
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
-        made.with_context(|| format!("cannot make {}", dir.display()))?;
+        private::make_folder(dir)?;
         let db = Db::open(&folder.database_url()).context("cannot open the database")?;
         let manifest = save(&folder, &db, (dir, self.keys))?;
         let rows: u64 = manifest.database.tables.iter().map(|table| table.rows).sum();

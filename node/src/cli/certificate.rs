@@ -30,7 +30,7 @@ use super::{
     At,
     log::verify::{Trust, witnesses_json},
 };
-use crate::clock;
+use crate::{clock, folder::private};
 
 /// What `lianshi certificate` can do.
 #[derive(Debug, Subcommand)]
@@ -132,7 +132,7 @@ fn export(at: &At, site: &Site, (number, output): (&str, &Path)) -> anyhow::Resu
     let file = made.with_context(|| {
         format!("entry {index} of {origin} is not signed yet; start the node with `lianshi serve`")
     })?;
-    fs::write(output, &file.bytes).with_context(|| format!("cannot write {}", output.display()))?;
+    private::write(output, &file.bytes)?;
     let (number, settled) = (&offer.product.number, file.reach == Reach::Settled);
     let cosigned = if settled { "cosigned by the quorum" } else { "not cosigned by a quorum yet" };
     at.print(

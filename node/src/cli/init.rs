@@ -11,7 +11,7 @@ use lianshi_registry::{
 };
 
 use super::At;
-use crate::folder::{CharterSource, Config, Folder};
+use crate::folder::{CharterSource, Config, Folder, private};
 
 /// Make a data folder with fresh keys.
 #[derive(Debug, Args)]
@@ -84,7 +84,7 @@ impl Init {
         };
         let application = folder.application();
         let file = at.path().join("application.toml");
-        std::fs::write(&file, toml::to_string(&application)?)?;
+        private::write(&file, toml::to_string(&application)?)?;
         if self.rejoin.is_some() {
             return at.print(
                 &application,

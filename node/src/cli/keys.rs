@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::At;
 use crate::{
-    folder::{Folder, parse_role},
+    folder::{Folder, parse_role, private},
     serve,
 };
 
@@ -56,7 +56,7 @@ impl Command {
 fn rotate(at: &At, folder: &Folder, role: KeyRole) -> anyhow::Result<()> {
     let application = folder.prepare_key(role)?;
     let file = folder.path.join("application.toml");
-    std::fs::write(&file, toml::to_string(&application)?)?;
+    private::write(&file, toml::to_string(&application)?)?;
     at.print(
         &application,
         format!(

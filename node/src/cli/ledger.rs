@@ -1,7 +1,7 @@
 //! `lianshi ledger`: the ledger for other programs, and its checks.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, BufWriter},
     path::{Path, PathBuf},
 };
@@ -16,6 +16,7 @@ use lianshi_store::{
 use serde_json::{Value, json};
 
 use super::At;
+use crate::folder::private;
 
 /// What `lianshi ledger` can do.
 #[derive(Debug, Subcommand)]
@@ -69,8 +70,7 @@ fn export(at: &At, site: &Site, (format, output): (Format, Option<&Path>)) -> an
     };
     // Written beside its place and moved there whole, so that nobody reads half a ledger.
     let partial = path.with_extension("partial");
-    let file =
-        File::create(&partial).with_context(|| format!("cannot write {}", partial.display()))?;
+    let file = private::create(&partial)?;
     let mut out = BufWriter::new(file);
     write(&mut out).inspect_err(|_| {
         let _ = fs::remove_file(&partial);

@@ -29,7 +29,7 @@ use lianshi_store::{
 use serde_json::json;
 
 use super::At;
-use crate::folder::Folder;
+use crate::folder::{Folder, private};
 
 /// What `lianshi log` can do.
 #[derive(Debug, Subcommand)]
@@ -230,10 +230,10 @@ fn export(at: &At, site: &Site, (origin, dir): (&str, &Path)) -> anyhow::Result<
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let written = path.parent().map_or(Ok(()), fs::create_dir_all);
-    written
-        .and_then(|()| fs::write(path, bytes))
-        .with_context(|| format!("cannot write {}", path.display()))
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    }
+    private::write(path, bytes)
 }
 
 fn head(site: &Site, origin: Option<&str>) -> anyhow::Result<Head> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ABOUT;
+use crate::folder::private;
 
 /// `demo.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,7 +99,7 @@ pub struct AboutSubscription {
 /// Writes `demo.json` in one step, so that nobody reads half of it.
 pub fn write(data: &Path, about: &About) -> anyhow::Result<()> {
     let part = data.join("demo.json.part");
-    fs::write(&part, serde_json::to_string_pretty(about)?)?;
+    private::write(&part, serde_json::to_string_pretty(about)?)?;
     fs::rename(&part, data.join(ABOUT)).context("cannot write demo.json")
 }
 

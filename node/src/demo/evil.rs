@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clock,
-    folder::Folder,
+    folder::{Folder, private},
     net::Peer,
     serve::{self, Running},
 };
@@ -60,9 +60,9 @@ pub fn prepare(options: &Options) -> anyhow::Result<()> {
     config.listen = format!("127.0.0.1:{base}");
     config.listen_ops = format!("127.0.0.1:{}", base + 1);
     config.listen_peer = format!("/ip4/127.0.0.1/tcp/{}", base + 2);
-    fs::write(twin.join("node.toml"), toml::to_string(&config)?)?;
-    fs::write(folder.path.join(SHOWN_TO), first)?;
-    fs::write(twin.join(SHOWN_TO), second)?;
+    private::write(&twin.join("node.toml"), toml::to_string(&config)?)?;
+    private::write(&folder.path.join(SHOWN_TO), first)?;
+    private::write(&twin.join(SHOWN_TO), second)?;
     let items = content::items()?;
     let own = items.iter().filter(|item| item.node == *evil);
     for (half, item) in [folder.path, twin].iter().zip(own) {
@@ -100,7 +100,7 @@ fn others(evil: &str) -> anyhow::Result<[&'static str; 2]> {
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to)?;
+    private::make_folder(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());

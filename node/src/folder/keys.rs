@@ -1,16 +1,11 @@
 //! The four secret keys as files: 64 hexadecimal digits, readable by their owner alone.
 
-use std::{
-    fs,
-    io::Write as _,
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
-};
+use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use lianshi_registry::key::KeyPair;
 
-use super::Keys;
+use super::{Keys, private};
 
 impl Keys {
     /// Makes four fresh keys in a folder.
@@ -66,10 +61,7 @@ pub(super) fn read_key(folder: &Path, role: &str) -> anyhow::Result<KeyPair> {
     let file = folder.join(format!("{role}.key"));
     let unread =
         || format!("cannot read {}; bring it back from the backup of the keys", file.display());
-    let mode = fs::metadata(&file).with_context(unread)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        bail!("{} can be read by others; run chmod 600 on it", file.display());
-    }
+    private::demand([file.clone()])?;
     let text = fs::read_to_string(&file).with_context(unread)?;
     KeyPair::from_hex(&text).with_context(|| {
         let file = file.display();

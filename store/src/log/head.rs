@@ -3,7 +3,7 @@
 //! that was lost or restored from a backup can then never lead to a second, contradicting head.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::ErrorKind,
     path::Path,
 };
@@ -15,7 +15,7 @@ use lianshi_registry::{
 
 use super::{Head, confirm, head, root_at, store_checkpoint};
 use crate::{
-    Failure, Fault, Site, crash, durable, forks,
+    Failure, Fault, Site, crash, durable, forks, private,
     recovery::{self, Cause},
 };
 
@@ -204,9 +204,12 @@ fn read_signed(site: &Site) -> Result<Option<Signed>, Failure<HeadRefusal>> {
 
 fn lock(folder: &Path) -> Result<File, Fault> {
     let path = folder.join(SIGNED_HEAD_LOCK);
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
-    let file = options.open(&path).map_err(|error| Fault::file(&path, error))?;
+    let mut options = private::options();
+    let file = options
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| Fault::file(&path, error))?;
     file.lock().map_err(|error| Fault::file(&path, error))?;
     Ok(file)
 }
