@@ -25,7 +25,9 @@ use lianshi_registry::{
     tile::TILE_WIDTH,
     uscc,
 };
-use lianshi_store::{Db, Site, audit::Actor, log, members, rehearsal::logs::Rows};
+use lianshi_store::{
+    Db, Site, accounts::SecondFactorRule, audit::Actor, log, members, rehearsal::logs::Rows,
+};
 use serde_json::json as value;
 use tokio::sync::Notify;
 
@@ -157,6 +159,7 @@ fn node(
         listen_peer: peer.clone(),
         public_url: "http://127.0.0.1:1".to_owned(),
         peer_addresses: vec![peer],
+        second_factor: SecondFactorRule::Required,
     };
     let charter = match root {
         Some(root) => CharterSource::Join(root.charter.clone()),

@@ -27,7 +27,9 @@ use lianshi_registry::{
     policy::Rule,
 };
 use lianshi_store::{
-    Db, Site, log, members,
+    Db, Site,
+    accounts::SecondFactorRule,
+    log, members,
     recovery::{self, Cause},
 };
 use serde::{Deserialize, Serialize};
@@ -36,9 +38,9 @@ use crate::clock;
 
 mod belonging;
 mod keys;
+pub mod private;
 mod rotation;
 
-pub mod private;
 pub use belonging::strange_keys;
 pub use rotation::parse_role;
 
@@ -69,6 +71,10 @@ pub struct Config {
     pub public_url: String,
     /// libp2p addresses others reach `listen_peer` by.
     pub peer_addresses: Vec<String>,
+    /// Whether people with roles that hold money or access must sign in with a second step, as they
+    /// must when nothing is said, or may.
+    #[serde(default)]
+    pub second_factor: SecondFactorRule,
 }
 
 /// `charter.toml`: what members of a federation agree on outside any log.
@@ -209,13 +215,13 @@ impl Folder {
     /// Opens a folder made by [`Folder::init`]. One that others may look into is refused, with the
     /// command that closes it.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
+        private::demand(private::of_folder(path)?)?;
         let read = |name: &str| {
             let file = path.join(name);
             fs::read_to_string(&file).with_context(|| {
                 format!("cannot read {}; make a data folder with `lianshi init`", file.display())
             })
         };
-        private::demand(private::of_folder(path)?)?;
         let invalid = |name: &str, what: &str| {
             format!("{} is not {what}; mend it or bring it back", path.join(name).display())
         };

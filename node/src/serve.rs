@@ -129,7 +129,7 @@ async fn with_admitted_keys(mut folder: Folder) -> anyhow::Result<Folder> {
 /// Pages, the API, calls and logs on the public port.
 fn serve_pages(folder: &Folder, site: &Site) -> anyhow::Result<Server> {
     let gateway = Gateway::start(site.clone())?;
-    let state = WebState::new(site.clone());
+    let state = WebState::new(site.clone()).with_second_factor(folder.config.second_factor);
     let app = move || {
         let (gateway, state) = (gateway.clone(), state.clone());
         App::new()

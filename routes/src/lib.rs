@@ -17,7 +17,7 @@ use actix_web::{
     web,
 };
 use futures::future::LocalBoxFuture;
-use lianshi_store::accounts::Role;
+use lianshi_store::accounts::{Owed, Role};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Access {
     Everyone,
     /// Anyone who is signed in.
     SignedIn,
+    /// Anyone who is signed in, also while they owe one of these things.
+    Owing(&'static [Owed]),
     /// Whoever has at least one of these roles.
     Roles(&'static [Role]),
     /// Whoever sends what the handler itself verifies before anything else: a product's access
@@ -74,7 +76,9 @@ impl Judge for NoPeople {
     ) -> LocalBoxFuture<'r, Result<(), Error>> {
         let open = match declared.access {
             Access::Everyone | Access::Proof | Access::Operations => Ok(()),
-            Access::SignedIn | Access::Roles(_) => Err(actix_web::error::ErrorNotFound("")),
+            Access::SignedIn | Access::Owing(_) | Access::Roles(_) => {
+                Err(actix_web::error::ErrorNotFound(""))
+            }
         };
         Box::pin(std::future::ready(open))
     }

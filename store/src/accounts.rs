@@ -2,22 +2,28 @@
 //! they are. Passwords are kept as Argon2id hashes, session ids and API tokens as SHA-256 hashes,
 //! so that a stolen database opens nothing.
 //!
-//! What is true here: a disabled user is out at the next request; whoever guesses passwords waits
+//! What is true here: a disabled user is out at the next request; a token ends with the password,
+//! the sessions and the account of its owner; a password somebody else gave opens nothing but the
+//! page where another is taken; whoever guesses passwords waits
 //! longer and longer but nobody is ever locked out; an unknown login, a wrong password and a
 //! disabled user get the same answer after the same work.
 
+mod given_password;
 mod login;
 mod organization;
 mod own_password;
 pub(crate) mod password;
 mod refusal;
 mod role;
+mod second_factor;
 mod secret;
 mod session;
+mod strength;
 mod throttle;
 mod token;
 mod user;
 
+pub use given_password::keep_password;
 pub use login::{Attempt, NewSession, log_in};
 pub use organization::{
     ENTERPRISE, OrganizationRecord, add_organization, organization, organizations,
@@ -26,12 +32,19 @@ pub use own_password::{PasswordChange, change_password};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 pub use refusal::{AccountRefusal, LoginRefusal, PasswordRefusal};
 pub use role::Role;
-pub use secret::{random_bytes, random_hex};
+pub use second_factor::{
+    Enrolled, SecondFactor, SecondFactorOffer, SecondFactorRefusal, SecondFactorRule,
+    confirm_second_factor, offer_second_factor, prove_second_step, remove_second_factor,
+    renew_recovery_codes, reset_second_factor, second_factor, waiting_second_factor,
+};
+pub use secret::{random_bytes, random_grouped, random_hex};
 pub use session::{
-    ABSOLUTE_MS, IDLE_MS, Session, end_session, end_sessions, resume_session, sessions_of, sweep,
+    ABSOLUTE_MS, IDLE_MS, Owed, Session, Standing, end_session, end_sessions, resume_session,
+    sessions_of, sweep,
 };
 pub use token::{
-    NewToken, TOKEN_DAYS_MAX, TokenRow, create_token, revoke_token, tokens_of, user_by_token,
+    NewToken, TOKEN_DAYS_MAX, TOKENS_MAX, Token, TokenOrder, create_token, revoke_token, tokens_of,
+    user_by_token,
 };
 pub use user::{
     NewUser, Scope, User, add_user, set_disabled, set_password, set_roles, user_by_login, users,

@@ -82,6 +82,7 @@ diesel::table! {
         csrf_secret -> Binary,
         created_at -> BigInt,
         seen_at -> BigInt,
+        second_step -> Bool,
     }
 }
 
@@ -94,6 +95,36 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    token_roles (token_id, role) {
+        token_id -> Text,
+        role -> Text,
+    }
+}
+
+diesel::table! {
+    given_passwords (user_id) {
+        user_id -> Text,
+        given_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    second_factors (user_id) {
+        user_id -> Text,
+        secret -> Binary,
+        last_step -> BigInt,
+        confirmed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    recovery_codes (user_id, code_hash) {
+        user_id -> Text,
+        code_hash -> Binary,
     }
 }
 
@@ -589,6 +620,10 @@ diesel::joinable!(users -> organizations (organization));
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
+diesel::joinable!(token_roles -> api_tokens (token_id));
+diesel::joinable!(given_passwords -> users (user_id));
+diesel::joinable!(second_factors -> users (user_id));
+diesel::joinable!(recovery_codes -> users (user_id));
 diesel::joinable!(log_tiles -> logs (origin));
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -601,6 +636,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     user_roles,
     sessions,
     api_tokens,
+    token_roles,
+    given_passwords,
+    second_factors,
+    recovery_codes,
     login_throttles,
     logs,
     log_tiles,

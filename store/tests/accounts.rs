@@ -14,7 +14,8 @@ use lianshi_store::{
     Db, Failure, Fault, Site,
     accounts::{
         self, ABSOLUTE_MS, AccountRefusal, Attempt, ENTERPRISE, IDLE_MS, LoginRefusal, NewSession,
-        NewUser, OrganizationRecord, PasswordChange, PasswordRefusal, Role, Scope, User,
+        NewToken, NewUser, OrganizationRecord, PasswordChange, PasswordRefusal, Role, Scope,
+        TokenOrder, User,
     },
     audit::{self, Actor, Verdict},
 };
@@ -26,11 +27,11 @@ thread_local! {
     static NOW_MS: Cell<i64> = const { Cell::new(1_795_000_000_000) };
 }
 
-fn pass(millis: i64) {
+pub fn pass(millis: i64) {
     NOW_MS.with(|now| now.set(now.get() + millis));
 }
 
-fn site(db: &Db) -> Site {
+pub fn site(db: &Db) -> Site {
     Site {
         db: db.clone(),
         node: NodeName::parse("haishu").expect("valid"),
@@ -48,11 +49,11 @@ fn site(db: &Db) -> Site {
     }
 }
 
-fn code(serial: u8) -> Uscc {
+pub fn code(serial: u8) -> Uscc {
     uscc::complete(&format!("91330203MA2TEQT{serial:02}")).expect("a fictitious code")
 }
 
-fn organization(site: &Site, serial: u8) -> Uscc {
+pub fn organization(site: &Site, serial: u8) -> Uscc {
     let uscc = code(serial);
     let record = OrganizationRecord {
         uscc: uscc.clone(),
@@ -64,9 +65,9 @@ fn organization(site: &Site, serial: u8) -> Uscc {
     uscc
 }
 
-const PASSWORD: &str = "seven small boats";
+pub const PASSWORD: &str = "seven small boats";
 
-fn person(login: &str, organization: &Uscc, roles: &[Role]) -> NewUser {
+pub fn person(login: &str, organization: &Uscc, roles: &[Role]) -> NewUser {
     NewUser {
         login: login.to_owned(),
         organization: organization.clone(),
@@ -76,13 +77,13 @@ fn person(login: &str, organization: &Uscc, roles: &[Role]) -> NewUser {
     }
 }
 
-fn add(site: &Site, login: &str, roles: &[Role]) -> User {
+pub fn add(site: &Site, login: &str, roles: &[Role]) -> User {
     let organization = organization(site, 1);
     let new = person(login, &organization, roles);
     accounts::add_user(site, &Actor::node(), &Scope::Node, &new).expect("added")
 }
 
-fn log_in(site: &Site, login: &str, password: &str) -> Result<NewSession, LoginRefusal> {
+pub fn log_in(site: &Site, login: &str, password: &str) -> Result<NewSession, LoginRefusal> {
     let attempt = Attempt { login, password, address: "192.0.2.1", replaces: None };
     accounts::log_in(site, &attempt).map_err(|failure| match failure {
         Failure::Refused(refusal) => refusal,
@@ -90,14 +91,14 @@ fn log_in(site: &Site, login: &str, password: &str) -> Result<NewSession, LoginR
     })
 }
 
-fn refused<T: std::fmt::Debug>(outcome: Result<T, Failure<AccountRefusal>>) -> &'static str {
+pub fn refused<T: std::fmt::Debug>(outcome: Result<T, Failure<AccountRefusal>>) -> &'static str {
     match outcome.expect_err("refused") {
         Failure::Refused(refusal) => refusal.code(),
         Failure::Fault(fault) => panic!("{fault}"),
     }
 }
 
-fn alive(site: &Site, secret: &str) -> bool {
+pub fn alive(site: &Site, secret: &str) -> bool {
     accounts::resume_session(site, secret).expect("read").is_some()
 }
 
@@ -220,8 +221,7 @@ fn a_new_session_replaces_the_old_one_and_disabling_ends_all() {
         };
         let second = accounts::log_in(&site, &attempt).expect("logged in").secret;
         assert!(!alive(&site, &first) && alive(&site, &second));
-        let token = accounts::create_token(&site, &Actor::node(), ("buyer.one", "test"), 30)
-            .expect("a token");
+        let token = token(&site, "buyer.one", 30).expect("a token");
         let owner = |secret: &str| {
             let now = site.now();
             let user = db.read(|read| accounts::user_by_token(read, secret, now));
@@ -233,9 +233,11 @@ fn a_new_session_replaces_the_old_one_and_disabling_ends_all() {
         assert!(!alive(&site, &second), "disabled at the next request");
         assert_eq!(owner(&token.secret), None);
         accounts::set_disabled(&site, &node, (&Scope::Node, "buyer.one"), false).expect("enabled");
-        assert_eq!(owner(&token.secret).as_deref(), Some("buyer.one"));
+        assert_eq!(owner(&token.secret), None, "it does not come back");
         let living = db.read(|read| accounts::sessions_of(read, &user, site.now()));
         assert!(living.expect("read").is_empty());
+        let token = self::token(&site, "buyer.one", 30).expect("a token");
+        assert_eq!(owner(&token.secret).as_deref(), Some("buyer.one"));
         accounts::revoke_token(&site, &node, &user, &token.id).expect("revoked");
         assert_eq!(owner(&token.secret), None);
         assert_eq!(
@@ -252,7 +254,7 @@ fn a_token_ends() {
     on_both(|db| {
         let site = site(db);
         add(&site, "buyer.one", &[Role::Buyer]);
-        let made = |days| accounts::create_token(&site, &Actor::node(), ("buyer.one", "t"), days);
+        let made = |days| token(&site, "buyer.one", days);
         let token = made(1).expect("a token");
         let works = || -> bool {
             let now = site.now();
@@ -288,15 +290,25 @@ fn a_changed_password_or_role_ends_the_sessions() {
     });
 }
 
-/// Asks for another password from a session; the answer is the refusal, if any.
-fn change(site: &Site, secret: &str, (current, new): (&str, &str)) -> Option<PasswordRefusal> {
+/// A token of a buyer.
+fn token(site: &Site, login: &str, days: i64) -> Result<NewToken, Failure<AccountRefusal>> {
+    let roles = BTreeSet::from([Role::Buyer]);
+    let order = TokenOrder { login, label: "test", roles: &roles, days };
+    accounts::create_token(site, &Actor::node(), &order)
+}
+
+/// Asks for another password from a session: the new id of the session, or the refusal.
+pub fn change(
+    site: &Site,
+    secret: &str,
+    (current, new): (&str, &str),
+) -> Result<String, PasswordRefusal> {
     let session = accounts::resume_session(site, secret).expect("read").expect("alive");
-    let change = PasswordChange { current, new, session: &session.id_hash };
-    match accounts::change_password(site, &session.user, &change) {
-        Ok(()) => None,
-        Err(Failure::Refused(refusal)) => Some(refusal),
-        Err(Failure::Fault(fault)) => panic!("{fault}"),
-    }
+    let change = PasswordChange { current, new, session: &session };
+    accounts::change_password(site, &change).map_err(|failure| match failure {
+        Failure::Refused(refusal) => refusal,
+        Failure::Fault(fault) => panic!("{fault}"),
+    })
 }
 
 #[test]
@@ -306,8 +318,9 @@ fn a_person_changes_their_password_and_stays_only_where_they_did() {
         add(&site, "buyer.one", &[Role::Buyer]);
         let here = log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
         let elsewhere = log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
-        assert_eq!(change(&site, &here, (PASSWORD, "another good one")), None);
-        assert!(alive(&site, &here) && !alive(&site, &elsewhere));
+        let renewed = change(&site, &here, (PASSWORD, "another good one")).expect("changed");
+        assert!(!alive(&site, &here), "the id of the session changes with the password");
+        assert!(alive(&site, &renewed) && !alive(&site, &elsewhere));
         assert!(log_in(&site, "buyer.one", PASSWORD).is_err());
         assert!(log_in(&site, "buyer.one", "another good one").is_ok());
         let rows = db.read(|read| audit::newest(read, None, 20)).expect("rows");
@@ -326,17 +339,17 @@ fn guessing_the_current_password_is_slowed_and_recorded() {
         add(&site, "buyer.one", &[Role::Buyer]);
         let here = log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
         let weak = AccountRefusal::PasswordShort;
-        assert_eq!(change(&site, &here, (PASSWORD, "short")), Some(PasswordRefusal::New(weak)));
-        assert_eq!(change(&site, &here, (PASSWORD, PASSWORD)), Some(PasswordRefusal::Unchanged));
+        assert_eq!(change(&site, &here, (PASSWORD, "short")), Err(PasswordRefusal::New(weak)));
+        assert_eq!(change(&site, &here, (PASSWORD, PASSWORD)), Err(PasswordRefusal::Unchanged));
         for _ in 0..5 {
             let guessed = change(&site, &here, ("a wrong guess", "another good one"));
-            assert_eq!(guessed, Some(PasswordRefusal::CurrentWrong));
+            assert_eq!(guessed, Err(PasswordRefusal::CurrentWrong));
         }
-        let waits = Some(PasswordRefusal::TryLater { seconds: 2 });
+        let waits = Err(PasswordRefusal::TryLater { seconds: 2 });
         assert_eq!(change(&site, &here, (PASSWORD, "another good one")), waits);
         assert!(log_in(&site, "buyer.one", PASSWORD).is_ok(), "the door is not slowed by it");
         pass(2000);
-        assert_eq!(change(&site, &here, (PASSWORD, "another good one")), None);
+        assert!(change(&site, &here, (PASSWORD, "another good one")).is_ok());
         let rows = db.read(|read| audit::newest(read, None, 20)).expect("rows");
         let wrong = rows.iter().filter(|row| row.outcome == "password.current_wrong").count();
         assert_eq!(wrong, 5);
@@ -406,6 +419,7 @@ fn every_refusal_of_an_account_change_has_its_code() {
         assert_eq!(add_as(&Scope::Node, with("short")), "account.password_short");
         assert_eq!(add_as(&Scope::Node, with(&"x".repeat(300))), "account.password_long");
         assert_eq!(add_as(&Scope::Node, with("password123")), "account.password_common");
+        assert_eq!(add_as(&Scope::Node, with("haishu2026")), "account.password_guessable");
         let disable = |actor: &Actor, scope: &Scope, login: &str| {
             refused(accounts::set_disabled(&site, actor, (scope, login), true))
         };

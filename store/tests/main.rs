@@ -15,6 +15,7 @@ mod group;
 mod log;
 mod money;
 mod replica;
+mod secrets;
 mod subscriptions;
 mod support;
 mod trouble;

@@ -62,6 +62,7 @@ const WORK: [(&str, &str, &[&str]); 6] = [
         &[
             "/account",
             "/account/password",
+            "/account/second-factor",
             "/subscriptions",
             "/subscriptions/{id}",
             "/subscriptions/{id}/keys",

@@ -50,7 +50,7 @@ fn verdict(reply: &Reply) -> Verdict {
 fn due(row: &Row, person: &Person) -> Verdict {
     let entitled = match row.who {
         Who::Everyone => true,
-        Who::SignedIn => person.role.is_some(),
+        Who::SignedIn | Who::Owing(_) => person.role.is_some(),
         Who::Roles(roles) => person.role.is_some_and(|role| roles.contains(&role)),
         Who::Proof | Who::Operations => false,
     };
@@ -246,6 +246,7 @@ type Named = BTreeSet<(String, String, String)>;
 
 fn declared(routes: &[Declared]) -> Named {
     let who = |access| match access {
+        Access::Owing(owed) => format!("owing {owed:?}"),
         Access::Roles(roles) => {
             let names: BTreeSet<&str> = roles.iter().map(|role| role.as_str()).collect();
             format!("{names:?}")
@@ -259,6 +260,7 @@ fn declared(routes: &[Declared]) -> Named {
 
 fn decided(rows: &[Row]) -> Named {
     let who = |who| match who {
+        Who::Owing(owed) => format!("owing [{}]", owed.join(", ")),
         Who::Roles(roles) => format!("{:?}", roles.iter().copied().collect::<BTreeSet<&str>>()),
         other => format!("{other:?}"),
     };

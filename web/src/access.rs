@@ -10,7 +10,7 @@ use actix_web::{
 use futures::future::LocalBoxFuture;
 pub use lianshi_routes::Access;
 use lianshi_routes::{Declared, Judge, Routes};
-use lianshi_store::accounts::{self, User};
+use lianshi_store::accounts::{self, Owed, User};
 
 pub use caller::Caller;
 
@@ -36,6 +36,8 @@ impl Judge for Persons {
 async fn judge(request: &ServiceRequest, declared: Declared) -> Result<(), Problem> {
     let state = request.app_data::<Data<WebState>>().cloned().ok_or(Problem::NotFound)?;
     let caller = identify(request, &state).await?;
+    let owed = caller.as_ref().and_then(|caller| caller.owes(state.second_factor));
+    let caller = caller.filter(|_| owed.is_none_or(|owed| serves(declared.access, owed)));
     if let Some(caller) = &caller {
         request.extensions_mut().insert(caller.visitor());
         request.extensions_mut().insert(caller.clone());
@@ -43,14 +45,23 @@ async fn judge(request: &ServiceRequest, declared: Declared) -> Result<(), Probl
     if declared.method == "POST" && !is_api(request.request()) {
         origin::demand_own(request.request())?;
     }
+    // Who still owes something is nobody, but where they do it.
+    if let (Some(owed), None, false) = (owed, &caller, declared.access == Access::Everyone) {
+        return Err(Problem::Owed(owed));
+    }
     admits(declared.access, caller.as_ref().map(|caller| &caller.user))
+}
+
+/// Whether a route is the place to do what is owed.
+fn serves(access: Access, owed: Owed) -> bool {
+    matches!(access, Access::Owing(served) if served.contains(&owed))
 }
 
 /// Whether a route is for this user; `None` is an anonymous visitor.
 fn admits(access: Access, user: Option<&User>) -> Result<(), Problem> {
     match (access, user) {
-        (Access::Everyone, _) | (Access::SignedIn, Some(_)) => Ok(()),
-        (Access::SignedIn | Access::Roles(_), None) => Err(Problem::SignIn),
+        (Access::Everyone, _) | (Access::SignedIn | Access::Owing(_), Some(_)) => Ok(()),
+        (Access::SignedIn | Access::Owing(_) | Access::Roles(_), None) => Err(Problem::SignIn),
         (Access::Roles(roles), Some(user)) => {
             let entitled = roles.iter().any(|role| user.has(*role));
             if entitled { Ok(()) } else { Err(Problem::Forbidden) }

@@ -1,13 +1,19 @@
 //! The own account: where one is signed in, the password, and the tokens for programs.
 
 pub mod password;
+pub mod second_factor;
+
+use std::collections::BTreeSet;
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::LOCATION, web};
 use askama::Template;
 use lianshi_registry::time::Timestamp;
 use lianshi_store::{
     Failure,
-    accounts::{self, AccountRefusal, NewToken, Session, TokenRow, User},
+    accounts::{
+        self, AccountRefusal, NewToken, Role, SecondFactor, Session, TOKENS_MAX, Token, TokenOrder,
+        User,
+    },
 };
 use serde::Deserialize;
 
@@ -30,11 +36,12 @@ struct AccountPage {
     page: Page,
     user: User,
     sessions: Vec<Shown>,
-    tokens: Vec<TokenRow>,
+    tokens: Vec<Token>,
+    second_factor: Option<SecondFactor>,
     made: Option<NewToken>,
     form: TokenForm,
     errors: Errors,
-    done: bool,
+    done: Option<&'static str>,
 }
 
 /// A session as the page shows it.
@@ -46,13 +53,18 @@ struct Shown {
 }
 
 impl AccountPage {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
-    fn time_of(&self, millis: &i64) -> String {
-        self.page.time(&Timestamp::from_millis(*millis))
+    fn works(&self, token: &Token) -> bool {
+        token.ends_at > self.page.now
     }
 
-    fn works(&self, token: &TokenRow) -> bool {
-        token.revoked_at.is_none() && token.expires_at > self.page.now.millis()
+    /// How many more tokens there is room for.
+    fn room(&self) -> i64 {
+        let living = self.tokens.iter().filter(|token| self.works(token)).count();
+        TOKENS_MAX - i64::try_from(living).unwrap_or(TOKENS_MAX)
+    }
+
+    fn chosen(&self, role: &Role) -> bool {
+        self.form.roles.contains(role)
     }
 }
 
@@ -71,7 +83,11 @@ pub async fn show(
     done: web::Query<Done>,
 ) -> Result<HttpResponse, Problem> {
     let blank = Attempt { form: TokenForm::default(), outcome: Ok(None) };
-    let done = done.done == "password";
+    let done = match done.done.as_str() {
+        "password" => Some("password-done"),
+        "second-factor" => Some("second-removed"),
+        _ => None,
+    };
     render_account(page, caller, &state, (blank, done)).await
 }
 
@@ -85,12 +101,14 @@ async fn render_account(
     page: Page,
     caller: Caller,
     state: &WebState,
-    (Attempt { form, outcome }, done): (Attempt, bool),
+    (Attempt { form, outcome }, done): (Attempt, Option<&'static str>),
 ) -> Result<HttpResponse, Problem> {
     let (user, now) = (caller.user.clone(), state.site.now());
-    let (sessions, tokens) = state
+    let (sessions, tokens, second_factor) = state
         .read(move |read| {
-            Ok((accounts::sessions_of(read, &user, now)?, accounts::tokens_of(read, &user)?))
+            let sessions = accounts::sessions_of(read, &user, now)?;
+            let tokens = accounts::tokens_of(read, &user)?;
+            Ok((sessions, tokens, accounts::second_factor(read, &user)?))
         })
         .await?;
     let own = caller.session.map(|session| session.id_hash);
@@ -103,7 +121,7 @@ async fn render_account(
     let (status, made, errors) = match outcome {
         Ok(made) => (StatusCode::OK, made, Errors::default()),
         Err(refused) => {
-            let (status, errors) = Errors::refused(&page, &refused, "days");
+            let (status, errors) = Errors::refused(&page, &refused, field_of(&refused));
             (status, None, errors)
         }
     };
@@ -112,6 +130,7 @@ async fn render_account(
         sessions: sessions.into_iter().map(shown).collect(),
         user: caller.user,
         tokens,
+        second_factor,
         made,
         form,
         errors,
@@ -121,19 +140,44 @@ async fn render_account(
     render_as(status, &template)
 }
 
+/// The field a refusal is about.
+fn field_of(refused: &AccountRefusal) -> &'static str {
+    match refused {
+        AccountRefusal::RoleMissing | AccountRefusal::TokenRole(_) => "roles",
+        AccountRefusal::Name(_) | AccountRefusal::TokenLimit => "label",
+        _ => "days",
+    }
+}
+
 /// A token to be made.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenForm {
-    #[serde(default)]
+#[derive(Debug, Clone)]
+struct TokenForm {
     label: String,
-    #[serde(default)]
     days: String,
+    roles: BTreeSet<Role>,
 }
 
 impl Default for TokenForm {
     fn default() -> Self {
-        Self { label: String::new(), days: TOKEN_DAYS.to_string() }
+        Self { label: String::new(), days: TOKEN_DAYS.to_string(), roles: BTreeSet::new() }
+    }
+}
+
+impl TokenForm {
+    /// From the fields of the form: one for each role.
+    fn read(fields: Vec<(String, String)>) -> Result<Self, Problem> {
+        let mut form = Self { days: String::new(), ..Self::default() };
+        for (name, value) in fields {
+            match (name.as_str(), Role::parse(&value)) {
+                ("label", _) => form.label = value,
+                ("days", _) => form.days = value,
+                ("role", Some(role)) => {
+                    form.roles.insert(role);
+                }
+                _ => return Err(Problem::Malformed(format!("`{name}={value}` is not expected"))),
+            }
+        }
+        Ok(form)
     }
 }
 
@@ -142,19 +186,20 @@ pub async fn make_token(
     page: Page,
     caller: Caller,
     state: web::Data<WebState>,
-    form: Posted<TokenForm>,
+    fields: Posted<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Problem> {
-    let (user, form) = (caller.user.clone(), form.0);
+    let (user, form) = (caller.user.clone(), TokenForm::read(fields.0)?);
     let asked = form.clone();
     let outcome = state
         .run(move |site| {
             let days = asked.days.trim().parse().unwrap_or_default();
-            let owner = (user.login.as_str(), asked.label.as_str());
-            settle(accounts::create_token(site, &user.actor(), owner, days))
+            let (login, label, roles) = (&user.login, &asked.label, &asked.roles);
+            let order = TokenOrder { login, label, roles, days };
+            settle(accounts::create_token(site, &user.actor(), &order))
         })
         .await?;
     let attempt = Attempt { form, outcome: outcome.map(Some) };
-    render_account(page, caller, &state, (attempt, false)).await
+    render_account(page, caller, &state, (attempt, None)).await
 }
 
 /// `POST /account/tokens/{id}/revoke`
@@ -169,7 +214,7 @@ pub async fn revoke_token(
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, "/account")).finish())
 }
 
-/// `POST /account/sessions/end`: ends all sessions, this one among them.
+/// `POST /account/sessions/end`: ends all sessions, this one among them, and all tokens.
 pub async fn end_sessions(
     caller: Caller,
     state: web::Data<WebState>,

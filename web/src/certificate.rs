@@ -2,8 +2,6 @@
 //! unknown, today and without signing in. One page that prints as the certificate itself; the paper
 //! carries the address of the current state.
 
-mod code;
-
 use actix_web::{
     HttpResponse,
     http::{StatusCode, header},
@@ -23,7 +21,7 @@ use lianshi_store::{
 };
 
 use crate::{
-    WebState,
+    WebState, code,
     page::{Page, render, render_as},
     problem::Problem,
 };

@@ -91,7 +91,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use lianshi_registry::{entry::Texts, time::Timestamp, uscc};
-    use lianshi_store::accounts::User;
+    use lianshi_store::accounts::{Standing, User};
 
     use super::*;
 
@@ -112,6 +112,7 @@ mod tests {
             created_at: Timestamp::default(),
             seen_at: Timestamp::default(),
             user,
+            standing: Standing { given_password: false, enrolled: false, second_step: false },
         }
     }
 

@@ -11,6 +11,7 @@ mod buying;
 mod catalog;
 mod certificate;
 mod chart;
+mod code;
 pub mod contract;
 pub mod contract_api;
 pub mod csrf;
@@ -54,11 +55,15 @@ use actix_web::{
 };
 use lianshi_store::{
     Db, Fault, Read, Site,
-    accounts::Role::{Finance, NodeAdmin, OrgAdmin, Regulator},
+    accounts::{
+        Owed,
+        Role::{Finance, NodeAdmin, OrgAdmin, Regulator},
+        SecondFactorRule,
+    },
 };
 
 use access::{
-    Access::{Everyone, Roles, SignedIn},
+    Access::{Everyone, Owing, Roles, SignedIn},
     Pages, Persons,
 };
 
@@ -72,12 +77,20 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 pub struct WebState {
     /// This node.
     pub site: Site,
+    /// Whether roles that hold money or access must sign in with a second step.
+    pub second_factor: SecondFactorRule,
 }
 
 impl WebState {
-    /// Around a node.
+    /// Around a node; the second step is required unless [said otherwise](Self::with_second_factor).
     pub fn new(site: Site) -> Self {
-        Self { site }
+        Self { site, second_factor: SecondFactorRule::Required }
+    }
+
+    /// With the rule of the node's configuration.
+    #[must_use]
+    pub fn with_second_factor(self, second_factor: SecondFactorRule) -> Self {
+        Self { second_factor, ..self }
     }
 
     /// Reads in one snapshot, off the async threads.
@@ -152,10 +165,13 @@ fn signed_in(routes: &mut Pages) {
     routes
         .get("/login", Everyone, session::show_login)
         .post("/login", Everyone, session::log_in)
-        .post("/logout", SignedIn, session::log_out)
+        .get("/login/second", Owing(&[Owed::SecondStep]), session::second_step::show)
+        .post("/login/second", Owing(&[Owed::SecondStep]), session::second_step::prove)
+        .post("/logout", Owing(&Owed::ALL), session::log_out)
         .get("/account", SignedIn, account::show)
-        .get("/account/password", SignedIn, account::password::show)
-        .post("/account/password", SignedIn, account::password::change)
+        .get("/account/password", Owing(&[Owed::OwnPassword]), account::password::show)
+        .post("/account/password", Owing(&[Owed::OwnPassword]), account::password::change)
+        .with(account::second_factor::declare)
         .post("/account/sessions/end", SignedIn, account::end_sessions)
         .post("/account/tokens", SignedIn, account::make_token)
         .post("/account/tokens/{id}/revoke", SignedIn, account::revoke_token)
@@ -171,6 +187,11 @@ fn signed_in(routes: &mut Pages) {
         .get("/users/{login}", Roles(&[NodeAdmin, OrgAdmin]), users::person::show)
         .post("/users/{login}/roles", Roles(&[NodeAdmin, OrgAdmin]), users::person::set_roles)
         .post("/users/{login}/password", Roles(&[NodeAdmin, OrgAdmin]), users::person::set_password)
+        .post(
+            "/users/{login}/second-factor/reset",
+            Roles(&[NodeAdmin, OrgAdmin]),
+            users::person::reset_second_factor,
+        )
         .post("/users/{login}/disable", Roles(&[NodeAdmin, OrgAdmin]), users::person::disable)
         .post("/users/{login}/enable", Roles(&[NodeAdmin, OrgAdmin]), users::person::enable)
         .with(buying::declare)

@@ -230,6 +230,15 @@ impl Page {
         self.visitor.signed_in()
     }
 
+    /// The same page with another token for its forms: the session of its reader began anew.
+    #[must_use]
+    pub fn with_csrf(mut self, token: String) -> Self {
+        if let Some(person) = &mut self.visitor.0 {
+            person.csrf = token;
+        }
+        self
+    }
+
     /// The token for forms; empty for an anonymous visitor, whose forms need none.
     pub fn csrf(&self) -> &str {
         self.visitor.signed_in().map_or("", |person| person.csrf.as_str())

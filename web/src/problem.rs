@@ -13,11 +13,11 @@ use actix_web::{
 };
 use askama::Template;
 use lianshi_registry::refusal::Refusal;
-use lianshi_store::{Failure, Fault};
+use lianshi_store::{Failure, Fault, accounts::Owed};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{access::is_api, page::Page, refusal};
+use crate::{access::is_api, page::Page, refusal, visitor};
 
 /// When to come back to a node that is busy.
 const BUSY_RETRY_SECONDS: u64 = 1;
@@ -40,6 +40,8 @@ pub enum Problem {
     NotFound,
     /// Only for signed-in people: pages lead to the sign-in page and back.
     SignIn,
+    /// Only after what the person must do before anything else; pages lead there.
+    Owed(Owed),
     /// Signed in, without the role.
     Forbidden,
     /// The request does not parse; what is wrong, for programs.
@@ -69,6 +71,7 @@ impl Problem {
             Self::Refused { code, .. } => code,
             Self::NotFound => "web.not_found",
             Self::SignIn => "web.sign_in",
+            Self::Owed(_) => "web.owed",
             Self::Forbidden => "web.forbidden",
             Self::Malformed(_) => "web.malformed",
             Self::CrossSite => "web.cross_site",
@@ -121,7 +124,7 @@ impl ResponseError for Problem {
             Self::Refused { code, .. } => refusal::status(code),
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::SignIn => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::Owed(_) | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Fault(fault) if fault.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
@@ -211,6 +214,7 @@ struct Words {
     rule: Option<String>,
     detail: String,
     reference: Option<String>,
+    owed: Option<Owed>,
 }
 
 impl Words {
@@ -229,17 +233,18 @@ impl Words {
         };
         let reference = (code == "web.fault").then(|| log_fault(request, &detail));
         let detail = if reference.is_some() { String::new() } else { detail };
-        Self { code, rule: None, detail, reference }
+        Self { code, rule: None, detail, reference, owed: None }
     }
 
     fn of_problem(request: &HttpRequest, problem: &Problem) -> Self {
-        let mut words =
-            Self { code: problem.code(), rule: None, detail: String::new(), reference: None };
+        let (code, detail) = (problem.code(), String::new());
+        let mut words = Self { code, rule: None, detail, reference: None, owed: None };
         match problem {
             Problem::Refused { rule, detail, .. } => {
                 words.rule.clone_from(rule);
                 words.detail.clone_from(detail);
             }
+            Problem::Owed(owed) => words.owed = Some(*owed),
             Problem::Malformed(detail) => words.detail.clone_from(detail),
             Problem::Fault(_) | Problem::Template(_) => {
                 words.reference = Some(log_fault(request, &chain(problem)));
@@ -270,6 +275,12 @@ impl Words {
             let back = crate::preferences::encode(&page.path);
             let location = format!("/login?next={back}");
             return HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish();
+        }
+        if let Some(owed) = self.owed {
+            // Only a page that was asked for can be gone back to.
+            let next = if request.method().is_safe() { page.path.as_str() } else { "/" };
+            let location = (header::LOCATION, visitor::owed_path(owed, next));
+            return HttpResponse::SeeOther().insert_header(location).finish();
         }
         let title = page.t(title_key(status));
         let template = ProblemPage {

@@ -1,5 +1,8 @@
 //! The session cookie and the pages that begin and end a session.
 
+pub mod second_step;
+mod transport;
+
 use std::borrow::Cow;
 
 use actix_web::{
@@ -27,6 +30,7 @@ use crate::{
     page::{Page, render_as},
     preferences::own_path,
     problem::Problem,
+    visitor::owed_path,
 };
 
 /// How the name of the cookie with the session's id begins. The prefix makes browsers take it from
@@ -56,6 +60,11 @@ fn cookie<'c>(name: impl Into<Cow<'c, str>>, value: String) -> Cookie<'c> {
         .finish()
 }
 
+/// The cookie that carries a session's id.
+pub fn cookie_of(site: &Site, secret: String) -> Cookie<'static> {
+    cookie(session_cookie(site), secret)
+}
+
 #[derive(Template)]
 #[template(path = "account/login.html")]
 struct LoginPage {
@@ -63,7 +72,24 @@ struct LoginPage {
     next: String,
     login: String,
     token: String,
+    /// The browser would not keep the cookie; where to go instead.
+    plain: bool,
     errors: Errors,
+}
+
+impl LoginPage {
+    fn new(page: Page, request: &HttpRequest, next: String) -> Result<Self, Problem> {
+        let state = request.app_data::<web::Data<WebState>>();
+        let public_url = state.map_or("", |state| state.site.public_url.as_str());
+        Ok(Self {
+            plain: transport::loses_cookies(request, public_url),
+            page,
+            next,
+            login: String::new(),
+            token: random_hex::<16>()?,
+            errors: Errors::default(),
+        })
+    }
 }
 
 /// Where to go after signing in.
@@ -74,18 +100,12 @@ pub struct Next {
 }
 
 /// `GET /login`
-pub async fn show_login(page: Page, query: web::Query<Next>) -> Result<HttpResponse, Problem> {
-    let next = own_path(&query.next);
-    login_page(
-        StatusCode::OK,
-        LoginPage {
-            page,
-            next,
-            login: String::new(),
-            token: random_hex::<16>()?,
-            errors: Errors::default(),
-        },
-    )
+pub async fn show_login(
+    request: HttpRequest,
+    page: Page,
+    query: web::Query<Next>,
+) -> Result<HttpResponse, Problem> {
+    login_page(StatusCode::OK, LoginPage::new(page, &request, own_path(&query.next))?)
 }
 
 fn login_page(status: StatusCode, form: LoginPage) -> Result<HttpResponse, Problem> {
@@ -118,6 +138,11 @@ pub async fn log_in(
     demand_own_form(&request, &token)?;
     let form: LoginForm = csrf::parse(&rest)?;
     let (login, next) = (form.login.clone(), own_path(&form.next));
+    let shown = LoginPage::new(page, &request, next.clone())?;
+    if shown.plain {
+        // Checked or not, the browser would not be signed in.
+        return login_page(StatusCode::UNPROCESSABLE_ENTITY, shown);
+    }
     let address = request.peer_addr().map_or_else(String::new, |peer| peer.ip().to_string());
     let replaces = cookie_value(&request);
     let outcome = state
@@ -136,17 +161,25 @@ pub async fn log_in(
         })
         .await?;
     match outcome {
-        Ok(secret) => Ok(HttpResponse::SeeOther()
-            .insert_header((LOCATION, next))
-            .cookie(cookie(session_cookie(&state.site), secret))
-            .finish()),
+        Ok(secret) => arrive(&state, secret, &next).await,
         Err(refusal) => {
-            let (status, words) = explain(&page, &refusal);
+            let (status, words) = explain(&shown.page, &refusal);
             let errors = Errors::one("login", words);
-            let token = random_hex::<16>()?;
-            login_page(status, LoginPage { page, next, login, token, errors })
+            login_page(status, LoginPage { login, errors, ..shown })
         }
     }
+}
+
+/// Leads a session that begins to where its owner wanted to go, or to what they must do before.
+async fn arrive(state: &WebState, secret: String, next: &str) -> Result<HttpResponse, Problem> {
+    let begun = secret.clone();
+    let session = state.run(move |site| Ok(accounts::resume_session(site, &begun)?)).await?;
+    let owed = session.and_then(|session| session.owes(state.second_factor));
+    let location = owed.map_or_else(|| next.to_owned(), |owed| owed_path(owed, next));
+    Ok(HttpResponse::SeeOther()
+        .insert_header((LOCATION, location))
+        .cookie(cookie_of(&state.site, secret))
+        .finish())
 }
 
 fn explain(page: &Page, refusal: &LoginRefusal) -> (StatusCode, String) {

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, http::StatusCode, web};
 use askama::Template;
 use lianshi_registry::{refusal::Refusal as _, uscc::Uscc};
 use lianshi_store::accounts::{
-    self, AccountRefusal, NewUser, OrganizationRecord, Role, Scope, User, random_hex,
+    self, AccountRefusal, NewUser, OrganizationRecord, Role, Scope, User, random_grouped,
 };
 use serde::Deserialize;
 
@@ -117,7 +117,7 @@ pub async fn add(
     form: Posted<UserForm>,
 ) -> Result<HttpResponse, Problem> {
     let (actor, scope, form) = (caller.actor(), scope_of(&caller.user), form.0);
-    let password = random_hex::<8>()?;
+    let password = random_grouped()?;
     let new = match read_form(&form, password.clone()) {
         Ok(new) => new,
         Err(refused) => return render_users(page, caller, &state, (form, Err(refused))).await,

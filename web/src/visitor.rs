@@ -2,6 +2,9 @@
 //! where it put none, the visitor is anonymous.
 
 use lianshi_registry::{entry::Texts, time::Timestamp};
+use lianshi_store::accounts::Owed;
+
+use crate::preferences;
 
 /// Whoever made the request.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +38,16 @@ pub struct SessionEnd {
     pub idle: Timestamp,
     /// However much it is used.
     pub last: Timestamp,
+}
+
+/// The page where a person does what they must do before anything else, and where they go then.
+pub fn owed_path(owed: Owed, next: &str) -> String {
+    let page = match owed {
+        Owed::SecondStep => "/login/second",
+        Owed::OwnPassword => "/account/password",
+        Owed::SecondFactor => "/account/second-factor",
+    };
+    format!("{page}?next={}", preferences::encode(next))
 }
 
 impl SignedIn {

@@ -9,6 +9,7 @@ use lianshi_registry::{
     id::{DivisionCode, FederationDomain, NodeName},
     text::Kind,
 };
+use lianshi_store::accounts::SecondFactorRule;
 
 use super::At;
 use crate::folder::{CharterSource, Config, Folder, private};
@@ -75,6 +76,7 @@ impl Init {
             listen_peer: peer_address.clone(),
             public_url: format!("http://{}:{web}", self.host),
             peer_addresses: vec![peer_address],
+            second_factor: SecondFactorRule::Required,
         };
         let folder = match (&self.rejoin, self.charter_source()?) {
             (Some(kept), CharterSource::Join(charter)) => {

@@ -1,5 +1,7 @@
 //! `lianshi user`: organizations of the books, people, their passwords, roles and API tokens.
 
+mod token;
+
 use std::{collections::BTreeSet, path::PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -20,7 +22,8 @@ pub enum Command {
     /// Add and list organizations.
     #[command(subcommand)]
     Organization(Organization),
-    /// Add a person. Prints a random first password unless a file with one is given.
+    /// Add a person. Prints a random first password unless a file with one is given; either is to
+    /// be changed when they sign in.
     Add(Add),
     /// List the people.
     List,
@@ -32,7 +35,8 @@ pub enum Command {
         #[arg(required = true)]
         roles: Vec<String>,
     },
-    /// Give a person another password; ends their sessions.
+    /// Give a person another password, to be changed when they sign in; ends their sessions and
+    /// tokens.
     Password {
         /// Who.
         login: String,
@@ -40,7 +44,7 @@ pub enum Command {
         #[arg(long)]
         password_file: Option<PathBuf>,
     },
-    /// Keep a person out: ends their sessions, their tokens stop working.
+    /// Keep a person out: ends their sessions and tokens.
     Disable {
         /// Who.
         login: String,
@@ -50,17 +54,15 @@ pub enum Command {
         /// Who.
         login: String,
     },
-    /// Make an API token, printed once.
-    Token {
-        /// Whose.
+    /// Remove the second step of somebody who lost what makes the codes; ends their sessions. Make
+    /// sure first who asks.
+    ResetSecondFactor {
+        /// Who.
         login: String,
-        /// What it is for.
-        #[arg(long, default_value = "command line")]
-        label: String,
-        /// Days it lives.
-        #[arg(long, default_value_t = 90)]
-        days: i64,
     },
+    /// Make, list and revoke API tokens.
+    #[command(subcommand)]
+    Token(token::Command),
 }
 
 /// What `lianshi user organization` can do.
@@ -148,16 +150,12 @@ impl Command {
                 let value = json!({ "login": login, "disabled": false });
                 at.print(&value, format!("{login} may log in again."))
             }
-            Self::Token { login, label, days } => {
-                let token = accounts::create_token(&site, &node, (login, label), *days)?;
-                let value = json!({
-                    "id": token.id, "login": login, "token": token.secret,
-                    "expires_at": token.expires_at,
-                });
-                let until = token.expires_at;
-                let secret = &token.secret;
-                at.print(&value, format!("{secret}\nShown once; valid until {until}."))
+            Self::ResetSecondFactor { login } => {
+                accounts::reset_second_factor(&site, &node, (&Scope::Node, login))?;
+                let text = format!("{login} signs in without a second step and is logged out.");
+                at.print(&json!({ "login": login, "second_factor": false }), text)
             }
+            Self::Token(command) => command.run(at, &site),
         }
     }
 }
@@ -250,7 +248,7 @@ fn password(file: Option<&std::path::Path>) -> anyhow::Result<(String, Option<St
         let line = text.lines().next().unwrap_or_default().to_owned();
         return Ok((line, None));
     }
-    let random = accounts::random_hex::<10>()?;
+    let random = accounts::random_grouped()?;
     Ok((random.clone(), Some(random)))
 }
 

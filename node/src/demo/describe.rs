@@ -119,6 +119,11 @@ pub fn print(data: &Path) -> anyhow::Result<()> {
             account.node, account.role, account.user, account.organization
         );
     }
+    println!(
+        "  Nobody is asked for a second step here, and everybody keeps the password they were given: \
+         the demo's node.toml says second_factor = \"offered\". A real node requires both.\n  \
+         演示节点不要求第二步验证，也不要求更改初始密码；正式节点两者都要求。"
+    );
     println!("\nTry 试一试");
     println!(
         "  1. Open the home page of {}, search 区划, open the product, log in as buyer.",

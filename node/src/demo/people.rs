@@ -4,7 +4,7 @@
 use anyhow::Context as _;
 use lianshi_store::{
     Site,
-    accounts::{self, NewUser, OrganizationRecord, Role, Scope},
+    accounts::{self, NewUser, OrganizationRecord, Role, Scope, TokenOrder},
     audit::Actor,
 };
 
@@ -16,14 +16,12 @@ use super::{
     steps::at,
 };
 
-/// Bytes of randomness in the demo's password.
-const PASSWORD_BYTES: usize = 5;
 /// How long the demo's tokens live, in days.
 const TOKEN_DAYS: i64 = 366;
 
 /// Adds everyone and returns the accounts with password and token.
 pub async fn settle(sites: &[Site]) -> anyhow::Result<Vec<AboutAccount>> {
-    let password = format!("lianshi-{}", accounts::random_hex::<PASSWORD_BYTES>()?);
+    let password = accounts::random_grouped()?;
     let mut wanted = Vec::new();
     for node in &NODES {
         let office = cast::office(node)?;
@@ -90,7 +88,11 @@ fn add(
         password: password.to_owned(),
     };
     accounts::add_user(site, &node, &Scope::Node, &new)?;
-    let token = accounts::create_token(site, &node, (login, "demo"), TOKEN_DAYS)?;
+    // The demo tells its passwords to everybody; nobody has to take one of their own.
+    accounts::keep_password(site, &node, login)?;
+    let roles = new.roles.clone();
+    let order = TokenOrder { login, label: "demo", roles: &roles, days: TOKEN_DAYS };
+    let token = accounts::create_token(site, &node, &order)?;
     Ok(AboutAccount {
         node: site.node.to_string(),
         organization: organization.name.zh.clone(),

@@ -16,7 +16,7 @@ use lianshi_registry::{
     time::Timestamp,
     uscc,
 };
-use lianshi_store::{Site, audit::Actor, catalog, log, members};
+use lianshi_store::{Site, accounts::SecondFactorRule, audit::Actor, catalog, log, members};
 use tokio::sync::{Notify, mpsc};
 
 /// What happens to the links of a false member.
@@ -81,6 +81,7 @@ impl Federation {
             listen_peer: peer.clone(),
             public_url: "http://127.0.0.1:1".to_owned(),
             peer_addresses: vec![peer],
+            second_factor: SecondFactorRule::Required,
         };
         let charter = match self.nodes.get("ningbo") {
             Some(root) => CharterSource::Join(root.folder.charter.clone()),

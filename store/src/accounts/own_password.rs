@@ -1,14 +1,17 @@
 //! A person gives themselves another password. Whoever sits at a browser somebody left open does
 //! not know the current one, so it is asked for, and guessing it is slowed as at the door; what was
-//! signed in elsewhere with the old password ends.
+//! opened with the old one, sessions elsewhere and tokens, ends, and this session goes on under
+//! another id.
 
 use diesel::prelude::*;
 use lianshi_registry::refusal::Refusal as _;
 
 use super::{
-    password,
+    given_password, password,
     refusal::PasswordRefusal,
-    session, throttle,
+    session::{self, Session},
+    strength::{self, Known},
+    throttle, token,
     user::{User, record, row_by_id},
 };
 use crate::{
@@ -24,17 +27,19 @@ pub struct PasswordChange<'a> {
     pub current: &'a str,
     /// The password from now on.
     pub new: &'a str,
-    /// SHA-256 of the id of the session it is asked from; this session stays.
-    pub session: &'a [u8],
+    /// The session it is asked from.
+    pub session: &'a Session,
 }
 
-/// Changes the password of `user` and ends their other sessions.
+/// Changes the password of whose session it is, ends their other sessions and their tokens, and
+/// gives the new id of this session.
 pub fn change_password(
     site: &Site,
-    user: &User,
     change: &PasswordChange<'_>,
-) -> Result<(), Failure<PasswordRefusal>> {
-    password::check(change.new, &user.login)?;
+) -> Result<String, Failure<PasswordRefusal>> {
+    let user = &change.session.user;
+    let known = Known::of(site, (&user.login, &user.display_name), &user.organization_name);
+    strength::check(change.new, &known)?;
     if change.current == change.new {
         return Err(Failure::Refused(PasswordRefusal::Unchanged));
     }
@@ -61,13 +66,18 @@ pub fn change_password(
             return Err(Failure::Refused(PasswordRefusal::CurrentWrong));
         }
         throttle::forget(write, &subject)?;
-        session::delete_others(write, &row.id, change.session)?;
-        Ok(record(write, site, &user.actor(), ("user.password", &user.login, "", ""))?)
+        given_password::clear(write, &row.id)?;
+        session::delete_of(write, &row.id)?;
+        let ended = token::ended(token::end_of(write, &row.id, site.now())?);
+        let second_step = change.session.standing.second_step;
+        let secret = session::renew(write, change.session, second_step)?;
+        record(write, site, &user.actor(), ("user.password", &user.login, "", &ended))?;
+        Ok(secret)
     })
 }
 
 /// Records the failed attempt.
-fn refuse(site: &Site, user: &User) -> Result<(), Failure<PasswordRefusal>> {
+fn refuse(site: &Site, user: &User) -> Result<String, Failure<PasswordRefusal>> {
     let act = Act {
         at: site.now(),
         actor: &user.actor(),

@@ -8,7 +8,7 @@ use argon2::{
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
 
-use super::{refusal::AccountRefusal, secret::random_bytes};
+use super::secret::random_bytes;
 use crate::Fault;
 
 /// Shortest password accepted (ASVS 6.2.1).
@@ -29,47 +29,6 @@ const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
 const PARALLEL_MAX: u32 = 2;
 /// Callers that may wait for their turn: about a second of work; more are told to come back.
 const WAITING_MAX: u32 = 48;
-
-/// Passwords that attackers try first, and words of this place. Compared in lower case.
-const COMMON: &[&str] = &[
-    "12345678",
-    "123456789",
-    "1234567890",
-    "87654321",
-    "11111111",
-    "00000000",
-    "88888888",
-    "66666666",
-    "password",
-    "password1",
-    "password123",
-    "passw0rd",
-    "p@ssw0rd",
-    "qwertyui",
-    "qwertyuiop",
-    "1qaz2wsx",
-    "abcd1234",
-    "abc12345",
-    "a1234567",
-    "a12345678",
-    "aa123456",
-    "iloveyou",
-    "admin123",
-    "administrator",
-    "welcome1",
-    "letmein1",
-    "5201314520",
-    "woaini520",
-    "woaini1314",
-    "zaq12wsx",
-    "asdfghjkl",
-    "changeme",
-    "lianshi1",
-    "lianshi123",
-    "ningbo123",
-    "yinzhou123",
-    "haishu123",
-];
 
 struct Turns {
     running: u32,
@@ -110,24 +69,6 @@ impl Drop for Turn {
 /// The queue of passwords to check is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct QueueFull;
-
-/// Refuses passwords that are too short, too long or guessed at once.
-pub(super) fn check(password: &str, login: &str) -> Result<(), AccountRefusal> {
-    let chars = password.chars().count();
-    if chars < PASSWORD_CHARS_MIN {
-        return Err(AccountRefusal::PasswordShort);
-    }
-    if chars > PASSWORD_CHARS_MAX {
-        return Err(AccountRefusal::PasswordLong);
-    }
-    let lower = password.to_lowercase();
-    let first = lower.chars().next();
-    let one_character = lower.chars().all(|c| Some(c) == first);
-    if one_character || lower == login || COMMON.contains(&lower.as_str()) {
-        return Err(AccountRefusal::PasswordCommon);
-    }
-    Ok(())
-}
 
 /// Hashes a password for keeping. Waits for its turn however long, since only administration calls
 /// it.
@@ -192,19 +133,5 @@ mod tests {
         assert!(dummy.to_string().starts_with(CURRENT));
         assert_eq!(verify("", None), Ok(false));
         assert_eq!(verify("anything", Some("not a hash")), Ok(false));
-    }
-
-    #[test]
-    fn weak_passwords_are_refused_by_name() {
-        for (password, refusal) in [
-            ("short", AccountRefusal::PasswordShort),
-            ("Password123", AccountRefusal::PasswordCommon),
-            ("zzzzzzzzzz", AccountRefusal::PasswordCommon),
-            ("zhang.three", AccountRefusal::PasswordCommon),
-        ] {
-            assert_eq!(check(password, "zhang.three"), Err(refusal), "{password}");
-        }
-        assert_eq!(check(&"长".repeat(257), "a"), Err(AccountRefusal::PasswordLong));
-        assert_eq!(check("八个汉字也可以的", "a"), Ok(()));
     }
 }

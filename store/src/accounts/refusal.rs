@@ -58,6 +58,24 @@ pub enum AccountRefusal {
     /// Among the first an attacker tries.
     #[error("this password is among the first an attacker tries; take another")]
     PasswordCommon,
+    /// Guessed sooner than a guesser gives up.
+    #[error("this password is too easy to guess; take four unrelated words, or more characters")]
+    PasswordGuessable,
+    /// Nothing is made for somebody who is kept out.
+    #[error("`{0}` is disabled")]
+    UserDisabled(String),
+    /// One's own second step is removed with a code of it.
+    #[error("nobody resets their own second step; use the own account")]
+    OwnSecondFactor,
+    /// The person has no second step.
+    #[error("no second step is set up")]
+    SecondFactorAbsent,
+    /// A token carries roles of its owner only.
+    #[error("the role `{0}` is not one of the owner's, so no token carries it")]
+    TokenRole(String),
+    /// A person has at most [`super::TOKENS_MAX`] tokens.
+    #[error("a person has at most {} tokens; revoke one first", super::TOKENS_MAX)]
+    TokenLimit,
     /// No such token of this user.
     #[error("there is no such token")]
     TokenUnknown,
@@ -86,6 +104,12 @@ impl Refusal for AccountRefusal {
             Self::PasswordShort => "account.password_short",
             Self::PasswordLong => "account.password_long",
             Self::PasswordCommon => "account.password_common",
+            Self::PasswordGuessable => "account.password_guessable",
+            Self::UserDisabled(_) => "account.user_disabled",
+            Self::OwnSecondFactor => "account.own_second_factor",
+            Self::SecondFactorAbsent => "account.second_factor_absent",
+            Self::TokenRole(_) => "account.token_role",
+            Self::TokenLimit => "account.token_limit",
             Self::TokenUnknown => "account.token_unknown",
             Self::TokenTerm => "account.token_term",
         }

@@ -59,6 +59,18 @@ impl Role {
         }
     }
 
+    /// Whether whoever has it signs in with a second step: the roles that move money or hand out
+    /// access. A buyer or a provider binds one organization under a contract both sides keep; these
+    /// change what everybody else may do or is paid.
+    pub const fn needs_second_factor(self) -> bool {
+        match self {
+            Self::NodeAdmin | Self::OrgAdmin | Self::Finance => true,
+            Self::Buyer | Self::Provider | Self::Reviewer | Self::Contributor | Self::Regulator => {
+                false
+            }
+        }
+    }
+
     /// Reads a name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == text)

@@ -16,7 +16,15 @@ pub fn random_hex<const N: usize>() -> Result<String, Fault> {
     Ok(hex::encode(random_bytes::<N>()?))
 }
 
-/// What is kept of a secret with 256 random bits: a plain hash is enough, there is nothing to
+/// Eighty random bits as people can type them: four groups of five hexadecimal digits. For first
+/// passwords and recovery codes.
+pub fn random_grouped() -> Result<String, Fault> {
+    let digits = random_hex::<10>()?;
+    let groups: Vec<&str> = (0..4).filter_map(|n| digits.get(n * 5..n * 5 + 5)).collect();
+    Ok(groups.join("-"))
+}
+
+/// What is kept of a secret with eighty random bits or more: a plain hash is enough, there is nothing to
 /// guess.
 pub(super) fn hash_of(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()

@@ -6,12 +6,15 @@ use diesel::prelude::*;
 use lianshi_registry::{entry::Texts, text::Kind, time::Timestamp, uscc::Uscc};
 
 use super::{
+    given_password,
     organization::{demand_organization, organization},
     password,
     refusal::AccountRefusal,
     role::Role,
     secret::random_hex,
     session,
+    strength::{self, Known},
+    token,
 };
 use crate::{
     Failure, Fault, Read, Site, Write,
@@ -98,7 +101,8 @@ pub(super) struct UserRow {
     pub(super) created_at: i64,
 }
 
-/// Adds a person. The password is checked and hashed before the transaction.
+/// Adds a person. The password is checked and hashed before the transaction; they must change it
+/// before they can do anything else.
 pub fn add_user(
     site: &Site,
     actor: &Actor,
@@ -109,7 +113,12 @@ pub fn add_user(
     let display_name = Kind::Name.read(&new.display_name);
     let display_name = display_name.map_err(|no| Failure::Refused(AccountRefusal::Name(no)))?;
     check_roles(scope, &new.roles).map_err(Failure::Refused)?;
-    password::check(&new.password, &login).map_err(Failure::Refused)?;
+    let named = site.db.read(|read| organization(read, &new.organization))?;
+    let named = named
+        .ok_or_else(|| AccountRefusal::OrganizationUnknown(new.organization.to_string()))
+        .map_err(Failure::Refused)?;
+    let known = Known::of(site, (&login, &new.display_name), &named.name);
+    strength::check(&new.password, &known).map_err(Failure::Refused)?;
     let row = UserRow {
         id: format!("U-{}", random_hex::<8>()?),
         login: login.clone(),
@@ -129,12 +138,14 @@ pub fn add_user(
         }
         diesel::insert_into(user_table::table).values(&row).execute(&mut **write)?;
         write_roles(write, &row.id, &new.roles)?;
+        given_password::mark(write, &row.id, site.now())?;
         record(write, site, actor, ("user.add", &login, "", &names(&new.roles)))?;
         demand(write, scope, &login).map(|(_, user)| user)
     })
 }
 
-/// Gives another person another password and ends their sessions.
+/// Gives another person another password and ends their sessions and tokens. They must change it
+/// before they can do anything else.
 pub fn set_password(
     site: &Site,
     actor: &Actor,
@@ -142,7 +153,11 @@ pub fn set_password(
     new_password: &str,
 ) -> Result<(), Failure<AccountRefusal>> {
     let login = parse_login(login).map_err(Failure::Refused)?;
-    password::check(new_password, &login).map_err(Failure::Refused)?;
+    let found = site.db.read(|read| user_by_login(read, &login))?;
+    let found = found.filter(|user| scope.covers(&user.organization));
+    let Some(found) = found else { return Err(AccountRefusal::UserUnknown(login).into()) };
+    let known = Known::of(site, (&login, &found.display_name), &found.organization_name);
+    strength::check(new_password, &known).map_err(Failure::Refused)?;
     let hash = password::hash(new_password)?;
     site.db.write(|write| {
         let (row, user) = demand(write, scope, &login)?;
@@ -153,12 +168,14 @@ pub fn set_password(
         diesel::update(user_table::table.find(&row.id))
             .set(user_table::password_hash.eq(&hash))
             .execute(&mut **write)?;
+        given_password::mark(write, &row.id, site.now())?;
         session::delete_of(write, &row.id)?;
-        Ok(record(write, site, actor, ("user.password", &login, "", ""))?)
+        let ended = token::ended(token::end_of(write, &row.id, site.now())?);
+        Ok(record(write, site, actor, ("user.password", &login, "", &ended))?)
     })
 }
 
-/// Disables or enables a person; disabling ends their sessions.
+/// Disables or enables a person. Either way their sessions and tokens end, so that none comes back.
 pub fn set_disabled(
     site: &Site,
     actor: &Actor,
@@ -178,9 +195,8 @@ pub fn set_disabled(
         diesel::update(user_table::table.find(&row.id))
             .set(user_table::disabled.eq(disabled))
             .execute(&mut **write)?;
-        if disabled {
-            session::delete_of(write, &row.id)?;
-        }
+        session::delete_of(write, &row.id)?;
+        token::end_of(write, &row.id, site.now())?;
         let state = |disabled: bool| if disabled { "disabled" } else { "enabled" };
         let change = ("user.disable", login.as_str(), state(row.disabled), state(disabled));
         Ok(record(write, site, actor, change)?)
@@ -320,7 +336,7 @@ fn check_roles(scope: &Scope, roles: &BTreeSet<Role>) -> Result<(), AccountRefus
 }
 
 /// Whoever could give a colleague with a role of the node another password would have that role.
-fn check_standing(scope: &Scope, user: &User) -> Result<(), AccountRefusal> {
+pub(super) fn check_standing(scope: &Scope, user: &User) -> Result<(), AccountRefusal> {
     match reserved(scope, &user.roles) {
         Some(_) => Err(AccountRefusal::NodeRole(user.login.clone())),
         None => Ok(()),
@@ -351,7 +367,7 @@ fn write_roles(write: &mut Write<'_>, id: &str, roles: &BTreeSet<Role>) -> Resul
     Ok(())
 }
 
-fn names(roles: &BTreeSet<Role>) -> String {
+pub(super) fn names(roles: &BTreeSet<Role>) -> String {
     roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" ")
 }
 

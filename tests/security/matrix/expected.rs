@@ -6,6 +6,8 @@
 pub enum Who {
     Everyone,
     SignedIn,
+    /// Whoever is signed in, also while they owe one of these things.
+    Owing(&'static [&'static str]),
     Roles(&'static [&'static str]),
     /// Whoever proves something to the handler.
     Proof,
@@ -13,7 +15,7 @@ pub enum Who {
     Operations,
 }
 
-use Who::{Everyone, Operations, Proof, Roles, SignedIn};
+use Who::{Everyone, Operations, Owing, Proof, Roles, SignedIn};
 
 /// One route.
 #[derive(Debug, Clone, Copy)]
@@ -61,10 +63,17 @@ pub const PUBLIC_PORT: &[Row] = &[
     get("/verify/{node}/{generation}/policy", Everyone),
     get("/login", Everyone),
     post("/login", Everyone),
-    post("/logout", SignedIn),
+    get("/login/second", Owing(&["SecondStep"])),
+    post("/login/second", Owing(&["SecondStep"])),
+    post("/logout", Owing(&["SecondStep", "OwnPassword", "SecondFactor"])),
     get("/account", SignedIn),
-    get("/account/password", SignedIn),
-    post("/account/password", SignedIn),
+    get("/account/password", Owing(&["OwnPassword"])),
+    post("/account/password", Owing(&["OwnPassword"])),
+    get("/account/second-factor", Owing(&["SecondFactor"])),
+    post("/account/second-factor/begin", Owing(&["SecondFactor"])),
+    post("/account/second-factor/confirm", Owing(&["SecondFactor"])),
+    post("/account/second-factor/recovery-codes", SignedIn),
+    post("/account/second-factor/remove", SignedIn),
     post("/account/sessions/end", SignedIn),
     post("/account/tokens", SignedIn),
     post("/account/tokens/{id}/revoke", SignedIn),
@@ -110,6 +119,7 @@ pub const PUBLIC_PORT: &[Row] = &[
     get("/users/{login}", ADMINS),
     post("/users/{login}/roles", ADMINS),
     post("/users/{login}/password", ADMINS),
+    post("/users/{login}/second-factor/reset", ADMINS),
     post("/users/{login}/disable", ADMINS),
     post("/users/{login}/enable", ADMINS),
     get("/api/v1/openapi.json", Everyone),

@@ -7,7 +7,7 @@ use lianshi_node::folder::Folder;
 use lianshi_registry::{entry::Texts, id::DivisionCode, uscc};
 use lianshi_store::{
     Site,
-    accounts::{self, ENTERPRISE, NewUser, OrganizationRecord, Role, Scope},
+    accounts::{self, ENTERPRISE, NewUser, OrganizationRecord, Role, Scope, TokenOrder},
     audit::Actor,
 };
 use sha2::{Digest as _, Sha256};
@@ -209,8 +209,10 @@ fn stranger(site: &Site, of: &OrganizationRecord, role: Role) -> (&'static str, 
             password: PASSWORD.to_owned(),
         };
         accounts::add_user(site, &Actor::node(), &Scope::Node, &new).expect("a person");
+        accounts::keep_password(site, &Actor::node(), &login).expect("a password of their own");
     }
-    let token = accounts::create_token(site, &Actor::node(), (&login, "matrix"), 1);
+    let order = TokenOrder { login: &login, label: "matrix", roles: &[role].into(), days: 1 };
+    let token = accounts::create_token(site, &Actor::node(), &order);
     (role.as_str(), login, token.expect("a token").secret)
 }
 

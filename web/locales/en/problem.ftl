@@ -19,3 +19,4 @@ refusal-web-busy = The system is busy and nothing was changed. Please try again 
 refusal-web-fault = Something went wrong on our side and nothing was changed. The problem has been recorded.
 refusal-web-method = This address does not support that kind of request.
 refusal-web-too-large = What was sent is larger than allowed.
+refusal-web-owed = First do what signing in still asks of you.

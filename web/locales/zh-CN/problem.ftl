@@ -19,3 +19,4 @@ refusal-web-busy = 系统繁忙，您的操作没有生效，请稍后重试。
 refusal-web-fault = 系统出现故障，您的操作没有生效。我们已记录此问题。
 refusal-web-method = 此地址不支持该操作方式。
 refusal-web-too-large = 提交的内容超过大小限制。
+refusal-web-owed = 请先完成登录要求的步骤。

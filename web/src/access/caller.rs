@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
 use lianshi_store::{
-    accounts::{Session, User},
+    accounts::{Owed, SecondFactorRule, Session, User},
     audit::Actor,
 };
 
@@ -25,6 +25,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// What they must do before anything else; a program owes nothing.
+    pub fn owes(&self, rule: SecondFactorRule) -> Option<Owed> {
+        self.session.as_ref().and_then(|session| session.owes(rule))
+    }
+
     /// Them, as the audit trail names them.
     pub fn actor(&self) -> Actor {
         self.user.actor()

@@ -13,6 +13,7 @@ use crate::{
     form::Errors,
     page::{Page, render, render_as},
     problem::Problem,
+    session,
 };
 
 #[derive(Template)]
@@ -20,12 +21,19 @@ use crate::{
 struct PasswordPage {
     page: Page,
     login: String,
+    /// Somebody else gave them the one they have.
+    given: bool,
     errors: Errors,
 }
 
 /// `GET /account/password`
 pub async fn show(page: Page, caller: Caller) -> Result<HttpResponse, Problem> {
-    render(&PasswordPage { page, login: caller.user.login, errors: Errors::default() })
+    let given = is_given(&caller);
+    render(&PasswordPage { page, login: caller.user.login, given, errors: Errors::default() })
+}
+
+fn is_given(caller: &Caller) -> bool {
+    caller.session.as_ref().is_some_and(|session| session.standing.given_password)
 }
 
 /// The three passwords; what was typed is never shown again.
@@ -40,36 +48,38 @@ pub struct PasswordForm {
     again: String,
 }
 
-/// `POST /account/password`: changes it and ends every other session.
+/// `POST /account/password`: changes it, ends every other session and every token, and gives this
+/// session a new id.
 pub async fn change(
     page: Page,
     caller: Caller,
     state: web::Data<WebState>,
     form: Posted<PasswordForm>,
 ) -> Result<HttpResponse, Problem> {
+    let given = is_given(&caller);
     let session = caller.session.ok_or(Problem::SignIn)?;
-    let (user, form) = (caller.user, form.0);
-    let login = user.login.clone();
+    let (login, form) = (caller.user.login, form.0);
     let errors = look_over(&page, &form);
     if !errors.is_empty() {
-        let form = PasswordPage { page, login, errors };
+        let form = PasswordPage { page, login, given, errors };
         return render_as(StatusCode::UNPROCESSABLE_ENTITY, &form);
     }
     let outcome = state
         .run(move |site| {
             let (current, new) = (form.current.as_str(), form.new.as_str());
-            let change = PasswordChange { current, new, session: &session.id_hash };
-            settle(accounts::change_password(site, &user, &change))
+            let change = PasswordChange { current, new, session: &session };
+            settle(accounts::change_password(site, &change))
         })
         .await?;
     match outcome {
-        Ok(()) => {
+        Ok(secret) => {
             let location = (LOCATION, "/account?done=password");
-            Ok(HttpResponse::SeeOther().insert_header(location).finish())
+            let cookie = session::cookie_of(&state.site, secret);
+            Ok(HttpResponse::SeeOther().insert_header(location).cookie(cookie).finish())
         }
         Err(refused) => {
             let (status, errors) = explain(&page, &refused);
-            render_as(status, &PasswordPage { page, login, errors })
+            render_as(status, &PasswordPage { page, login, given, errors })
         }
     }
 }

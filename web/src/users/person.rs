@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, http::StatusCode, http::header::LOCATION, web};
 use askama::Template;
 use lianshi_store::{
     Failure,
-    accounts::{self, AccountRefusal, Role, Scope, User, random_hex},
+    accounts::{self, AccountRefusal, Role, Scope, SecondFactor, User, random_grouped},
     audit::Actor,
 };
 use serde::Deserialize;
@@ -35,6 +35,8 @@ struct UserPage {
     /// Why nothing can be changed here: it is oneself, or somebody the node looks after.
     closed: Option<String>,
     password: Option<String>,
+    /// Their second step, if one is set up.
+    second_factor: Option<SecondFactor>,
     errors: Errors,
     done: bool,
 }
@@ -77,10 +79,13 @@ async fn render_user(
     let found = state
         .read(move |read| {
             let user = accounts::user_by_login(read, &wanted)?;
-            Ok(user.filter(|user| within.covers(&user.organization)))
+            let user = user.filter(|user| within.covers(&user.organization));
+            let Some(user) = user else { return Ok(None) };
+            let factor = accounts::second_factor(read, &user)?;
+            Ok(Some((user, factor)))
         })
         .await?;
-    let user = found.ok_or(Problem::NotFound)?;
+    let (user, second_factor) = found.ok_or(Problem::NotFound)?;
     let of_the_node = user.roles.iter().any(|role| !role.is_of_an_organization());
     let closed = if user.login == caller.user.login {
         Some(page.t("person-oneself"))
@@ -97,6 +102,7 @@ async fn render_user(
         chosen: shown.chosen.unwrap_or_else(|| user.roles.clone()),
         closed,
         password: shown.password,
+        second_factor,
         errors,
         done: shown.done,
         user,
@@ -136,7 +142,7 @@ pub async fn set_password(
     state: web::Data<WebState>,
     (login, _): (web::Path<String>, Posted<Nothing>),
 ) -> Result<HttpResponse, Problem> {
-    let password = random_hex::<8>()?;
+    let password = random_grouped()?;
     let new = password.clone();
     let change = move |site: &_, actor: &Actor, whose: (&Scope, &str)| {
         accounts::set_password(site, actor, whose, &new)
@@ -147,6 +153,17 @@ pub async fn set_password(
         Err(refused) => Shown { refused: Some(refused), ..Shown::default() },
     };
     render_user(page, &caller, &state, (&login, shown)).await
+}
+
+/// `POST /users/{login}/second-factor/reset`: for somebody who lost what makes the codes.
+pub async fn reset_second_factor(
+    page: Page,
+    caller: Caller,
+    state: web::Data<WebState>,
+    (login, _): (web::Path<String>, Posted<Nothing>),
+) -> Result<HttpResponse, Problem> {
+    let outcome = act(&caller, &state, &login, accounts::reset_second_factor).await?;
+    answer(page, caller, &state, (&login, outcome, None)).await
 }
 
 /// `POST /users/{login}/disable`

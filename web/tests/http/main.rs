@@ -6,5 +6,6 @@ mod contracts;
 mod matrix;
 mod pages;
 mod people;
+mod secrets;
 mod signing_in;
 mod support;

@@ -55,7 +55,11 @@ async fn a_person_changes_their_password() {
     let form = passwords(PASSWORD, "another good one", "another good one");
     let answer = submit!(&app, &here, path, path, form);
     assert_eq!(answer.location, "/account?done=password", "{}", answer.body);
-    let account = send(&app, see(&answer.location, &here)).await;
+    let renewed = answer.cookies.into_iter().find(|c| c.name() == here.name()).unwrap();
+    assert_ne!(renewed.value(), here.value(), "the id of the session changes with the password");
+    let stolen = send(&app, see("/account", &here)).await;
+    assert_eq!(stolen.status, StatusCode::SEE_OTHER, "the old id is nobody's");
+    let account = send(&app, see(&answer.location, &renewed)).await;
     assert!(account.body.contains("Your password was changed"), "{}", account.body);
     let other = send(&app, see("/account", &elsewhere)).await;
     assert_eq!(other.status, StatusCode::SEE_OTHER, "signed out elsewhere");

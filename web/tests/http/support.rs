@@ -25,7 +25,7 @@ use lianshi_registry::{
 };
 use lianshi_store::{
     Db, Fault, Site,
-    accounts::{self, ENTERPRISE, NewUser, OrganizationRecord, Role, Scope},
+    accounts::{self, ENTERPRISE, NewUser, OrganizationRecord, Role, Scope, TokenOrder},
     audit::Actor,
     catalog, log, members, outbox, subscriptions,
 };
@@ -174,12 +174,20 @@ impl Node {
             password: PASSWORD.to_owned(),
         };
         accounts::add_user(&self.site, &Actor::node(), &Scope::Node, &new).unwrap();
+        accounts::keep_password(&self.site, &Actor::node(), login).unwrap();
     }
 
-    /// A token of a person.
+    /// Somebody else gave this person their password, again.
+    pub fn give_password(&self, login: &str) {
+        let whose = (&Scope::Node, login);
+        accounts::set_password(&self.site, &Actor::node(), whose, PASSWORD).unwrap();
+    }
+
+    /// A token of a person, with all their roles.
     pub fn token(&self, login: &str) -> String {
-        let made = accounts::create_token(&self.site, &Actor::node(), (login, "test"), 30);
-        made.unwrap().secret
+        let user = self.site.db.read(|read| accounts::user_by_login(read, login)).unwrap().unwrap();
+        let order = TokenOrder { login, label: "test", roles: &user.roles, days: 30 };
+        accounts::create_token(&self.site, &Actor::node(), &order).unwrap().secret
     }
 }
 
@@ -228,8 +236,12 @@ where
 
 /// Starts the application of a node inside a test.
 macro_rules! app {
-    ($node:expr) => {{
-        let state = lianshi_web::WebState::new($node.site.clone());
+    ($node:expr) => {
+        app!($node, Offered)
+    };
+    ($node:expr, $rule:ident) => {{
+        let state = lianshi_web::WebState::new($node.site.clone())
+            .with_second_factor(lianshi_store::accounts::SecondFactorRule::$rule);
         let configure = move |cfg: &mut actix_web::web::ServiceConfig| {
             lianshi_web::configure(cfg, state.clone());
         };

@@ -1,4 +1,4 @@
-//! The QR code of a certificate: a square for each dark module, drawn without any style attribute.
+//! QR codes, of a certificate and of the second step's secret: a square for each dark module, drawn without any style attribute.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use qrcode::{Color, EcLevel, QrCode};
 const QUIET_MODULES: usize = 4;
 
 /// An address as a QR code in SVG, named by `title`; nothing for an address too long for any code.
-pub(super) fn draw(title: &str, address: &str) -> String {
+pub fn draw(title: &str, address: &str) -> String {
     let Ok(code) = QrCode::with_error_correction_level(address, EcLevel::M) else {
         return String::new();
     };
