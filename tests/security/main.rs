@@ -8,5 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod files;
 mod matrix;
 mod raw;
+mod tokens;
