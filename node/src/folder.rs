@@ -311,6 +311,16 @@ impl Folder {
     }
 }
 
+/// The public part of the seal key a folder has, or will have when it is put together; `None` where
+/// there is none.
+pub fn seal_key(path: &Path) -> anyhow::Result<Option<PublicKey>> {
+    let keys = path.join("keys");
+    if !keys.join("seal.key").exists() {
+        return Ok(None);
+    }
+    Ok(Some(keys::read_key(&keys, "seal")?.public()))
+}
+
 /// Entries a newly admitted node may log before the root raises its quota: fifty years of a busy
 /// district.
 const ADMISSION_QUOTA_ENTRIES: u64 = 10_000_000;

@@ -3,7 +3,9 @@
 //! and no tool of either has to be there. A restored database is loaded in one transaction, at the
 //! schema it was saved with, and marked so that nothing is signed before it was recovered.
 
+mod completeness;
 mod line;
+mod seal;
 
 use std::{
     collections::BTreeSet,
@@ -13,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lianshi_registry::{refusal::Refusal, time::Timestamp};
+use lianshi_registry::{key::PublicKey, refusal::Refusal, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -24,6 +26,8 @@ use crate::{
     private,
     recovery::{self, Cause},
 };
+
+pub use seal::{Claim, open, seal};
 
 /// Bytes of one bulk insert: a few large tiles, or many small rows.
 const INSERT_BYTES_MAX: usize = 4 << 20;
@@ -61,6 +65,14 @@ pub enum RestoreRefusal {
     /// The backup is not what it was when it was made.
     #[error("the backup is damaged: {0}")]
     Damaged(String),
+    /// Nobody who holds the seal key of the node vouches for it.
+    #[error("the backup is not sealed with the key {key}: {reason}")]
+    Unsealed {
+        /// The key the restorer knows.
+        key: PublicKey,
+        /// What is wrong with the seal.
+        reason: String,
+    },
 }
 
 impl Refusal for RestoreRefusal {
@@ -68,6 +80,7 @@ impl Refusal for RestoreRefusal {
         match self {
             Self::Occupied => "backup.database_occupied",
             Self::Damaged(_) => "backup.damaged",
+            Self::Unsealed { .. } => "backup.unsealed",
         }
     }
 }
@@ -132,23 +145,10 @@ pub fn hash_file(path: &Path) -> Result<String, Fault> {
     }
 }
 
-/// Refuses a backup of which a table is not what was saved, before anything is touched.
+/// Refuses a backup that is not whole or not what was saved, before anything is touched: every table
+/// of its schema, no other, each with the rows and the hash that the manifest names.
 pub fn verify(dir: &Path, contents: &Contents) -> Result<(), Failure<RestoreRefusal>> {
-    for table in &contents.tables {
-        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        let name = &table.name;
-        if !name.chars().all(is_name) || !table.columns.iter().all(|c| c.chars().all(is_name)) {
-            return Err(damaged(format!("`{name}` is no name of a table")));
-        }
-        let path = file(dir, name);
-        if !path.is_file() {
-            return Err(damaged(format!("{} is missing", path.display())));
-        }
-        if hash_file(&path)? != table.sha256 {
-            return Err(damaged(format!("{} is not what was saved", path.display())));
-        }
-    }
-    Ok(())
+    completeness::verify(dir, contents)
 }
 
 /// Restores a verified backup into the database behind a URL. One that holds data is refused,
@@ -235,8 +235,9 @@ fn load_table(
     let batch_rows = (PARAMETERS_MAX / columns.len().max(1)).clamp(1, BULK_ROWS_MAX);
     let (mut batch, mut bytes, mut rows) = (Vec::new(), 0, 0);
     let mut lines = BufReader::new(File::open(&path).map_err(failed)?);
-    let mut text = String::new();
+    let (mut hasher, mut text) = (Sha256::new(), String::new());
     while lines.read_line(&mut text).map_err(failed)? > 0 {
+        hasher.update(text.as_bytes());
         let row: Vec<Cell> = line::read(&text, columns.len())
             .map_err(|what| damaged(format!("{}: {what}", path.display())))?;
         batch.push(row);
@@ -255,7 +256,13 @@ fn load_table(
     if !batch.is_empty() {
         dialect::insert_rows(write.conn(), (&table.name, &columns), batch)?;
     }
-    if rows == table.rows { Ok(()) } else { Err(damaged(format!("{rows} rows of {}", table.name))) }
+    // The file may have been changed since it was verified.
+    let unaltered = rows == table.rows && hex::encode(hasher.finalize()) == table.sha256;
+    if unaltered {
+        Ok(())
+    } else {
+        Err(damaged(format!("{} is not what was saved", path.display())))
+    }
 }
 
 /// The columns of the table as the backup orders them; it must have all there are.

@@ -213,6 +213,7 @@ fn a_backup_of_an_older_program_is_brought_up_to_date() {
         saved.schema.retain(|version| version != "0011");
         assert_eq!(saved.schema.len() + 1, schema.len(), "the migration that made the table");
         saved.tables.retain(|table| table.name != "member_pasts");
+        fs::remove_file(folder.path().join("tables/member_pasts.jsonl")).expect("removed");
         for url in targets(folder.path()) {
             load(&url, folder.path(), &saved, false).expect("restored");
             let restored = Site { db: Db::open(&url).expect("migrated"), ..reader.clone() };
@@ -231,5 +232,46 @@ fn a_name_of_a_table_is_never_a_statement() {
         saved.tables[0].name = "logs\"; DROP TABLE logs; --".to_owned();
         let refused = backup::verify(folder.path(), &saved).expect_err("no name");
         assert!(refused.to_string().contains("no name of a table"), "{refused}");
+    });
+}
+
+#[test]
+fn a_table_left_out_one_too_many_or_rows_that_do_not_count_are_refused_before_anything_is_lost() {
+    on_both(|db| {
+        let Three { reader, .. } = &three(db);
+        publish(reader, 2);
+        let folder = tempfile::tempdir().expect("a folder");
+        let saved = save(db, folder.path());
+        let url = fresh_postgres();
+        load(&url, folder.path(), &saved, false).expect("restored");
+        let refused = |contents: &Contents, what: &str| {
+            let refused = load(&url, folder.path(), contents, true).expect_err(what);
+            assert_eq!(refused.code(), "backup.damaged");
+            assert!(refused.to_string().contains(what), "{refused}");
+            let kept = Site { db: Db::open(&url).expect("opens"), ..reader.clone() };
+            assert_eq!(head(&kept, &reader.origin).expect("own").size, 2, "nothing was given up");
+        };
+        let without = |name: &str| {
+            let mut contents = saved.clone();
+            contents.tables.retain(|table| table.name != name);
+            contents
+        };
+        refused(&without("audit_rows"), "the table audit_rows is left out");
+        refused(&without("users"), "the table users is left out");
+        let mut more = saved.clone();
+        let extra = backup::Table { name: "planted".to_owned(), ..saved.tables[0].clone() };
+        more.tables.push(extra);
+        refused(&more, "no table planted");
+        let mut twice = saved.clone();
+        twice.tables.push(saved.tables[0].clone());
+        refused(&twice, "named twice");
+        let mut narrow = saved.clone();
+        narrow.tables[0].columns.pop();
+        refused(&narrow, "other columns");
+        let mut short = saved.clone();
+        short.tables.iter_mut().for_each(|table| table.rows += 1);
+        refused(&short, "rows, not");
+        fs::write(folder.path().join("tables/planted.jsonl"), "[]\n").expect("written");
+        refused(&saved, "is not of it");
     });
 }

@@ -1,5 +1,7 @@
 //! `lianshi backup`: what a node must not lose, in one folder, as one moment showed it.
 
+mod manifest;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -9,14 +11,13 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use clap::Args;
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use lianshi_registry::{id::Origin, key::PublicKey, time::Timestamp};
-use lianshi_store::{
-    Db,
-    backup::{self, Contents},
-};
-use serde::{Deserialize, Serialize};
+use lianshi_store::{Db, backup};
+use serde_json::json;
+
+use manifest::{BACKUP_VERSION, SETTINGS};
+pub(super) use manifest::{KEYS, Manifest, Source};
 
 use super::At;
 use crate::{
@@ -24,53 +25,40 @@ use crate::{
     folder::{Folder, private},
 };
 
-/// The version of this form of a backup.
-pub(super) const BACKUP_VERSION: u32 = 1;
-/// Says what is in a backup, and is written last: a folder without it is none.
-pub(super) const MANIFEST: &str = "backup.json";
-/// The files of a data folder that are saved as they are.
-pub(super) const SETTINGS: [&str; 2] = ["node.toml", "charter.toml"];
-/// The secret keys, saved when asked for.
-pub(super) const KEYS: [&str; 4] =
-    ["keys/identity.key", "keys/log.key", "keys/witness.key", "keys/seal.key"];
-
 /// Save the database, node.toml and charter.toml in a new folder, while the node serves or not.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Backup {
+    #[command(subcommand)]
+    act: Option<Act>,
     /// The folder to make. It holds what the database holds, so keep it as safe as that.
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    #[arg(value_name = "DIR", required = true)]
+    dir: Option<PathBuf>,
     /// Save the four secret keys, too. Whoever can read such a backup can speak, sign and cosign as
     /// this node; without it, keep a copy of keys/ in another place.
     #[arg(long)]
     keys: bool,
 }
 
-/// `backup.json`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Manifest {
-    /// [`BACKUP_VERSION`].
-    pub v: u32,
-    /// The program that made it.
-    pub program: String,
-    /// When it was made.
-    pub made_at: Timestamp,
-    /// The log the node wrote.
-    pub origin: Origin,
-    /// The key it signed with.
-    pub log_key: PublicKey,
-    /// SHA-256 of the other files, in hexadecimal.
-    pub files: BTreeMap<String, String>,
-    /// The database.
-    pub database: Contents,
+/// What else can be done with backups.
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Say whether a backup is whole, unaltered and sealed by its node; nothing is changed.
+    Verify(Source),
 }
 
 impl Backup {
     /// Runs it.
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
+        match (&self.act, &self.dir) {
+            (Some(Act::Verify(source)), _) => verify(at, source),
+            (None, Some(dir)) => self.make(at, dir),
+            (None, None) => anyhow::bail!("name the folder to make"),
+        }
+    }
+
+    fn make(&self, at: &At, dir: &Path) -> anyhow::Result<()> {
         let folder = at.folder()?;
-        let dir = &self.dir;
         let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
         ensure!(!occupied, "{} is not empty; give an empty or new folder", dir.display());
         private::make_folder(dir)?;
@@ -82,12 +70,32 @@ impl Backup {
         } else {
             "The keys are not in it: keep a copy of keys/ in another place."
         };
-        let tables = manifest.database.tables.len();
+        let (tables, key) = (manifest.database.tables.len(), folder.keys.seal.public());
         at.print(
             &manifest,
-            format!("Saved {rows} rows of {tables} tables to {}.\n{keys}", dir.display()),
+            format!(
+                "Saved {rows} rows of {tables} tables to {}.\n{keys}\nSealed with {key}; note it \
+                 where the backup is not.",
+                dir.display()
+            ),
         )
     }
+}
+
+fn verify(at: &At, source: &Source) -> anyhow::Result<()> {
+    let manifest = source.judged(at)?;
+    let rows: u64 = manifest.database.tables.iter().map(|table| table.rows).sum();
+    let tables = manifest.database.tables.len();
+    let (origin, made_at) = (&manifest.origin, manifest.made_at);
+    at.print(
+        &json!({
+            "whole": true, "origin": origin, "made_at": made_at, "tables": tables, "rows": rows,
+        }),
+        format!(
+            "The backup of {origin} as it was at {made_at} is whole: {rows} rows of {tables} \
+             tables, sealed by the node."
+        ),
+    )
 }
 
 fn save(folder: &Folder, db: &Db, (dir, keys): (&Path, bool)) -> anyhow::Result<Manifest> {
@@ -114,8 +122,7 @@ fn save(folder: &Folder, db: &Db, (dir, keys): (&Path, bool)) -> anyhow::Result<
         files,
         database,
     };
-    write_new(&dir.join(MANIFEST), serde_json::to_string_pretty(&manifest)?.as_bytes())?;
-    fs::File::open(dir)?.sync_all()?;
+    manifest::write(dir, &manifest, &folder.keys.seal)?;
     Ok(manifest)
 }
 

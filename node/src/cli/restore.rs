@@ -1,8 +1,6 @@
 //! `lianshi restore`: brings back what `lianshi backup` saved, of this node and no other. What was
 //! signed after the backup is not in it, so nothing is signed before `lianshi log recover`.
 
-use std::{fs, path::PathBuf};
-
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use lianshi_registry::id::Origin;
@@ -14,16 +12,15 @@ use serde_json::json;
 
 use super::{
     At,
-    backup::{BACKUP_VERSION, KEYS, MANIFEST, Manifest, copy, progress},
+    backup::{KEYS, Manifest, Source, copy, progress},
 };
 use crate::{clock, folder::Folder, serve};
 
 /// Bring back a backup; the node must not serve meanwhile.
 #[derive(Debug, Args)]
 pub struct Restore {
-    /// The folder `lianshi backup` made.
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// Replace a database that holds data: everything in it is lost.
     #[arg(long)]
     replace: bool,
@@ -32,7 +29,7 @@ pub struct Restore {
 impl Restore {
     /// Runs it.
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
-        let manifest = self.manifest()?;
+        let manifest = self.source.judged(at)?;
         self.place_files(at, &manifest)?;
         let folder = at.folder()?;
         ensure_same_node(&folder, &manifest)?;
@@ -40,7 +37,7 @@ impl Restore {
         let bar = progress()?;
         let loaded = backup::load(
             &folder.database_url(),
-            (&self.dir, &manifest.database),
+            (&self.source.dir, &manifest.database),
             (self.replace, clock::now()),
             &|table| {
                 bar.set_message(table.to_owned());
@@ -70,28 +67,6 @@ impl Restore {
         )
     }
 
-    fn manifest(&self) -> anyhow::Result<Manifest> {
-        let path = self.dir.join(MANIFEST);
-        let text = fs::read_to_string(&path).with_context(|| {
-            format!("{} is no whole backup: {MANIFEST} is missing", self.dir.display())
-        })?;
-        let unknown = || format!("{} is not of a backup this program knows", path.display());
-        let version: serde_json::Value = serde_json::from_str(&text).with_context(unknown)?;
-        let version = version.get("v").and_then(serde_json::Value::as_u64);
-        ensure!(
-            version == Some(u64::from(BACKUP_VERSION)),
-            "{} is a backup of another version; restore it with the program that made it",
-            self.dir.display()
-        );
-        let manifest: Manifest = serde_json::from_str(&text).with_context(unknown)?;
-        for (name, hash) in &manifest.files {
-            let file = self.dir.join(name);
-            let found = backup::hash_file(&file)?;
-            ensure!(found == *hash, "{} is not what was saved", file.display());
-        }
-        Ok(manifest)
-    }
-
     /// Puts the settings, and keys if the backup has them, where there are none.
     fn place_files(&self, at: &At, manifest: &Manifest) -> anyhow::Result<()> {
         let data = at.path();
@@ -101,7 +76,7 @@ impl Restore {
         for name in KEYS.iter().chain(&["charter.toml", "node.toml"]) {
             let to = data.join(name);
             if manifest.files.contains_key(*name) && !to.exists() {
-                copy(&self.dir.join(name), &to)?;
+                copy(&self.source.dir.join(name), &to)?;
             }
         }
         Ok(())
