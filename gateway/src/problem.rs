@@ -148,17 +148,22 @@ fn chinese(refusal: &CallRefusal) -> String {
     }
 }
 
+/// An instant in the time of those who read Chinese, and it says so.
+fn beijing(at: Timestamp) -> String {
+    format!("北京时间 {} ", at.local())
+}
+
 fn contract_chinese(refusal: &Contract) -> String {
     match refusal {
         Contract::KeyRevoked => "该访问密钥已被撤销".to_owned(),
-        Contract::KeyExpired(at) => format!("该访问密钥已于 {at} 到期"),
+        Contract::KeyExpired(at) => format!("该访问密钥已于{}到期", beijing(*at)),
         Contract::WrongProduct(number) => format!("该访问密钥属于产品 {number} 的订阅"),
         Contract::WrongPurpose => "调用用途与订阅约定的用途不符".to_owned(),
         Contract::NotAgreed => "订阅尚未达成协议".to_owned(),
         Contract::Suspended => "订阅已暂停".to_owned(),
         Contract::Ended => "订阅已终止".to_owned(),
-        Contract::TermNotBegun(at) => format!("订阅自 {at} 起生效"),
-        Contract::TermOver(at) => format!("订阅已于 {at} 到期"),
+        Contract::TermNotBegun(at) => format!("订阅自{}起生效", beijing(*at)),
+        Contract::TermOver(at) => format!("订阅已于{}到期", beijing(*at)),
     }
 }
 
@@ -178,10 +183,10 @@ fn guard_chinese(refusal: &GuardRefusal) -> String {
 fn meter_chinese(refusal: &MeterRefusal) -> String {
     match refusal {
         MeterRefusal::QuotaUsed { max, resets_at } => {
-            format!("本月 {max} 次调用额度已用完，{resets_at} 起进入下月")
+            format!("本月 {max} 次调用额度已用完，{}起进入下月", beijing(*resets_at))
         }
         MeterRefusal::SubjectBudgetUsed { max, resets_at } => {
-            format!("本月可查询的 {max} 个不同对象已用完，{resets_at} 起进入下月")
+            format!("本月可查询的 {max} 个不同对象已用完，{}起进入下月", beijing(*resets_at))
         }
         MeterRefusal::IdempotencyConflict => "该幂等键已用于另一个请求".to_owned(),
     }

@@ -88,7 +88,7 @@ impl Writer {
                 for (account, name) in accounts {
                     let _ = writeln!(out, "account {account}");
                     if !name.is_empty() {
-                        let _ = writeln!(out, "    ; name: {}", one_line(name));
+                        let _ = writeln!(out, "    ; name: {}", tag_value(name));
                     }
                 }
                 out.push('\n');
@@ -190,6 +190,12 @@ impl Writer {
 
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A text as the value of an hledger tag, which ends at a comma: commas, and the sign that stands
+/// for them, are percent-encoded, so that the tag's reader finds all of it and nothing else.
+fn tag_value(text: &str) -> String {
+    one_line(text).replace('%', "%25").replace(',', "%2C")
 }
 
 fn quoted(text: &str) -> String {

@@ -68,6 +68,12 @@ impl Timestamp {
         Date::from_epoch_days(days)
     }
 
+    /// As people in Asia/Shanghai read it, `YYYY-MM-DD HH:MM:SS`; whoever prints it says so.
+    pub fn local(self) -> String {
+        let shifted = Self(self.0.saturating_add(SHANGHAI_OFFSET_MS)).to_string();
+        shifted.trim_end_matches('Z').replace('T', " ")
+    }
+
     /// The month in Asia/Shanghai.
     pub fn period(self) -> Period {
         self.date().period()

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use lianshi_market::subscription::Side;
+use lianshi_market::{agreement::Agreement, subscription::Side};
 use lianshi_node::folder::Folder;
 use lianshi_registry::time::{Period, Timestamp};
 use lianshi_store::{Fault, rehearsal, usage};
@@ -15,6 +15,11 @@ use tests::{run_json, run_well};
 
 /// Contracts on the stage.
 const CONTRACTS: u32 = 40;
+
+/// A name with everything that ends or begins a tag.
+fn buyer_name(n: u32) -> String {
+    format!("企业{n}, party: 甲; \"乙\" 100%")
+}
 
 /// A node whose books were closed for September and October.
 fn closed(folder: &Path) -> PathBuf {
@@ -29,7 +34,8 @@ fn closed(folder: &Path) -> PathBuf {
         .map(|n| {
             let product = rehearsal::product_number(&site, 1 + n % 3).expect("a number");
             let buyer = rehearsal::buyer(n % 7).expect("a buyer");
-            rehearsal::agreement(&site, (n, &product), buyer, september)
+            let agreement = rehearsal::agreement(&site, (n, &product), buyer, september);
+            Agreement { buyer_name: buyer_name(n % 7), ..agreement }
         })
         .collect();
     let written = site.db.write(|write| rehearsal::contract(write, Side::Provider, &agreements));
@@ -109,6 +115,24 @@ fn hledger_agrees_to_the_fen() {
     assert!(accepted, "{said}");
     let (accepted, said) = check(&forged(&path));
     assert!(!accepted, "{said}");
+}
+
+#[test]
+fn hledgers_own_tag_reader_finds_the_names_that_went_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = exported(&closed(folder.path()), "hledger");
+    let tags = |arguments: &[&str]| {
+        let (read, said) = judged(Command::new("hledger").arg("-f").arg(&path).args(arguments));
+        assert!(read, "{said}");
+        said
+    };
+    assert_eq!(tags(&["tags"]), "name\n", "names make no tags of their own");
+    let said = tags(&["tags", "--values", "name"]);
+    let found: Vec<String> =
+        said.lines().map(|line| line.replace("%2C", ",").replace("%25", "%")).collect();
+    for n in 0..7 {
+        assert!(found.contains(&buyer_name(n)), "{} is not among {found:?}", buyer_name(n));
+    }
 }
 
 #[test]

@@ -39,9 +39,7 @@ pub fn price(price: Price) -> String {
 
 /// An instant as people in the business zone read it: `2026-11-21 11:00:05`.
 pub fn local_time(at: Timestamp) -> String {
-    const ZONE_MS: i64 = 8 * 3_600_000;
-    let shifted = at.plus_millis(ZONE_MS).to_string();
-    shifted.trim_end_matches('Z').replace('T', " ")
+    at.local()
 }
 
 /// Parts per million as percent, without idle zeros: `33.3333 %` is `33.3333`, `250000` is `25`.

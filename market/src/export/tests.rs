@@ -79,6 +79,14 @@ fn hledger_declares_accounts_and_asserts_exactly() {
 }
 
 #[test]
+fn a_name_is_one_tag_however_it_is_written() {
+    let writer = Writer::new(Format::Hledger);
+    let accounts = [(buyer(), "甲, party: 乙 100%".to_owned())];
+    let head = writer.head("t", Date::parse("2026-09-01").expect("day"), &accounts);
+    assert!(head.contains("    ; name: 甲%2C party: 乙 100%25\n"), "{head}");
+}
+
+#[test]
 fn csv_has_one_row_a_transfer() {
     assert_eq!(
         export(Format::Csv),
