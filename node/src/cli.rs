@@ -2,6 +2,7 @@
 //! next.
 
 use std::{
+    env,
     io::{IsTerminal as _, Write as _},
     path::PathBuf,
     process::ExitCode,
@@ -10,6 +11,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use lianshi_registry::text;
+use lianshi_store::audit::Actor;
 
 use crate::folder::{Folder, private};
 
@@ -63,6 +65,13 @@ impl At {
     /// The data folder.
     pub fn path(&self) -> PathBuf {
         self.data.clone().unwrap_or_else(|| PathBuf::from(DATA_DEFAULT))
+    }
+
+    /// Whoever runs the command, as the audit trail names them: the account of the system, also
+    /// behind `sudo`.
+    pub fn actor() -> Actor {
+        let account = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| env::var(name).ok());
+        Actor::command(account.as_deref().unwrap_or("unknown"))
     }
 
     /// Prints a result: `value` as JSON when asked for, else `text`.

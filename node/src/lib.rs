@@ -10,5 +10,6 @@ pub mod ops;
 pub mod peer;
 pub mod post;
 pub mod serve;
+pub mod trail;
 mod trouble;
 pub mod witnessing;

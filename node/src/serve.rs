@@ -17,7 +17,7 @@ use crate::{
     folder::Folder,
     ops,
     peer::{self, Letters, Peers},
-    post,
+    post, trail,
     trouble::Trouble,
     witnessing,
 };
@@ -48,6 +48,8 @@ impl Running {
         for server in &self.servers {
             server.stop(true).await;
         }
+        // While peers still hear of it.
+        trail::seal_last(self.site.clone()).await;
         self.peers.stop().await;
         for task in &self.tasks {
             task.abort();
@@ -93,6 +95,7 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
         tokio::spawn(post::run(site.clone(), peers.net.clone(), wake)),
         tokio::spawn(post::follow_catalog(site.clone())),
         tokio::spawn(witnessing::run(site.clone(), peers.net.clone())),
+        tokio::spawn(trail::run(site.clone())),
         tokio::spawn(every(REPORTS_MS, site.clone(), "usage reports", |site| {
             let sealed = usage::enqueue_reports(site)?;
             if sealed > 0 {

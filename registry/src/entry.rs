@@ -13,7 +13,7 @@ pub use catalog::{
     Regrade, Resource, ResourceWithdrawn, Texts,
 };
 pub use member::{Admission, MemberChange, witness_name};
-pub use offer::{Ceiling, Charge, Plan, PlanRetired, Share, Split, StatementSealed};
+pub use offer::{AuditSealed, Ceiling, Charge, Plan, PlanRetired, Share, Split, StatementSealed};
 
 use serde::{Deserialize, Serialize, de::value::MapDeserializer};
 use serde_json::Value;
@@ -151,6 +151,9 @@ pub enum Fact {
     /// The hash of a period's close; names no buyer.
     #[serde(rename = "statement.sealed")]
     StatementSealed(StatementSealed),
+    /// The head of a node's audit trail; says nothing of any row.
+    #[serde(rename = "audit.sealed")]
+    AuditSealed(AuditSealed),
     /// Evidence that a log was forked.
     #[serde(rename = "fork.witnessed")]
     ForkWitnessed(Box<Fork>),
@@ -185,6 +188,7 @@ impl Fact {
             Self::CeilingFiled(_) => "ceiling.filed",
             Self::SplitAgreed(_) => "split.agreed",
             Self::StatementSealed(_) => "statement.sealed",
+            Self::AuditSealed(_) => "audit.sealed",
             Self::ForkWitnessed(_) => "fork.witnessed",
         }
     }

@@ -1,8 +1,14 @@
 //! The audit trail: every act leaves a row in the transaction that does it, and each row carries
-//! the hash of the row before it, so that an edit, a deletion or a swap is found and named.
+//! the hash of the row before it, so that an edit, a deletion or a swap is found and named. What is
+//! cut off at the end is found by the seals the node's own log has ([`seal`]).
+
+mod address;
+mod check;
+mod denial;
+mod seal;
 
 use diesel::prelude::*;
-use lianshi_registry::time::Timestamp;
+use lianshi_registry::{id::NodeName, time::Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -11,19 +17,61 @@ use crate::{
     schema::audit_rows,
 };
 
-/// Who acts: a person, or the node itself.
+pub(crate) use address::mark;
+pub(crate) use denial::Denials;
+pub(crate) use seal::resume;
+pub use {
+    address::{ADDRESS_MONTHS_MAX, MARK_PREFIX, addresses_in, forget_addresses},
+    check::{LogVerdict, Loss, Report, check},
+    denial::{Denied, KINDS_PER_MINUTE_MAX, ROWS_PER_DAY_MAX, deny, settle_denials},
+    seal::{
+        SEAL_AGE_MS, SEAL_PAUSE_MS, SEAL_ROWS_MIN, Seal, SealRefusal, When, contradiction, seal,
+    },
+};
+
+/// Who acts. What a program did is never said to be done by a person, nor the other way round: the
+/// name tells the two apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// The user's login, or `node`.
+    /// The login of a person who is signed in; or `token` and the login whose token a program uses,
+    /// `command` and the system account that ran a command, `node` for the node's own jobs, `node`
+    /// and the name of another node for what its letter brought about, `stranger` for somebody who
+    /// is not signed in. A login has no space, and only people have an organization.
     pub name: String,
     /// Unified social credit code of the organization acted for, or empty for the node.
     pub organization: String,
 }
 
 impl Actor {
-    /// The node itself: jobs, peers' messages, the command line.
+    /// The node itself: what its jobs do, and what it answers without a person.
     pub fn node() -> Self {
-        Self { name: "node".to_owned(), organization: String::new() }
+        Self::named("node".to_owned())
+    }
+
+    /// Another node, by its letter.
+    pub fn other_node(node: &NodeName) -> Self {
+        Self::named(format!("node {node}"))
+    }
+
+    /// Somebody at the command line, known by the account of the system.
+    pub fn command(account: &str) -> Self {
+        let account: String = account.chars().filter(|c| !c.is_whitespace()).collect();
+        Self::named(format!("command {account}"))
+    }
+
+    /// Somebody who is not signed in.
+    pub fn stranger() -> Self {
+        Self::named("stranger".to_owned())
+    }
+
+    /// A program that uses the token of this person.
+    #[must_use]
+    pub fn by_token(self) -> Self {
+        Self { name: format!("token {}", self.name), ..self }
+    }
+
+    fn named(name: String) -> Self {
+        Self { name, organization: String::new() }
     }
 }
 
@@ -158,6 +206,11 @@ const VERIFY_PAGE: i64 = 1000;
 
 /// Recomputes the whole chain and names the first row that does not fit.
 pub fn verify(read: &mut Read<'_>) -> Result<Verdict, Fault> {
+    walk(read, &mut |_, _| {})
+}
+
+/// The same, and tells the place and hash of every row that fits.
+fn walk(read: &mut Read<'_>, hear: &mut dyn FnMut(i64, &[u8])) -> Result<Verdict, Fault> {
     let mut expected = 1;
     let mut head: Vec<u8> = vec![0; 32];
     loop {
@@ -175,6 +228,7 @@ pub fn verify(read: &mut Read<'_>) -> Result<Verdict, Fault> {
             if row.seq != expected || row.previous_hash != head || row.hash != row.compute_hash() {
                 return Ok(Verdict::Broken { seq: expected });
             }
+            hear(row.seq, &row.hash);
             head = row.hash;
             expected += 1;
         }

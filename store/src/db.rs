@@ -5,7 +5,7 @@
 use std::{
     ops::{Deref, DerefMut},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use diesel::{
@@ -14,7 +14,7 @@ use diesel::{
     result::Error as DieselError,
 };
 
-use crate::{crash, dialect, fault::Fault, private};
+use crate::{audit::Denials, crash, dialect, fault::Fault, private};
 
 /// How often a write runs before it gives up: a serialization failure means another writer won, and
 /// five losses in a row mean that something else is wrong.
@@ -84,6 +84,8 @@ pub struct Db {
     /// Held by the one writer of this process that lost twice: writers that lost to each other then
     /// go one after the other, and each gets through.
     turn: Arc<Mutex<()>>,
+    /// What this process refused and has not written yet.
+    denials: Arc<Mutex<Denials>>,
 }
 
 impl Db {
@@ -115,7 +117,7 @@ impl Db {
             .connection_customizer(Box::new(Prepare))
             .build(manager)
             .map_err(|error| Fault::Connection(error.to_string()))?;
-        Ok(Self { pool, turn: Arc::default() })
+        Ok(Self { pool, turn: Arc::default(), denials: Arc::default() })
     }
 
     /// Runs `f` in one snapshot; changes nothing.
@@ -154,6 +156,10 @@ impl Db {
             }
         }
         Err(Fault::Busy { attempts: WRITE_ATTEMPTS_MAX }.into())
+    }
+
+    pub(crate) fn denials(&self) -> MutexGuard<'_, Denials> {
+        self.denials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn connection(&self) -> Result<PooledConnection<Manager>, Fault> {

@@ -31,6 +31,7 @@ pub mod recovery;
 pub mod rehearsal;
 pub mod replica;
 mod schema;
+mod setting;
 pub mod site;
 pub mod statements;
 pub mod subscriptions;

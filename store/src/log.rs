@@ -13,7 +13,7 @@ pub use announced::announced;
 pub use append::{Tip, append, extend};
 pub(crate) use append::{shorten, store};
 pub use browse::{BROWSED_MAX, BUNDLES_OPENED_MAX, Browsed, browse};
-pub use head::{HeadRefusal, Published, publish_head, remember_head};
+pub use head::{HeadRefusal, Published, publish_head, remember_head, signed_size};
 pub(crate) use read::load_edge as edge;
 pub use read::{
     checkpoint, consistency_proof, entries, entry, inclusion_proof, origin, prefix_proof, root_at,

@@ -6,7 +6,6 @@
 
 use std::{collections::BTreeMap, fs, io::ErrorKind};
 
-use diesel::prelude::*;
 use lianshi_registry::{
     entry::{Entry, Fact},
     id::{Origin, RegistrationNumber},
@@ -14,7 +13,7 @@ use lianshi_registry::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, Read, Site, Write, durable, fold, log, numbers, schema::node_state};
+use crate::{Fault, Read, Site, Write, audit, durable, fold, log, numbers, setting};
 
 /// Where it is kept that recovery is needed: in the database, so that every process sees it and
 /// nothing is appended beside.
@@ -62,7 +61,7 @@ pub struct Pending {
 
 /// The recovery that is needed, if one is.
 pub fn pending(read: &mut Read<'_>) -> Result<Option<Pending>, Fault> {
-    setting(read, PENDING)
+    setting::read(read, PENDING)
 }
 
 /// From now on nothing is appended, signed or cosigned. What was known first stays.
@@ -70,7 +69,7 @@ pub fn require(write: &mut Write<'_>, cause: Cause, since: Timestamp) -> Result<
     if pending(&mut write.as_read())?.is_some() {
         return Ok(());
     }
-    put(write, PENDING, &Pending { cause, since })
+    setting::write(write, PENDING, &Pending { cause, since })
 }
 
 /// The peers were asked and what they hold is here again. `abstains` are logs this witness must not
@@ -79,8 +78,13 @@ pub fn finish(write: &mut Write<'_>, site: &Site, abstains: &[Origin]) -> Result
     for (series, last) in numbers_shown(&mut write.as_read(), site)? {
         numbers::raise(write, &series, last)?;
     }
-    forget(write, PENDING)?;
-    if abstains.is_empty() { forget(write, ABSTAINS) } else { put(write, ABSTAINS, &abstains) }
+    setting::forget(write, PENDING)?;
+    audit::resume(write, site)?;
+    if abstains.is_empty() {
+        setting::forget(write, ABSTAINS)
+    } else {
+        setting::write(write, ABSTAINS, &abstains)
+    }
 }
 
 /// Counts on, in the database and then in a file beside it. A file that is ahead tells that the
@@ -94,12 +98,12 @@ pub fn beat(site: &Site) -> Result<(), Fault> {
         Err(error) => return Err(Fault::file(&path, error)),
     };
     let next = site.db.write(|write| {
-        let held: u64 = setting(&mut write.as_read(), BEAT)?.unwrap_or(0);
+        let held: u64 = setting::read(&mut write.as_read(), BEAT)?.unwrap_or(0);
         if seen > held {
             require(write, Cause::Behind, site.now())?;
         }
         let next = seen.max(held) + 1;
-        put(write, BEAT, &next).map(|()| next)
+        setting::write(write, BEAT, &next).map(|()| next)
     })?;
     durable::replace(&site.folder, BEAT_FILE, &format!("{next}\n"))
 }
@@ -117,7 +121,7 @@ pub(crate) fn may_witness(read: &mut Read<'_>, origin: &str) -> Result<bool, Fau
     if pending(read)?.is_some() {
         return Ok(false);
     }
-    let abstains: Option<Vec<Origin>> = setting(read, ABSTAINS)?;
+    let abstains: Option<Vec<Origin>> = setting::read(read, ABSTAINS)?;
     Ok(!abstains.unwrap_or_default().iter().any(|abstained| abstained.to_string() == origin))
 }
 
@@ -150,31 +154,4 @@ fn number(entry: Entry) -> Option<RegistrationNumber> {
         Fact::ProductRegistered(product) => Some(product.number),
         _ => None,
     }
-}
-
-fn setting<T: serde::de::DeserializeOwned>(
-    read: &mut Read<'_>,
-    name: &str,
-) -> Result<Option<T>, Fault> {
-    let stored: Option<String> = node_state::table
-        .filter(node_state::name.eq(name))
-        .select(node_state::value)
-        .first(&mut **read)
-        .optional()?;
-    let parse = |text: String| serde_json::from_str(&text);
-    stored.map(parse).transpose().map_err(|error| Fault::corrupt("node_state", error))
-}
-
-fn put(write: &mut Write<'_>, name: &str, value: &impl Serialize) -> Result<(), Fault> {
-    let text = serde_json::to_string(value).map_err(|e| Fault::corrupt("node_state", e))?;
-    forget(write, name)?;
-    diesel::insert_into(node_state::table)
-        .values((node_state::name.eq(name), node_state::value.eq(text)))
-        .execute(&mut **write)?;
-    Ok(())
-}
-
-fn forget(write: &mut Write<'_>, name: &str) -> Result<(), Fault> {
-    diesel::delete(node_state::table.filter(node_state::name.eq(name))).execute(&mut **write)?;
-    Ok(())
 }

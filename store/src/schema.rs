@@ -25,6 +25,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_addresses (mark) {
+        mark -> Text,
+        period -> Text,
+        address -> Text,
+    }
+}
+
+diesel::table! {
     outbox (id) {
         id -> Text,
         kind -> Text,
@@ -628,6 +636,7 @@ diesel::joinable!(log_tiles -> logs (origin));
 
 diesel::allow_tables_to_appear_in_same_query!(
     node_state,
+    audit_addresses,
     audit_rows,
     outbox,
     number_series,

@@ -33,24 +33,25 @@ pub const PAGE_ITEMS_MAX: i64 = 50;
 /// Where a statement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StatementState {
-    /// Sealed and sent; the other node has not confirmed it yet.
+    /// Sealed and sent; the other node has not answered yet.
     Issued,
-    /// Countersigned by the home node: both hold both seals.
-    Confirmed,
+    /// The home node's program compared it with the plan it holds and countersigned it: both hold
+    /// both seals. No person has looked at it for that.
+    Checked,
 }
 
 impl StatementState {
-    /// As stored and translated: `issued`, `confirmed`.
+    /// As translated and told: `issued`, `checked`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Issued => "issued",
-            Self::Confirmed => "confirmed",
+            Self::Checked => "checked",
         }
     }
 
     /// Reads [`StatementState::as_str`] back.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Issued, Self::Confirmed].into_iter().find(|state| state.as_str() == text)
+        [Self::Issued, Self::Checked].into_iter().find(|state| state.as_str() == text)
     }
 }
 
@@ -100,7 +101,7 @@ pub struct StatementView {
     pub hash: String,
     /// The provider's seal over the hash, JSON.
     pub sealed: Vec<u8>,
-    /// The home node's seal over the same hash, JSON, once it confirmed.
+    /// The home node's seal over the same hash, JSON, once it checked it.
     pub countersigned: Option<Vec<u8>>,
 }
 
@@ -339,7 +340,7 @@ impl<'a> Copy<'a> {
     /// The row of this copy.
     pub(crate) fn into_row(self) -> NewStatement<'a> {
         let state = if self.countersigned.is_some() {
-            StatementState::Confirmed
+            StatementState::Checked
         } else {
             StatementState::Issued
         };

@@ -18,6 +18,7 @@ mod replica;
 mod secrets;
 mod subscriptions;
 mod support;
+mod trail;
 mod trouble;
 mod usage;
 mod witness;

@@ -113,3 +113,16 @@ fn nested(db: &Db, sql: &str, depth: u32) {
         db.read(|read| run(&mut *read)).expect("set");
     }
 }
+
+/// Changes rows behind the program's back.
+pub fn execute(db: &Db, sql: &str) {
+    let run = |conn: &mut Conn| conn.batch_execute(sql).map_err(Fault::from);
+    db.write(|write| run(&mut *write)).expect("executed");
+}
+
+/// Bytes as the database's own literal.
+pub fn blob(db: &Db, bytes: impl AsRef<[u8]>) -> String {
+    let hex: String = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let on_postgres = db.read(|read| Ok::<_, Fault>(matches!(**read, Conn::Postgres(_))));
+    if on_postgres.expect("read") { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
+}

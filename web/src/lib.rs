@@ -3,6 +3,7 @@
 
 pub mod access;
 mod account;
+mod actor;
 mod address;
 pub mod api;
 pub mod assets;

@@ -1,6 +1,8 @@
 //! The audit trail: who did what, and whether the chain of its rows is whole. Rows hold codes, so
 //! that they say the same for ever; the page puts words to them.
 
+mod seals;
+
 use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, web};
@@ -8,16 +10,17 @@ use askama::Template;
 use lianshi_registry::{entry::Texts, time::Timestamp};
 use lianshi_store::{
     accounts,
-    audit::{self, AuditRow, Verdict},
+    audit::{self, AuditRow},
 };
 use serde::Deserialize;
 
 use crate::{
-    WebState,
+    WebState, actor,
     page::{Page, render},
     problem::Problem,
     refusal,
 };
+use seals::Told;
 
 /// Rows of one page.
 const ROWS_MAX: usize = 50;
@@ -41,7 +44,8 @@ struct AuditPage {
     page: Page,
     rows: Vec<AuditRow>,
     organizations: BTreeMap<String, Texts>,
-    verdict: Option<Verdict>,
+    addresses: BTreeMap<String, String>,
+    told: Option<Told>,
     newest: bool,
     older: Option<i64>,
 }
@@ -51,15 +55,8 @@ impl AuditPage {
         self.page.time(&Timestamp::from_millis(row.at))
     }
 
-    /// Who acted: a login, the node itself, or another node by its message.
     fn actor(&self, row: &AuditRow) -> String {
-        match row.actor.strip_prefix("node") {
-            Some("") if row.organization.is_empty() => self.page.t("audit-node"),
-            Some(other) if other.starts_with(' ') => {
-                self.page.t1("audit-other-node", "node", other.trim())
-            }
-            _ => row.actor.clone(),
-        }
+        actor::shown(&self.page, &row.actor, &row.organization)
     }
 
     fn organization(&self, row: &AuditRow) -> String {
@@ -95,34 +92,42 @@ impl AuditPage {
             Some(head) if code.len() == 64 => format!("{head}…"),
             _ => code.to_owned(),
         };
-        let words = text.split(' ').map(|code| word(code).unwrap_or_else(|| short(code)));
-        words.collect::<Vec<_>>().join(" ")
-    }
-
-    #[expect(clippy::unused_self, reason = "templates call methods of their page")]
-    fn head(&self, hash: &[u8]) -> String {
-        hex::encode(hash)
+        let address = |code: &str| {
+            let is_mark = code.starts_with(audit::MARK_PREFIX);
+            let gone = || format!("{code} ({})", self.page.t("audit-address-gone"));
+            is_mark.then(|| self.addresses.get(code).cloned().unwrap_or_else(gone))
+        };
+        let shown = |code| address(code).or_else(|| word(code)).unwrap_or_else(|| short(code));
+        text.split(' ').map(shown).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// `GET /audit`: the newest rows; with `?verify=1` the whole chain is recomputed.
+/// `GET /audit`: the newest rows, with an alarm when they contradict the last seal; with
+/// `?verify=1` the whole chain is recomputed and compared with every seal.
 pub async fn show(
     page: Page,
     state: web::Data<WebState>,
     wanted: web::Query<Wanted>,
 ) -> Result<HttpResponse, Problem> {
     let before = wanted.before.as_deref().and_then(|text| text.parse().ok());
-    let verify = wanted.verify.is_some();
-    let (rows, verdict, organizations) = state
+    let (rows, addresses, alarm, organizations) = state
         .read(move |read| {
             let limit = i64::try_from(ROWS_MAX).unwrap_or(i64::MAX);
             let rows = audit::newest(read, before, limit)?;
-            let verdict = if verify { Some(audit::verify(read)?) } else { None };
-            Ok((rows, verdict, accounts::organizations(read)?))
+            let addresses = audit::addresses_in(read, rows.iter().map(|row| row.after.as_str()))?;
+            Ok((rows, addresses, audit::contradiction(read)?, accounts::organizations(read)?))
         })
         .await?;
+    let origin = &state.site.origin;
+    let told = if wanted.verify.is_some() {
+        let report = state.run(|site| Ok(audit::check(site)?)).await?;
+        Some(seals::tell(&page, origin, &report))
+    } else {
+        alarm.map(|refusal| seals::alarm(&page, origin, &refusal))
+    };
     let older = if rows.len() == ROWS_MAX { rows.last().map(|row| row.seq) } else { None };
     let named = |one: accounts::OrganizationRecord| (one.uscc.to_string(), one.name);
     let organizations = organizations.into_iter().map(named).collect();
-    render(&AuditPage { page, rows, organizations, verdict, newest: before.is_none(), older })
+    let newest = before.is_none();
+    render(&AuditPage { page, rows, organizations, addresses, told, newest, older })
 }

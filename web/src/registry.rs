@@ -59,7 +59,7 @@ pub struct Wanted {
 #[template(path = "registry/log.html")]
 struct LogPage {
     log: LogHead,
-    kinds: [&'static str; 26],
+    kinds: [&'static str; 27],
     kind: String,
     rows: Vec<EntryRow>,
     /// Where the look ended, when older entries follow.

@@ -86,7 +86,7 @@ impl Command {
 fn publish(at: &At, site: &Site, file: &PathBuf, by: &str) -> anyhow::Result<()> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let actor = Actor { organization: by.to_owned(), ..Actor::node() };
+    let actor = Actor { organization: by.to_owned(), ..At::actor() };
     let published = match catalog::publish(site, &actor, &text) {
         Ok(published) => published,
         Err(Failure::Refused(refusal)) => {

@@ -9,9 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use lianshi_market::dataset::Definition;
 use lianshi_registry::{id::RegistrationNumber, refusal::Refusal as _};
 use lianshi_store::{
-    Failure, Fault, Site,
-    audit::Actor,
-    catalog,
+    Failure, Fault, Site, catalog,
     datasets::{self, Encoding, LoadRefusal, Target},
 };
 use serde_json::json;
@@ -85,7 +83,7 @@ impl Load {
         let file = File::open(&self.file)
             .with_context(|| format!("cannot read {}", self.file.display()))?;
         let bar = progress_bar(file.metadata()?.len());
-        let done = datasets::load(site, &Actor::node(), &target, file, |progress| {
+        let done = datasets::load(site, &At::actor(), &target, file, |progress| {
             bar.set_position(progress.bytes);
             bar.set_message(format!("{} rows", progress.rows));
         });

@@ -11,7 +11,7 @@ use lianshi_registry::{
     member::{Member, Status},
     text::Kind,
 };
-use lianshi_store::{Site, audit::Actor, log, members};
+use lianshi_store::{Site, log, members};
 use serde_json::json;
 
 use super::At;
@@ -81,7 +81,7 @@ fn admit(at: &At, folder: &Folder, site: &Site, file: &PathBuf) -> anyhow::Resul
     let application: Admission = toml::from_str(&text)
         .with_context(|| format!("{} is not an application", file.display()))?;
     admit_self(folder, site)?;
-    let index = members::admit(site, &Actor::node(), &application)?;
+    let index = members::admit(site, &At::actor(), &application)?;
     let node = application.node;
     at.print(
         &json!({ "node": node, "index": index }),
@@ -93,7 +93,7 @@ fn admit(at: &At, folder: &Folder, site: &Site, file: &PathBuf) -> anyhow::Resul
 /// nothing at other nodes.
 pub fn admit_self(folder: &Folder, site: &Site) -> anyhow::Result<()> {
     if folder.is_root() && site.db.read(|read| members::by_node(read, &site.node))?.is_none() {
-        members::admit(site, &Actor::node(), &folder.application())?;
+        members::admit(site, &At::actor(), &folder.application())?;
     }
     Ok(())
 }
@@ -112,7 +112,7 @@ fn alter(
     };
     let reason = Kind::Note.read(&change.reason).context("--reason")?;
     let body = MemberChange { node: node.clone(), from_index, reason };
-    let index = members::change(site, &Actor::node(), &body, status)?;
+    let index = members::change(site, &At::actor(), &body, status)?;
     at.print(
         &json!({ "node": node, "status": status, "from_index": from_index, "index": index }),
         format!("{node} is {} from its entry {from_index} on, by entry {index}.", status.as_str()),

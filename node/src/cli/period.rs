@@ -8,7 +8,6 @@ use lianshi_registry::time::Period;
 use lianshi_store::{
     Site,
     allocations::{self, DivisionView},
-    audit::Actor,
     close::{self, CloseResult, PeriodView, Step},
     statements::{self, StatementItem, StatementQuery},
 };
@@ -56,7 +55,7 @@ fn close(at: &At, site: &Site, period: Period) -> anyhow::Result<()> {
         "closing {prefix} {bar:40} {pos}/{len} subscriptions {elapsed}",
     )?);
     bar.set_prefix(period.to_string());
-    let result = close::close_with(site, &Actor::node(), period, &mut |step| {
+    let result = close::close_with(site, &At::actor(), period, &mut |step| {
         if let Step::Rated { subscriptions, of } = step {
             bar.set_length(of);
             bar.set_position(subscriptions);

@@ -10,7 +10,6 @@ use lianshi_registry::{entry::Texts, id::DivisionCode, uscc::Uscc};
 use lianshi_store::{
     Site,
     accounts::{self, NewUser, OrganizationRecord, Role, Scope},
-    audit::Actor,
 };
 use serde_json::json;
 
@@ -124,7 +123,7 @@ impl Command {
     /// Runs it.
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
         let site = at.folder()?.command_site()?;
-        let node = Actor::node();
+        let node = At::actor();
         match self {
             Self::Organization(command) => command.run(at, &site),
             Self::Add(add) => add.run(at, &site),
@@ -175,7 +174,7 @@ impl Organization {
                     division,
                     kind: kind.clone(),
                 };
-                accounts::add_organization(site, &Actor::node(), &record)?;
+                accounts::add_organization(site, &At::actor(), &record)?;
                 let text = format!("{} {name_zh} is in the books.", record.uscc);
                 at.print(&json!({ "uscc": record.uscc }), text)
             }
@@ -207,7 +206,7 @@ impl Add {
             roles: parse_roles(&self.roles)?,
             password,
         };
-        let user = accounts::add_user(site, &Actor::node(), &Scope::Node, &new)?;
+        let user = accounts::add_user(site, &At::actor(), &Scope::Node, &new)?;
         let text = format!("{} may log in{}.", user.login, told(shown.as_deref()));
         at.print(&json!({ "login": user.login, "roles": self.roles, "password": shown }), text)
     }

@@ -33,7 +33,7 @@ pub struct Change {
 }
 
 /// The changes an entry makes to the catalog. `known` holds at least what [`super::needs`] asks
-/// for. Entries about members and forks change nothing here.
+/// for. Entries about members, audit trails and forks change nothing here.
 pub fn decide(
     entry: &Entry,
     located: &Located<'_>,
@@ -86,6 +86,7 @@ pub fn decide(
         | Fact::MemberSuspended(_)
         | Fact::MemberReinstated(_)
         | Fact::MemberWithdrawn(_)
+        | Fact::AuditSealed(_)
         | Fact::ForkWitnessed(_) => return Ok(Vec::new()),
     };
     Ok(vec![change])

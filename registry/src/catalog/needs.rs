@@ -60,6 +60,7 @@ pub fn needs(fact: &Fact, origin: &Origin) -> Vec<ObjectKey> {
         | Fact::MemberSuspended(_)
         | Fact::MemberReinstated(_)
         | Fact::MemberWithdrawn(_)
+        | Fact::AuditSealed(_)
         | Fact::ForkWitnessed(_) => Vec::new(),
     }
 }

@@ -123,3 +123,18 @@ pub struct StatementSealed {
     /// SHA-256 of the close result, 64 hexadecimal digits.
     pub result_hash: String,
 }
+
+/// The head of a node's audit trail at one moment. It binds the node to every row before it and
+/// tells nothing of any of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditSealed {
+    /// How many rows the trail had.
+    pub rows: u64,
+    /// Hash of the last of them, 64 hexadecimal digits.
+    pub head: String,
+    /// The last row that was left when the trail went on after a restored backup: what earlier
+    /// seals say of later rows is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_from: Option<u64>,
+}

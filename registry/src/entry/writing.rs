@@ -3,9 +3,9 @@
 //! by member, so that a new one cannot be forgotten here.
 
 use super::{
-    Admission, Authorization, AuthorizationEnd, AuthorizationPause, Ceiling, Entry, Fact, Field,
-    MemberChange, Operation, Organization, Plan, PlanRetired, Product, ProductNotice, Regrade,
-    Resource, ResourceWithdrawn, Share, Split, StatementSealed, Texts,
+    Admission, AuditSealed, Authorization, AuthorizationEnd, AuthorizationPause, Ceiling, Entry,
+    Fact, Field, MemberChange, Operation, Organization, Plan, PlanRetired, Product, ProductNotice,
+    Regrade, Resource, ResourceWithdrawn, Share, Split, StatementSealed, Texts,
 };
 use crate::{
     address::{AddressError, PublicUrl, check_peer_addresses},
@@ -110,6 +110,9 @@ pub fn check_fact(fact: &Fact) -> Checked {
         Fact::SplitAgreed(body) => split(body),
         Fact::StatementSealed(StatementSealed { period: _, statement_count: _, result_hash }) => {
             text(Kind::Reference, "result_hash", result_hash)
+        }
+        Fact::AuditSealed(AuditSealed { rows: _, head, resumed_from: _ }) => {
+            text(Kind::Reference, "head", head)
         }
         // Keys, checkpoints and proofs, which prove themselves.
         Fact::ForkWitnessed(_) => Ok(()),

@@ -2,6 +2,7 @@
 //! every way to fail.
 
 use diesel::prelude::*;
+use lianshi_registry::refusal::Refusal as _;
 
 use super::{
     password,
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     Failure, Fault, Site,
-    audit::{self, Act, Actor},
+    audit::{self, Act, Actor, Denied},
     schema::users,
 };
 
@@ -55,17 +56,24 @@ pub fn log_in(site: &Site, attempt: &Attempt<'_>) -> Result<NewSession, Failure<
         }
         Ok(None)
     })?;
-    if let Some(seconds) = wait {
-        return Err(Failure::Refused(LoginRefusal::TryLater { seconds }));
-    }
     let row = site.db.read(|read| row_by_login(read, &login))?;
+    if let Some(seconds) = wait {
+        let object = row.as_ref().map_or("", |row| row.login.as_str());
+        let refusal = LoginRefusal::TryLater { seconds };
+        tell(site, attempt, (object, &refusal))?;
+        return Err(Failure::Refused(refusal));
+    }
     let stored = row.as_ref().map(|row| row.password_hash.as_str());
     let fits = password::verify(attempt.password, stored)
         .map_err(|_| Failure::Refused(LoginRefusal::Busy))?;
     let entitled = row.as_ref().filter(|row| fits && !row.disabled);
     match entitled {
         Some(row) => open(site, attempt, row, &subjects.map(|(subject, _)| subject)),
-        None => refuse(site, row.as_ref()),
+        None => {
+            let object = row.as_ref().map_or("", |row| row.login.as_str());
+            tell(site, attempt, (object, &LoginRefusal::Wrong))?;
+            Err(Failure::Refused(LoginRefusal::Wrong))
+        }
     }
 }
 
@@ -100,6 +108,7 @@ fn open(
         }
         let secret = session::open(write, &user.id, now)?;
         let actor = user.actor();
+        let from = audit::mark(write, attempt.address, now)?;
         let act = Act {
             at: now,
             actor: &actor,
@@ -107,28 +116,26 @@ fn open(
             object: &user.login,
             outcome: "done",
             before: "",
-            after: "",
+            after: &from,
         };
         audit::record(write, &act)?;
         Ok(NewSession { secret, user })
     })
 }
 
-/// Records the failed attempt, for an unknown login under no name: people type passwords into the
-/// wrong box.
-fn refuse(site: &Site, row: Option<&UserRow>) -> Result<NewSession, Failure<LoginRefusal>> {
-    let object = row.map_or("", |row| row.login.as_str());
-    let at = site.now();
-    let actor = Actor::node();
-    let act = Act {
-        at,
-        actor: &actor,
+/// Tells the trail of a failed attempt, for an unknown login under no name: people type passwords
+/// into the wrong box.
+fn tell(
+    site: &Site,
+    attempt: &Attempt<'_>,
+    (object, refusal): (&str, &LoginRefusal),
+) -> Result<(), Fault> {
+    let denied = Denied {
+        actor: &Actor::stranger(),
         action: "session.begin",
         object,
-        outcome: "login.wrong",
-        before: "",
-        after: "",
+        outcome: refusal.code(),
+        address: attempt.address,
     };
-    site.db.write(|write| audit::record(write, &act))?;
-    Err(Failure::Refused(LoginRefusal::Wrong))
+    audit::deny(site, &denied)
 }

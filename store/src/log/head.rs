@@ -182,6 +182,16 @@ pub(super) fn has_signed(site: &Site) -> Result<bool, Fault> {
     }
 }
 
+/// Entries of the last head this node signed; `None` where nothing tells of one.
+pub fn signed_size(site: &Site) -> Result<Option<u64>, Fault> {
+    match read_signed(site) {
+        Ok(signed) => Ok(signed.map(|(last, _)| last.size)),
+        // A file of another log says nothing of this one.
+        Err(Failure::Refused(_)) => Ok(None),
+        Err(Failure::Fault(fault)) => Err(fault),
+    }
+}
+
 fn held(site: &Site) -> Result<Head, Fault> {
     let held = site.db.read(|read| head(read, &site.origin))?;
     held.ok_or_else(|| Fault::corrupt("logs", format!("log {} was never begun", site.origin)))

@@ -271,11 +271,11 @@ fn statement_receipt(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Out
         .filter(statements::number.eq(number))
         .filter(statements::side.eq(Side::Provider.as_str()))
         .set((
-            statements::state.eq(super::StatementState::Confirmed.as_str()),
+            statements::state.eq(super::StatementState::Checked.as_str()),
             statements::countersigned.eq(Some(opened.sealed.clone())),
         ))
         .execute(&mut **write)?;
-    record(write, site, "statement.confirm", number, &opened.claim.hash)
+    record(write, site, "statement.check", number, &opened.claim.hash)
 }
 
 fn division_receipt(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
@@ -299,7 +299,7 @@ fn division_receipt(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outc
     }
     let side = (DivisionSide::Provider, &opened.from);
     if keep_receipt(write, side, &document, opened.sealed.clone())? {
-        record(write, site, "division.confirm", id, &opened.claim.hash)?;
+        record(write, site, "division.check", id, &opened.claim.hash)?;
     }
     Ok(())
 }

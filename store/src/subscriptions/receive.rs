@@ -69,19 +69,27 @@ fn take(
     };
     post::keep(write, &post::Kept { message, side, direction: post::IN, bytes }, now)?;
     post::carry_out(write, site, &step, now)?;
-    let actor = Actor { name: format!("node {from}"), organization: String::new() };
-    audit::record(
-        write,
-        &Act {
-            at: now,
-            actor: &actor,
-            action: "subscription.message",
-            object: message.process.as_str(),
-            outcome: message.body.kind(),
-            before,
-            after: step.process.state.as_str(),
-        },
-    )?;
+    let actor = Actor::other_node(from);
+    let act = Act {
+        at: now,
+        actor: &actor,
+        action: "subscription.message",
+        object: message.process.as_str(),
+        outcome: message.body.kind(),
+        before,
+        after: step.process.state.as_str(),
+    };
+    audit::record(write, &act)?;
+    // What this node answers without a person is an act of its own.
+    for answer in &step.send {
+        let own = Act {
+            actor: &Actor::node(),
+            action: "subscription.answer",
+            outcome: answer.body.kind(),
+            ..act.clone()
+        };
+        audit::record(write, &own)?;
+    }
     Ok(())
 }
 

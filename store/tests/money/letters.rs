@@ -1,4 +1,4 @@
-//! Statements and divisions on their way between nodes: confirmed by both, once, and refused when
+//! Statements and divisions on their way between nodes: checked by both, once, and refused when
 //! anything is wrong.
 
 use lianshi_market::{agreement::Agreement, close::DivisionDocument, subscription::Side};
@@ -132,7 +132,7 @@ fn both_nodes_hold_both_seals_in_the_end() {
             assert_eq!(answer(&world.provider, name, &receipts[0].payload), "taken", "a repeat");
         }
         for side in [Side::Home, Side::Provider] {
-            assert_eq!(world.state_at(side), Some(StatementState::Confirmed));
+            assert_eq!(world.state_at(side), Some(StatementState::Checked));
         }
         let bills = world
             .home
@@ -282,7 +282,7 @@ fn a_buyer_at_the_same_node_gets_its_bill_the_same_way() {
         for side in [Side::Provider, Side::Home] {
             let view = site.db.read(|read| statements::by_number(read, number, side));
             let view = view.expect("read").expect("there");
-            assert_eq!(view.item.state, StatementState::Confirmed);
+            assert_eq!(view.item.state, StatementState::Checked);
             assert!(view.countersigned.is_some());
         }
         super::books::hold(&site);

@@ -70,6 +70,7 @@ entry-plan-retired = Plan retired
 entry-ceiling-filed = Ceiling filed
 entry-split-agreed = Split agreed
 entry-statement-sealed = Statement sealed
+entry-audit-sealed = Audit trail sealed
 entry-fork-witnessed = Fork of a log witnessed
 fork-title = A node signed two histories of its log
 fork-text = Two checkpoints signed with the same key contradict each other, and no single history contains both. This node follows the log no more; products of that node stay visible but cannot be subscribed to or called.

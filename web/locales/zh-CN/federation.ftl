@@ -61,6 +61,7 @@ entry-plan-retired = 停用价格方案
 entry-ceiling-filed = 备案价格上限
 entry-split-agreed = 签订分配协议
 entry-statement-sealed = 公布结算结果
+entry-audit-sealed = 封存审计记录
 entry-fork-witnessed = 公布日志分叉证据
 fork-title = 有节点签署了两份互相矛盾的日志
 fork-text = 同一密钥签署的两份检查点互相矛盾，任何单一历史都不可能同时包含两者。本节点已停止跟随该日志；其产品仍可查看，但不能订阅或调用。

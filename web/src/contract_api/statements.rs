@@ -68,7 +68,7 @@ pub struct Statement {
     total: String,
     /// `CNY`.
     currency: String,
-    /// `issued` or `confirmed`.
+    /// `issued`, or `checked`: compared with the plan and countersigned by the home node's program.
     state: &'static str,
     /// UTC.
     issued_at: String,

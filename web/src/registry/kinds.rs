@@ -1,7 +1,7 @@
 //! The kinds a reader may choose from, grouped as the registry names them.
 
 /// Every kind of entry this program knows.
-pub const KINDS: [&str; 26] = [
+pub const KINDS: [&str; 27] = [
     "member.admitted",
     "member.suspended",
     "member.reinstated",
@@ -27,6 +27,7 @@ pub const KINDS: [&str; 26] = [
     "ceiling.filed",
     "split.agreed",
     "statement.sealed",
+    "audit.sealed",
     "fork.witnessed",
 ];
 

@@ -26,7 +26,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::files::Files;
-use crate::{cli::At, folder::Folder, serve};
+use crate::{cli::At, folder::Folder, serve, trail};
 
 /// Pull this node's own log, and the logs it witnessed, back from the other members.
 #[derive(Debug, Args)]
@@ -256,6 +256,8 @@ fn finish(at: &At, site: &Site, learned: &Learned) -> anyhow::Result<()> {
         site.db.write(|write| recovery::require(write, Cause::Behind, site.now()))?;
         return Err(error).context("the own log cannot be signed");
     }
+    // Where the trail lost rows that the log has seals of, everybody is told.
+    trail::seal_now(site).context("the audit trail is not sealed")?;
     for conflict in &conflicts {
         if let Some(held) = site.db.read(|read| log::head(read, conflict.older.origin()))? {
             forks::witness(site, held.log_key, conflict)?;

@@ -1,0 +1,1 @@
+UPDATE statements SET state = 'checked' WHERE state = 'confirmed';

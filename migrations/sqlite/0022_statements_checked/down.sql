@@ -1,0 +1,1 @@
+UPDATE statements SET state = 'confirmed' WHERE state = 'checked';
