@@ -1,22 +1,36 @@
 //! The operations port: `/healthz` (the process lives), `/readyz` (it can answer) and `/metrics`.
 //! For the people who run the node; never reachable from outside.
 
+mod exposition;
+
 use std::sync::OnceLock;
 
 use actix_web::{HttpResponse, middleware::from_fn, web};
 use lianshi_routes::{Access::Operations, NoPeople, Routes, head, headers};
-use lianshi_store::{
-    Fault, Site, outbox,
-    overview::{self, LogState},
-};
+use lianshi_store::{Fault, Site, audit, outbox, overview};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use self::exposition::Figures;
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Starts counting, once in a process; without it the counters of all rooms cost nothing and show
 /// nothing.
 pub fn install_metrics() {
-    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok());
+    RECORDER.get_or_init(|| {
+        let recorder = PrometheusBuilder::new().install_recorder().ok();
+        metrics::describe_counter!("gateway_calls_total", "Calls answered and recorded.");
+        metrics::describe_counter!("gateway_refusals_total", "Calls refused, by code.");
+        metrics::describe_counter!(
+            "peer_over_quota_total",
+            "Requests of a peer beyond its quota, answered with busy."
+        );
+        metrics::describe_counter!(
+            "peer_refusals_total",
+            "What a peer gave and was refused, by peer and code."
+        );
+        recorder
+    });
 }
 
 /// Routes of the operations port.
@@ -41,54 +55,45 @@ pub fn routes() -> Routes<NoPeople> {
 }
 
 async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain").body("ok\n")
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
 
 async fn readyz(site: web::Data<Site>) -> HttpResponse {
     let read = web::block(move || site.db.read(outbox::waiting)).await;
     match read {
-        Ok(Ok(_)) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
+        Ok(Ok(_)) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n"),
         Ok(Err(fault)) => {
             tracing::error!(error = %fault, "not ready: the database does not answer");
-            HttpResponse::ServiceUnavailable().content_type("text/plain").body("no database\n")
+            HttpResponse::ServiceUnavailable()
+                .content_type("text/plain; charset=utf-8")
+                .body("no database\n")
         }
-        Err(_) => HttpResponse::ServiceUnavailable().content_type("text/plain").body("stopping\n"),
+        Err(_) => HttpResponse::ServiceUnavailable()
+            .content_type("text/plain; charset=utf-8")
+            .body("stopping\n"),
     }
 }
 
 async fn metrics(site: web::Data<Site>) -> HttpResponse {
     let node = site.node.to_string();
     let figures = web::block(move || {
-        site.db.read(|read| Ok::<_, Fault>((outbox::waiting(read)?, overview::logs(read)?)))
+        site.db.read(|read| {
+            Ok::<_, Fault>(Figures {
+                node,
+                waiting: outbox::waiting(read)?,
+                logs: overview::logs(read)?,
+                trail_contradicted: audit::contradiction(read)?.is_some(),
+            })
+        })
     })
     .await;
     let mut text = match RECORDER.get() {
         Some(Some(recorder)) => recorder.render(),
         _ => String::new(),
     };
-    if let Ok(Ok((waiting, logs))) = figures {
-        text.push_str(&format!("lianshi_outbox_waiting{{node=\"{node}\"}} {waiting}\n"));
-        for log in logs {
-            text.push_str(&of_log(&node, &log));
-        }
+    // What the process counted is told also while the database does not answer.
+    if let Ok(Ok(figures)) = figures {
+        text.push_str(&figures.to_string());
     }
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text)
-}
-
-/// The gauges of one log.
-fn of_log(node: &str, log: &LogState) -> String {
-    let gauges = [
-        ("size", log.head.size),
-        ("signed_size", log.head.checkpoint_size),
-        ("settled_size", log.settled_size),
-        ("cosignatures", log.cosignatures),
-        ("lag", log.lag),
-        ("quarantined", log.quarantined),
-        ("forked", u64::from(log.forked)),
-    ];
-    let origin = &log.head.origin;
-    let line = |(name, value): (&str, u64)| {
-        format!("lianshi_log_{name}{{node=\"{node}\",origin=\"{origin}\"}} {value}\n")
-    };
-    gauges.map(line).concat()
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
 }
