@@ -45,8 +45,8 @@ fn job(site: &Site) -> Result<Option<u64>, Failure<SealRefusal>> {
 }
 
 /// Seals what waits and signs the log's new head; gives whether there was something.
-pub fn seal_now(site: &Site) -> Result<bool, Failure<SealRefusal>> {
-    let sealed = audit::seal(site, When::Now)?;
+pub fn seal(site: &Site, when: When) -> Result<bool, Failure<SealRefusal>> {
+    let sealed = audit::seal(site, when)?;
     if sealed.is_some() {
         match log::publish_head(site) {
             Ok(_) => {}
@@ -64,7 +64,7 @@ pub fn seal_now(site: &Site) -> Result<bool, Failure<SealRefusal>> {
 pub async fn seal_last(site: Site) {
     let last = move || {
         audit::settle_denials(&site, true)?;
-        seal_now(&site)
+        seal(&site, When::Now)
     };
     let sealed = tokio::task::spawn_blocking(last).await;
     let told = match sealed {

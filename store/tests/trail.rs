@@ -173,15 +173,18 @@ fn a_trail_that_lost_rows_in_a_restore_says_so_in_public_and_goes_on() {
         assert_eq!((told[0].action.as_str(), told[0].seq), ("trail.resume", 31));
         assert_eq!((told[0].before.as_str(), told[0].after.as_str()), ("60", "30"));
         assert_eq!(sealed_rows(&check(reader)), Some(60), "until everybody is told");
-        assert_eq!(seal(reader, When::Now), Some(1));
+        assert_eq!(seal(reader, When::Loss), Some(1));
+        act(db, 32);
+        assert_eq!(seal(reader, When::Loss), None, "it is told once");
         let report = check(reader);
         assert!(report.is_whole(), "{report:?}");
         assert_eq!(report.losses, [Loss { from: 31, to: 60, index: 1 }]);
+        assert_eq!(report.unsealed(), 1);
         // What comes after is bound as ever.
         acts(db, 40);
         seal(reader, When::Now);
         execute(db, "DELETE FROM audit_rows WHERE seq > 50");
-        assert_eq!(sealed_rows(&check(reader)), Some(71));
+        assert_eq!(sealed_rows(&check(reader)), Some(72));
     });
 }
 

@@ -91,8 +91,10 @@ impl Refusal for SealRefusal {
 pub enum When {
     /// When enough rows wait, or one waited long enough.
     Due,
-    /// When any row waits: the node stops, or has just recovered.
+    /// When any row waits: the node stops.
     Now,
+    /// When rows were lost and nobody was told: the node has just recovered.
+    Loss,
 }
 
 /// Seals the head of the trail into the own log, if it is time. Gives the index of the entry. A node
@@ -108,6 +110,9 @@ pub fn seal(site: &Site, when: When) -> Result<Option<u64>, Failure<SealRefusal>
             return Err(Failure::Refused(refusal));
         }
         let resumed_from: Option<i64> = setting::read(&mut write.as_read(), RESUMED)?;
+        if when == When::Loss && resumed_from.is_none() {
+            return Ok(None);
+        }
         let last: Option<Seal> = setting::read(&mut write.as_read(), LAST)?;
         let Some((rows, head)) = due(&mut write.as_read(), last.as_ref(), (when, now))? else {
             return Ok(None);
@@ -162,7 +167,7 @@ fn due(
     let since = |at: i64| now.millis().saturating_sub(at);
     let rested = last.is_none_or(|seal| since(seal.at.millis()) >= SEAL_PAUSE_MS);
     let waited = oldest.is_some_and(|at| since(at) >= SEAL_AGE_MS);
-    let is_due = when == When::Now || (rested && (rows - sealed >= SEAL_ROWS_MIN || waited));
+    let is_due = when != When::Due || (rested && (rows - sealed >= SEAL_ROWS_MIN || waited));
     Ok(is_due.then_some((rows, hash)))
 }
 

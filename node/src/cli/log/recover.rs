@@ -16,7 +16,9 @@ use lianshi_registry::{
     sync::{Conflict, SignedHead},
 };
 use lianshi_store::{
-    Failure, Fault, Site, forks,
+    Failure, Fault, Site,
+    audit::When,
+    forks,
     log::{self, HeadRefusal},
     members,
     recovery::{self, Cause},
@@ -257,7 +259,7 @@ fn finish(at: &At, site: &Site, learned: &Learned) -> anyhow::Result<()> {
         return Err(error).context("the own log cannot be signed");
     }
     // Where the trail lost rows that the log has seals of, everybody is told.
-    trail::seal_now(site).context("the audit trail is not sealed")?;
+    trail::seal(site, When::Loss).context("the audit trail is not sealed")?;
     for conflict in &conflicts {
         if let Some(held) = site.db.read(|read| log::head(read, conflict.older.origin()))? {
             forks::witness(site, held.log_key, conflict)?;
