@@ -24,14 +24,15 @@ use lianshi_registry::{
 use lianshi_store::{
     Fault,
     datasets::Dataset,
-    usage::{self, Idempotency, Metered, Metering, SubjectClaim},
+    usage::{self, Idempotency, MeterRefusal, Metered, Metering, SubjectClaim},
 };
 use serde_json::json;
 
 use crate::{
-    Gateway,
+    Gateway, denial,
     engine::{self, Task},
     headers::{self, Caller},
+    limits::PlanLimits,
     problem::{self, Context},
     refusal::CallRefusal,
     terms::{Pair, ProductTerms},
@@ -55,14 +56,26 @@ pub(crate) async fn call(
 ) -> HttpResponse {
     let context = context(&gateway, &request);
     let (product, operation) = path.into_inner();
-    let answered = match admit(&gateway, &request, (&product, &operation), &context).await {
-        Ok(admitted) => admitted.answer(&gateway, body, &context).await,
-        Err(refusal) => Err(refusal),
+    let admitted = match admit(&gateway, &request, (&product, &operation), &context).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            denial::tell(&gateway, &request, &refusal).await;
+            return problem::response(&refusal, &context);
+        }
     };
-    match answered {
+    let plan = PlanLimits::of(&admitted.contract);
+    let answered = admitted.answer(&gateway, body, &context).await;
+    let calls_this_month = match &answered {
+        Ok(answer) => answer.calls_this_month,
+        Err(CallRefusal::Meter(MeterRefusal::QuotaUsed { max, .. })) => Some(*max),
+        Err(_) => None,
+    };
+    let mut response = match answered {
         Ok(answer) => answer.response(&context),
         Err(refusal) => problem::response(&refusal, &context),
-    }
+    };
+    plan.left(&gateway, calls_this_month).tell(response.headers_mut());
+    response
 }
 
 /// Any other method.

@@ -3,8 +3,10 @@
 //! recorded durably.
 
 mod call;
+mod denial;
 mod engine;
 mod headers;
+mod limits;
 mod meter;
 mod problem;
 mod rate;

@@ -15,7 +15,7 @@ use lianshi_registry::{refusal::Refusal as _, time::Timestamp};
 use lianshi_store::usage::MeterRefusal;
 use serde_json::json;
 
-use crate::{headers::REQUEST_ID, refusal::CallRefusal};
+use crate::{headers::REQUEST_ID, limits, refusal::CallRefusal};
 
 /// What an error answer needs to know about its call.
 pub(crate) struct Context {
@@ -55,7 +55,11 @@ pub(crate) fn response(refusal: &CallRefusal, context: &Context) -> HttpResponse
     if status == StatusCode::METHOD_NOT_ALLOWED {
         response.insert_header((ALLOW, "POST"));
     }
-    response.body(problem.to_string())
+    let mut response = response.body(problem.to_string());
+    if let CallRefusal::RateExceeded { max, retry_after_s } = refusal {
+        limits::tell_too_soon(response.headers_mut(), *max, *retry_after_s);
+    }
+    response
 }
 
 fn status(refusal: &CallRefusal) -> StatusCode {

@@ -22,7 +22,31 @@ pub(crate) struct Rates {
     calls: Mutex<BTreeMap<String, VecDeque<i64>>>,
 }
 
+/// What is left of a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// Calls that may still be made now.
+    pub calls: u64,
+    /// Seconds until one more may be made.
+    pub renewed_s: u64,
+}
+
 impl Rates {
+    /// What is left of the last minute, without taking any of it.
+    pub(crate) fn left(&self, share: &str, max: u32, now: Timestamp) -> Left {
+        let now = now.millis();
+        let all = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = all.get(share);
+        let inside = |call: &&i64| now - **call < WINDOW_MS;
+        let used = calls.map_or(0, |calls| calls.iter().filter(inside).count());
+        let first = calls.and_then(|calls| calls.iter().find(inside).copied());
+        let waits = first.map_or(0, |first| (first + WINDOW_MS - now).clamp(0, WINDOW_MS));
+        Left {
+            calls: u64::from(max).saturating_sub(u64::try_from(used).unwrap_or(u64::MAX)),
+            renewed_s: u64::try_from(waits).unwrap_or(0).div_ceil(1000),
+        }
+    }
+
     /// Takes one call, or tells in how many milliseconds one will be free.
     pub(crate) fn take(&self, subscription: &str, max: u32, now: Timestamp) -> Result<(), i64> {
         let max = usize::try_from(max).unwrap_or(usize::MAX).min(CALLS_MAX);
@@ -66,6 +90,18 @@ mod tests {
         assert_eq!(take(3_600_000), Err(WINDOW_MS));
         assert_eq!(take(3_600_000 + WINDOW_MS - 1), Err(1));
         assert_eq!(take(3_600_000 + WINDOW_MS), Ok(()));
+    }
+
+    #[test]
+    fn what_is_left_is_told_without_taking_it() {
+        let rates = Rates::default();
+        let at = Timestamp::from_millis;
+        assert_eq!(rates.left("S-1", 3, at(0)), Left { calls: 3, renewed_s: 0 });
+        assert_eq!([rates.take("S-1", 3, at(0)), rates.take("S-1", 3, at(500))], [Ok(()); 2]);
+        let left = Left { calls: 1, renewed_s: 59 };
+        assert_eq!([rates.left("S-1", 3, at(1_000)); 2], [left; 2]);
+        assert_eq!(rates.left("S-1", 3, at(60_000)), Left { calls: 2, renewed_s: 1 });
+        assert_eq!(rates.left("S-1", 1, at(1_000)).calls, 0, "a limit that was lowered");
     }
 
     #[test]

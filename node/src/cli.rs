@@ -42,6 +42,10 @@ struct Arguments {
     command: Command,
 }
 
+/// What is logged where `RUST_LOG` says nothing. The HTTP library calls it an error when a stranger
+/// sends what is no request: that is answered with 400, and is no fault of this node.
+const LOGGED: &str = "warn,lianshi=info,actix_http::h1::dispatcher=off";
+
 /// Where a node's data folder is when nobody says otherwise.
 const DATA_DEFAULT: &str = "lianshi-data";
 
@@ -174,7 +178,7 @@ fn block_on(serving: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,lianshi=info")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOGGED)),
         )
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

@@ -2,6 +2,7 @@
 //! it is ([`lianshi_routes`]); [`Persons`] finds out who makes the request and holds it against that.
 
 mod caller;
+pub(crate) mod denial;
 
 use actix_web::{
     Error, HttpMessage as _, HttpRequest, dev::ServiceRequest, http::header::AUTHORIZATION,
@@ -76,7 +77,10 @@ async fn identify(request: &ServiceRequest, state: &WebState) -> Result<Option<C
     if is_api(request.request()) {
         let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some(header) = header else { return Ok(None) };
-        let secret = header.strip_prefix("Bearer ").unwrap_or_default().trim().to_owned();
+        // The scheme is read in any case (RFC 9110, section 11.1).
+        let bearer =
+            header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let secret = bearer.map(|(_, secret)| secret.trim()).unwrap_or_default().to_owned();
         let now = state.site.now();
         let user = state.read(move |read| accounts::user_by_token(read, &secret, now)).await?;
         // A token that does not work is not an anonymous visitor.

@@ -17,7 +17,11 @@ use lianshi_store::{Failure, Fault, accounts::Owed};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{access::is_api, page::Page, refusal, visitor};
+use crate::{
+    access::{denial, is_api},
+    page::Page,
+    refusal, visitor,
+};
 
 /// When to come back to a node that is busy.
 const BUSY_RETRY_SECONDS: u64 = 1;
@@ -38,6 +42,8 @@ pub enum Problem {
     },
     /// Nothing here, or nothing this visitor may know of.
     NotFound,
+    /// It was here, or its time is over: whoever keeps a copy begins anew.
+    Gone,
     /// Only for signed-in people: pages lead to the sign-in page and back.
     SignIn,
     /// Only after what the person must do before anything else; pages lead there.
@@ -70,6 +76,7 @@ impl Problem {
         match self {
             Self::Refused { code, .. } => code,
             Self::NotFound => "web.not_found",
+            Self::Gone => "web.gone",
             Self::SignIn => "web.sign_in",
             Self::Owed(_) => "web.owed",
             Self::Forbidden => "web.forbidden",
@@ -123,6 +130,7 @@ impl ResponseError for Problem {
         match self {
             Self::Refused { code, .. } => refusal::status(code),
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
             Self::SignIn => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::Owed(_) | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
@@ -198,6 +206,9 @@ pub async fn explain(
         return Ok(response);
     }
     let (http_request, response) = response.into_parts();
+    if let Some(problem) = response.error().and_then(Error::as_error::<Problem>) {
+        denial::tell(&http_request, problem).await;
+    }
     let words = Words::of(&http_request, &response);
     let mut explained = words.answer(&http_request, status);
     for (name, value) in response.headers() {
@@ -259,17 +270,19 @@ impl Words {
         let key = refusal::key(self.code);
         let text = page.lang.find(&key).unwrap_or_else(|| self.detail.clone());
         if is_api(request) {
-            return HttpResponse::build(status).content_type("application/problem+json").json(
-                ProblemDetails {
-                    kind: format!("urn:lianshi:problem:{}", self.code),
-                    title: text,
-                    status: status.as_u16(),
-                    detail: self.detail,
-                    code: self.code.to_owned(),
-                    rule: self.rule,
-                    reference: self.reference,
-                },
-            );
+            let mut answer = HttpResponse::build(status);
+            if status == StatusCode::UNAUTHORIZED {
+                answer.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"lianshi\""));
+            }
+            return answer.content_type("application/problem+json").json(ProblemDetails {
+                kind: format!("urn:lianshi:problem:{}", self.code),
+                title: text,
+                status: status.as_u16(),
+                detail: self.detail,
+                code: self.code.to_owned(),
+                rule: self.rule,
+                reference: self.reference,
+            });
         }
         if status == StatusCode::UNAUTHORIZED && self.code == "web.sign_in" {
             let back = crate::preferences::encode(&page.path);

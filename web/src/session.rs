@@ -51,6 +51,11 @@ pub fn cookie_value(request: &HttpRequest) -> Option<String> {
     cookie.map(|cookie| cookie.value().to_owned())
 }
 
+/// Where a request comes from.
+pub fn address(request: &HttpRequest) -> String {
+    request.peer_addr().map_or_else(String::new, |peer| peer.ip().to_string())
+}
+
 fn cookie<'c>(name: impl Into<Cow<'c, str>>, value: String) -> Cookie<'c> {
     Cookie::build(name, value)
         .path("/")
@@ -143,7 +148,7 @@ pub async fn log_in(
         // Checked or not, the browser would not be signed in.
         return login_page(StatusCode::UNPROCESSABLE_ENTITY, shown);
     }
-    let address = request.peer_addr().map_or_else(String::new, |peer| peer.ip().to_string());
+    let address = address(&request);
     let replaces = cookie_value(&request);
     let outcome = state
         .run(move |site| {

@@ -125,6 +125,7 @@ pub const PUBLIC_PORT: &[Row] = &[
     get("/api/v1/openapi.json", Everyone),
     get("/api/v1/products", Everyone),
     get("/api/v1/products/{id}", Everyone),
+    get("/api/v1/catalog/changes", Everyone),
     get("/api/v1/catalog/digest", Everyone),
     get("/api/v1/subscriptions", PARTIES),
     post("/api/v1/subscriptions", BUYER),

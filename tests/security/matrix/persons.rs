@@ -147,6 +147,7 @@ impl Ground {
         };
         let query = match pattern {
             "/products/{number}/subscribe/terms" => "?plan=none&months=1",
+            "/api/v1/catalog/changes" => "?since=0.0",
             _ => "",
         };
         let asset = lianshi_web::assets::paths().next().and_then(|path| path.rsplit('/').next());

@@ -30,9 +30,10 @@ impl Caller {
         self.session.as_ref().and_then(|session| session.owes(rule))
     }
 
-    /// Them, as the audit trail names them.
+    /// Them, as the audit trail names them: a program with their token is not them.
     pub fn actor(&self) -> Actor {
-        self.user.actor()
+        let actor = self.user.actor();
+        if self.session.is_some() { actor } else { actor.by_token() }
     }
 
     /// Them, as the page frame shows them.

@@ -59,6 +59,7 @@ pub struct Subscriptions {
 
 /// The subscriptions of the caller's organization: those it bought and those to its products.
 #[utoipa::path(get, path = "/api/v1/subscriptions", tag = "contracts",
+    operation_id = "list_subscriptions",
     responses((status = 200, body = Subscriptions), (status = 401, body = ProblemDetails)))]
 pub async fn list(caller: Caller, state: Data<WebState>) -> Result<HttpResponse, Problem> {
     let now = state.site.now();
@@ -85,10 +86,12 @@ pub async fn list(caller: Caller, state: Data<WebState>) -> Result<HttpResponse,
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     /// Registration number of the product.
+    #[schema(pattern = "^[0-9]{6}-P-[0-9]{4}-[0-9]{7}-[0-9A-Z]$")]
     product: String,
     /// Code of the plan.
     plan: String,
     /// `industry` or `public_good`; the plan's when left out.
+    #[schema(pattern = "^(industry|public_good)$")]
     purpose: Option<String>,
     /// What it will be used for.
     purpose_note: String,
@@ -98,6 +101,7 @@ pub struct Wanted {
 
 /// Asks for a subscription. The product's node decides; the answer tells the number.
 #[utoipa::path(post, path = "/api/v1/subscriptions", tag = "contracts", request_body = Wanted,
+    operation_id = "request_subscription",
     responses((status = 201, body = Subscription), (status = 422, body = ProblemDetails)))]
 pub async fn request(
     caller: Caller,
@@ -108,7 +112,7 @@ pub async fn request(
     let product = RegistrationNumber::parse(&wanted.product)
         .map_err(|error| Problem::Malformed(error.to_string()))?;
     let purpose = purpose_asked(&state, &product, &wanted).await?;
-    let user = caller.user.clone();
+    let (user, actor) = (caller.user.clone(), caller.actor());
     let order = RequestSubscription {
         product,
         plan: wanted.plan,
@@ -118,7 +122,7 @@ pub async fn request(
         buyer: user.organization.clone(),
         buyer_name: user.organization_name.zh.clone(),
     };
-    let id = state.run(move |site| Ok(subscriptions::request(site, &user.actor(), order)?)).await?;
+    let id = state.run(move |site| Ok(subscriptions::request(site, &actor, order)?)).await?;
     let view = find(&state, &caller.user, id.as_str()).await?;
     let location = format!("/api/v1/subscriptions/{id}");
     let body = Subscription::of(view, &[], state.site.now());
@@ -143,6 +147,7 @@ async fn purpose_asked(
 
 /// One subscription with its state, reasons and history.
 #[utoipa::path(get, path = "/api/v1/subscriptions/{id}", tag = "contracts",
+    operation_id = "show_subscription",
     params(("id" = String, Path)),
     responses((status = 200, body = Subscription), (status = 404, body = ProblemDetails)))]
 pub async fn show(
@@ -162,6 +167,7 @@ pub async fn show(
 pub struct Decided {
     /// The operator's `agree` or `refuse` to a request, the enterprise's `accept` or `decline` to
     /// an offer.
+    #[schema(pattern = "^(agree|refuse|accept|decline)$")]
     decision: String,
     /// Why, for `refuse` and `decline`.
     #[serde(default)]
@@ -170,6 +176,7 @@ pub struct Decided {
 
 /// Decides a request or answers an offer.
 #[utoipa::path(post, path = "/api/v1/subscriptions/{id}/decision", tag = "contracts",
+    operation_id = "decide_subscription",
     params(("id" = String, Path)), request_body = Decided,
     responses((status = 200, body = Subscription), (status = 404, body = ProblemDetails),
         (status = 422, body = ProblemDetails)))]
@@ -210,6 +217,7 @@ pub struct EndReason {
 
 /// Withdraws a request or ends a subscription, from either side.
 #[utoipa::path(post, path = "/api/v1/subscriptions/{id}/end", tag = "contracts",
+    operation_id = "end_subscription",
     params(("id" = String, Path)), request_body = EndReason,
     responses((status = 200, body = Subscription), (status = 404, body = ProblemDetails),
         (status = 422, body = ProblemDetails)))]

@@ -9,3 +9,4 @@ mod people;
 mod secrets;
 mod signing_in;
 mod support;
+mod trail;

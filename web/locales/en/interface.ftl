@@ -1,0 +1,1 @@
+refusal-web-gone = This node does not know that moment of the catalog, or no longer. List everything anew.
