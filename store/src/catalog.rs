@@ -1,6 +1,7 @@
 //! The catalog as tables: what the logs say, folded, in a form that pages can search. Everything
 //! here follows from the logs: [`rebuild`] makes the same rows and the same digest again.
 
+mod change;
 pub(crate) mod objects;
 mod offer;
 pub(crate) mod project;
@@ -17,6 +18,8 @@ use lianshi_registry::{
     id::Origin,
 };
 
+pub(crate) use change::begin_anew;
+pub use change::{Changes, Moment, changes, now};
 pub use offer::{Offer, authorized_products, organization, product, split_for};
 pub(crate) use project::of_log as project_log;
 pub use publish::publish;

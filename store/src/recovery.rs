@@ -13,7 +13,7 @@ use lianshi_registry::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, Read, Site, Write, audit, durable, fold, log, numbers, setting};
+use crate::{Fault, Read, Site, Write, audit, catalog, durable, fold, log, numbers, setting};
 
 /// Where it is kept that recovery is needed: in the database, so that every process sees it and
 /// nothing is appended beside.
@@ -80,6 +80,7 @@ pub fn finish(write: &mut Write<'_>, site: &Site, abstains: &[Origin]) -> Result
     }
     setting::forget(write, PENDING)?;
     audit::resume(write, site)?;
+    catalog::begin_anew(write)?;
     if abstains.is_empty() {
         setting::forget(write, ABSTAINS)
     } else {

@@ -214,6 +214,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    catalog_changes (number) {
+        number -> Text,
+        seq -> BigInt,
+    }
+}
+
+diesel::table! {
     catalog_products (number) {
         number -> Text,
         origin -> Text,
@@ -656,6 +663,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     member_pasts,
     catalog_objects,
     catalog_products,
+    catalog_changes,
     catalog_counts,
     catalog_terms,
     forks,

@@ -21,10 +21,10 @@ use lianshi_store::{
 
 use crate::support::{fresh_postgres, on_both};
 
-const EXAMPLE: &str = include_str!("../../docs/examples/division-code.toml");
+pub const EXAMPLE: &str = include_str!("../../docs/examples/division-code.toml");
 const DAY: &str = "2026-11-21T03:00:00Z";
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     Timestamp::parse(DAY).expect("valid")
 }
 
@@ -40,7 +40,7 @@ fn key(name: &str, role: u8) -> KeyPair {
     KeyPair::from_seed(seed)
 }
 
-fn site(db: &Db, name: &str, division: &str) -> Site {
+pub fn site(db: &Db, name: &str, division: &str) -> Site {
     Site {
         db: db.clone(),
         node: NodeName::parse(name).expect("valid"),
@@ -58,13 +58,13 @@ fn site(db: &Db, name: &str, division: &str) -> Site {
     }
 }
 
-fn publish(site: &Site, text: &str) -> RegistrationNumber {
+pub fn publish(site: &Site, text: &str) -> RegistrationNumber {
     let published = catalog::publish(site, &Actor::node(), text).expect("lawful");
     let product = published.iter().find(|one| one.kind == "product.registered");
     RegistrationNumber::parse(&product.expect("a product").id).expect("a number")
 }
 
-fn act(site: &Site, act: &str, number: &str) {
+pub fn act(site: &Site, act: &str, number: &str) {
     let how = if act == "authorization.ended" { "how = \"revoked\"" } else { "" };
     let text =
         format!("[[act]]\ndo = \"{act}\"\nnumber = \"{number}\"\nreason = \"试验\"\n{how}\n");
@@ -79,7 +79,7 @@ fn digest(db: &Db) -> [u8; 32] {
     db.read(catalog::digest).expect("read")
 }
 
-fn search(db: &Db, query: &Query) -> catalog::Page {
+pub fn search(db: &Db, query: &Query) -> catalog::Page {
     let query = Query { now: now(), ..query.clone() };
     db.read(|read| catalog::search(read, &query)).expect("read")
 }

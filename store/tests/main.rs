@@ -8,6 +8,7 @@ mod accounts;
 mod backup;
 mod browse;
 mod catalog;
+mod changes;
 mod clock;
 mod datasets;
 mod foundation;

@@ -3,18 +3,16 @@
 //! codes.
 
 pub mod catalog;
+mod changes;
+mod description;
 mod digest;
 
-use actix_web::HttpResponse;
-use utoipa::{
-    OpenApi,
-    openapi::{
-        Components,
-        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
-    },
-};
+use actix_web::{HttpResponse, web::Data};
+use serde_json::Value;
+use utoipa::OpenApi;
 
 use crate::{
+    WebState,
     access::{Access::Everyone, Pages},
     contract_api::Contracts,
     problem::ProblemDetails,
@@ -29,35 +27,24 @@ use crate::{
             errors are problem details with a stable `code`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(catalog::products, catalog::product, digest::digest),
+    paths(catalog::products, catalog::product, changes::changes, digest::digest),
     components(schemas(ProblemDetails)),
     tags((name = "catalog", description = "The public catalog, without a token"))
 )]
 struct Public;
 
-/// The description of the whole API.
-pub fn description() -> utoipa::openapi::OpenApi {
+/// The description of all HTTP interfaces of a node that others reach at `public_url`.
+pub fn description(public_url: &str) -> Value {
     let mut whole = Public::openapi();
     whole.merge(Contracts::openapi());
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-    let components = whole.components.get_or_insert_with(Components::new);
-    components.add_security_scheme("token", SecurityScheme::Http(bearer));
-    let declared = crate::pages().declared();
-    for (path, item) in &mut whole.paths.paths {
-        let open = declared.iter().any(|route| route.pattern == path && route.access == Everyone);
-        if !open {
-            let operations = [&mut item.get, &mut item.post];
-            for operation in operations.into_iter().flatten() {
-                operation.security = Some(vec![SecurityRequirement::new("token", [""; 0])]);
-            }
-        }
-    }
-    whole
+    // What was made of types with names always becomes JSON.
+    let described = serde_json::to_value(whole).unwrap_or_default();
+    description::complete(described, &crate::pages().declared(), public_url)
 }
 
 /// `GET /api/v1/openapi.json`
-async fn describe() -> HttpResponse {
-    HttpResponse::Ok().json(description())
+async fn describe(state: Data<WebState>) -> HttpResponse {
+    HttpResponse::Ok().json(description(&state.site.public_url))
 }
 
 /// The public routes.
@@ -66,5 +53,6 @@ pub fn declare(routes: &mut Pages) {
         .get("/api/v1/openapi.json", Everyone, describe)
         .get("/api/v1/products", Everyone, catalog::products)
         .get("/api/v1/products/{id}", Everyone, catalog::product)
+        .get("/api/v1/catalog/changes", Everyone, changes::changes)
         .get("/api/v1/catalog/digest", Everyone, digest::digest);
 }

@@ -67,6 +67,7 @@ impl Filters {
             page: self.page,
             size: 0,
             sort: if self.newest { Sort::Newest } else { Sort::Relevance },
+            after: None,
             now,
         }
     }

@@ -14,7 +14,7 @@ use lianshi_registry::{
 use serde::Serialize;
 
 use super::{
-    objects,
+    change, objects,
     offer::{Above, Below},
     words,
 };
@@ -159,6 +159,7 @@ fn product(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Fau
         }
     }
     count(write, &row, 1)?;
+    change::note(write, number.as_str())?;
     let same_words = old.as_ref().is_some_and(|old| {
         old.origin == row.origin
             && old.origin_index == row.origin_index
@@ -208,6 +209,7 @@ fn forget(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Faul
         diesel::delete(catalog_products::table.filter(filter)).execute(&mut **write)?;
         diesel::delete(catalog_terms::table.filter(catalog_terms::number.eq(number.as_str())))
             .execute(&mut **write)?;
+        change::note(write, number.as_str())?;
     }
     Ok(())
 }

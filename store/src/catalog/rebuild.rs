@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 use lianshi_registry::id::Origin;
 
-use super::{digest, objects, project, words};
+use super::{change, digest, objects, project, words};
 use crate::{
     db::{Db, Write},
     fault::Fault,
@@ -38,6 +38,7 @@ pub fn rebuild(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<Rebuilt, Fault> {
     words::prepare();
     db.write(|write| {
         let before = digest(&mut write.as_read())?;
+        let noted = change::newest(&mut write.as_read())?;
         diesel::delete(catalog_terms::table).execute(&mut **write)?;
         diesel::delete(catalog_counts::table).execute(&mut **write)?;
         diesel::delete(catalog_products::table).execute(&mut **write)?;
@@ -53,6 +54,7 @@ pub fn rebuild(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<Rebuilt, Fault> {
                 progress(done, total);
             })?;
         }
+        change::note_rest(write, noted)?;
         let after = digest(&mut write.as_read())?;
         let logs = u64::try_from(logs.len()).unwrap_or(u64::MAX);
         Ok(Rebuilt { before, after, logs, entries: total })

@@ -69,6 +69,10 @@ pub struct Query {
     pub size: u32,
     /// Order.
     pub sort: Sort,
+    /// Those after this number, in the order of numbers, whatever page and order say; empty from
+    /// the first on. No registration moves another in that order, so a list that is asked for page
+    /// by page skips and repeats nothing. Not with words.
+    pub after: Option<String>,
     /// The time: listings whose authorization ran out count as expired.
     pub now: Timestamp,
 }
@@ -185,8 +189,7 @@ pub fn search(read: &mut Read<'_>, query: &Query) -> Result<Page, Fault> {
     found.sort_by_cached_key(|row| Reverse((score(row), row.registered_at, row.number.clone())));
     let wanted = found.into_iter().skip(offset(query, size)).take(usize_of(size));
     let rows = wanted.map(|row| whole(read, &row.number)).collect::<Result<Vec<_>, _>>()?;
-    let rows = rows.into_iter().map(|row| expire(row, query.now)).collect();
-    Ok(assemble(query, size, &cells, hits(rows)?))
+    Ok(assemble(query, size, &cells, hits_at(rows, query.now)?))
 }
 
 fn matches(read: &mut Read<'_>, terms: &[String]) -> Result<BTreeMap<String, i64>, Fault> {
@@ -294,14 +297,22 @@ fn browse(read: &mut Read<'_>, query: &Query, size: u32) -> Result<Page, Fault> 
             .filter(catalog_products::usable_until.le(now)),
         other => rows.filter(catalog_products::status.eq(other)),
     };
-    let rows: Vec<ProductRow> = rows
-        .order((catalog_products::registered_at.desc(), catalog_products::number.desc()))
-        .limit(i64::from(size))
-        .offset(i64::try_from(offset(query, size)).unwrap_or(i64::MAX))
-        .select(ProductRow::as_select())
-        .load(&mut **read)?;
-    let rows = rows.into_iter().map(|row| expire(row, query.now)).collect();
-    Ok(assemble(query, size, &cells, hits(rows)?))
+    let rows = match &query.after {
+        Some(after) => {
+            rows.filter(catalog_products::number.gt(after)).order(catalog_products::number.asc())
+        }
+        None => rows
+            .order((catalog_products::registered_at.desc(), catalog_products::number.desc()))
+            .offset(i64::try_from(offset(query, size)).unwrap_or(i64::MAX)),
+    };
+    let rows: Vec<ProductRow> =
+        rows.limit(i64::from(size)).select(ProductRow::as_select()).load(&mut **read)?;
+    Ok(assemble(query, size, &cells, hits_at(rows, query.now)?))
+}
+
+/// Rows as listings, as they stand at a time.
+pub(super) fn hits_at(rows: Vec<ProductRow>, now: Timestamp) -> Result<Vec<Hit>, Fault> {
+    hits(rows.into_iter().map(|row| expire(row, now)).collect())
 }
 
 fn assemble(query: &Query, size: u32, cells: &[Cell], items: Vec<Hit>) -> Page {

@@ -45,11 +45,19 @@ pub struct ProductsQuery {
     /// A status; `any` includes delisted products.
     status: String,
     /// `relevance` (the default) or `newest`.
+    #[param(pattern = "^(relevance|newest)?$")]
     sort: String,
     /// Page, from 1.
+    #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
     /// Items on a page, at most 100.
+    #[param(minimum = 1, maximum = 100)]
     size: Option<u32>,
+    /// To list everything: empty for the first page, then the `next` of the page before. Products
+    /// come in the order of their numbers; none is skipped or repeated while the catalog changes.
+    /// Not with `q`, `sort` or `page`.
+    #[param(pattern = "^([0-9]{6}-P-[0-9]{4}-[0-9]{7}-[0-9A-Z])?$")]
+    cursor: Option<String>,
 }
 
 /// A page of products.
@@ -65,6 +73,11 @@ pub struct ProductsPage {
     items: Vec<ProductItem>,
     /// Counts by value, under all other filters.
     facets: FacetCounts,
+    /// With a cursor: that of the next page; null after the last.
+    next: Option<String>,
+    /// With a cursor: what the list is up to date with. Keep that of the first page, and ask
+    /// `/api/v1/catalog/changes` for what changed since.
+    as_of: Option<String>,
 }
 
 /// One product of a list.
@@ -151,7 +164,8 @@ impl FacetCounts {
 }
 
 impl ProductItem {
-    fn new(page: &Page, hit: &Hit) -> Self {
+    /// As the language of the page has it.
+    pub(super) fn new(page: &Page, hit: &Hit) -> Self {
         Self {
             id: hit.number.to_string(),
             number: hit.number.to_string(),
@@ -175,6 +189,7 @@ impl ProductItem {
 
 /// Search the catalog.
 #[utoipa::path(get, path = "/api/v1/products", tag = "catalog", params(ProductsQuery),
+    operation_id = "list_products",
     responses((status = 200, body = ProductsPage), (status = 400, body = ProblemDetails,
         content_type = "application/problem+json")))]
 pub async fn products(
@@ -191,6 +206,8 @@ pub async fn products(
     if query.page == Some(0) || query.size.is_some_and(|size| size == 0 || size > 100) {
         return Err(Problem::Malformed("page is 1 or more, size 1 to 100".to_owned()));
     }
+    let after = query.cursor.as_deref().map(|cursor| after(&query, cursor)).transpose()?;
+    let is_list = after.is_some();
     let wanted = catalog::Query {
         q: query.q,
         kind: query.kind,
@@ -203,16 +220,35 @@ pub async fn products(
         page: query.page.unwrap_or(1),
         size: query.size.unwrap_or(0),
         sort,
+        after,
         now: page.now,
     };
-    let found = state.read(move |read| catalog::search(read, &wanted)).await?;
+    let (found, now) =
+        state.read(move |read| Ok((catalog::search(read, &wanted)?, catalog::now(read)?))).await?;
+    let is_full = u32::try_from(found.items.len()).is_ok_and(|count| count == found.size);
+    let last = found.items.last().filter(|_| is_list && is_full);
     Ok(HttpResponse::Ok().json(ProductsPage {
         total: found.total,
         page: found.page,
         pages: found.pages,
         items: found.items.iter().map(|hit| ProductItem::new(&page, hit)).collect(),
         facets: FacetCounts::new(&found.facets),
+        next: last.map(|hit| hit.number.to_string()),
+        as_of: is_list.then(|| now.to_string()),
     }))
+}
+
+/// Where a list goes on.
+fn after(query: &ProductsQuery, cursor: &str) -> Result<String, Problem> {
+    if !(query.q.is_empty() && query.sort.is_empty() && query.page.is_none()) {
+        return Err(Problem::Malformed("cursor goes without q, sort and page".to_owned()));
+    }
+    if cursor.is_empty() {
+        return Ok(String::new());
+    }
+    let number = RegistrationNumber::parse(cursor)
+        .map_err(|_| Problem::Malformed("cursor is the `next` of a page".to_owned()))?;
+    Ok(number.to_string())
 }
 
 /// All that is known of a product. The records from the registry are given as they stand in its
@@ -334,6 +370,7 @@ impl ProductDetails {
 
 /// Show a product.
 #[utoipa::path(get, path = "/api/v1/products/{id}", tag = "catalog",
+    operation_id = "show_product",
     params(("id" = String, Path, description = "Registration number")),
     responses((status = 200, body = ProductDetails), (status = 404, body = ProblemDetails,
         content_type = "application/problem+json")))]

@@ -24,11 +24,14 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct StatementsQuery {
     /// `YYYY-MM`; all periods when left out.
+    #[param(pattern = "^20[0-9]{2}-(0[1-9]|1[0-2])$")]
     period: Option<String>,
     /// `bought`, `provided` or `issued` (the whole node, for its finance staff); the first the
     /// caller may see when left out.
+    #[param(pattern = "^(bought|provided|issued)$")]
     side: Option<String>,
     /// Page, from 1.
+    #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
 }
 

@@ -108,3 +108,39 @@ async fn the_description_names_every_path_and_who_needs_a_token() {
     let subscriptions = &description["paths"]["/api/v1/subscriptions"]["get"];
     assert!(subscriptions["security"][0]["token"].is_array(), "{subscriptions}");
 }
+
+#[actix_web::test]
+async fn everything_is_listed_by_cursor_and_what_changed_since_is_told() {
+    let seeded = support::seeded(27);
+    let app = app!(seeded);
+    let (mut seen, mut cursor, mut as_of) = (Vec::new(), Some(String::new()), String::new());
+    while let Some(after) = cursor {
+        let path = format!("/api/v1/products?size=5&status=any&cursor={after}");
+        let list = parsed(page!(&app, &path));
+        let items = list["items"].as_array().unwrap();
+        seen.extend(items.iter().map(|item| item["number"].as_str().unwrap().to_owned()));
+        if after.is_empty() {
+            list["as_of"].as_str().unwrap().clone_into(&mut as_of);
+        }
+        cursor = list["next"].as_str().map(str::to_owned);
+    }
+    assert_eq!(seen.len(), 27);
+    assert!(seen.is_sorted() && !seen.is_empty());
+    let changes = parsed(page!(&app, &format!("/api/v1/catalog/changes?since={as_of}")));
+    assert_eq!((&changes["items"], &changes["more"]), (&json!([]), &json!(false)));
+    let all = parsed(page!(&app, "/api/v1/catalog/changes?since=0.0&size=20"));
+    assert_eq!(all["items"].as_array().unwrap().len(), 20);
+    assert_eq!(all["more"], true);
+    for (path, status, code) in [
+        ("/api/v1/catalog/changes?since=elsewhere", 410, "web.gone"),
+        ("/api/v1/catalog/changes?since=0.999999", 410, "web.gone"),
+        ("/api/v1/catalog/changes", 400, "web.malformed"),
+        ("/api/v1/products?cursor=&q=x", 400, "web.malformed"),
+        ("/api/v1/products?cursor=junk", 400, "web.malformed"),
+    ] {
+        let response = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        let problem: Value = read_body_json(response).await;
+        assert_eq!(problem["code"], code, "{path}");
+    }
+}

@@ -1,1 +1,2 @@
+DROP TABLE catalog_changes;
 UPDATE statements SET state = 'confirmed' WHERE state = 'checked';

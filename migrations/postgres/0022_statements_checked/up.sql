@@ -1,1 +1,0 @@
-UPDATE statements SET state = 'checked' WHERE state = 'confirmed';
