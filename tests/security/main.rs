@@ -9,6 +9,8 @@
 )]
 
 mod files;
+mod interfaces;
 mod matrix;
 mod raw;
 mod tokens;
+mod trail;
