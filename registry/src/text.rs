@@ -227,12 +227,21 @@ pub fn legible(text: &str) -> Result<(), TextRefusal> {
 /// What may stand on a terminal: characters that move the cursor, change its colors or turn the
 /// direction of writing are written out, as in `\u{1b}`; line breaks and tabs stay.
 pub fn shown(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_active) {
+    written_out(text, is_active)
+}
+
+/// The same with what nobody sees written out too: for whoever looks into why a text is refused.
+pub fn exposed(text: &str) -> Cow<'_, str> {
+    written_out(text, |character| is_active(character) || is_invisible(character))
+}
+
+fn written_out(text: &str, is_meant: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&is_meant) {
         return Cow::Borrowed(text);
     }
     let mut harmless = String::with_capacity(text.len() + 16);
     for character in text.chars() {
-        if is_active(character) {
+        if is_meant(character) {
             // Writing to a text cannot fail.
             let _ = write!(harmless, "\\u{{{:x}}}", u32::from(character));
         } else {
@@ -242,7 +251,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(harmless)
 }
 
-/// The same for JSON, where it is written out as JSON does: such characters occur in its texts only.
+/// The same for JSON, written out as JSON does: such characters occur in its texts only.
 pub fn shown_json(json: &str) -> Cow<'_, str> {
     if !json.chars().any(is_active) {
         return Cow::Borrowed(json);

@@ -10,6 +10,7 @@
 mod bad_input;
 mod crash;
 mod equivocation;
+mod hostile_member;
 mod recovery;
 mod replication;
 mod settling;

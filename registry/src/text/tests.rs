@@ -6,7 +6,7 @@ use super::*;
 
 fn check(kind: Kind, text: &str, expected: Option<&str>) {
     let read = kind.read(text);
-    assert_eq!(read.as_ref().err().map(|no| no.code()), expected, "{kind:?} {text:?} {read:?}");
+    assert_eq!(read.as_ref().err().map(Refusal::code), expected, "{kind:?} {text:?} {read:?}");
 }
 
 #[test]
@@ -71,6 +71,8 @@ fn nothing_that_moves_a_terminal_is_shown() {
     let harmless = shown(old);
     assert_eq!(harmless, "a\\u{1b}]0;title\\u{7}b\\u{d}\\u{9b}2J\\u{202e}c\n\td\\u{7f}");
     assert!(matches!(shown("鄞州 é\n"), Cow::Borrowed(_)));
+    assert_eq!(shown("a\u{200b}"), "a\u{200b}", "a terminal does nothing of it");
+    assert_eq!(exposed("a\u{200b}\u{202e}鄞\n"), "a\\u{200b}\\u{202e}鄞\n");
 }
 
 #[test]

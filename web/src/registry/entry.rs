@@ -136,11 +136,11 @@ fn file_name((node, generation, index): &Address, extension: &str) -> String {
     format!("attachment; filename=\"{name}.{extension}\"")
 }
 
-/// The entry over many lines. Bytes that are no JSON are shown as text; what would turn its
-/// direction is written out.
+/// The entry over many lines. Bytes that are no JSON are shown as text; what turns its
+/// direction and what nobody sees is written out.
 fn readable(bytes: &[u8]) -> String {
     let text = serde_json::from_slice::<serde_json::Value>(bytes)
         .and_then(|value| serde_json::to_string_pretty(&value))
         .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned());
-    text::shown(&text).into_owned()
+    text::exposed(&text).into_owned()
 }
