@@ -14,3 +14,4 @@ mod matrix;
 mod raw;
 mod tokens;
 mod trail;
+mod writing;
