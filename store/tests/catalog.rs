@@ -342,6 +342,28 @@ fn what_no_rule_allows_is_quarantined_on_receipt() {
 }
 
 #[test]
+fn what_an_older_program_admitted_as_an_address_is_no_link() {
+    use diesel::RunQueryDsl as _;
+    let federation = federation();
+    on_both(|db| {
+        fold_into(db, &federation, &[(0, 100), (1, 100), (2, 100)]);
+        let page = search(db, &Query { node: "yinzhou".to_owned(), ..Query::default() });
+        let number = &page.items[0].number;
+        assert_eq!(offer(db, number).public_url, "http://yinzhou.example");
+        for old in ["javascript:alert(1)", "http://a.example''; id; ''"] {
+            let update = format!("UPDATE members SET public_url = '{old}' WHERE node = 'yinzhou'");
+            let done =
+                db.write(|write| Ok::<_, Fault>(diesel::sql_query(&update).execute(&mut **write)?));
+            assert_eq!(done.expect("updated"), 1);
+            assert_eq!(offer(db, number).public_url, "", "{old}");
+            let yinzhou = NodeName::parse("yinzhou").expect("valid");
+            let member = db.read(|read| members::by_node(read, &yinzhou)).expect("read");
+            assert_eq!(member.expect("still a member").admission.base(), None);
+        }
+    });
+}
+
+#[test]
 fn facets_count_under_the_other_filters_and_pages_divide_the_total() {
     on_both(|db| {
         let site = site(db, "yinzhou", "330212");
