@@ -100,8 +100,8 @@ impl At {
 }
 
 /// Prints a line; what would move the cursor or turn the direction of writing is written out, for
-/// texts of other nodes and of older programs may hold it. A full disk behind the output is an error to be told, not a panic after the work
-/// is done.
+/// texts of other nodes and of older programs may hold it. A full disk behind the output is an
+/// error to be told, not a panic after the work is done.
 fn say(text: impl std::fmt::Display) -> anyhow::Result<()> {
     put(&text::shown(&text.to_string()))
 }

@@ -197,15 +197,13 @@ pub(super) fn product(
         .map(|field| section.texts(field, Kind::Description));
     let (form, grade) = (section.word("form"), section.word("grade"));
     let version = section.text_or("version", Kind::Label, "1.0");
-    let sector = section.one_of("sector", &SECTORS);
-    let field = section.one_of("field", &FIELDS);
+    let (sector, field) = (section.one_of("sector", &SECTORS), section.one_of("field", &FIELDS));
     let purposes = section.words("purposes");
     let update_cycle = section.one_of("update_cycle", &CYCLES);
     let (technique, guard) = (section.one_of("technique", &TECHNIQUES), guard(section));
     let [security_assessment, export_review] = ["security_assessment", "export_review"]
         .map(|field| section.text_or(field, Kind::Reference, ""));
-    let contact = section.text("contact");
-    let valid_until = section.date("valid_until");
+    let (contact, valid_until) = (section.text("contact"), section.date("valid_until"));
     let synthetic = section.flag("synthetic", false);
     let [description, forbidden_uses, coverage, service_level] = texts;
     let authorization = authorization?;

@@ -14,7 +14,7 @@ const ROWS_PER_READ: i64 = 5_000;
 pub(super) struct Version<'v> {
     pub product: &'v str,
     pub operation: &'v str,
-    pub version: i64,
+    pub number: i64,
 }
 
 /// A row as it was kept: its key, its line, its cells.
@@ -57,7 +57,7 @@ fn page(
     let all = dataset_rows::table
         .filter(dataset_rows::product.eq(version.product))
         .filter(dataset_rows::operation.eq(version.operation))
-        .filter(dataset_rows::version.eq(version.version))
+        .filter(dataset_rows::version.eq(version.number))
         .order((dataset_rows::row_key.asc(), dataset_rows::row_number.asc()))
         .limit(ROWS_PER_READ)
         .select((dataset_rows::row_key, dataset_rows::row_number, dataset_rows::cells));

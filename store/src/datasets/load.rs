@@ -178,7 +178,7 @@ fn fill(
     }
     progress(Progress { bytes: source.bytes(), rows });
     let (product, operation) = (target.product.as_str(), target.operation.as_str());
-    let version = contradiction::Version { product, operation, version: claim.version };
+    let version = contradiction::Version { product, operation, number: claim.version };
     let errors = contradiction::find(&site.db, &target.definition, &version)?;
     LoadRefusal::of_rows(errors).map_err(Failure::Refused)?;
     let loaded = Loaded { version: claim.version, rows, source_hash: source.hash() };

@@ -1,5 +1,5 @@
-//! The file of a load: CSV read as a stream, each row checked cell by cell, each error told with its
-//! line and column as an editor shows them.
+//! The file of a load: CSV read as a stream, each row checked cell by cell, each error told with
+//! its line and column as an editor shows them.
 
 use std::io;
 

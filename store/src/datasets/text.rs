@@ -104,8 +104,11 @@ impl<R: io::Read> Text<R> {
         let mut lines = Vec::with_capacity(self.ready.len() + 1);
         for byte in &self.ready {
             match byte {
-                b'\r' => lines.push(b'\n'),
                 b'\n' if self.after_return => {}
+                b'\r' | b'\n' => {
+                    lines.push(b'\n');
+                    self.lines = self.lines.saturating_add(1);
+                }
                 other => lines.push(*other),
             }
             self.after_return = *byte == b'\r';
@@ -113,8 +116,6 @@ impl<R: io::Read> Text<R> {
         if self.ended {
             lines.push(b'\n');
         }
-        let ends = lines.iter().filter(|byte| **byte == b'\n').count();
-        self.lines = self.lines.saturating_add(u64::try_from(ends).unwrap_or_default());
         self.ready = lines;
     }
 }
