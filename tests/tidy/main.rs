@@ -10,6 +10,8 @@
 )]
 
 mod boundaries;
+mod first_minute;
 mod licences;
+mod notice;
 mod promises;
 mod sources;
