@@ -174,18 +174,23 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs a serving command on a runtime of its own.
-fn block_on(serving: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    serving(LOGGED, work)
+}
+
+/// The same with another log where `RUST_LOG` says nothing.
+fn serving(log_filter: &str, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOGGED)),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(log_filter)),
         )
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         // It would tell of a log that cannot be written on that very log, and panic.
         .log_internal_errors(false)
         .init();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serving)
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {

@@ -11,12 +11,17 @@ mod describe;
 #[cfg(feature = "evil")]
 pub mod evil;
 mod history;
+mod language;
+mod mishap;
 mod people;
 mod steps;
 
 use std::{fs, path::PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
+
+pub use language::Language;
+use mishap::Mishap;
 
 use crate::{
     folder::{Folder, private},
@@ -41,6 +46,8 @@ pub struct Options {
     pub fresh: bool,
     /// Names of the nodes to start; all when empty.
     pub nodes: Vec<String>,
+    /// What is printed is said in it.
+    pub language: Language,
     /// A node that is to show two histories.
     #[cfg(feature = "evil")]
     pub evil: Option<String>,
@@ -48,6 +55,14 @@ pub struct Options {
 
 /// Builds on a first start, serves, and returns after Ctrl-C.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
+    let served = build_and_serve(options).await;
+    served.map_err(|error| {
+        anyhow::Error::msg(mishap::told(&error, options.language, options.base_port))
+    })
+}
+
+async fn build_and_serve(options: &Options) -> anyhow::Result<()> {
+    let names = wanted(options)?;
     if options.fresh || options.data.join(BUILDING).exists() {
         clear(options)?;
     }
@@ -61,11 +76,11 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     #[cfg(feature = "evil")]
     evil::prepare(options)?;
     let mut running = Vec::new();
-    for name in wanted(options)? {
+    for name in names {
         let folder = Folder::open(&options.data.join(name))?;
         running.push(serve::start(&folder).await?);
     }
-    describe::print(&options.data)?;
+    describe::print(&options.data, options.language)?;
     #[cfg(feature = "evil")]
     evil::join(options, &mut running).await?;
     tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
@@ -90,11 +105,9 @@ fn demand_private(options: &Options) -> anyhow::Result<()> {
 fn wanted(options: &Options) -> anyhow::Result<Vec<&'static str>> {
     let known: Vec<&'static str> = cast::NODES.iter().map(|node| node.name).collect();
     for name in &options.nodes {
-        ensure!(
-            known.contains(&name.as_str()),
-            "there is no demo node `{name}`; there are {}",
-            known.join(", ")
-        );
+        if !known.contains(&name.as_str()) {
+            return Err(Mishap::UnknownNode(name.clone()).into());
+        }
     }
     let all = options.nodes.is_empty();
     Ok(known.into_iter().filter(|name| all || options.nodes.iter().any(|n| n == name)).collect())

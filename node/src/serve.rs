@@ -1,7 +1,12 @@
 //! A serving node: pages, calls and logs on one port, operations on another, peers on a third, and
 //! the jobs between them. Everything it starts stops with it.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{
     App, HttpServer,
@@ -183,6 +188,14 @@ async fn every(
     }
 }
 
+/// Another process serves this data folder.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "another process serves {} already; stop it first (other commands work beside it)",
+    .0.display()
+)]
+pub struct Served(pub PathBuf);
+
 /// Takes the lock of a data folder; refuses when another process holds it.
 pub fn lock(folder: &Path) -> anyhow::Result<fs::File> {
     let path = folder.join("serve.lock");
@@ -190,10 +203,7 @@ pub fn lock(folder: &Path) -> anyhow::Result<fs::File> {
     let file = file.with_context(|| format!("cannot open {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => anyhow::bail!(
-            "another process serves {} already; stop it first (other commands work beside it)",
-            folder.display()
-        ),
+        Err(fs::TryLockError::WouldBlock) => Err(Served(folder.to_owned()).into()),
         Err(fs::TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }

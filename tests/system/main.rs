@@ -14,5 +14,6 @@ mod hostile_member;
 mod recovery;
 mod replication;
 mod settling;
+mod speech;
 mod storm;
 mod trouble;

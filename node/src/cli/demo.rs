@@ -1,14 +1,17 @@
 //! `lianshi demo`: three nodes to try, built on the first start.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
 use clap::Args;
 
-use super::{At, block_on};
-use crate::demo;
+use super::{At, serving};
+use crate::demo::{self, Language};
 
 /// Where the demo lives when nobody says otherwise.
 const DATA_DEFAULT: &str = "lianshi-demo";
+
+/// What the nodes of a demo write to the log when `RUST_LOG` says nothing.
+const LOGGED: &str = "warn,actix_http::h1::dispatcher=off";
 
 /// Build and run three nodes to try.
 #[derive(Debug, Args)]
@@ -22,6 +25,9 @@ pub struct Demo {
     /// Start only these, such as `ningbo,haishu`.
     #[arg(long, value_delimiter = ',')]
     nodes: Vec<String>,
+    /// Language of what is printed [default: the shell's, by `LC_ALL`, `LC_MESSAGES` or `LANG`].
+    #[arg(long, value_enum)]
+    language: Option<Language>,
     /// Let this node show two histories, to see the others notice.
     #[cfg(feature = "evil")]
     #[arg(long, conflicts_with = "nodes")]
@@ -37,9 +43,13 @@ impl Demo {
             base_port: self.base_port,
             fresh: self.fresh,
             nodes: self.nodes.clone(),
+            language: self
+                .language
+                .unwrap_or_else(|| Language::of_shell(|name| env::var(name).ok())),
             #[cfg(feature = "evil")]
             evil: self.evil.clone(),
         };
-        block_on(demo::run(&options))
+        // What its nodes do is told by their pages; only what is wrong belongs between these lines.
+        serving(LOGGED, demo::run(&options))
     }
 }

@@ -19,6 +19,7 @@ use super::{
     contracts, data,
     describe::{self, About, AboutNode, AboutProduct},
     history::{self, Caller, Months},
+    mishap::Awaited,
     people,
     steps::{Steps, at, until},
 };
@@ -42,7 +43,7 @@ pub async fn build(options: &Options) -> anyhow::Result<()> {
     let present = clock::now();
     let months = Months::at(present);
     let days = past_days(months, present);
-    let steps = Steps::begin(STEPS + u64::try_from(days.len())?)?;
+    let steps = Steps::begin(STEPS + u64::try_from(days.len())?, options.language)?;
     clock::go_on_from(months.founding());
     let outcome = build_in_the_past(options, months, &days, &steps).await;
     clock::go_on_from_the_present();
@@ -56,7 +57,7 @@ async fn build_in_the_past(
     days: &[lianshi_registry::time::Date],
     steps: &Steps,
 ) -> anyhow::Result<()> {
-    steps.say("founding the federation 建立联邦");
+    steps.say("建立联邦", "founding the federation");
     let folders = found(options)?;
     let mut running = Vec::new();
     for folder in &folders {
@@ -64,20 +65,18 @@ async fn build_in_the_past(
     }
     let sites: Vec<Site> = running.iter().map(|node| node.site.clone()).collect();
     for site in &sites {
-        until(
-            site,
-            "three logs",
-            |read| Ok((log::heads(read)?.len() == NODES.len()).then_some(())),
-        )
+        until(site, Awaited::Logs, |read| {
+            Ok((log::heads(read)?.len() == NODES.len()).then_some(()))
+        })
         .await?;
     }
     steps.done();
 
     let numbers = publish(&sites, months, steps).await?;
-    steps.say("people 建立账号");
+    steps.say("建立账号", "people");
     let accounts = people::settle(&sites).await?;
     steps.done();
-    steps.say("contracts 签订订阅");
+    steps.say("签订订购", "contracts");
     let contracts = contracts::conclude(&sites, &numbers).await?;
     steps.done();
     live_through(&sites, months, days, (&contracts.callers, steps)).await?;
@@ -146,7 +145,11 @@ async fn publish(sites: &[Site], months: Months, steps: &Steps) -> anyhow::Resul
     let terms = Terms::from_founding(months.founding().date());
     let mut numbers = Numbers::new();
     for site in sites {
-        steps.say(&format!("publishing at {} 发布产品", site.node));
+        let node = cast::node(site.node.as_str())?;
+        steps.say(
+            &format!("{}发布产品", node.place_zh),
+            &format!("publishing at {}", node.place_en),
+        );
         let own: Vec<Item> =
             items.iter().filter(|item| item.node == site.node.as_str()).cloned().collect();
         numbers.extend(at(site, move |site| publish_at(site, &own, terms)).await?);
@@ -154,7 +157,7 @@ async fn publish(sites: &[Site], months: Months, steps: &Steps) -> anyhow::Resul
     }
     let expected = u64::try_from(items.len())?;
     for site in sites {
-        until(site, "every product", move |read| {
+        until(site, Awaited::Products, move |read| {
             let page = catalog::search(read, &catalog::Query::default())?;
             Ok((page.total == expected).then_some(()))
         })
@@ -207,7 +210,8 @@ async fn live_through(
     let provider = site_of(sites, cast::PROVIDER_NODE)?;
     let closing = months.last_full.first_day().plus_days(1);
     for day in days {
-        steps.say(&format!("{day}"));
+        let date = day.to_string();
+        steps.say(&date, &date);
         clock::go_on_from(day.start());
         let callers = callers.to_vec();
         let (day, oldest) = (*day, months.oldest);
@@ -223,7 +227,7 @@ async fn live_through(
         .await?;
         steps.done();
     }
-    steps.say("closing the oldest month 结算最早账期");
+    steps.say("结算最早账期", "closing the oldest month");
     steps.done();
     Ok(())
 }

@@ -22,6 +22,7 @@ use super::{
     data::DemoData,
     describe::AboutSubscription,
     history::Caller,
+    mishap::Awaited,
     steps::{at, until},
 };
 
@@ -114,7 +115,7 @@ async fn subscribe(
     let id = at(home, move |site| Ok(subscriptions::request(site, &buyer, wanted)?)).await?;
 
     let asked = id.clone();
-    let state = until(provider, "the request", move |read| {
+    let state = until(provider, Awaited::Request, move |read| {
         Ok(subscriptions::by_id(read, &asked, Side::Provider)?
             .map(|view| (view.state, view.operator)))
     })
@@ -129,7 +130,7 @@ async fn subscribe(
     }
     for (site, side) in [(home, Side::Home), (provider, Side::Provider)] {
         let asked = id.clone();
-        until(site, "the subscription to be in force", move |read| {
+        until(site, Awaited::Agreement, move |read| {
             let view = subscriptions::by_id(read, &asked, side)?;
             Ok(view.filter(|view| view.state == State::Finalized).map(|_| ()))
         })
@@ -147,7 +148,7 @@ async fn make_key(sites: &[Site], id: &SubscriptionId) -> anyhow::Result<(String
     let key =
         at(home, move |site| Ok(subscriptions::create_key(site, &buyer, &of, "demo")?)).await?;
     let (of, key_id) = (id.clone(), key.id.clone());
-    until(site_of(sites, PROVIDER_NODE)?, "the key", move |read| {
+    until(site_of(sites, PROVIDER_NODE)?, Awaited::Key, move |read| {
         let keys = subscriptions::keys(read, &of, Side::Provider)?;
         Ok(keys.iter().any(|one| one.id == key_id && one.state == KeyState::Active).then_some(()))
     })

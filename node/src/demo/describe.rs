@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ABOUT;
+use super::{ABOUT, Language, cast, language::padded};
 use crate::folder::private;
 
 /// `demo.json`.
@@ -50,8 +50,11 @@ pub struct AboutNode {
 pub struct AboutAccount {
     /// The node.
     pub node: String,
-    /// Name of the organization.
+    /// Name of the organization in Chinese.
     pub organization: String,
+    /// The same in English; a demo of an earlier version did not write it.
+    #[serde(default)]
+    pub organization_en: String,
     /// The role.
     pub role: String,
     /// The login.
@@ -103,44 +106,89 @@ pub fn write(data: &Path, about: &About) -> anyhow::Result<()> {
     fs::rename(&part, data.join(ABOUT)).context("cannot write demo.json")
 }
 
-/// Prints what a visitor can do.
+/// Prints what a visitor can do, in the visitor's language.
 #[expect(clippy::print_stdout, reason = "printing is what a command line does")]
-pub fn print(data: &Path) -> anyhow::Result<()> {
+pub fn print(data: &Path, language: Language) -> anyhow::Result<()> {
     let text = fs::read_to_string(data.join(ABOUT)).context("cannot read demo.json")?;
     let about: About = serde_json::from_str(&text).context("demo.json is not valid")?;
-    println!("Lianshi demo 联市演示 — {}\n", data.display());
-    for node in &about.nodes {
-        println!("  {:<8} {}   {}", node.name, node.division, node.web);
-    }
-    println!("\nAccounts 账号 (password 密码: the same for all, {})", password(&about));
-    for account in &about.accounts {
-        println!(
-            "  {:<8} {:<12} {:<18} {}",
-            account.node, account.role, account.user, account.organization
-        );
-    }
-    println!(
-        "  Nobody is asked for a second step here, and everybody keeps the password they were given: \
-         the demo's node.toml says second_factor = \"offered\". A real node requires both.\n  \
-         演示节点不要求第二步验证，也不要求更改初始密码；正式节点两者都要求。"
-    );
-    println!("\nTry 试一试");
-    println!(
-        "  1. Open the home page of {}, search 区划, open the product, log in as buyer.",
-        about.subscription.home
-    );
-    println!("  2. Call it:\n{}", curl(&about));
-    println!(
-        "  3. See the call under My subscriptions; close the last full month at {} as finance.",
-        about.subscription.provider
-    );
-    println!("\n  All of this for programs: {}", data.join(ABOUT).display());
-    println!("  Ctrl-C stops the nodes; the same command starts them again. --fresh begins anew.");
+    println!("{}", page(&about, data, language));
     Ok(())
 }
 
-fn password(about: &About) -> &str {
-    about.accounts.first().map_or("", |account| account.password.as_str())
+/// Nodes, accounts and what to try, as text.
+fn page(about: &About, data: &Path, language: Language) -> String {
+    let say = |zh: String, en: String| language.pick(zh, en);
+    let folder = data.display();
+    let mut lines = vec![say(format!("联市演示 — {folder}"), format!("Lianshi demo — {folder}"))];
+    lines.push(String::new());
+    lines.extend(about.nodes.iter().map(|node| node_line(node, language)));
+    lines.push(String::new());
+    let password = about.accounts.first().map_or("", |account| account.password.as_str());
+    lines.push(say(
+        format!("账号（密码都是 {password}）"),
+        format!("Accounts (the password is always {password})"),
+    ));
+    lines.extend(about.accounts.iter().map(|account| account_line(account, language)));
+    lines.push(
+        language
+            .pick(
+                "  演示节点不要求第二步验证，也不要求更改初始密码（node.toml 中为 second_factor = \
+                 \"offered\"）；正式节点两者都要求。",
+                "  Nobody is asked for a second step here, and everybody keeps the password they were \
+                 given: the demo's node.toml says second_factor = \"offered\". A real node requires \
+                 both.",
+            )
+            .to_owned(),
+    );
+    lines.push(String::new());
+    let AboutSubscription { home, provider, .. } = &about.subscription;
+    lines.push(language.pick("试一试", "Try").to_owned());
+    lines.push(say(
+        format!("  1. 打开 {home} 的首页，搜索“区划”，打开产品，以 buyer 登录。"),
+        format!(
+            "  1. Open the home page of {home}, search for \"division\", open the product, log in \
+             as buyer."
+        ),
+    ));
+    lines.push(language.pick("  2. 调用它：", "  2. Call it:").to_owned());
+    lines.push(curl(about));
+    lines.push(say(
+        format!("  3. 在“我的订购”中查看这次调用；以 finance 登录 {provider}，为上一个整月结账。"),
+        format!(
+            "  3. See the call under My subscriptions; close the last full month at {provider} as \
+             finance."
+        ),
+    ));
+    lines.push(String::new());
+    let file = data.join(ABOUT);
+    let file = file.display();
+    lines.push(say(
+        format!("  供程序读取的全部内容：{file}"),
+        format!("  All of this for programs: {file}"),
+    ));
+    lines.push(
+        language
+            .pick(
+                "  按 Ctrl-C 停止全部节点，再次运行同一命令即可继续；加 --fresh 则重新开始。",
+                "  Ctrl-C stops the nodes; the same command starts them again, --fresh a new demo.",
+            )
+            .to_owned(),
+    );
+    lines.join("\n")
+}
+
+fn node_line(node: &AboutNode, language: Language) -> String {
+    let title = cast::node(&node.name).map_or("", |known| language.pick(known.zh, known.en));
+    format!("  {:<8} {}   {}   {title}", node.name, node.division, node.web)
+}
+
+fn account_line(account: &AboutAccount, language: Language) -> String {
+    let organization = match language {
+        Language::En if !account.organization_en.is_empty() => &account.organization_en,
+        _ => &account.organization,
+    };
+    let role = padded(language.role(&account.role), language.pick(11, 28));
+    format!("  {:<8} {role} {:<14} {organization}", account.node, account.user)
 }
 
 fn curl(about: &About) -> String {
@@ -152,4 +200,69 @@ fn curl(about: &About) -> String {
         "     curl -sX POST {} \\\n       -H 'Authorization: Bearer {}' \\\n       -H 'Content-Type: application/json' -d '{request}'",
         subscription.call_url, subscription.key
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about() -> About {
+        let text = |text: &str| text.to_owned();
+        let number = "330212-P-2026-0000001-A";
+        let node = AboutNode {
+            name: text("haishu"),
+            division: text("330203"),
+            web: text("http://127.0.0.1:8820"),
+            gateway: text("http://127.0.0.1:8820"),
+            ops: text("http://127.0.0.1:8821"),
+            data: text("lianshi-demo/haishu"),
+            log_origin: text("ningbo.example/haishu/1"),
+            log_vkey: text("v"),
+            log_url: text("u"),
+        };
+        let account = AboutAccount {
+            node: text("haishu"),
+            organization: text("示范智运物流有限公司（演示）"),
+            organization_en: text("Example Smart Logistics Ltd. (demo)"),
+            role: text("buyer"),
+            user: text("buyer"),
+            password: text("lianshi-0123456789"),
+            token: text("t"),
+        };
+        let product = AboutProduct {
+            node: text("yinzhou"),
+            id: text(number),
+            number: text(number),
+            name: text("行政区划代码核验"),
+            operation: text("verify"),
+            example_request: serde_json::json!({ "code": "330283" }),
+        };
+        let subscription = AboutSubscription {
+            id: text("S-1"),
+            home: text("haishu"),
+            provider: text("yinzhou"),
+            product: text(number),
+            key: text("lk_1"),
+            call_url: text("http://127.0.0.1:8810/call/x/verify"),
+        };
+        About { nodes: vec![node], accounts: vec![account], products: vec![product], subscription }
+    }
+
+    fn is_chinese(text: &str) -> bool {
+        text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
+    }
+
+    #[test]
+    fn every_line_is_in_the_callers_language() {
+        let about = about();
+        let en = page(&about, Path::new("lianshi-demo"), Language::En);
+        assert!(!is_chinese(&en), "{en}");
+        let zh = page(&about, Path::new("lianshi-demo"), Language::Zh);
+        // What is typed or opened is the same in every language.
+        let fixed = |line: &&str| line.trim().is_empty() || line.starts_with("     ");
+        for line in zh.lines().filter(|line| !fixed(line)) {
+            assert!(is_chinese(line), "{line}");
+        }
+        assert!(zh.contains("lianshi-0123456789") && en.contains("lianshi-0123456789"));
+    }
 }

@@ -96,6 +96,7 @@ fn add(
     Ok(AboutAccount {
         node: site.node.to_string(),
         organization: organization.name.zh.clone(),
+        organization_en: organization.name.en.clone(),
         role: role.to_string(),
         user: login.to_owned(),
         password: password.to_owned(),

@@ -3,9 +3,13 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
 use indicatif::{ProgressBar, ProgressStyle};
 use lianshi_store::{Fault, Read, Site};
+
+use super::{
+    Language,
+    mishap::{Awaited, Mishap},
+};
 
 /// Longest wait for something the nodes do among themselves, on a loaded machine.
 const WAIT_SECONDS: u64 = 60;
@@ -14,36 +18,39 @@ const LOOK_MS: u64 = 20;
 
 /// Work of a first start.
 #[derive(Clone)]
-pub struct Steps(ProgressBar);
+pub struct Steps {
+    bar: ProgressBar,
+    language: Language,
+}
 
 impl Steps {
     /// Starts a bar of so many steps.
-    pub fn begin(steps: u64) -> anyhow::Result<Self> {
+    pub fn begin(steps: u64, language: Language) -> anyhow::Result<Self> {
         let bar = ProgressBar::new(steps);
         bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")?);
-        Ok(Self(bar))
+        Ok(Self { bar, language })
     }
 
-    /// Says what is being done.
-    pub fn say(&self, what: &str) {
-        self.0.set_message(what.to_owned());
+    /// Says what is being done, in the caller's language.
+    pub fn say(&self, zh: &str, en: &str) {
+        self.bar.set_message(self.language.pick(zh, en).to_owned());
     }
 
     /// One step is done.
     pub fn done(&self) {
-        self.0.inc(1);
+        self.bar.inc(1);
     }
 
     /// Everything is done.
     pub fn finish(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
 /// Looks into a node's books until `f` finds what is waited for.
 pub async fn until<T: Send + 'static>(
     site: &Site,
-    what: &str,
+    what: Awaited,
     f: impl Fn(&mut Read<'_>) -> Result<Option<T>, Fault> + Clone + Send + 'static,
 ) -> anyhow::Result<T> {
     let looking = async {
@@ -57,7 +64,10 @@ pub async fn until<T: Send + 'static>(
     };
     match tokio::time::timeout(Duration::from_secs(WAIT_SECONDS), looking).await {
         Ok(found) => found,
-        Err(_) => bail!("{} waited {WAIT_SECONDS} s in vain for {what}", site.node),
+        Err(_) => {
+            let node = site.node.to_string();
+            Err(Mishap::InVain { node, seconds: WAIT_SECONDS, what }.into())
+        }
     }
 }
 
