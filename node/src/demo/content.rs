@@ -2,6 +2,7 @@
 //! the list in `products.csv`. Organizations are plainly fictitious; texts that all products share
 //! are made from their form.
 
+mod coverage;
 mod file;
 mod sector;
 

@@ -3,13 +3,18 @@
 
 mod table;
 
+use lianshi_market::dataset::{Column, ColumnType};
 use lianshi_registry::{entry::Texts, price::Price};
 use table::{
     Authorization, Ceiling, Charge, File, Guard, Operation, Organization, Plan, Product, Regrade,
     Resource, ResourceField, Share, Split,
 };
 
-use super::{FLAGSHIP, Item, Party, Sector, Terms, party, shares, source_unit};
+use super::{
+    FLAGSHIP, Item, Party, Sector, Terms,
+    coverage::{Rows, label},
+    party, shares, source_unit,
+};
 use crate::demo::{
     cast::{self, DemoNode},
     data::{self, DemoData},
@@ -34,7 +39,9 @@ pub fn publishing_file(
         organization(&operator.uscc.to_string(), "operator", node, operator.name.clone()),
         organization(&unit.uscc.to_string(), "provider", node, unit.name.clone()),
     ];
-    let resources: Vec<Resource> = items.iter().map(|item| resource(item, sector, &unit)).collect();
+    let resources: anyhow::Result<Vec<Resource>> =
+        items.iter().map(|item| resource(item, sector, &unit)).collect();
+    let resources = resources?;
     let scenario = Authorization {
         key: "scenario".to_owned(),
         grantor: office.uscc.to_string(),
@@ -67,27 +74,38 @@ fn organization(
     Organization { uscc: uscc.to_owned(), kind, division: node.division, name }
 }
 
-fn resource(item: &Item, sector: &Sector, unit: &Party) -> Resource {
-    let field = |name, (zh, en): (&str, &str), r#type| ResourceField {
-        name,
-        label: texts(zh, en),
-        r#type,
-        confirmed: true,
+/// The data as they are: their columns and how many rows they have.
+fn resource(item: &Item, sector: &Sector, unit: &Party) -> anyhow::Result<Resource> {
+    let rows = Rows::of(&data::of(item))?;
+    let field = |column: &Column| {
+        let (zh, en) = label(&column.name);
+        ResourceField {
+            name: column.name.clone(),
+            label: texts(zh, en),
+            r#type: type_name(column.column_type),
+            confirmed: true,
+        }
     };
-    let rows: u64 = item.key.bytes().map(u64::from).sum::<u64>() * 1_379;
-    Resource {
+    Ok(Resource {
         key: item.key.clone(),
         provider: unit.uscc.to_string(),
         platform_id: format!("DEMO-{}-{:02}-{}", item.node, sector.number, item.key),
         grade: "l2",
-        row_count: rows,
+        row_count: rows.count(),
         update_cycle: cycle(item),
         name: texts(format!("{}基础数据", item.name_zh), format!("{}: source data", item.name_en)),
-        fields: vec![
-            field("subject", ("对象编号", "Subject number"), "text"),
-            field("happened_on", ("发生日期", "Date"), "date"),
-            field("figure", ("指标值", "Figure"), "decimal"),
-        ],
+        fields: rows.columns().iter().map(field).collect(),
+    })
+}
+
+/// The type of a data item, as publishing files name it; a month is text there.
+fn type_name(column: ColumnType) -> &'static str {
+    match column {
+        ColumnType::Text | ColumnType::Month => "text",
+        ColumnType::Integer => "integer",
+        ColumnType::Decimal => "decimal",
+        ColumnType::Date => "date",
+        ColumnType::Boolean => "boolean",
     }
 }
 
@@ -160,10 +178,7 @@ fn product(node: &'static DemoNode, item: &Item, terms: Terms) -> anyhow::Result
             "不得用于还原原始数据、识别个人或转售。",
             "Not for restoring raw data, identifying persons or resale.",
         ),
-        coverage: texts(
-            format!("{}，{}年起", node.place_zh, terms.from.year() - 2),
-            format!("{}, from {}", node.place_en, terms.from.year() - 2),
-        ),
+        coverage: Rows::of(&data)?.coverage()?,
         service_level: texts(
             "可用率 99.5%，95% 的请求在 200 毫秒内应答，工作日 9:00–17:30 支持",
             "99.5 % availability, 95 % of calls within 200 ms, support on working days 9:00–17:30",

@@ -33,7 +33,7 @@ pub(super) struct Resource {
 
 #[derive(Serialize)]
 pub(super) struct ResourceField {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) label: Texts,
     pub(super) r#type: &'static str,
     pub(super) confirmed: bool,
