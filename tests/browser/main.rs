@@ -11,4 +11,5 @@
 mod browser;
 mod journey;
 mod pages;
+mod paper;
 mod words;

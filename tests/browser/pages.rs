@@ -5,7 +5,7 @@
 use serde_json::Value;
 use tests::demo::Demo;
 
-use crate::{browser::Browser, words::Words};
+use crate::{browser::Browser, paper, words::Words};
 
 /// How the pages are looked at.
 struct Look {
@@ -107,6 +107,42 @@ axe.run(document, { runOnly: rules, resultTypes: ["violations"] }).then((found) 
   for (const table of document.querySelectorAll("table")) {
     if (!table.caption) wrong.push("a table without a caption");
   }
+  const language = (node) => node.parentElement.closest("[lang]").lang;
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    const chinese = /\p{Script=Han}/u.test(text.data) && !text.parentElement.closest("option");
+    if (chinese && !language(text).startsWith("zh")) wrong.push(`unmarked Chinese: ${text.data}`);
+  }
+  const parts = (color) => (color.match(/[\d.]+/g) ?? []).map(Number);
+  const light = (color) => {
+    const [r, g, b] = parts(color).slice(0, 3).map((part) => part / 255)
+      .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if ((parts(color)[3] ?? 1) === 1) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  let rings = 0;
+  const fields = "button, input:not([type=hidden]), select, textarea";
+  const reached = `a[href], ${fields}, summary, [tabindex='0']`;
+  for (const element of document.querySelectorAll(reached)) {
+    if (!element.checkVisibility({ checkVisibilityCSS: true, checkOpacity: true })) continue;
+    element.focus({ focusVisible: true, preventScroll: true });
+    if (document.activeElement !== element) continue;
+    const { outlineStyle, outlineColor, outlineOffset } = getComputedStyle(element);
+    const around = ground(parseFloat(outlineOffset) < 0 ? element : element.parentElement);
+    const [a, b] = [light(outlineColor), light(around)].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    rings += 1;
+    if (outlineStyle === "none" || contrast < 3) {
+      wrong.push(`a ring of ${contrast.toFixed(1)} around ${element.outerHTML.slice(0, 80)}`);
+    }
+  }
+  if (rings === 0) wrong.push("nothing can be reached by the keyboard");
   done(wrong);
 }, (error) => done([String(error)]));
 "#;
@@ -145,6 +181,7 @@ async fn every_page_is_accessible_in_every_look() {
         let view = format!("{} {theme} care {care} {}", look.language, look.width);
         wrong.extend(seen.iter().map(|line| format!("{view} {line}")));
     }
+    wrong.extend(paper::judge(&demo, &bill.0).await);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

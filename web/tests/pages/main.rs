@@ -7,3 +7,4 @@ mod api;
 mod frame;
 mod public;
 mod registry;
+mod style;
