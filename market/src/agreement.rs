@@ -10,7 +10,7 @@ use lianshi_registry::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::subscription::SubscriptionId;
+use crate::{subscription::SubscriptionId, term};
 
 /// Version of the agreement's form.
 pub const AGREEMENT_VERSION: u32 = 1;
@@ -51,20 +51,16 @@ impl Terms {
         hash_of("terms", self)
     }
 
-    /// End of a term that begins at `starts_at`: midnight in Asia/Shanghai after the months, cut to
-    /// `ends_by`.
+    /// End of a term that begins at `starts_at`: midnight in Asia/Shanghai after the months
+    /// ([`term::end`]), cut to `ends_by`.
     pub fn end_of_term(&self, starts_at: Timestamp) -> Timestamp {
-        full_term(starts_at, self.months).min(self.ends_by)
+        term::end(starts_at, self.months).min(self.ends_by)
     }
 
     /// Whether a term that begins at `starts_at` is shorter than asked for.
     pub fn is_cut(&self, starts_at: Timestamp) -> bool {
-        full_term(starts_at, self.months) > self.ends_by
+        term::end(starts_at, self.months) > self.ends_by
     }
-}
-
-fn full_term(starts_at: Timestamp, months: u32) -> Timestamp {
-    starts_at.date().plus_months(i64::from(months)).start()
 }
 
 /// The contract of one subscription.

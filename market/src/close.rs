@@ -26,6 +26,7 @@ use crate::{
     money::{Amount, Currency, MoneyError},
     rating::{LateUsage, Usage, rate, rate_late},
     split::{self, Agreement as SplitAgreement, Carries, SplitError},
+    term,
 };
 
 /// Why a close cannot be computed: none of these can be caused by a buyer or a caller.
@@ -103,11 +104,9 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Whether it was in force on a day of the period.
-    pub fn started_in(&self, period: Period) -> bool {
-        self.starts_at < self.ends_at
-            && self.starts_at < period.end()
-            && self.ends_at > period.start()
+    /// Whether the period bills the fee of a month of its term.
+    pub fn owes_fee_in(&self, period: Period) -> bool {
+        term::bills_fee(self.starts_at, self.ends_at, period)
     }
 }
 
@@ -193,8 +192,8 @@ impl Run {
         let money =
             |source| CloseError::Money { subscription: subject.subscription.clone(), source };
         let charge = &subject.plan.charge;
-        let started = subject.started_in(self.inputs.period);
-        let mut lines = rate(charge, started, &subject.usage).map_err(money)?;
+        let owes_fee = subject.owes_fee_in(self.inputs.period);
+        let mut lines = rate(charge, owes_fee, &subject.usage).map_err(money)?;
         for late in &subject.late {
             lines.extend(rate_late(charge, late).map_err(money)?);
         }

@@ -21,4 +21,5 @@ pub mod rating;
 mod sample;
 pub mod split;
 pub mod subscription;
+pub mod term;
 pub mod usage;

@@ -1,6 +1,6 @@
-//! Rating: from a plan and counted calls to the lines of a bill. A fee for a started month, a fee
-//! for each call beyond the included ones, or nothing; every counted call stands on exactly one
-//! line, and every line says how it came about.
+//! Rating: from a plan and counted calls to the lines of a bill. A fee for each month of the term,
+//! a fee for each call beyond the included ones, or nothing; every counted call stands on exactly
+//! one line, and every line says how it came about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,7 +72,7 @@ pub enum LineExplanation {
         /// What was counted.
         count: Count,
     },
-    /// The fee of a started month.
+    /// The fee of a month of the term.
     MonthlyFee {
         /// Yuan per month.
         price: Price,
@@ -131,11 +131,11 @@ pub struct RatedLine {
     pub explanation: LineExplanation,
 }
 
-/// Rates one subscription in one month. `started` tells that the subscription was in force on a day
-/// of it.
-pub fn rate(plan: &Charge, started: bool, usage: &Usage) -> Result<Vec<RatedLine>, MoneyError> {
+/// Rates one subscription in one month. `owes_fee` tells that a month of its term is billed in it
+/// ([`crate::term::bills_fee`]).
+pub fn rate(plan: &Charge, owes_fee: bool, usage: &Usage) -> Result<Vec<RatedLine>, MoneyError> {
     let mut lines = Vec::with_capacity(usage.len() + 1);
-    if let (Charge::FlatMonthly { price }, true) = (plan, started) {
+    if let (Charge::FlatMonthly { price }, true) = (plan, owes_fee) {
         lines.push(RatedLine {
             kind: LineKind::MonthlyFee,
             operation: String::new(),

@@ -121,8 +121,8 @@ impl StatementDocument {
             }
             of_period.push(line);
         }
-        let started = self.lines.iter().any(|line| line.kind == LineKind::MonthlyFee);
-        rate(&plan.charge, started, &usage)
+        let owes_fee = self.lines.iter().any(|line| line.kind == LineKind::MonthlyFee);
+        rate(&plan.charge, owes_fee, &usage)
             .is_ok_and(|rated| late_fits && rated.iter().eq(of_period.iter().copied()))
     }
 

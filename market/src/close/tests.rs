@@ -140,7 +140,7 @@ fn a_free_statement_posts_nothing_and_is_not_divided() {
 }
 
 #[test]
-fn a_month_is_started_by_one_instant_inside_it() {
+fn a_month_of_the_term_is_billed_in_the_period_it_begins_in() {
     let flat = Charge::FlatMonthly { price: Price::parse("100").expect("price") };
     let base = Subject { usage: Usage::new(), ..subject(1, flat, 0) };
     let minus = |time: Timestamp| time.plus_millis(-1);
@@ -149,7 +149,9 @@ fn a_month_is_started_by_one_instant_inside_it() {
         (start, end, true),
         (minus(end), end.plus_millis(1), true),
         (minus(start), start, false),
-        (minus(start), start.plus_millis(1), true),
+        // Begun on the last day of the period before, whose month reaches into this one.
+        (minus(start), term::end(minus(start), 1), false),
+        (minus(start), term::end(minus(start), 1).plus_millis(1), true),
         (end, end.plus_millis(1), false),
         (start, start, false),
     ] {

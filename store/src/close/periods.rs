@@ -1,7 +1,7 @@
 //! Which periods there are, which are closed, and in which order they may be.
 
 use diesel::prelude::*;
-use lianshi_market::{money::Amount, subscription::Side};
+use lianshi_market::{money::Amount, subscription::Side, term};
 use lianshi_registry::time::{Date, Period, Timestamp};
 
 use super::CloseRefusal;
@@ -214,20 +214,45 @@ pub(super) fn check_order(
 /// escaped, so it never looks like this.
 const MONTHLY_FEE: &str = "%\"model\":\"flat_monthly\"%";
 
+/// Subscriptions looked at in one query for a fee that is due.
+const FEE_ROWS: i64 = 500;
+
 /// Whether a monthly fee is due in a period. Only asked of periods that would be skipped, which
 /// have no usage.
 fn has_fee(read: &mut Read<'_>, period: Period) -> Result<bool, Fault> {
     let start = period.start().millis();
-    let due: i64 = subscriptions::table
-        .filter(subscriptions::side.eq(Side::Provider.as_str()))
-        .filter(subscriptions::state.eq(BILLED[0]).or(subscriptions::state.eq(BILLED[1])))
-        .filter(subscriptions::starts_at.lt(period.end().millis()))
-        .filter(subscriptions::ends_at.gt(start))
-        .filter(subscriptions::ended_at.is_null().or(subscriptions::ended_at.gt(start)))
-        .filter(subscriptions::agreement.like(MONTHLY_FEE))
-        .count()
-        .get_result(&mut **read)?;
-    Ok(due > 0)
+    let mut after = String::new();
+    loop {
+        let rows: Vec<(String, Option<i64>, Option<i64>, Option<i64>)> = subscriptions::table
+            .filter(subscriptions::id.gt(&after))
+            .filter(subscriptions::side.eq(Side::Provider.as_str()))
+            .filter(subscriptions::state.eq(BILLED[0]).or(subscriptions::state.eq(BILLED[1])))
+            .filter(subscriptions::starts_at.lt(period.end().millis()))
+            .filter(subscriptions::ends_at.gt(start))
+            .filter(subscriptions::ended_at.is_null().or(subscriptions::ended_at.gt(start)))
+            .filter(subscriptions::agreement.like(MONTHLY_FEE))
+            .order(subscriptions::id.asc())
+            .limit(FEE_ROWS)
+            .select((
+                subscriptions::id,
+                subscriptions::starts_at,
+                subscriptions::ends_at,
+                subscriptions::ended_at,
+            ))
+            .load(&mut **read)?;
+        let Some((last, ..)) = rows.last() else { return Ok(false) };
+        after.clone_from(last);
+        let owes = |(_, starts_at, ends_at, ended_at): &(_, Option<i64>, Option<i64>, _)| {
+            let ends_at = [*ends_at, *ended_at].into_iter().flatten().min();
+            starts_at.zip(ends_at).is_some_and(|(from, until)| {
+                let [from, until] = [from, until].map(Timestamp::from_millis);
+                term::bills_fee(from, until, period)
+            })
+        };
+        if rows.iter().any(owes) {
+            return Ok(true);
+        }
+    }
 }
 
 /// The days of a period as stored texts, first and last.
