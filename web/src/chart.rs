@@ -44,6 +44,7 @@ fn bars(name: &str, labels: Vec<String>, values: impl Iterator<Item = u64>) -> S
     // A bar's height is a picture of the number in the table; 24 bits of it are more than a screen
     // shows.
     let heights: Vec<f32> = values.map(|value| value.to_string().parse().unwrap_or(0.0)).collect();
+    let scale = Scale::of(heights.iter().copied().fold(0.0, f32::max));
     let mut chart = BarChart::new(vec![Series::new(name.to_owned(), heights)], labels);
     chart.width = 1920.0;
     chart.height = 520.0;
@@ -51,11 +52,42 @@ fn bars(name: &str, labels: Vec<String>, values: impl Iterator<Item = u64>) -> S
     chart.x_axis.font.size = AXIS_TEXT;
     for axis in &mut chart.y_axis_configs {
         axis.font.size = AXIS_TEXT;
+        axis.min = Some(0.0);
+        axis.max = Some(scale.max);
+        axis.split_number = scale.parts;
+        axis.formatter = Some("{t}".to_owned());
     }
     // The page's own ground shows through, light or dark; the style sheet colors the texts.
     chart.background_color = Color::transparent();
     chart.series.colors = vec![BAR.into()];
     chart.svg().unwrap_or_default()
+}
+
+/// Most parts an axis is divided into.
+const PARTS_MAX: f32 = 5.0;
+
+/// An axis from 0 with a mark at every whole step: calls come in whole numbers.
+struct Scale {
+    max: f32,
+    parts: usize,
+}
+
+impl Scale {
+    /// The least one that reaches `highest`, in steps of 1, 2 or 5 times a power of ten.
+    fn of(highest: f32) -> Self {
+        let mut step = 1.0_f32;
+        let mut factors = [2.0, 2.5, 2.0].into_iter().cycle();
+        while highest > step * PARTS_MAX {
+            step *= factors.next().unwrap_or(2.0);
+        }
+        let mut parts = 1;
+        let mut max = step;
+        while max < highest {
+            max += step;
+            parts += 1;
+        }
+        Self { max, parts }
+    }
 }
 
 #[cfg(test)]
@@ -80,5 +112,23 @@ mod tests {
         assert!(svg.contains("10-06") && svg.contains("11-05"), "{svg}");
         assert!(!svg.contains("style"), "{svg}");
         assert_eq!(drawn(&[]), "");
+    }
+
+    /// Numbers of calls at the axis once were 4.5, 9, 13.5.
+    #[test]
+    fn every_mark_at_the_axis_is_a_whole_number_of_calls() {
+        for highest in (1..400).chain([999, 1_000, 1_234, 4_999, 25_000, 1_000_001]) {
+            let svg = drawn(&[("2026-11-02", highest), ("2026-11-05", 1)]);
+            let texts = svg.split("<text").skip(1).filter_map(|part| {
+                let text = part.split_once('>')?.1.split('<').next()?;
+                Some(text.trim().replace(',', ""))
+            });
+            let marks: Vec<f64> = texts.filter_map(|text| text.parse().ok()).collect();
+            assert!(marks.len() >= 2, "{highest}: {svg}");
+            assert!(marks.iter().all(|mark| mark.fract() == 0.0), "{highest}: {marks:?}");
+            let top = marks.iter().copied().fold(0.0, f64::max);
+            let reached = f64::from(u32::try_from(highest).expect("small"));
+            assert!(top >= reached && top <= 2.0 * reached.max(1.0), "{highest}: {marks:?}");
+        }
     }
 }
