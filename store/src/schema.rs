@@ -420,6 +420,9 @@ diesel::table! {
         received_at -> BigInt,
         last_seq -> BigInt,
         sealed -> Binary,
+        recounted_at -> Nullable<BigInt>,
+        recounted_before -> Nullable<BigInt>,
+        recounted_now -> Nullable<BigInt>,
     }
 }
 

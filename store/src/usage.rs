@@ -7,10 +7,10 @@ mod meter;
 mod report;
 
 pub use meter::{Idempotency, MeterRefusal, Metered, Metering, SubjectClaim, answer_of, meter};
-pub use report::{ReportRefusal, enqueue_reports, receive_report};
+pub use report::{ReportRefusal, enqueue_reports, receive_report, report_anew};
 
 use diesel::prelude::*;
-use lianshi_market::usage::DayCount;
+use lianshi_market::usage::{DayCount, Recount};
 use lianshi_registry::time::{Date, Period, Timestamp};
 
 use crate::{
@@ -48,6 +48,8 @@ pub struct ReportedUsage {
     pub last_seq: u64,
     /// The counts, oldest first.
     pub days: Vec<DayCount>,
+    /// The last time counts fell, when that was heard and by how much.
+    pub recounted: Option<(Timestamp, Recount)>,
 }
 
 type DayRow = (String, String, i64, i64);
@@ -100,12 +102,48 @@ pub fn reported_usage(
     read: &mut Read<'_>,
     subscription: &str,
 ) -> Result<Option<ReportedUsage>, Fault> {
-    let head: Option<(i64, i64, i64)> = usage_reports::table
+    let head: Option<ReportHead> = usage_reports::table
         .filter(usage_reports::subscription.eq(subscription))
-        .select((usage_reports::as_of, usage_reports::received_at, usage_reports::last_seq))
+        .select(ReportHead::as_select())
         .first(&mut **read)
         .optional()?;
-    let Some((as_of, received_at, last_seq)) = head else { return Ok(None) };
+    let Some(head) = head else { return Ok(None) };
+    let days = reported_days(read, subscription)?;
+    Ok(Some(ReportedUsage {
+        as_of: Timestamp::from_millis(head.as_of),
+        received_at: Timestamp::from_millis(head.received_at),
+        last_seq: count_of("usage_reports", head.last_seq)?,
+        days,
+        recounted: head.recounted()?,
+    }))
+}
+
+/// What is kept of the last report beside its counts.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = usage_reports)]
+struct ReportHead {
+    as_of: i64,
+    received_at: i64,
+    last_seq: i64,
+    recounted_at: Option<i64>,
+    recounted_before: Option<i64>,
+    recounted_now: Option<i64>,
+}
+
+impl ReportHead {
+    fn recounted(&self) -> Result<Option<(Timestamp, Recount)>, Fault> {
+        let Some(at) = self.recounted_at else { return Ok(None) };
+        let calls = |stored: Option<i64>| {
+            let stored = stored.ok_or_else(|| Fault::corrupt("usage_reports", "half a recount"))?;
+            count_of("usage_reports", stored)
+        };
+        let (before, now) = (calls(self.recounted_before)?, calls(self.recounted_now)?);
+        Ok(Some((Timestamp::from_millis(at), Recount { before, now })))
+    }
+}
+
+/// The counts of the last report, oldest first.
+fn reported_days(read: &mut Read<'_>, subscription: &str) -> Result<Vec<DayCount>, Fault> {
     let rows: Vec<DayRow> = usage_report_days::table
         .filter(usage_report_days::subscription.eq(subscription))
         .order((usage_report_days::day.asc(), usage_report_days::operation.asc()))
@@ -116,14 +154,7 @@ pub fn reported_usage(
             usage_report_days::units,
         ))
         .load(&mut **read)?;
-    let days: Result<Vec<DayCount>, Fault> =
-        rows.into_iter().map(|row| day_count("usage_report_days", row)).collect();
-    Ok(Some(ReportedUsage {
-        as_of: Timestamp::from_millis(as_of),
-        received_at: Timestamp::from_millis(received_at),
-        last_seq: count_of("usage_reports", last_seq)?,
-        days: days?,
-    }))
+    rows.into_iter().map(|row| day_count("usage_report_days", row)).collect()
 }
 
 /// Forgets answers older than [`ANSWER_KEPT_MS`]; a job calls it now and then. Gives how many went.

@@ -339,3 +339,51 @@ fn a_report_to_a_silent_peer_keeps_its_patience() {
         assert_eq!(db.read(|read| outbox::due(read, now, 10)).expect("due").len(), 1);
     });
 }
+
+/// A provider restored from a backup reports less than before. The home once kept the old count
+/// until the meter had passed it, and then took the other one without a word.
+#[test]
+fn a_provider_that_was_restored_is_believed_and_the_fall_is_told() {
+    on_both(|db| {
+        let yinzhou = site(db, "yinzhou", 1);
+        subscription(db, "S-1", "provider", ("haishu", "yinzhou"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let home_db = Db::open_file(&folder.path().join("home.sqlite")).expect("opened");
+        let haishu = site(&home_db, "haishu", 2);
+        member(&home_db, "yinzhou", &yinzhou.seal_key);
+        subscription(&home_db, "S-1", "home", ("haishu", "yinzhou"));
+        let carry = |from: &Site| {
+            usage::enqueue_reports(from).expect("reported");
+            let due = from.db.read(|read| outbox::due(read, from.now(), 10)).expect("due");
+            for letter in &due {
+                usage::receive_report(&haishu, &yinzhou.node, &letter.payload).expect("taken");
+                from.db.write(|write| outbox::done(write, &letter.id)).expect("done");
+            }
+            let reported = home_db.read(|read| usage::reported_usage(read, "S-1")).expect("read");
+            let reported = reported.expect("a report");
+            let recounted = reported.recounted.map(|(_, recount)| (recount.before, recount.now));
+            (total_calls(&reported.days), recounted)
+        };
+        meter(db, &[call("S-1"), call("S-1"), call("S-1")]);
+        assert_eq!(carry(&yinzhou), (3, None));
+
+        // The same provider without what it metered, later: as after a restore.
+        let restored_folder = tempfile::tempdir().expect("a folder");
+        let restored_db = Db::open_file(&restored_folder.path().join("y.sqlite")).expect("opened");
+        let restored = Site { clock: later, ..site(&restored_db, "yinzhou", 1) };
+        subscription(&restored_db, "S-1", "provider", ("haishu", "yinzhou"));
+        let ends_at = at(NOON).date().plus_days(30).start().millis();
+        run(&restored_db, &format!("UPDATE subscriptions SET ends_at = {ends_at}"));
+        restored_db.write(usage::report_anew).expect("anew");
+        assert_eq!(carry(&restored), (0, Some((3, 0))), "told at once, without a call");
+        assert_eq!(usage::enqueue_reports(&restored).expect("nothing new"), 0);
+
+        meter(&restored_db, &[call("S-1")]);
+        assert_eq!(carry(&restored), (1, Some((3, 0))), "and it stays told");
+    });
+}
+
+/// Five minutes after the clock of the other sites.
+fn later() -> Timestamp {
+    at(NOON).plus_millis(5 * 60_000)
+}

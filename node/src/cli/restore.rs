@@ -7,6 +7,7 @@ use lianshi_registry::id::Origin;
 use lianshi_store::{
     Failure,
     backup::{self, RestoreRefusal},
+    usage,
 };
 use serde_json::json;
 
@@ -55,7 +56,9 @@ impl Restore {
             Err(error) => return Err(error).context("the backup is not restored"),
         }
         // Brings the schema up to date and checks that everything belongs together.
-        folder.command_site()?;
+        let site = folder.command_site()?;
+        // The home nodes hold counts of calls that are not in the backup.
+        site.db.write(usage::report_anew).context("the backup is restored, but not reported")?;
         let (origin, made_at) = (&manifest.origin, manifest.made_at);
         at.print(
             &json!({ "origin": origin, "made_at": made_at, "next": "lianshi log recover" }),

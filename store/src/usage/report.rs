@@ -3,8 +3,11 @@
 //! newer one takes the place of an older one.
 
 use diesel::prelude::*;
-use lianshi_market::usage::{
-    DayCount, REPORT_COUNTS_MAX, REPORT_DAYS_MAX, REPORT_KIND, REPORT_VERSION, UsageReport,
+use lianshi_market::{
+    subscription::Side,
+    usage::{
+        DayCount, REPORT_COUNTS_MAX, REPORT_DAYS_MAX, REPORT_KIND, REPORT_VERSION, UsageReport,
+    },
 };
 use lianshi_registry::{
     id::NodeName,
@@ -16,7 +19,7 @@ use lianshi_registry::{
     time::Timestamp,
 };
 
-use super::{count_of, stored, usage_days_since};
+use super::{ReportedUsage, count_of, reported_usage, stored, usage_days_since};
 use crate::{
     db::{Failure, Read, Write},
     dialect::{BULK_ROWS_MAX, insert_all},
@@ -34,6 +37,8 @@ use crate::{
 const REPORTS_PER_WRITE: i64 = 32;
 /// Row of `node_state`: every event up to this sequence has been put into a report.
 const REPORTED_SEQ: &str = "usage.reported_seq";
+/// Row of `node_state` while every subscription is reported anew: the last one that was.
+const ANEW_AFTER: &str = "usage.anew_after";
 
 /// Why a report was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,13 +96,22 @@ pub fn enqueue_reports(site: &Site) -> Result<usize, Fault> {
     Ok(reported)
 }
 
+/// Has every subscription reported once more, used or not. After a restore: the home nodes hold
+/// counts that this node has forgotten.
+pub fn report_anew(write: &mut Write<'_>) -> Result<(), Fault> {
+    keep_state(write, ANEW_AFTER, Some(""))
+}
+
 /// Asked first, because it takes no write lock.
 fn is_report_due(read: &mut Read<'_>) -> Result<bool, Fault> {
     let low = reported_seq(read)?;
-    Ok(!changed_since(read, low, 1)?.is_empty())
+    Ok(!changed_since(read, low, 1)?.is_empty() || state(read, ANEW_AFTER)?.is_some())
 }
 
 fn report_some(write: &mut Write<'_>, site: &Site) -> Result<usize, Fault> {
+    if let Some(after) = state(&mut write.as_read(), ANEW_AFTER)? {
+        return report_next(write, site, &after);
+    }
     let low = reported_seq(&mut write.as_read())?;
     let changed = changed_since(&mut write.as_read(), low, REPORTS_PER_WRITE)?;
     let Some((_, newest)) = changed.last() else { return Ok(0) };
@@ -106,6 +120,28 @@ fn report_some(write: &mut Write<'_>, site: &Site) -> Result<usize, Fault> {
     }
     keep_reported_seq(write, *newest)?;
     Ok(changed.len())
+}
+
+/// The next subscriptions that are reported anew: those of which a report would still speak.
+fn report_next(write: &mut Write<'_>, site: &Site, after: &str) -> Result<usize, Fault> {
+    let oldest = site.now().date().plus_days(-REPORT_DAYS_MAX).start();
+    let some: Vec<String> = subscriptions::table
+        .filter(subscriptions::side.eq(Side::Provider.as_str()))
+        .filter(subscriptions::id.gt(after))
+        .filter(subscriptions::ends_at.gt(oldest.millis()))
+        .order(subscriptions::id.asc())
+        .limit(REPORTS_PER_WRITE)
+        .select(subscriptions::id)
+        .load(&mut **write)?;
+    for subscription in &some {
+        let last_seq: Option<i64> = usage_months::table
+            .filter(usage_months::subscription.eq(subscription))
+            .select(diesel::dsl::max(usage_months::last_seq))
+            .first(&mut **write)?;
+        report_one(write, site, subscription, last_seq.unwrap_or(0))?;
+    }
+    keep_state(write, ANEW_AFTER, some.last().map(String::as_str))?;
+    Ok(some.len())
 }
 
 fn report_one(
@@ -188,7 +224,9 @@ fn replace_pending(
     Ok(())
 }
 
-/// Takes a report from a provider node. An older or repeated one is accepted and changes nothing.
+/// Takes a report from a provider node. An older or repeated one is accepted and changes nothing. A
+/// later one that counts less, as a provider that was restored sends it, is taken and what it takes
+/// back is kept to be shown.
 pub fn receive_report(
     site: &Site,
     from: &NodeName,
@@ -238,15 +276,14 @@ fn keep_report(
     sealed: &[u8],
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let known: Option<i64> = usage_reports::table
-        .filter(usage_reports::subscription.eq(&report.subscription))
-        .select(usage_reports::last_seq)
-        .first(&mut **write)
-        .optional()?;
-    let last_seq = stored(report.last_seq);
-    if known.is_some_and(|known| known >= last_seq) {
+    let known = reported_usage(&mut write.as_read(), &report.subscription)?;
+    let newer =
+        |known: &ReportedUsage| report.last_seq > known.last_seq || report.as_of > known.as_of;
+    if known.as_ref().is_some_and(|known| !newer(known)) {
         return Ok(());
     }
+    let fell = known.as_ref().and_then(|known| report.recount(&known.days));
+    let recounted = fell.map(|fell| (now, fell)).or(known.and_then(|known| known.recounted));
     diesel::delete(usage_reports::table)
         .filter(usage_reports::subscription.eq(&report.subscription))
         .execute(&mut **write)?;
@@ -255,8 +292,11 @@ fn keep_report(
             usage_reports::subscription.eq(&report.subscription),
             usage_reports::as_of.eq(report.as_of.millis()),
             usage_reports::received_at.eq(now.millis()),
-            usage_reports::last_seq.eq(last_seq),
+            usage_reports::last_seq.eq(stored(report.last_seq)),
             usage_reports::sealed.eq(sealed),
+            usage_reports::recounted_at.eq(recounted.map(|(at, _)| at.millis())),
+            usage_reports::recounted_before.eq(recounted.map(|(_, fell)| stored(fell.before))),
+            usage_reports::recounted_now.eq(recounted.map(|(_, fell)| stored(fell.now))),
         ))
         .execute(&mut **write)?;
     keep_report_days(write, report)
@@ -275,10 +315,9 @@ struct ReportDayRow {
 /// Days inside the report are replaced; days before its first one stay, since a report goes back
 /// only so far.
 fn keep_report_days(write: &mut Write<'_>, report: &UsageReport) -> Result<(), Fault> {
-    let Some(first) = report.days.first() else { return Ok(()) };
     diesel::delete(usage_report_days::table)
         .filter(usage_report_days::subscription.eq(&report.subscription))
-        .filter(usage_report_days::day.ge(first.day.to_string()))
+        .filter(usage_report_days::day.ge(report.first_day().to_string()))
         .execute(&mut **write)?;
     let row = |count: &DayCount| ReportDayRow {
         subscription: report.subscription.clone(),
@@ -315,19 +354,28 @@ fn changed_since(read: &mut Read<'_>, low: i64, limit: i64) -> Result<Vec<(Strin
 }
 
 fn reported_seq(read: &mut Read<'_>) -> Result<i64, Fault> {
-    let text: Option<String> = node_state::table
-        .filter(node_state::name.eq(REPORTED_SEQ))
-        .select(node_state::value)
-        .first(&mut **read)
-        .optional()?;
-    text.map_or(Ok(0), |text| text.parse().map_err(|_| Fault::corrupt("node_state", text)))
+    state(read, REPORTED_SEQ)?
+        .map_or(Ok(0), |text| text.parse().map_err(|_| Fault::corrupt("node_state", text)))
 }
 
 fn keep_reported_seq(write: &mut Write<'_>, seq: i64) -> Result<(), Fault> {
-    diesel::delete(node_state::table.filter(node_state::name.eq(REPORTED_SEQ)))
-        .execute(&mut **write)?;
-    diesel::insert_into(node_state::table)
-        .values((node_state::name.eq(REPORTED_SEQ), node_state::value.eq(seq.to_string())))
-        .execute(&mut **write)?;
+    keep_state(write, REPORTED_SEQ, Some(&seq.to_string()))
+}
+
+fn state(read: &mut Read<'_>, name: &str) -> Result<Option<String>, Fault> {
+    Ok(node_state::table
+        .filter(node_state::name.eq(name))
+        .select(node_state::value)
+        .first(&mut **read)
+        .optional()?)
+}
+
+fn keep_state(write: &mut Write<'_>, name: &str, value: Option<&str>) -> Result<(), Fault> {
+    diesel::delete(node_state::table.filter(node_state::name.eq(name))).execute(&mut **write)?;
+    if let Some(value) = value {
+        diesel::insert_into(node_state::table)
+            .values((node_state::name.eq(name), node_state::value.eq(value)))
+            .execute(&mut **write)?;
+    }
     Ok(())
 }

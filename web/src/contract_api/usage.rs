@@ -83,6 +83,20 @@ pub struct Usage {
     as_of: Option<String>,
     /// How old the count is here.
     age_seconds: Option<i64>,
+    /// The last time the count fell, as after the serving node was restored from a backup; absent
+    /// where it never did.
+    recounted: Option<Recounted>,
+}
+
+/// A count that fell.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Recounted {
+    /// UTC, when that was heard here.
+    at: String,
+    /// Calls reported before, over the days the new count speaks of.
+    calls_before: u64,
+    /// Calls of the new count.
+    calls_now: u64,
 }
 
 /// One day of one operation.
@@ -110,11 +124,13 @@ pub async fn read_usage(
 ) -> Result<HttpResponse, Problem> {
     let view = find(&state, &caller.user, &id).await?;
     let now = state.site.now();
-    let (days, as_of) = state
+    let (days, as_of, recounted) = state
         .read(move |read| match view.side {
-            Side::Provider => Ok((usage::usage_days(read, view.id.as_str())?, Some(now))),
-            Side::Home => Ok(usage::reported_usage(read, view.id.as_str())?
-                .map_or_else(|| (Vec::new(), None), |known| (known.days, Some(known.as_of)))),
+            Side::Provider => Ok((usage::usage_days(read, view.id.as_str())?, Some(now), None)),
+            Side::Home => Ok(usage::reported_usage(read, view.id.as_str())?.map_or_else(
+                || (Vec::new(), None, None),
+                |known| (known.days, Some(known.as_of), known.recounted),
+            )),
         })
         .await?;
     let total = total_calls(&days);
@@ -129,5 +145,10 @@ pub async fn read_usage(
         by_day: days.into_iter().map(day).collect(),
         as_of: as_of.map(|at| at.to_string()),
         age_seconds: as_of.map(|at| (now.seconds() - at.seconds()).max(0)),
+        recounted: recounted.map(|(at, fell)| Recounted {
+            at: at.to_string(),
+            calls_before: fell.before,
+            calls_now: fell.now,
+        }),
     }))
 }
