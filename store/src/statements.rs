@@ -106,7 +106,7 @@ pub struct StatementView {
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StatementPage {
     /// How many there are in all.
     pub total: u64,

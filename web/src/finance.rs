@@ -18,7 +18,7 @@ use crate::{
     buying::bills::{Wanted, show_statement},
     csrf::Posted,
     form::Errors,
-    names::{self, Names},
+    names::{self, Names, Parties},
     page::{Page, render, render_as},
     problem::Problem,
     session::Nothing,
@@ -56,6 +56,7 @@ struct PeriodPage {
     statements: StatementPage,
     divisions: Vec<DivisionView>,
     names: Names,
+    buyers: Parties,
 }
 
 /// `GET /finance/periods/{period}`
@@ -66,7 +67,7 @@ pub async fn period(
 ) -> Result<HttpResponse, Problem> {
     let period = Period::parse(&period).map_err(|_| Problem::NotFound)?;
     let now = page.now;
-    let (view, statements, divisions, names) = state
+    let (view, statements, divisions, (names, buyers)) = state
         .read(move |read| {
             let view = close::period(read, period, now)?;
             let query = StatementQuery { period: Some(period), product: None, page: 1 };
@@ -75,10 +76,11 @@ pub async fn period(
             let listed = statements.items.iter().map(|item| &item.product);
             let divided = divisions.iter().map(|division| &division.document.product);
             let names = names::of(read, listed.chain(divided))?;
-            Ok((view, statements, divisions, names))
+            let buyers = Parties::of(read, statements.items.iter().map(|item| &item.buyer))?;
+            Ok((view, statements, divisions, (names, buyers)))
         })
         .await?;
-    render(&PeriodPage { page, view, statements, divisions, names })
+    render(&PeriodPage { page, view, statements, divisions, names, buyers })
 }
 
 #[derive(Template)]
@@ -133,7 +135,9 @@ struct StatementsPage {
     page: Page,
     bills: StatementPage,
     names: Names,
+    buyers: Parties,
     wanted: Wanted,
+    errors: Errors,
 }
 
 /// `GET /finance/statements`
@@ -142,15 +146,31 @@ pub async fn statements(
     state: web::Data<WebState>,
     wanted: web::Query<Wanted>,
 ) -> Result<HttpResponse, Problem> {
-    let query = wanted.query();
-    let (bills, names) = state
+    let wanted = wanted.into_inner();
+    let query = match wanted.query(&page) {
+        Ok(query) => query,
+        Err(errors) => {
+            let status = errors.status();
+            let nothing = StatementsPage {
+                page,
+                bills: StatementPage::default(),
+                names: Names::default(),
+                buyers: Parties::default(),
+                wanted,
+                errors,
+            };
+            return render_as(status, &nothing);
+        }
+    };
+    let (bills, names, buyers) = state
         .read(move |read| {
             let bills = statements::issued(read, &query)?;
             let names = names::of(read, bills.items.iter().map(|item| &item.product))?;
-            Ok((bills, names))
+            let buyers = Parties::of(read, bills.items.iter().map(|item| &item.buyer))?;
+            Ok((bills, names, buyers))
         })
         .await?;
-    render(&StatementsPage { page, bills, names, wanted: wanted.into_inner() })
+    render(&StatementsPage { page, bills, names, buyers, wanted, errors: Errors::default() })
 }
 
 /// `GET /finance/statements/{number}`

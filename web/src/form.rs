@@ -38,6 +38,11 @@ impl Errors {
         self.0.push(Wrong { field, words });
     }
 
+    /// The status of the page that shows the form: 422 where something is wrong.
+    pub fn status(&self) -> StatusCode {
+        if self.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

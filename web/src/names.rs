@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lianshi_registry::{entry::Texts, id::RegistrationNumber};
+use lianshi_registry::{entry::Texts, id::RegistrationNumber, uscc::Uscc};
 use lianshi_store::{
-    Fault, Read,
+    Fault, Read, accounts,
     catalog::{self, Offer},
 };
 
@@ -51,5 +51,38 @@ impl Operations {
     /// The name in the page's language; the code where the product no longer has the operation.
     pub fn get(&self, page: &Page, code: &str) -> String {
         self.0.get(code).map_or_else(|| code.to_owned(), |name| page.of_texts(name).to_owned())
+    }
+}
+
+/// Organizations by code, as far as their names in both languages are known here.
+#[derive(Debug, Clone, Default)]
+pub struct Parties(BTreeMap<Uscc, Texts>);
+
+impl Parties {
+    /// Looks them up, each once: among the organizations with accounts here, else in the catalog.
+    pub fn of<'n>(
+        read: &mut Read<'_>,
+        codes: impl Iterator<Item = &'n Uscc>,
+    ) -> Result<Self, Fault> {
+        let mut known = BTreeMap::new();
+        for code in codes {
+            if known.contains_key(code) {
+                continue;
+            }
+            let name = match accounts::organization(read, code)? {
+                Some(record) => Some(record.name),
+                None => catalog::organization(read, code)?.map(|listed| listed.name),
+            };
+            if let Some(name) = name {
+                known.insert(code.clone(), name);
+            }
+        }
+        Ok(Self(known))
+    }
+
+    /// The name in the page's language; `written`, the name in the contract, where no other is
+    /// known.
+    pub fn get(&self, page: &Page, code: &Uscc, written: &str) -> String {
+        self.0.get(code).map_or_else(|| written.to_owned(), |name| page.of_texts(name).to_owned())
     }
 }

@@ -314,23 +314,66 @@ pub fn picture(page: &Page, rows: &[NodeRow]) -> Topology {
     topology::draw(&page.t("topology-title"), &dots)
 }
 
-/// A name that fits under a dot: the node's own, else its division's, which has no English name.
-fn short_title(lang: Lang, row: &NodeRow, today: Date) -> String {
-    let fits = match lang {
+/// Most characters of a name that fit under a dot.
+const fn fits(lang: Lang) -> usize {
+    match lang {
         Lang::Zh => 9,
-        Lang::En => 18,
-    };
-    if row.title.chars().count() <= fits {
+        Lang::En => 20,
+    }
+}
+
+/// A name that fits under a dot: the node's own, else its division's, which has a Chinese name
+/// only; an English name is cut after a word.
+fn short_title(lang: Lang, row: &NodeRow, today: Date) -> String {
+    if row.title.chars().count() <= fits(lang) {
         return row.title.clone();
     }
     match lang {
         Lang::Zh => division_name(&row.division, today).unwrap_or(&row.name).to_owned(),
-        Lang::En => row.name.clone(),
+        Lang::En => cut(&row.title, fits(lang)),
     }
+}
+
+/// As many whole words as fit, at least one; what stands in brackets at the end is left out first.
+fn cut(title: &str, fits: usize) -> String {
+    let bare = title.split(" (").next().unwrap_or(title);
+    if bare.chars().count() <= fits {
+        return bare.to_owned();
+    }
+    let mut short = String::new();
+    for word in bare.split_whitespace() {
+        let wanted = short.chars().count() + word.chars().count() + 2;
+        if !short.is_empty() && wanted > fits {
+            break;
+        }
+        if !short.is_empty() {
+            short.push(' ');
+        }
+        short.push_str(word);
+    }
+    let short: String = short.chars().take(fits - 1).collect();
+    format!("{short}…")
 }
 
 /// The name of a division on a date.
 fn division_name(code: &str, date: Date) -> Option<&'static str> {
     let code = DivisionCode::parse(code).ok()?;
     Divisions::shipped().listed_on(&code, date).map(|division| division.name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_english_name_is_cut_after_a_word() {
+        for (title, short) in [
+            ("Yinzhou node (demo)", "Yinzhou node"),
+            ("Yinzhou District Node of Public Data", "Yinzhou District…"),
+            ("Llanfairpwllgwyngyllgogerychwyrndrobwll", "Llanfairpwllgwyngyl…"),
+        ] {
+            assert_eq!(cut(title, 20), short);
+            assert!(short.chars().count() <= 20, "{short}");
+        }
+    }
 }

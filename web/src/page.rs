@@ -19,7 +19,7 @@ use lianshi_registry::{
 };
 
 use crate::{
-    WebState, assets, figures, icon,
+    WebState, assets, figures, foreign, icon,
     navigation::{self, Shown},
     problem::Problem,
     text::{Count, Lang, Value},
@@ -272,5 +272,7 @@ pub fn render(template: &impl Template) -> Result<HttpResponse, Problem> {
 /// A page with another status: a form with errors is 422.
 pub fn render_as(status: StatusCode, template: &impl Template) -> Result<HttpResponse, Problem> {
     let html = template.render().map_err(|error| Problem::Template(error.to_string()))?;
-    Ok(HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html))
+    Ok(HttpResponse::build(status)
+        .content_type("text/html; charset=utf-8")
+        .body(foreign::mark(html)))
 }

@@ -24,8 +24,8 @@ use lianshi_store::{
 
 use crate::{
     WebState, nodes,
-    page::{Page, render},
-    plans::{self, PlanRow},
+    page::{Page, render_as},
+    plans::{self, Asked, PlanRow},
     problem::Problem,
 };
 
@@ -35,7 +35,7 @@ struct ProductPage {
     offer: Offer,
     standing: Standing,
     plans: Vec<PlanRow>,
-    calls: u64,
+    asked: Asked,
     shares: Vec<ShareRow>,
     entry: Option<EntryRow>,
     node_title: String,
@@ -89,12 +89,13 @@ pub async fn show(
     let found = state.read(move |read| find(read, &number)).await?.ok_or(Problem::NotFound)?;
     let Found { offer, members, entry, grantor } = found;
     let titles = nodes::titles(&page, &members);
-    let calls = plans::asked_calls(&parameters);
+    let asked = Asked::of(&page, &parameters);
+    let status = asked.errors.status();
     let node = offer.node.to_string();
-    render(&ProductPage {
+    let template = ProductPage {
         standing: offer.standing(page.now),
-        plans: offer.plans.iter().map(|plan| PlanRow::new(&page, plan, calls)).collect(),
-        calls,
+        plans: offer.plans.iter().map(|plan| PlanRow::new(&page, plan, asked.calls)).collect(),
+        asked,
         shares: shares(&page, &offer, &titles),
         entry: entry.map(|bytes| EntryRow {
             hash: merkle::leaf_hash(&bytes).to_string(),
@@ -104,7 +105,8 @@ pub async fn show(
         offer,
         grantor,
         page,
-    })
+    };
+    render_as(status, &template)
 }
 
 /// `GET /products/{number}/entry`: the bytes the node signed, exactly as stored.

@@ -18,6 +18,7 @@ subscribe-plan = Plan
 subscribe-purpose = Purpose
 subscribe-forbidden = Not allowed
 subscribe-note = What will you use it for?
+subscribe-note-kept = One or two sentences. They become part of the agreement, where the operator can read them.
 subscribe-note-hint = One or two sentences. The operator reads them, and they become part of the agreement.
 subscribe-note-missing = Say what you will use the product for
 subscribe-note-long = The purpose has at most { $n } characters
@@ -33,6 +34,17 @@ subscribe-months-range = { $n ->
     }
 subscribe-check-title = Check your answers
 subscribe-quota = Quota
+subscribe-last-day = Last day
+subscribe-begins-now = The term begins as soon as the request is sent.
+subscribe-begins-agreed = If the operator agrees today; the term begins on the day it agrees.
+subscribe-cut = The authorization of the product ends before the months you asked for.
+subscribe-total = Cost of the whole term
+total-free = nothing is charged
+total-flat = { $n ->
+    [one] { $n } month × ¥{ $price }; a month that has begun costs its whole fee
+   *[other] { $n } months × ¥{ $price }; a month that has begun costs its whole fee
+    }
+total-call = By the calls you make; ¥{ $most } in a month at most, if the quota is used up.
 change-plan = Change the plan
 change-note = Change the purpose
 change-months = Change the term
@@ -41,6 +53,7 @@ subscribe-send = Send request
 requested-title = Request sent
 requested-number = The number of your subscription is
 requested-next = What happens next
+requested-automatic = No person has to decide: the node of { $operator } agrees by itself, usually within seconds. Load this page again to see it.
 requested-wait = { $operator } decides on your request. You will find the decision and its reason under My subscriptions.
 requested-active = Your subscription is in force. Make a key, and you can call the product at once.
 requested-see = See the subscription
@@ -60,7 +73,7 @@ subscription-undelivered = { $n ->
     [one] { $n } message has not reached the other node yet. It is sent again until it does.
    *[other] { $n } messages have not reached the other node yet. They are sent again until they do.
     }
-state-requested = waiting for a decision
+state-requested = requested, not answered yet
 state-offered = other terms offered
 state-accepted = offer accepted
 state-agreed = being agreed
@@ -148,6 +161,7 @@ usage-units = Units
 usage-none = No call has been counted yet.
 usage-never = The serving node has not reported any usage yet.
 usage-as-of = Count of { $time }, { $ago }.
+usage-recounted = On { $time } the serving node counted anew: { $now } calls in place of the { $before } reported before. It lost part of its records, most likely because it was restored from a backup. Bills follow its new count.
 usage-old = This is the last known count. New calls are shown once the serving node reports again.
 requests-title = Requests to decide
 requests-none = No request waits for a decision.

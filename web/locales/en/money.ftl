@@ -31,7 +31,7 @@ how-inside = { $n ->
     [one] { $n } call, covered by the monthly fee
    *[other] { $n } calls, covered by the monthly fee
     }
-how-monthly = One started month
+how-monthly = One month of the term
 how-call = { $units } calls, { $included } of them included in the plan; { $charged } × ¥{ $price }, rounded half up to the fen
 how-late = Of { $period }, arrived after its close; that period now comes to ¥{ $now }, of which ¥{ $before } was billed
 how-split = { $base } × { $percent } % with { $before } fen carried in gives { $amount }; { $after } fen are carried on
@@ -118,6 +118,7 @@ person-disable = Disable the account
 person-disable-what = The person is signed out everywhere, and their access tokens end. The account can be enabled again.
 person-enable = Enable the account
 person-enable-what = The person may sign in again. Access tokens from before do not come back; new ones can be made.
+period-wrong = Enter a month such as 2026-10
 period-hint = For example 2026-10; leave it empty for all
 filter-clear = Show all
 periods-what = A period is one calendar month. It is closed after its end: statements are issued and the revenue is divided.

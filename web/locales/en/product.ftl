@@ -45,6 +45,7 @@ plan-example = { $n ->
     [one] Cost of { $n } call a month (¥)
    *[other] Cost of { $n } calls a month (¥)
     }
+plan-example-none = Cost of your use (¥)
 plan-quota-text = Up to { $month } calls a month, { $minute } a minute
 plan-term-text = { $n ->
     [one] Longest term: { $n } month
@@ -57,11 +58,12 @@ charge-flat-text = ¥{ $price } a month
 charge-call-text = ¥{ $price } a call
 charge-call-included-text = ¥{ $price } a call, { $included } included each month
 example-free = nothing is charged
-example-flat = for each started month, whatever the number of calls
+example-flat = for each month of the term, whatever the number of calls
 example-call = ({ $calls } − { $included }) × { $price }
 example-above = above this plan's limit of { $n } calls a month
 estimate-label = Work it out for your use: calls a month
 estimate = Work out
+estimate-wrong = Enter a whole number from 0 to { $n }
 unit-call = call
 unit-month = month
 ceiling-text = Government-guided ceiling: ¥{ $price } a { $unit }.

@@ -3,7 +3,6 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use lianshi_market::subscription::Side;
-use lianshi_registry::time::Period;
 use lianshi_store::{
     catalog,
     statements::{self, StatementPage, StatementQuery, StatementView},
@@ -13,8 +12,10 @@ use serde::Deserialize;
 use crate::{
     WebState,
     access::Caller,
-    names::{self, Names, Operations},
-    page::{Page, render},
+    entered,
+    form::Errors,
+    names::{self, Names, Operations, Parties},
+    page::{Page, render, render_as},
     problem::Problem,
     statement::Explained,
 };
@@ -29,13 +30,18 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// As the store asks; what does not parse is not asked for.
-    pub fn query(&self) -> StatementQuery {
-        StatementQuery {
-            period: Period::parse(&self.period).ok(),
-            product: None,
-            page: self.page.parse().unwrap_or(1),
-        }
+    /// As the store asks, or what is wrong at the field: a month that cannot be read shows nothing
+    /// rather than everything.
+    pub fn query(&self, page: &Page) -> Result<StatementQuery, Errors> {
+        let period = match self.period.trim() {
+            "" => None,
+            typed => match entered::month(typed) {
+                Some(period) => Some(period),
+                None => return Err(Errors::one("period", page.t("period-wrong"))),
+            },
+        };
+        let page = self.page.parse().unwrap_or(1);
+        Ok(StatementQuery { period, product: None, page })
     }
 
     /// The period asked for, as it was typed.
@@ -51,6 +57,7 @@ struct ListPage {
     bills: StatementPage,
     names: Names,
     wanted: Wanted,
+    errors: Errors,
 }
 
 /// `GET /bills`
@@ -60,7 +67,15 @@ pub async fn list(
     state: web::Data<WebState>,
     wanted: web::Query<Wanted>,
 ) -> Result<HttpResponse, Problem> {
-    let (buyer, query) = (caller.user.organization, wanted.query());
+    let (buyer, wanted) = (caller.user.organization, wanted.into_inner());
+    let query = match wanted.query(&page) {
+        Ok(query) => query,
+        Err(errors) => {
+            let (bills, names) = (StatementPage::default(), Names::default());
+            let status = errors.status();
+            return render_as(status, &ListPage { page, bills, names, wanted, errors });
+        }
+    };
     let (bills, names) = state
         .read(move |read| {
             let bills = statements::for_buyer(read, &buyer, &query)?;
@@ -68,7 +83,7 @@ pub async fn list(
             Ok((bills, names))
         })
         .await?;
-    render(&ListPage { page, bills, names, wanted: wanted.into_inner() })
+    render(&ListPage { page, bills, names, wanted, errors: Errors::default() })
 }
 
 #[derive(Template)]
@@ -78,6 +93,7 @@ struct BillPage {
     view: StatementView,
     lines: Vec<Explained>,
     product_name: String,
+    buyer_name: String,
     operator_name: String,
     back: &'static str,
 }
@@ -103,15 +119,17 @@ pub async fn show_statement(
     back: &'static str,
 ) -> Result<HttpResponse, Problem> {
     let number = view.item.product.clone();
-    let offer = state.read(move |read| catalog::product(read, &number)).await?;
+    let codes = [view.item.buyer.clone(), view.item.operator.clone()];
+    let (offer, parties) = state
+        .read(move |read| Ok((catalog::product(read, &number)?, Parties::of(read, codes.iter())?)))
+        .await?;
     let operations = Operations::of(offer.as_ref());
     let name = offer.as_ref().map(|offer| page.of_texts(&offer.product.name).to_owned());
-    let operator = offer.and_then(|offer| offer.operator);
-    let operator = operator.map(|operator| page.of_texts(&operator.name).to_owned());
     render(&BillPage {
         lines: crate::statement::explain(&page, &view.document, &operations),
         product_name: name.unwrap_or_else(|| view.item.product.to_string()),
-        operator_name: operator.unwrap_or_else(|| view.item.operator.to_string()),
+        buyer_name: parties.get(&page, &view.item.buyer, &view.item.buyer_name),
+        operator_name: parties.get(&page, &view.item.operator, view.item.operator.as_str()),
         page,
         view,
         back,

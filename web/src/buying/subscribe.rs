@@ -23,9 +23,10 @@ use crate::{
     account::settle,
     contract::{self, Dossier},
     csrf::Posted,
+    entered,
     form::Errors,
     page::{Page, render, render_as},
-    plans,
+    plans::{self, Commitment},
     problem::Problem,
 };
 
@@ -38,6 +39,14 @@ pub struct Answers {
     months: String,
     #[serde(default)]
     note: String,
+}
+
+impl Answers {
+    /// The term in months; 0, which no plan offers, where what was typed is no number.
+    fn term(&self) -> u32 {
+        let months = entered::whole_number(&self.months, u64::from(u32::MAX));
+        months.and_then(|months| u32::try_from(months).ok()).unwrap_or(0)
+    }
 }
 
 /// The answers an address may bring: a plan somebody was pointed to, and a term.
@@ -84,7 +93,20 @@ struct CheckPage {
     errors: Errors,
 }
 
+impl CheckPage {
+    /// What is promised by sending, as it would begin now.
+    fn commitment(&self) -> Commitment {
+        Commitment::new(&self.page, (&self.offer, &self.plan), self.answers.term())
+    }
+}
+
 impl TermsPage {
+    /// Who reads the purpose: of an automatic plan nobody before the agreement is made.
+    fn note_hint(&self) -> String {
+        let automatic = self.plan.automatic_approval;
+        self.page.t(if automatic { "subscribe-note-kept" } else { "subscribe-note-hint" })
+    }
+
     /// The longest term, and the end of the authorization where one is known.
     fn months_hint(&self) -> String {
         let longest = self.page.tn("subscribe-months-hint", self.plan.term_months_max);
@@ -200,8 +222,7 @@ fn look_over(page: &Page, plan: &Plan, answers: &mut Answers) -> Errors {
         }
         Err(_) => errors.add("note", page.t("refusal-subscription-text")),
     }
-    let months = answers.months.trim().parse::<u32>().unwrap_or(0);
-    if months == 0 || months > plan.term_months_max {
+    if !(1..=plan.term_months_max).contains(&answers.term()) {
         errors.add("months", page.tn("subscribe-months-range", plan.term_months_max));
     }
     errors
@@ -224,7 +245,7 @@ pub async fn request(
         plan: plan.code.clone(),
         purpose: plan.purpose,
         purpose_note: answers.note.clone(),
-        months: answers.months.trim().parse().unwrap_or(0),
+        months: answers.term(),
         buyer: user.organization.clone(),
         buyer_name: user.organization_name.zh.clone(),
     };

@@ -2,7 +2,8 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use lianshi_market::subscription::Side;
+use lianshi_market::{subscription::Side, usage::Recount};
+use lianshi_registry::time::Timestamp;
 use lianshi_store::usage;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     months::{self, Month},
     page::{Page, render},
     problem::Problem,
+    text::{Count as _, Value},
 };
 
 #[derive(Template)]
@@ -25,6 +27,8 @@ struct UsagePage {
     chart: String,
     /// When the count was made, in words; absent before the first report.
     counted: Option<String>,
+    /// The count fell once: the serving node lost records.
+    recounted: Option<String>,
     /// Nothing was heard of the provider's node lately, so there may be calls not shown here.
     old: bool,
 }
@@ -39,11 +43,13 @@ pub async fn show(
     let dossier = Dossier::load(&page, &state, &caller.user, (&id, Side::Home)).await?;
     let key = dossier.view.id.to_string();
     let reported = state.read(move |read| usage::reported_usage(read, &key)).await?;
-    let as_of = reported.as_ref().map(|reported| reported.received_at);
+    let as_of = reported.as_ref().map(|reported| reported.as_of);
+    let recounted = reported.as_ref().and_then(|reported| reported.recounted);
     let days = reported.map(|reported| reported.days).unwrap_or_default();
     render(&UsagePage {
         counted: as_of
             .map(|at| page.t2("usage-as-of", &("time", page.time(&at)), &("ago", page.ago(&at)))),
+        recounted: recounted.map(|(at, recount)| recount_words(&page, at, recount)),
         old: dossier.silent,
         total: lianshi_market::usage::total_calls(&days),
         chart: chart::of_days(&page, &days),
@@ -51,4 +57,16 @@ pub async fn show(
         page,
         dossier,
     })
+}
+
+/// That the count fell, when and by how much, so that nobody has to notice by themselves.
+fn recount_words(page: &Page, at: Timestamp, recount: Recount) -> String {
+    page.lang.text(
+        "usage-recounted",
+        &[
+            ("time", Value::Text(page.time(&at))),
+            ("before", Value::Number(recount.before.count())),
+            ("now", Value::Number(recount.now.count())),
+        ],
+    )
 }

@@ -3,10 +3,20 @@
 
 use lianshi_market::subscription::{Side, SubscriptionView};
 use lianshi_registry::entry::Texts;
-use lianshi_store::{accounts::User, catalog, members, subscriptions};
+use lianshi_store::{
+    accounts::User,
+    catalog::{self, Offer},
+    members, subscriptions,
+};
 
 use super::{Moment, of_party, timeline};
-use crate::{WebState, names::Operations, nodes, page::Page, problem::Problem};
+use crate::{
+    WebState,
+    names::{Operations, Parties},
+    nodes,
+    page::Page,
+    problem::Problem,
+};
 
 /// The subscription and its names.
 pub struct Dossier {
@@ -18,8 +28,12 @@ pub struct Dossier {
     pub other_node: String,
     /// The product's operator, by name.
     pub operator: String,
+    /// The enterprise, by name.
+    pub buyer: String,
     /// The product's operations, by name.
     pub operations: Operations,
+    /// The plan is agreed to without a person.
+    pub automatic: bool,
     /// Nothing was heard lately of the node that serves the product.
     pub silent: bool,
 }
@@ -38,10 +52,13 @@ impl Dossier {
             Side::Provider => view.home.clone(),
         };
         let (id, product, node) = (view.id.clone(), view.product.clone(), other.clone());
-        let (history, offer, member) = state
+        let buyer = view.buyer.clone();
+        let (history, offer, member, parties) = state
             .read(move |read| {
                 let history = subscriptions::history(read, &id, side)?;
-                Ok((history, catalog::product(read, &product)?, members::by_node(read, &node)?))
+                let offer = catalog::product(read, &product)?;
+                let parties = Parties::of(read, std::iter::once(&buyer))?;
+                Ok((history, offer, members::by_node(read, &node)?, parties))
             })
             .await?;
         let name = |texts: &Texts| page.of_texts(texts).to_owned();
@@ -52,10 +69,19 @@ impl Dossier {
                 .map_or_else(|| other.to_string(), |member| name(&member.admission.name)),
             operator: operator
                 .map_or_else(|| view.operator.to_string(), |operator| name(&operator.name)),
+            buyer: parties.get(page, &view.buyer, &view.buyer_name),
             operations: Operations::of(offer.as_ref()),
+            automatic: plan_is_automatic(&view, offer.as_ref()),
             silent: offer
                 .is_none_or(|offer| !offer.own && nodes::is_stale(page.now, offer.confirmed_at)),
             view,
         })
     }
+}
+
+/// Whether the plan is agreed to without a person: as the contract froze it, else as the catalog
+/// offers it.
+fn plan_is_automatic(view: &SubscriptionView, offer: Option<&Offer>) -> bool {
+    let offered = offer.and_then(|offer| offer.plan(&view.plan_code));
+    view.plan.as_ref().or(offered).is_some_and(|plan| plan.automatic_approval)
 }

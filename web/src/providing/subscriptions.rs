@@ -6,6 +6,7 @@ use lianshi_market::{
     subscription::{Side, State, SubscriptionView},
     usage::total_calls,
 };
+use lianshi_registry::uscc::Uscc;
 use lianshi_store::{
     subscriptions::{self, Decision},
     usage,
@@ -24,6 +25,7 @@ use crate::{
     csrf::Posted,
     form::Errors,
     months::{self, Month},
+    names::Parties,
     page::{Page, render, render_as},
     plans,
     problem::Problem,
@@ -38,7 +40,21 @@ const REASONS: [&str; 5] = ["purpose", "capacity", "qualification", "incomplete"
 struct ListPage {
     page: Page,
     views: Vec<SubscriptionView>,
+    buyers: Parties,
     requests: bool,
+}
+
+/// The subscriptions to an operator's products, with what their buyers are called.
+async fn provided(
+    state: &WebState,
+    operator: Uscc,
+) -> Result<(Vec<SubscriptionView>, Parties), Problem> {
+    let found = state.read(move |read| {
+        let views = subscriptions::for_provider(read, &operator)?;
+        let buyers = Parties::of(read, views.iter().map(|view| &view.buyer))?;
+        Ok((views, buyers))
+    });
+    found.await
 }
 
 /// `GET /provider/requests`: what waits for a decision, oldest first.
@@ -47,11 +63,10 @@ pub async fn requests(
     caller: Caller,
     state: web::Data<WebState>,
 ) -> Result<HttpResponse, Problem> {
-    let operator = caller.user.organization;
-    let mut views = state.read(move |read| subscriptions::for_provider(read, &operator)).await?;
+    let (mut views, buyers) = provided(&state, caller.user.organization).await?;
     views.retain(|view| view.state == State::Requested);
     views.reverse();
-    render(&ListPage { page, views, requests: true })
+    render(&ListPage { page, views, buyers, requests: true })
 }
 
 /// `GET /provider/subscriptions`
@@ -60,9 +75,8 @@ pub async fn list(
     caller: Caller,
     state: web::Data<WebState>,
 ) -> Result<HttpResponse, Problem> {
-    let operator = caller.user.organization;
-    let views = state.read(move |read| subscriptions::for_provider(read, &operator)).await?;
-    render(&ListPage { page, views, requests: false })
+    let (views, buyers) = provided(&state, caller.user.organization).await?;
+    render(&ListPage { page, views, buyers, requests: false })
 }
 
 #[derive(Template)]

@@ -4,9 +4,11 @@
 
 mod contracts;
 mod matrix;
+mod ordering;
 mod pages;
 mod people;
 mod secrets;
 mod signing_in;
 mod support;
 mod trail;
+mod usage;

@@ -82,6 +82,11 @@ impl Node {
 
     /// Makes the node its own federation and publishes the example product; gives its number.
     pub fn publish(&self) -> String {
+        self.publish_file(include_str!("../../../docs/examples/division-code.toml"))
+    }
+
+    /// The same with another publishing file.
+    pub fn publish_file(&self, file: &str) -> String {
         let site = &self.site;
         let root = Root { origin: site.origin.clone(), log_key: site.log_key.public() };
         members::set_roots(&site.db, &[root]).unwrap();
@@ -112,7 +117,6 @@ impl Node {
                 Ok::<_, Fault>(())
             })
             .unwrap();
-        let file = include_str!("../../../docs/examples/division-code.toml");
         let published = catalog::publish(site, &Actor::node(), file).unwrap();
         published.into_iter().find(|one| one.kind == "product.registered").unwrap().id
     }

@@ -188,3 +188,98 @@ async fn a_certificate_is_taken_away_as_a_file_that_proves_itself() {
     assert_eq!(proved.product.number.as_str(), number);
     assert_eq!(status!(&app, "/certificate/330212-P-2026-0009999-X/proof"), 404);
 }
+
+/// `９９９９` and `abc` were once answered with the price of 10,000.
+#[actix_web::test]
+async fn the_calculator_works_with_what_was_typed_or_says_that_it_cannot() {
+    let seeded = support::seeded(1);
+    let app = app!(seeded);
+    let list = page!(&app, "/catalog");
+    let number = list.split("href=\"/products/").nth(1).unwrap().split('"').next().unwrap();
+    let ask = |calls: &str| format!("/products/{number}?calls={calls}");
+    // ¥0.50 a call, 1,000 included.
+    for (typed, amount) in [
+        ("9999", "4,499.50"),
+        ("%EF%BC%99%EF%BC%99%EF%BC%99%EF%BC%99", "4,499.50"),
+        ("10,000", "4,500.00"),
+        ("0", "0.00"),
+    ] {
+        let html = page!(&app, &ask(typed));
+        assert!(html.contains(&format!(">{amount}</strong>")), "{typed}: {html}");
+        assert_eq!(status!(&app, &ask(typed)), 200, "{typed}");
+    }
+    for typed in ["abc", "-1", "1.5", "1e3", "2000000000", "", "10%2C00"] {
+        let html = page!(&app, &ask(typed), "en");
+        assert_eq!(status!(&app, &ask(typed)), 422, "{typed}");
+        assert!(!html.contains("4,500.00") && !html.contains("4,499.50"), "{typed}: {html}");
+        let kept = typed.replace("%2C", ",");
+        for part in [
+            format!("name=\"calls\" inputmode=\"numeric\" value=\"{kept}\""),
+            "id=\"calls-error\"".to_owned(),
+            "aria-invalid=\"true\"".to_owned(),
+            "Enter a whole number from 0 to 1,000,000,000".to_owned(),
+        ] {
+            assert!(html.contains(&part), "{typed}: no {part} in {html}");
+        }
+    }
+    let html = page!(&app, &format!("/products/{number}"));
+    assert!(html.contains("value=\"10000\"") && html.contains(">4,500.00</strong>"), "{html}");
+}
+
+/// English pages once showed `y / yinzhou` and unmarked Chinese.
+#[actix_web::test]
+async fn english_pages_have_english_names_and_mark_what_is_chinese() {
+    let seeded = support::seeded(12);
+    let app = app!(seeded);
+    let home = page!(&app, "/", "en");
+    for name in ["Yinzhou District", "Haishu District", "Ningbo City Node"] {
+        assert!(home.contains(&format!(">{name}")), "no {name} in {home}");
+    }
+    for short in [">y</text>", ">yinzhou</text>", ">h</text>", ">haishu</text>"] {
+        assert!(!home.contains(short), "{short} in {home}");
+    }
+    let list = page!(&app, "/catalog");
+    let number = list.split("href=\"/products/").nth(1).unwrap().split('"').next().unwrap();
+    for path in [
+        "/".to_owned(),
+        "/catalog".to_owned(),
+        "/federation".to_owned(),
+        "/node/yinzhou".to_owned(),
+        "/registry/yinzhou/1".to_owned(),
+        "/registry/yinzhou/1/0".to_owned(),
+        "/verify".to_owned(),
+        format!("/products/{number}"),
+        format!("/certificate/{number}"),
+        "/login".to_owned(),
+        "/nowhere".to_owned(),
+    ] {
+        let html = page!(&app, &path, "en");
+        assert_eq!(unmarked(&html), Vec::<String>::new(), "{path}");
+    }
+    let product = page!(&app, &format!("/products/{number}"), "en");
+    assert!(product.contains("<span lang=\"zh-CN\">示授运〔2026〕7号</span>"), "{product}");
+}
+
+/// Texts with Chinese characters outside every element that says so, apart from the page's title.
+fn unmarked(html: &str) -> Vec<String> {
+    let mut depth = 0_usize;
+    let mut found = Vec::new();
+    let mut title = false;
+    for part in html.split('<').skip(1) {
+        let (tag, text) = part.split_once('>').unwrap_or((part, ""));
+        if tag.starts_with('/') {
+            depth = depth.saturating_sub(1);
+            title &= !tag.starts_with("/title");
+        } else if depth > 0 || tag.contains(" lang=\"zh-CN\"") {
+            let closes = !tag.ends_with('/') && !tag.starts_with("br") && !tag.starts_with("input");
+            depth += usize::from(closes);
+        } else if tag.starts_with("title") {
+            title = true;
+        }
+        let chinese = text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+        if chinese && depth == 0 && !title {
+            found.push(text.to_owned());
+        }
+    }
+    found
+}

@@ -1,0 +1,158 @@
+//! What the pages before an order say about time and money, and who decides.
+
+use actix_web::http::StatusCode;
+use lianshi_registry::time::{Date, Timestamp};
+use lianshi_store::accounts::Role;
+
+use crate::support::{Node, app, get, send, sign_in};
+
+/// The example product with a monthly plan beside the others.
+const MONTHLY: &str = r#"
+[[product.plan]]
+code = "monthly"
+name = { zh = "包月", en = "Monthly" }
+purpose = "industry"
+charge = { model = "flat_monthly", price = "1200" }
+calls_per_month_max = 5000
+calls_per_minute_max = 60
+term_months_max = 12
+
+[product.split]
+"#;
+
+fn published(node: &Node) -> String {
+    let file = include_str!("../../../docs/examples/division-code.toml");
+    let ceiling =
+        "\n[[product.ceiling]]\nunit = \"month\"\nprice_max = \"2000\"\ndocument = \"示例\"\n";
+    node.publish_file(&file.replacen("\n[product.split]\n", &format!("{ceiling}{MONTHLY}"), 1))
+}
+
+#[actix_web::test]
+async fn the_last_page_before_ordering_shows_total_and_last_day() {
+    let node = Node::new();
+    let number = published(&node);
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    let cookie = sign_in(&app, "buyer").await;
+    let today = node.site.now().date();
+    let last = |months: u32| {
+        let after = lianshi_market::term::first_day_after(today, months);
+        after.plus_days(-1).to_string()
+    };
+    for (plan, months, total) in [
+        ("monthly", 1, "¥1,200.00"),
+        ("monthly", 3, "¥3,600.00"),
+        ("public-good", 2, "¥0.00"),
+        ("per-call", 2, "¥499,950.00 in a month at most"),
+    ] {
+        let path = format!(
+            "/products/{number}/subscribe/check?plan={plan}&months={months}&note=addresses"
+        );
+        let page = send(&app, get(&path).cookie(cookie.clone())).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        let last_day = format!("id=\"last-day\">{}</span>", last(months));
+        assert!(page.body.contains(&last_day), "{plan}: no {last_day} in {}", page.body);
+        assert!(page.body.contains(total), "{plan}: no {total} in {}", page.body);
+    }
+}
+
+#[actix_web::test]
+async fn a_term_cut_by_the_authorization_says_so_and_costs_less() {
+    let node = Node::new();
+    let number = published(&node);
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    let cookie = sign_in(&app, "buyer").await;
+    let now = node.site.now();
+    let read = lianshi_registry::id::RegistrationNumber::parse(&number).unwrap();
+    let offer = node.site.db.read(|r| lianshi_store::catalog::product(r, &read)).unwrap().unwrap();
+    let until: Date = offer.authorized_until().unwrap();
+    assert!(until.start() > now, "the example is in force on {}", Timestamp::date(now));
+    let months = 12;
+    let cut = lianshi_market::term::end(now, months) > until.start();
+    let path =
+        format!("/products/{number}/subscribe/check?plan=monthly&months={months}&note=addresses");
+    let page = send(&app, get(&path).cookie(cookie)).await;
+    let words = "The authorization of the product ends before the months you asked for.";
+    assert_eq!(page.body.contains(words), cut, "{}", page.body);
+}
+
+/// "A person will decide" was said of plans that open by themselves.
+#[actix_web::test]
+async fn the_steps_say_who_decides_by_the_plan() {
+    let node = Node::new();
+    let number = published(&node);
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    let cookie = sign_in(&app, "buyer").await;
+    let base = format!("/products/{number}/subscribe");
+    let by_person =
+        ["Reviewed by the operator", "The operator reads them", "If the operator agrees"];
+    for (plan, automatic) in [("public-good", true), ("per-call", false)] {
+        for step in ["terms", "check"] {
+            let path = format!("{base}/{step}?plan={plan}&months=2&note=addresses");
+            let page = send(&app, get(&path).cookie(cookie.clone())).await;
+            let said = by_person.iter().any(|words| page.body.contains(words));
+            assert_eq!(said, !automatic, "{plan} {step}: {}", page.body);
+        }
+        let token = send(&app, get("/account").cookie(cookie.clone())).await.csrf();
+        let form = format!("csrf={token}&plan={plan}&months=2&note=addresses");
+        let sent = send(&app, crate::support::post(&base, &form).cookie(cookie.clone())).await;
+        let page = send(&app, get(&sent.location).cookie(cookie.clone())).await;
+        assert!(page.body.contains("Request sent"), "{}", page.body);
+        let person = page.body.contains("decides on your request");
+        let itself = page.body.contains("No person has to decide");
+        assert_eq!((person, itself), (!automatic, automatic), "{plan}: {}", page.body);
+        let id = sent.location.split('/').nth(2).unwrap();
+        let page = send(&app, get(&format!("/subscriptions/{id}")).cookie(cookie.clone())).await;
+        assert!(!page.body.contains("waiting for a decision"), "{}", page.body);
+    }
+}
+
+#[actix_web::test]
+async fn a_term_in_full_width_digits_is_that_term_and_junk_is_told_at_the_field() {
+    let node = Node::new();
+    let number = published(&node);
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    let cookie = sign_in(&app, "buyer").await;
+    let ask = |months: &str| {
+        let path = format!(
+            "/products/{number}/subscribe/check?plan=monthly&months={months}&note=addresses"
+        );
+        get(&path).cookie(cookie.clone())
+    };
+    let page = send(&app, ask("%EF%BC%93")).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    assert!(page.body.contains("¥3,600.00"), "{}", page.body);
+    for junk in ["abc", "0", "13", "1.5", "-1", ""] {
+        let page = send(&app, ask(junk)).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{junk}");
+        assert!(page.body.contains(&format!("value=\"{junk}\"")), "{junk}: {}", page.body);
+        assert!(page.body.contains("id=\"months-error\""), "{junk}: {}", page.body);
+    }
+}
+
+/// A month that could not be read once showed the bills of all months.
+#[actix_web::test]
+async fn a_month_that_cannot_be_read_shows_no_bills_and_says_so() {
+    let node = Node::new();
+    node.person("everything", 1, &Role::ALL);
+    let app = app!(node);
+    let cookie = sign_in(&app, "everything").await;
+    for path in ["/bills", "/finance/statements"] {
+        for junk in ["October", "2026-13", "2026-1"] {
+            let asked = format!("{path}?period={junk}");
+            let page = send(&app, get(&asked).cookie(cookie.clone())).await;
+            assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{asked}");
+            for part in ["id=\"period-error\"", "<title>Error:", &format!("value=\"{junk}\"")] {
+                assert!(page.body.contains(part), "{asked}: no {part} in {}", page.body);
+            }
+        }
+        for good in ["2026-10", "", "%EF%BC%92%EF%BC%90%EF%BC%92%EF%BC%96-10"] {
+            let asked = format!("{path}?period={good}");
+            let page = send(&app, get(&asked).cookie(cookie.clone())).await;
+            assert_eq!(page.status, StatusCode::OK, "{asked}");
+        }
+    }
+}
