@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 use tests::demo::Demo;
-use thirtyfour::extensions::cdp::ChromeDevTools;
 
 use crate::{browser::Browser, words::Words};
 
@@ -77,8 +76,7 @@ pub async fn judge(demo: &Demo, bill: &str) -> Vec<String> {
 
 /// Has the browser lay pages out for a medium; the usual one when it is empty.
 async fn print_media(browser: &Browser, media: &str) {
-    let tools = ChromeDevTools::new(browser.driver.handle.clone());
     let wanted = json!({ "media": media });
-    let set = tools.execute_cdp_with_params("Emulation.setEmulatedMedia", wanted).await;
+    let set = browser.driver.cdp().send_raw("Emulation.setEmulatedMedia", wanted).await;
     set.unwrap_or_else(|error| panic!("the medium {media}: {error}"));
 }

@@ -21,6 +21,8 @@ fn cargo_tree(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--offline", "--prefix", "none", "--target", TARGET])
         .args(["--package", "lianshi-node"])
+        // What other members of the workspace switch on is not compiled into the program.
+        .env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION")
         .args(arguments)
         .current_dir(root())
         .output()

@@ -11,7 +11,7 @@ use table::{
 };
 
 use super::{
-    FLAGSHIP, Item, Party, Sector, Terms,
+    CALLABLE, FLAGSHIP, Item, Party, Sector, Terms,
     coverage::{Rows, label},
     party, shares, source_unit,
 };
@@ -109,8 +109,10 @@ fn type_name(column: ColumnType) -> &'static str {
     }
 }
 
+/// How often the data would be renewed; the lists of divisions appear once a year.
 fn cycle(item: &Item) -> &'static str {
     match item.form.as_str() {
+        _ if CALLABLE.contains(&item.key.as_str()) => "yearly",
         "verification" => "daily",
         "report" => "quarterly",
         "model" => "yearly",
