@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use lianshi_registry::time::{Date, Timestamp};
 use lianshi_store::accounts::Role;
 
-use crate::support::{Node, app, get, send, sign_in};
+use crate::support::{Node, app, get, post, send, sign_in};
 
 /// The example product with a monthly plan beside the others.
 const MONTHLY: &str = r#"
@@ -19,6 +19,17 @@ term_months_max = 12
 
 [product.split]
 "#;
+
+/// The last page before an order, with these answers.
+macro_rules! check {
+    ($app:expr, $cookie:expr, $number:expr, $plan:expr, $months:expr) => {{
+        let token = send($app, get("/account").cookie($cookie.clone())).await.csrf();
+        let (plan, months) = ($plan, $months);
+        let form = format!("csrf={token}&plan={plan}&months={months}&note=addresses");
+        let path = format!("/products/{}/subscribe/check", $number);
+        send($app, post(&path, &form).cookie($cookie.clone())).await
+    }};
+}
 
 fn published(node: &Node) -> String {
     let file = include_str!("../../../docs/examples/division-code.toml");
@@ -45,10 +56,7 @@ async fn the_last_page_before_ordering_shows_total_and_last_day() {
         ("public-good", 2, "¥0.00"),
         ("per-call", 2, "¥499,950.00 in a month at most"),
     ] {
-        let path = format!(
-            "/products/{number}/subscribe/check?plan={plan}&months={months}&note=addresses"
-        );
-        let page = send(&app, get(&path).cookie(cookie.clone())).await;
+        let page = check!(&app, cookie, number, plan, months);
         assert_eq!(page.status, StatusCode::OK, "{}", page.body);
         let last_day = format!("id=\"last-day\">{}</span>", last(months));
         assert!(page.body.contains(&last_day), "{plan}: no {last_day} in {}", page.body);
@@ -70,9 +78,7 @@ async fn a_term_cut_by_the_authorization_says_so_and_costs_less() {
     assert!(until.start() > now, "the example is in force on {}", Timestamp::date(now));
     let months = 12;
     let cut = lianshi_market::term::end(now, months) > until.start();
-    let path =
-        format!("/products/{number}/subscribe/check?plan=monthly&months={months}&note=addresses");
-    let page = send(&app, get(&path).cookie(cookie)).await;
+    let page = check!(&app, cookie, number, "monthly", months);
     let words = "The authorization of the product ends before the months you asked for.";
     assert_eq!(page.body.contains(words), cut, "{}", page.body);
 }
@@ -89,15 +95,16 @@ async fn the_steps_say_who_decides_by_the_plan() {
     let by_person =
         ["Reviewed by the operator", "The operator reads them", "If the operator agrees"];
     for (plan, automatic) in [("public-good", true), ("per-call", false)] {
-        for step in ["terms", "check"] {
-            let path = format!("{base}/{step}?plan={plan}&months=2&note=addresses");
-            let page = send(&app, get(&path).cookie(cookie.clone())).await;
+        let terms = format!("{base}/terms?plan={plan}&months=2");
+        let terms = send(&app, get(&terms).cookie(cookie.clone())).await;
+        let check = check!(&app, cookie, number, plan, 2);
+        for page in [terms, check] {
             let said = by_person.iter().any(|words| page.body.contains(words));
-            assert_eq!(said, !automatic, "{plan} {step}: {}", page.body);
+            assert_eq!(said, !automatic, "{plan}: {}", page.body);
         }
         let token = send(&app, get("/account").cookie(cookie.clone())).await.csrf();
         let form = format!("csrf={token}&plan={plan}&months=2&note=addresses");
-        let sent = send(&app, crate::support::post(&base, &form).cookie(cookie.clone())).await;
+        let sent = send(&app, post(&base, &form).cookie(cookie.clone())).await;
         let page = send(&app, get(&sent.location).cookie(cookie.clone())).await;
         assert!(page.body.contains("Request sent"), "{}", page.body);
         let person = page.body.contains("decides on your request");
@@ -116,17 +123,11 @@ async fn a_term_in_full_width_digits_is_that_term_and_junk_is_told_at_the_field(
     node.person("buyer", 1, &[Role::Buyer]);
     let app = app!(node);
     let cookie = sign_in(&app, "buyer").await;
-    let ask = |months: &str| {
-        let path = format!(
-            "/products/{number}/subscribe/check?plan=monthly&months={months}&note=addresses"
-        );
-        get(&path).cookie(cookie.clone())
-    };
-    let page = send(&app, ask("%EF%BC%93")).await;
+    let page = check!(&app, cookie, number, "monthly", "%EF%BC%93");
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
     assert!(page.body.contains("¥3,600.00"), "{}", page.body);
     for junk in ["abc", "0", "13", "1.5", "-1", ""] {
-        let page = send(&app, ask(junk)).await;
+        let page = check!(&app, cookie, number, "monthly", junk);
         assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{junk}");
         assert!(page.body.contains(&format!("value=\"{junk}\"")), "{junk}: {}", page.body);
         assert!(page.body.contains("id=\"months-error\""), "{junk}: {}", page.body);
