@@ -14,4 +14,5 @@ mod first_minute;
 mod licences;
 mod notice;
 mod promises;
+mod requirements;
 mod sources;
