@@ -1,7 +1,7 @@
 //! The close of a period: a pure function of pinned inputs. Which instants and which counted calls
-//! belong to it, each subscription's frozen agreement, each product's split version and its carries
-//! go in; numbered statements, transfers, divisions and one result hash come out. The same inputs
-//! give the same hash on any machine and database.
+//! belong to it, each subscription's frozen agreement, each product's split version and what was
+//! divided under it so far go in; numbered statements, transfers, divisions and one result hash
+//! come out. The same inputs give the same hash on any machine and database.
 //!
 //! Subscriptions stream through a [`Run`] one at a time, so a close needs memory for its products,
 //! not for its buyers.
@@ -19,13 +19,15 @@ use lianshi_registry::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-pub use document::{DOCUMENT_VERSION, DivisionDocument, DocumentError, StatementDocument};
+pub use document::{
+    DIVISION_VERSION, DivisionDocument, DocumentError, STATEMENT_VERSION, StatementDocument,
+};
 
 use crate::{
     ledger::{self, Account, LedgerError, Reason, Transfer},
     money::{Amount, Currency, MoneyError},
     rating::{LateUsage, Usage, rate, rate_late},
-    split::{self, Agreement as SplitAgreement, Carries, SplitError},
+    split::{self, Agreement as SplitAgreement, SplitError},
     term,
 };
 
@@ -207,7 +209,7 @@ impl Run {
         self.calls = self.calls.saturating_add(calls_of(subject));
         let number = statement_number(&self.inputs, self.statement_count);
         let document = StatementDocument {
-            v: DOCUMENT_VERSION,
+            v: STATEMENT_VERSION,
             number: number.clone(),
             period: self.inputs.period,
             provider_node: self.inputs.node.clone(),
@@ -256,21 +258,21 @@ impl Run {
         &self.earned
     }
 
-    /// Divides what a product earned and moves its carries on. Products must come in the order of
-    /// [`Run::earned`]; one that earned nothing is not divided.
+    /// Divides what a product earned, after `so_far` was divided under the same agreement version.
+    /// Products must come in the order of [`Run::earned`]; one that earned nothing is not divided.
     pub fn divide(
         &mut self,
         product: &RegistrationNumber,
         agreement: &SplitAgreement,
-        carries: &mut Carries,
+        so_far: Amount,
     ) -> Result<Option<Divided>, CloseError> {
         let Some(earned) = self.earned.get(product).filter(|earned| earned.base > Amount::ZERO)
         else {
             return Ok(None);
         };
-        let parts = split::divide(earned.base, agreement, carries)?;
+        let parts = split::divide(earned.base, agreement, so_far)?;
         let document = DivisionDocument {
-            v: DOCUMENT_VERSION,
+            v: DIVISION_VERSION,
             period: self.inputs.period,
             provider_node: self.inputs.node.clone(),
             product: product.clone(),
@@ -301,6 +303,17 @@ impl Run {
         let (text, hash) = document.seal_text();
         self.hasher.update(hash);
         Ok(Some(Divided { document, text, hash, transfers }))
+    }
+
+    /// Takes a division as an earlier program recorded it, when it still carried fractions of a fen:
+    /// its parts are not computed again, but what they divide is compared. Gives whether it fits.
+    pub fn take_carried(&mut self, recorded: &DivisionDocument) -> bool {
+        let fits = recorded.is_carried()
+            && self.earned.get(&recorded.product).is_some_and(|earned| {
+                earned.base == recorded.base && earned.by_operator == recorded.by_operator
+            });
+        self.hasher.update(recorded.seal_text().1);
+        fits
     }
 
     fn purpose(&self, reason: Reason, reference: String) -> ledger::Purpose {

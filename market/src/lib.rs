@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod agreement;
+pub mod apportion;
 mod base32;
 pub mod close;
 pub mod dataset;

@@ -1,12 +1,12 @@
-//! Dividing revenue: largest remainder with carry. Every division is exact to the fen, no part is
-//! negative, and what a party was given less or more than its exact share is carried, as an exact
-//! fraction, into the next division under the same agreement version, so that every party stays
-//! within one fen of its share for ever.
+//! Dividing revenue by Tijdeman's rule ([`mod@crate::apportion`]): every division is exact to the fen,
+//! no part is negative, and every party stays within one fen of its share for ever.
 //!
-//! Per agreement version, tier and currency each party has a carry c, all of which sum to 0. For a
-//! base a and weight w: e = a·w + c; the party gets max(0, ⌊e⌋); the fen left over go one each to
-//! the largest e − f (should clipping at 0 have handed out too much, it is taken back from the
-//! smallest); ties go to the smaller party code; c becomes e − f.
+//! What a party has received depends only on what was divided so far under the same agreement
+//! version, its **cumulative base**: a division gives each party what it has after that number less
+//! what it had before. Nothing is carried. Every version starts at its own zero.
+//!
+//! Divisions made before this rule carried fractions of a fen from one to the next. They stay as
+//! they were recorded, with their own kind of explanation, and are never computed again.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +17,15 @@ use lianshi_registry::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::money::Amount;
+use crate::{
+    apportion::{ApportionError, apportion, received},
+    money::{Amount, MoneyError},
+};
 
 /// Parts per million that make the whole.
 pub const WHOLE_PPM: u32 = 1_000_000;
-/// Denominator of every carry: shares are parts per million, so fractions of a fen are too.
+/// Denominator of the carries that divisions before [`mod@crate::apportion`] recorded.
 pub const CARRY_DENOMINATOR: i64 = 1_000_000;
-/// The one tier of this version; waterfalls of several tiers number them from here.
-pub const TIER: i64 = 1;
 
 /// Why a base cannot be divided.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,14 +41,21 @@ pub enum SplitError {
     /// A base below zero: refunds mirror the recorded division instead.
     #[error("the base {0} is negative; a refund reverses the recorded division")]
     NegativeBase(Amount),
-    /// Carries that do not sum to zero, or one of a whole fen or more: the stored state is not
-    /// ours.
-    #[error("the carries of `{agreement}` do not fit: {what}")]
-    Carry {
+    /// The cumulative base does not fit.
+    #[error("what was divided under `{agreement}` so far: {source}")]
+    Cumulative {
         /// The agreement version.
         agreement: String,
-        /// What is wrong.
-        what: &'static str,
+        /// What did not fit.
+        source: MoneyError,
+    },
+    /// The shares cannot be handed out.
+    #[error("the shares of `{agreement}`: {source}")]
+    Apportion {
+        /// The agreement version.
+        agreement: String,
+        /// Why not.
+        source: ApportionError,
     },
 }
 
@@ -96,11 +104,12 @@ impl Agreement {
         }
     }
 
-    /// Without a split agreement the operator gets everything.
+    /// Without a split agreement the operator gets everything. The operator is part of the name: a
+    /// product that changes hands begins anew.
     pub fn all_to_operator(product: &RegistrationNumber, operator: Party) -> Self {
         let operator = Party { share_ppm: WHOLE_PPM, ..operator };
         Self {
-            id: format!("{product}/operator"),
+            id: format!("{product}/operator/{}", operator.uscc),
             version: None,
             parties: BTreeMap::from([(operator.uscc.clone(), operator)]),
         }
@@ -108,13 +117,13 @@ impl Agreement {
 
     /// As a division recorded it, to compute the division again.
     pub fn recorded(id: String, parts: &[Part]) -> Self {
-        let version = parts.first().and_then(|part| part.explanation.split_version);
+        let version = parts.first().and_then(|part| part.explanation.split_version());
         let parties =
             parts.iter().map(|part| (part.party.uscc.clone(), part.party.clone())).collect();
         Self { id, version, parties }
     }
 
-    /// The name carries are kept under, such as `330212-P-2026-0000001-X/split/1`.
+    /// The name its cumulative base is kept under, such as `330212-P-2026-0000001-X/split/1`.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -149,14 +158,54 @@ impl Party {
     }
 }
 
-/// Carries by party: numerators over [`CARRY_DENOMINATOR`], in fen. An absent party carries
-/// nothing.
-pub type Carries = BTreeMap<Uscc, i64>;
+/// How a party's part came about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ShareExplanation {
+    /// By the cumulative base.
+    Cumulative(CumulativeShare),
+    /// By largest remainder with carry, as divisions were made before.
+    Carried(CarriedShare),
+}
 
-/// How a party's part came about, to the last fraction.
+impl ShareExplanation {
+    /// The split's version; absent where no split was agreed and the operator gets everything.
+    pub fn split_version(&self) -> Option<u32> {
+        match self {
+            Self::Cumulative(said) => said.split_version,
+            Self::Carried(said) => said.split_version,
+        }
+    }
+}
+
+/// "Of `base_to` so far your `share_ppm` are so much; you had `received` and get the difference."
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ShareExplanation {
+pub struct CumulativeShare {
+    /// The split's version; absent where no split was agreed and the operator gets everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_version: Option<u32>,
+    /// The party's share in parts per million: its weight.
+    pub share_ppm: u32,
+    /// What had been divided under this version before.
+    pub base_from: Amount,
+    /// The same with this division.
+    pub base_to: Amount,
+    /// What the party had of `base_from`.
+    pub received: Amount,
+}
+
+impl CumulativeShare {
+    /// The party's exact share of everything divided so far, in millionths of a fen.
+    pub fn exact_ppm(&self) -> i128 {
+        i128::from(self.base_to.fen()) * i128::from(self.share_ppm)
+    }
+}
+
+/// How a part came about under largest remainder with carry; no division is made so any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CarriedShare {
     /// The split's version; absent where no split was agreed and the operator gets everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split_version: Option<u32>,
@@ -186,112 +235,39 @@ pub struct Part {
     pub explanation: ShareExplanation,
 }
 
-/// A part before its remainder is settled; all numbers over [`CARRY_DENOMINATOR`] where not fen.
-struct Draft<'a> {
-    party: &'a Party,
-    exact: i128,
-    carry_before: i64,
-    floor: i128,
-    adjustment: i128,
-}
-
-impl Draft<'_> {
-    fn remainder(&self) -> i128 {
-        self.exact - (self.floor + self.adjustment) * i128::from(CARRY_DENOMINATOR)
-    }
-}
-
-/// Divides `base` and moves the carries on. The parts come in the order of party codes and sum to
-/// the base exactly.
+/// Divides `base` after `so_far` was divided under the same agreement version. The parts come in
+/// the order of party codes and sum to the base exactly.
 pub fn divide(
     base: Amount,
     agreement: &Agreement,
-    carries: &mut Carries,
+    so_far: Amount,
 ) -> Result<Vec<Part>, SplitError> {
     if base < Amount::ZERO {
         return Err(SplitError::NegativeBase(base));
     }
-    check_carries(agreement, carries)?;
-    let mut drafts: Vec<Draft<'_>> = agreement
-        .parties()
-        .map(|party| {
-            let carry_before = carries.get(&party.uscc).copied().unwrap_or(0);
-            let exact =
-                i128::from(base.fen()) * i128::from(party.share_ppm) + i128::from(carry_before);
-            let floor = exact.div_euclid(i128::from(CARRY_DENOMINATOR)).max(0);
-            Draft { party, exact, carry_before, floor, adjustment: 0 }
-        })
-        .collect();
-    hand_out(base, &mut drafts);
-    let parts: Vec<Part> =
-        drafts.iter().map(|draft| finish(base, agreement, draft)).collect::<Result<_, _>>()?;
-    for part in &parts {
-        carries.insert(part.party.uscc.clone(), part.explanation.carry_after);
-    }
-    Ok(parts)
-}
-
-fn check_carries(agreement: &Agreement, carries: &Carries) -> Result<(), SplitError> {
-    let wrong = |what| Err(SplitError::Carry { agreement: agreement.id.clone(), what });
-    if carries.keys().any(|uscc| !agreement.parties.contains_key(uscc)) {
-        return wrong("a carry of somebody who is no party");
-    }
-    if carries.values().map(|carry| i128::from(*carry)).sum::<i128>() != 0 {
-        return wrong("they do not sum to zero");
-    }
-    if carries.values().any(|carry| carry.unsigned_abs() >= CARRY_DENOMINATOR.unsigned_abs()) {
-        return wrong("one is a whole fen or more");
-    }
-    Ok(())
-}
-
-/// Gives or takes single fen until the parts sum to the base. Fewer than there are parties are ever
-/// needed: flooring loses less than one fen each, and clipping at 0 adds less than one fen each,
-/// since carries are below one.
-fn hand_out(base: Amount, drafts: &mut [Draft<'_>]) {
-    let mut left = i128::from(base.fen()) - drafts.iter().map(|draft| draft.floor).sum::<i128>();
-    // Sorting is stable and the drafts come by party code, so ties go to the smaller code.
-    let mut order: Vec<usize> = (0..drafts.len()).collect();
-    let remainder = |index: &usize| drafts.get(*index).map_or(0, Draft::remainder);
-    if left > 0 {
-        order.sort_by_key(|index| std::cmp::Reverse(remainder(index)));
-    } else {
-        order.sort_by_key(remainder);
-    }
-    for index in order {
-        let Some(draft) = drafts.get_mut(index) else { continue };
-        if left > 0 {
-            draft.adjustment = 1;
-            left -= 1;
-        } else if left < 0 && draft.floor > 0 {
-            draft.adjustment = -1;
-            left += 1;
-        }
-    }
-}
-
-fn finish(base: Amount, agreement: &Agreement, draft: &Draft<'_>) -> Result<Part, SplitError> {
-    // The base fits 64 bits and no part exceeds it by more than the carry; a failure here is a
-    // carry that is not ours.
-    let narrow = |wide: i128| {
-        i64::try_from(wide).map_err(|_| SplitError::Carry {
-            agreement: agreement.id.clone(),
-            what: "a part does not fit 64 bits",
-        })
+    let id = || agreement.id.clone();
+    let base_to =
+        so_far.plus(base).map_err(|source| SplitError::Cumulative { agreement: id(), source })?;
+    let weights: BTreeMap<&Uscc, u64> =
+        agreement.parties().map(|party| (&party.uscc, u64::from(party.share_ppm))).collect();
+    let refused = |source| SplitError::Apportion { agreement: id(), source };
+    let had = received(&weights, so_far).map_err(refused)?;
+    let given = apportion(&weights, so_far, base_to).map_err(refused)?;
+    let of = |amounts: &BTreeMap<&Uscc, Amount>, party: &Party| {
+        amounts.get(&party.uscc).copied().unwrap_or_default()
     };
-    Ok(Part {
-        party: draft.party.clone(),
-        amount: Amount::from_fen(narrow(draft.floor + draft.adjustment)?),
-        explanation: ShareExplanation {
+    let part = |party: &Party| Part {
+        party: party.clone(),
+        amount: of(&given, party),
+        explanation: ShareExplanation::Cumulative(CumulativeShare {
             split_version: agreement.version,
-            base,
-            share_ppm: draft.party.share_ppm,
-            carry_before: draft.carry_before,
-            floor: Amount::from_fen(narrow(draft.floor)?),
-            remainder_fen: narrow(draft.adjustment)?,
-            carry_after: narrow(draft.remainder())?,
-        },
-    })
+            share_ppm: party.share_ppm,
+            base_from: so_far,
+            base_to,
+            received: of(&had, party),
+        }),
+    };
+    Ok(agreement.parties().map(part).collect())
 }
 
 #[cfg(test)]

@@ -214,9 +214,40 @@ pub(crate) struct DivisionRow {
     pub document_hash: Vec<u8>,
     pub document: String,
     pub sealed: Vec<u8>,
+    /// The cumulative base before; absent where fractions of a fen were carried instead.
+    pub base_from_fen: Option<i64>,
+    /// The cumulative base with it.
+    pub base_to_fen: Option<i64>,
+}
+
+/// A division as it was sealed.
+pub(crate) struct Sealed<'a> {
+    pub issued_at: Timestamp,
+    pub hash: [u8; 32],
+    pub text: &'a str,
+    pub seal: Vec<u8>,
 }
 
 impl DivisionRow {
+    /// The row of a sealed division.
+    pub(crate) fn of(document: &DivisionDocument, side: DivisionSide, sealed: Sealed<'_>) -> Self {
+        let stretch = document.stretch();
+        Self {
+            side: side.as_str().to_owned(),
+            period: document.period.to_string(),
+            product: document.product.to_string(),
+            agreement: document.agreement.clone(),
+            provider_node: document.provider_node.to_string(),
+            base_fen: document.base.fen(),
+            issued_at: sealed.issued_at.millis(),
+            document_hash: sealed.hash.to_vec(),
+            document: sealed.text.to_owned(),
+            sealed: sealed.seal,
+            base_from_fen: stretch.map(|(from, _)| from.fen()),
+            base_to_fen: stretch.map(|(_, to)| to.fen()),
+        }
+    }
+
     /// The document.
     pub(crate) fn read(&self) -> Result<DivisionDocument, Fault> {
         DivisionDocument::read(self.document.as_bytes())

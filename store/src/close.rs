@@ -179,11 +179,9 @@ fn run(
             continue;
         }
         let agreement = post::agreement_of(&mut write.as_read(), site, (product, period))?;
-        let mut carries = post::carries(&mut write.as_read(), agreement.id())?;
-        let divided = run.divide(product, &agreement, &mut carries).map_err(close_fault)?;
-        if let Some(divided) = divided {
+        let so_far = post::divided_so_far(&mut write.as_read(), agreement.id())?;
+        if let Some(divided) = run.divide(product, &agreement, so_far).map_err(close_fault)? {
             books.divide(write, &divided)?;
-            post::store_carries(write, agreement.id(), &carries)?;
         }
     }
     books.balance(write)?;

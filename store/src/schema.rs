@@ -541,6 +541,8 @@ diesel::table! {
         document_hash -> Binary,
         document -> Text,
         sealed -> Binary,
+        base_from_fen -> Nullable<BigInt>,
+        base_to_fen -> Nullable<BigInt>,
     }
 }
 
@@ -551,17 +553,6 @@ diesel::table! {
         product -> Text,
         node -> Text,
         sealed -> Binary,
-    }
-}
-
-diesel::table! {
-    split_carries (agreement, tier, currency, party_uscc) {
-        agreement -> Text,
-        tier -> BigInt,
-        currency -> Text,
-        party_uscc -> Text,
-        numerator -> Text,
-        denominator -> Text,
     }
 }
 
@@ -689,7 +680,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     allocations,
     split_documents,
     split_receipts,
-    split_carries,
     ledger_accounts,
     ledger_transfers,
     witnessed,

@@ -5,7 +5,7 @@ pub mod books;
 mod letters;
 pub mod stage;
 
-use lianshi_market::{money::Amount, subscription::Side};
+use lianshi_market::{money::Amount, split::ShareExplanation, subscription::Side};
 use lianshi_registry::{json, refusal::Refusal as _};
 use lianshi_store::{
     Failure, Fault, Site, allocations,
@@ -289,24 +289,29 @@ fn parties_stay_within_a_fen_over_many_closes() {
             meter(site, &held[0], "2026-11-05T04:00:00Z", 3);
             close_month(site, "2026-10");
             close_month(site, "2026-11");
-            let divided = |text: &str| -> Vec<(i64, i64, i64)> {
+            let divided = |text: &str| -> Vec<(i64, i64, i64, i64)> {
                 let views = site.db.read(|read| allocations::in_period(read, month(text)));
                 views.expect("read")[0]
                     .document
                     .parts
                     .iter()
                     .map(|part| {
-                        let said = &part.explanation;
-                        (said.carry_before, part.amount.fen(), said.carry_after)
+                        let ShareExplanation::Cumulative(said) = &part.explanation else {
+                            panic!("carried")
+                        };
+                        let (from, to) = (said.base_from.fen(), said.base_to.fen());
+                        (from, to, said.received.fen(), part.amount.fen())
                     })
                     .collect()
             };
             let (first, second) = (divided("2026-10"), divided("2026-11"));
             for (october, november) in first.iter().zip(&second) {
-                assert_eq!(october.2, november.0, "the carry goes on where it ended");
+                assert_eq!((october.0, october.1), (0, 50), "it begins at zero");
+                assert_eq!((november.0, november.1), (50, 100), "it goes on where it ended");
+                assert_eq!(november.2, october.3, "what was given before is what it was given");
             }
-            assert_eq!(first.iter().map(|part| part.1).sum::<i64>(), 50);
-            assert_eq!(second.iter().map(|part| part.1).sum::<i64>(), 50);
+            assert_eq!(first.iter().map(|part| part.3).sum::<i64>(), 50);
+            assert_eq!(second.iter().map(|part| part.3).sum::<i64>(), 50);
             books::hold(site);
         });
     });

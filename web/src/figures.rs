@@ -50,6 +50,16 @@ pub fn percent(ppm: u32) -> String {
     if kept.is_empty() { whole.to_string() } else { format!("{whole}.{kept}") }
 }
 
+/// Millionths of a fen as fen, without idle zeros: `3,086.25`.
+pub fn fen_exact(millionths: i128) -> String {
+    let sign = if millionths < 0 { "-" } else { "" };
+    let all = millionths.unsigned_abs();
+    let (whole, places) = (group(&(all / 1_000_000).to_string()), all % 1_000_000);
+    let places = format!("{places:06}");
+    let kept = places.trim_end_matches('0');
+    if kept.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{kept}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +79,10 @@ mod tests {
         assert_eq!(
             (micro(500_000), micro(1), micro(1_200_000_000)),
             ("0.50".into(), "0.000001".into(), "1,200.00".into())
+        );
+        assert_eq!(
+            [3_086_250_000, 7_000_000, -5, 0].map(fen_exact),
+            ["3,086.25", "7", "-0.000005", "0"]
         );
         assert_eq!(
             (percent(250_000), percent(333_333), percent(1)),

@@ -90,18 +90,31 @@ fn how(page: &Page, line: &RatedLine) -> String {
     }
 }
 
-/// How a party's amount came about: base, share, carry, rounding.
+/// How a party's amount came about: of everything divided so far, what its share of it is, what it
+/// had and what it gets.
 pub fn split_words(page: &Page, share: &ShareExplanation, amount: &Amount) -> String {
-    page.lang.text(
-        "how-split",
-        &[
-            ("base", Value::Text(figures::yuan(share.base.fen()))),
-            ("percent", Value::Text(figures::percent(share.share_ppm))),
-            ("before", Value::Text(micro(share.carry_before))),
-            ("after", Value::Text(micro(share.carry_after))),
-            ("amount", Value::Text(figures::yuan(amount.fen()))),
-        ],
-    )
+    match share {
+        ShareExplanation::Cumulative(said) => page.lang.text(
+            "how-split",
+            &[
+                ("base", Value::Text(figures::grouped(said.base_to.fen()))),
+                ("percent", Value::Text(figures::percent(said.share_ppm))),
+                ("exact", Value::Text(figures::fen_exact(said.exact_ppm()))),
+                ("received", Value::Text(figures::grouped(said.received.fen()))),
+                ("amount", Value::Text(figures::grouped(amount.fen()))),
+            ],
+        ),
+        ShareExplanation::Carried(said) => page.lang.text(
+            "how-split-carried",
+            &[
+                ("base", Value::Text(figures::yuan(said.base.fen()))),
+                ("percent", Value::Text(figures::percent(said.share_ppm))),
+                ("before", Value::Text(micro(said.carry_before))),
+                ("after", Value::Text(micro(said.carry_after))),
+                ("amount", Value::Text(figures::yuan(amount.fen()))),
+            ],
+        ),
+    }
 }
 
 /// An amount in yuan.

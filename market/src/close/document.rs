@@ -17,11 +17,18 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     money::{Amount, Currency},
     rating::{Count, LineExplanation, LineKind, RatedLine, Usage, rate},
-    split::{CARRY_DENOMINATOR, Part},
+    split::{
+        Agreement, CARRY_DENOMINATOR, CarriedShare, Part, ShareExplanation, WHOLE_PPM, divide,
+    },
 };
 
-/// Version of both documents' form.
-pub const DOCUMENT_VERSION: u32 = 1;
+/// Version of a statement's form.
+pub const STATEMENT_VERSION: u32 = 1;
+/// Version of a division's form.
+pub const DIVISION_VERSION: u32 = 2;
+/// Version of the divisions that carried fractions of a fen. Read, shown and proved for ever, made
+/// no more.
+const DIVISION_VERSION_CARRIED: u32 = 1;
 /// Most lines of a statement: an operation count times the late months one close can bring, far
 /// above any real one and below what a sealed payload holds.
 pub const LINES_MAX: usize = 500;
@@ -33,7 +40,7 @@ pub enum DocumentError {
     #[error("not a document of this kind: {0}")]
     Malformed(String),
     /// Made by a newer program.
-    #[error("the document has version {0}, this program knows 1")]
+    #[error("the document has version {0}, which this program does not know")]
     Version(u32),
     /// It does not add up.
     #[error("the document does not add up: {0}")]
@@ -44,7 +51,7 @@ pub enum DocumentError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatementDocument {
-    /// [`DOCUMENT_VERSION`].
+    /// [`STATEMENT_VERSION`].
     pub v: u32,
     /// Its number, such as `ST-330212-202610-0000001`.
     pub number: String,
@@ -84,7 +91,7 @@ impl StatementDocument {
     /// Reads a document as it was sealed and checks that it adds up.
     pub fn read(text: &[u8]) -> Result<Self, DocumentError> {
         let document: Self = read_canonical(text)?;
-        if document.v != DOCUMENT_VERSION {
+        if document.v != STATEMENT_VERSION {
             return Err(DocumentError::Version(document.v));
         }
         if document.lines.is_empty() || document.lines.len() > LINES_MAX {
@@ -136,7 +143,7 @@ impl StatementDocument {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DivisionDocument {
-    /// [`DOCUMENT_VERSION`].
+    /// [`DIVISION_VERSION`].
     pub v: u32,
     /// The period.
     pub period: Period,
@@ -157,14 +164,16 @@ pub struct DivisionDocument {
 }
 
 impl DivisionDocument {
-    /// Reads a document as it was sealed and checks that it adds up, each part by its own
-    /// explanation too.
+    /// Reads a document as it was sealed and checks that it adds up: divided again from its shares
+    /// and its two cumulative numbers, the same parts come out.
     pub fn read(text: &[u8]) -> Result<Self, DocumentError> {
         let document: Self = read_canonical(text)?;
-        if document.v != DOCUMENT_VERSION {
-            return Err(DocumentError::Version(document.v));
-        }
-        if document.parts.iter().any(|part| !explains(document.base, part)) {
+        let explained = match document.v {
+            DIVISION_VERSION => document.follows(),
+            DIVISION_VERSION_CARRIED => document.parts.iter().all(|part| document.carried(part)),
+            other => return Err(DocumentError::Version(other)),
+        };
+        if !explained {
             return Err(DocumentError::Sum("a part is not what its explanation says"));
         }
         let sum = Amount::sum(document.parts.iter().map(|part| part.amount));
@@ -174,6 +183,45 @@ impl DivisionDocument {
         } else {
             Err(DocumentError::Sum("the parts are not the base"))
         }
+    }
+
+    /// The cumulative base before and after this division; `None` where fractions were carried.
+    pub fn stretch(&self) -> Option<(Amount, Amount)> {
+        self.parts.iter().find_map(|part| match &part.explanation {
+            ShareExplanation::Cumulative(said) => Some((said.base_from, said.base_to)),
+            ShareExplanation::Carried(_) => None,
+        })
+    }
+
+    /// Whether fractions of a fen were carried: made before divisions went by the cumulative base.
+    pub const fn is_carried(&self) -> bool {
+        self.v == DIVISION_VERSION_CARRIED
+    }
+
+    /// Whether dividing the base again gives these parts.
+    fn follows(&self) -> bool {
+        let whole: u64 = self.parts.iter().map(|part| u64::from(part.party.share_ppm)).sum();
+        let agreement = Agreement::recorded(self.agreement.clone(), &self.parts);
+        whole == u64::from(WHOLE_PPM)
+            && self.stretch().is_some_and(|(from, _)| {
+                divide(self.base, &agreement, from).is_ok_and(|parts| parts == self.parts)
+            })
+    }
+
+    /// base × share + carry before = amount + carry after, to the millionth of a fen, and nothing
+    /// is negative.
+    fn carried(&self, part: &Part) -> bool {
+        let ShareExplanation::Carried(said) = &part.explanation else { return false };
+        let CarriedShare { base, share_ppm, carry_before, floor, .. } = said;
+        let wide = |fen: i64| i128::from(fen);
+        let exact = wide(base.fen()) * i128::from(*share_ppm) + wide(*carry_before);
+        let given = wide(part.amount.fen()) * wide(CARRY_DENOMINATOR) + wide(said.carry_after);
+        exact == given
+            && part.amount >= Amount::ZERO
+            && *base == self.base
+            && *share_ppm == part.party.share_ppm
+            && said.carry_after.unsigned_abs() < CARRY_DENOMINATOR.unsigned_abs()
+            && floor.fen().checked_add(said.remainder_fen) == Some(part.amount.fen())
     }
 
     /// Its canonical text and the hash of it.
@@ -189,21 +237,6 @@ fn count_of(explanation: &LineExplanation) -> Option<Count> {
         | LineExplanation::PerCall { count, .. } => Some(*count),
         LineExplanation::MonthlyFee { .. } | LineExplanation::Late { .. } => None,
     }
-}
-
-/// base × share + carry before = amount + carry after, to the millionth of a fen, and nothing is
-/// negative.
-fn explains(base: Amount, part: &Part) -> bool {
-    let said = &part.explanation;
-    let exact = i128::from(base.fen()) * i128::from(said.share_ppm) + i128::from(said.carry_before);
-    let given = i128::from(part.amount.fen()) * i128::from(CARRY_DENOMINATOR)
-        + i128::from(said.carry_after);
-    exact == given
-        && part.amount >= Amount::ZERO
-        && said.base == base
-        && said.share_ppm == part.party.share_ppm
-        && said.carry_after.unsigned_abs() < CARRY_DENOMINATOR.unsigned_abs()
-        && said.floor.fen().checked_add(said.remainder_fen) == Some(part.amount.fen())
 }
 
 fn sealed<T: Serialize>(context: &str, value: &T) -> (String, [u8; 32]) {

@@ -99,7 +99,7 @@ fn close(subjects: &[Subject]) -> (Vec<Issued>, Vec<Divided>, Outcome) {
     let divided = products
         .iter()
         .filter_map(|product| {
-            run.divide(product, &agreement(product), &mut Carries::new()).expect("divided")
+            run.divide(product, &agreement(product), Amount::ZERO).expect("divided")
         })
         .collect();
     (issued, divided, run.finish())

@@ -1,4 +1,4 @@
-//! What a close writes: statements with their lines and letters, transfers, divisions and carries.
+//! What a close writes: statements with their lines and letters, transfers and divisions.
 //! Rows gather until there are enough for one insert, so that a close writes in hundreds and holds
 //! no more than hundreds.
 
@@ -8,28 +8,27 @@ use diesel::prelude::*;
 use lianshi_market::{
     close::{Divided, Issued},
     ledger::{Account, Transfer},
-    money::Currency,
-    split::{Agreement, CARRY_DENOMINATOR, Carries, Party, TIER, WHOLE_PPM},
+    money::Amount,
+    split::{Agreement, Party, WHOLE_PPM},
     subscription::Side,
 };
 use lianshi_registry::{
     entry::Texts,
     id::RegistrationNumber,
     time::{Period, Timestamp},
-    uscc::Uscc,
 };
 
 use super::lines::LineRow;
 use crate::{
     Fault, Read, Site, Write,
-    allocations::{AllocationRow, DivisionRow, DivisionSide},
+    allocations::{AllocationRow, DivisionRow, DivisionSide, Sealed},
     catalog,
-    dialect::{BULK_ROWS_MAX, insert_all, insert_all_if_absent, insert_if_absent},
+    dialect::{BULK_ROWS_MAX, insert_all, insert_all_if_absent},
     ledger::{AccountRow, TransferRow, next_seq, store_balances},
     outbox::OutboxRow,
     schema::{
-        allocations, ledger_accounts, ledger_transfers, number_series, outbox, split_carries,
-        split_documents, statement_lines, statements,
+        allocations, ledger_accounts, ledger_transfers, number_series, outbox, split_documents,
+        statement_lines, statements,
     },
     statements::{Claim, Copy, LETTER_VERSION, Letter, LetterKind, division_id, letter_row},
 };
@@ -146,18 +145,16 @@ impl<'a> Books<'a> {
             at: self.now,
         };
         let sealed = claim.seal(&self.site.node, LetterKind::Division, &self.site.seal_key);
-        let row = DivisionRow {
-            side: DivisionSide::Provider.as_str().to_owned(),
-            period: document.period.to_string(),
-            product: document.product.to_string(),
-            agreement: document.agreement.clone(),
-            provider_node: document.provider_node.to_string(),
-            base_fen: document.base.fen(),
-            issued_at: self.now.millis(),
-            document_hash: divided.hash.to_vec(),
-            document: divided.text.clone(),
-            sealed: sealed.to_bytes(),
-        };
+        let row = DivisionRow::of(
+            document,
+            DivisionSide::Provider,
+            Sealed {
+                issued_at: self.now,
+                hash: divided.hash,
+                text: &divided.text,
+                seal: sealed.to_bytes(),
+            },
+        );
         diesel::insert_into(split_documents::table).values(&row).execute(&mut **write)?;
         let lines = AllocationRow::of(document, DivisionSide::Provider, |_| true)?;
         insert_all!(write, allocations::table, &lines)?;
@@ -233,51 +230,12 @@ pub(super) fn agreement_of(
     Ok(Agreement::all_to_operator(product, party))
 }
 
-/// The carries of an agreement version.
-pub(super) fn carries(read: &mut Read<'_>, agreement: &str) -> Result<Carries, Fault> {
-    let rows: Vec<(String, String, String)> = split_carries::table
-        .filter(split_carries::agreement.eq(agreement))
-        .filter(split_carries::tier.eq(TIER))
-        .filter(split_carries::currency.eq(Currency::Cny.code()))
-        .select((split_carries::party_uscc, split_carries::numerator, split_carries::denominator))
-        .load(&mut **read)?;
-    let bad = |what: String| Fault::corrupt("split_carries", what);
-    rows.into_iter()
-        .map(|(party, numerator, denominator)| {
-            if denominator != CARRY_DENOMINATOR.to_string() {
-                return Err(bad(format!("denominator {denominator}")));
-            }
-            let party = Uscc::known(&party).map_err(|error| bad(error.to_string()))?;
-            Ok((party, numerator.parse().map_err(|_| bad(format!("numerator {numerator}")))?))
-        })
-        .collect()
-}
-
-/// Moves the carries of an agreement version on.
-pub(super) fn store_carries(
-    write: &mut Write<'_>,
-    agreement: &str,
-    carries: &Carries,
-) -> Result<(), Fault> {
-    for (party, numerator) in carries {
-        let key = (
-            split_carries::agreement.eq(agreement),
-            split_carries::tier.eq(TIER),
-            split_carries::currency.eq(Currency::Cny.code()),
-            split_carries::party_uscc.eq(party.as_str()),
-            split_carries::numerator.eq(numerator.to_string()),
-            split_carries::denominator.eq(CARRY_DENOMINATOR.to_string()),
-        );
-        if insert_if_absent!(write, split_carries::table, key)? {
-            continue;
-        }
-        diesel::update(split_carries::table)
-            .filter(split_carries::agreement.eq(agreement))
-            .filter(split_carries::tier.eq(TIER))
-            .filter(split_carries::currency.eq(Currency::Cny.code()))
-            .filter(split_carries::party_uscc.eq(party.as_str()))
-            .set(split_carries::numerator.eq(numerator.to_string()))
-            .execute(&mut **write)?;
-    }
-    Ok(())
+/// What was divided so far under an agreement version: what the state of a split is.
+pub(super) fn divided_so_far(read: &mut Read<'_>, agreement: &str) -> Result<Amount, Fault> {
+    let so_far: Option<i64> = split_documents::table
+        .filter(split_documents::side.eq(DivisionSide::Provider.as_str()))
+        .filter(split_documents::agreement.eq(agreement))
+        .select(diesel::dsl::max(split_documents::base_to_fen))
+        .first(&mut **read)?;
+    Ok(Amount::from_fen(so_far.unwrap_or(0)))
 }

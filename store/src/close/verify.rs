@@ -1,10 +1,11 @@
 //! Closing a closed period again, in the mind only: from its pinned inputs the same statements,
-//! divisions and result hash must come out, whatever arrived since.
+//! divisions and result hash must come out, whatever arrived since. Only divisions that still
+//! carried fractions of a fen are taken as recorded.
 
 use diesel::prelude::*;
 use lianshi_market::{
     close::{Inputs, Run},
-    split::{Agreement, Carries},
+    split::Agreement,
 };
 use lianshi_registry::time::Period;
 
@@ -22,12 +23,14 @@ pub struct Recomputed {
     pub sealed: String,
     /// The one the pinned inputs give.
     pub computed: String,
+    /// Divisions that are not computed again divide what was invoiced.
+    pub carried_fit: bool,
 }
 
 impl Recomputed {
-    /// Whether they are the same.
+    /// Whether both are the same, and all adds up.
     pub fn fits(&self) -> bool {
-        self.sealed == self.computed
+        self.sealed == self.computed && self.carried_fit
     }
 }
 
@@ -60,15 +63,16 @@ pub fn recompute(
         .order(split_documents::product.asc())
         .select(DivisionRow::as_select())
         .load(&mut **read)?;
+    let mut fits = true;
     for row in rows {
         let document = row.read()?;
-        let agreement = Agreement::recorded(document.agreement.clone(), &document.parts);
-        let carry = |part: &lianshi_market::split::Part| {
-            (part.party.uscc.clone(), part.explanation.carry_before)
+        let Some((so_far, _)) = document.stretch() else {
+            fits &= run.take_carried(&document);
+            continue;
         };
-        let mut carries: Carries = document.parts.iter().map(carry).collect();
-        run.divide(&document.product, &agreement, &mut carries).map_err(close_fault)?;
+        let agreement = Agreement::recorded(document.agreement.clone(), &document.parts);
+        run.divide(&document.product, &agreement, so_far).map_err(close_fault)?;
     }
     let computed = hex::encode(run.finish().result_hash);
-    Ok(Some(Recomputed { sealed: closed.result_hash, computed }))
+    Ok(Some(Recomputed { sealed: closed.result_hash, computed, carried_fit: fits }))
 }

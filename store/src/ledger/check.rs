@@ -2,7 +2,6 @@
 //! each check is one question to the database whose right answer is nothing.
 
 use diesel::{prelude::*, sql_query, sql_types::Text};
-use lianshi_market::split::CARRY_DENOMINATOR;
 use lianshi_registry::time::Period;
 
 use crate::{
@@ -76,9 +75,13 @@ const QUESTIONS: &[(&str, &str, &str)] = &[
     ),
     (
         "I4",
-        "the carries of every agreement sum to zero",
-        "SELECT agreement AS name FROM split_carries GROUP BY agreement, tier, currency \
-         HAVING SUM(CAST(numerator AS BIGINT)) <> 0",
+        "the divisions of every agreement follow each other without gap or overlap",
+        "SELECT d.period || '/' || d.product AS name FROM split_documents d \
+         WHERE d.side = 'provider' AND d.base_to_fen IS NOT NULL \
+         AND (d.base_to_fen <> d.base_from_fen + d.base_fen \
+           OR d.base_from_fen <> COALESCE((SELECT MAX(e.base_to_fen) FROM split_documents e \
+             WHERE e.side = d.side AND e.agreement = d.agreement \
+             AND e.base_to_fen < d.base_to_fen), 0))",
     ),
     (
         "I8",
@@ -139,24 +142,8 @@ pub fn check(read: &mut Read<'_>, site: &Site) -> Result<Check, Fault> {
         let broken = broken.into_iter().map(|named| named.name).collect();
         findings.push(Finding { invariant, what, broken });
     }
-    findings.push(carries(read)?);
     findings.push(recomputed(read, site)?);
     Ok(Check { findings })
-}
-
-/// Numerators are text, so their size is compared here.
-fn carries(read: &mut Read<'_>) -> Result<Finding, Fault> {
-    let question = format!(
-        "SELECT agreement || ' ' || party_uscc AS name FROM split_carries WHERE \
-         ABS(CAST(numerator AS BIGINT)) >= {CARRY_DENOMINATOR} \
-         OR denominator <> '{CARRY_DENOMINATOR}' LIMIT {NAMED_MAX}"
-    );
-    let broken: Vec<Named> = sql_query(question).load(&mut **read)?;
-    Ok(Finding {
-        invariant: "I4",
-        what: "every carry is below one fen",
-        broken: broken.into_iter().map(|named| named.name).collect(),
-    })
 }
 
 fn recomputed(read: &mut Read<'_>, site: &Site) -> Result<Finding, Fault> {

@@ -20,7 +20,7 @@ use lianshi_registry::{
 use super::{Claim, Copy, KIND, Letter, LetterKind, LetterRefusal, letter::LETTER_VERSION};
 use crate::{
     Failure, Fault, Site, Write,
-    allocations::{AllocationRow, DivisionRow, DivisionSide},
+    allocations::{AllocationRow, DivisionRow, DivisionSide, Sealed},
     audit::{self, Act, Actor},
     close::lines::LineRow,
     dialect::{insert_all, insert_if_absent},
@@ -211,18 +211,16 @@ fn keep_division(
     opened: &Opened,
     (document, hash): (&DivisionDocument, [u8; 32]),
 ) -> Outcome<()> {
-    let row = DivisionRow {
-        side: DivisionSide::Party.as_str().to_owned(),
-        period: document.period.to_string(),
-        product: document.product.to_string(),
-        agreement: document.agreement.clone(),
-        provider_node: document.provider_node.to_string(),
-        base_fen: document.base.fen(),
-        issued_at: opened.claim.at.millis(),
-        document_hash: hash.to_vec(),
-        document: opened.document.clone(),
-        sealed: opened.sealed.clone(),
-    };
+    let row = DivisionRow::of(
+        document,
+        DivisionSide::Party,
+        Sealed {
+            issued_at: opened.claim.at,
+            hash,
+            text: &opened.document,
+            seal: opened.sealed.clone(),
+        },
+    );
     diesel::insert_into(split_documents::table).values(&row).execute(&mut **write)?;
     let lines = AllocationRow::of(document, DivisionSide::Party, |node| *node == site.node)?;
     insert_all!(write, allocations::table, &lines)?;

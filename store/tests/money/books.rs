@@ -18,8 +18,6 @@ pub struct Counts {
     #[diesel(sql_type = BigInt)]
     pub divisions: i64,
     #[diesel(sql_type = BigInt)]
-    pub carries: i64,
-    #[diesel(sql_type = BigInt)]
     pub accounts: i64,
     #[diesel(sql_type = BigInt)]
     pub transfers: i64,
@@ -44,7 +42,6 @@ pub fn counts(site: &Site) -> Counts {
                      (SELECT COUNT(*) FROM statement_lines) AS lines, \
                      (SELECT COUNT(*) FROM allocations) AS allocations, \
                      (SELECT COUNT(*) FROM split_documents) AS divisions, \
-                     (SELECT COUNT(*) FROM split_carries) AS carries, \
                      (SELECT COUNT(*) FROM ledger_accounts) AS accounts, \
                      (SELECT COUNT(*) FROM ledger_transfers) AS transfers, \
                      (SELECT COUNT(*) FROM periods) AS periods, \
@@ -75,8 +72,8 @@ fn every_kind_of_tampering_is_found_and_named() {
         ("UPDATE ledger_accounts SET debits_fen = debits_fen + 1", "I2"),
         ("UPDATE ledger_transfers SET at = at + 1 WHERE seq = 1", "I9"),
         ("UPDATE allocations SET amount_fen = amount_fen + 1", "I4"),
-        ("UPDATE split_carries SET numerator = '1'", "I4"),
-        ("UPDATE split_carries SET numerator = '-1000000'", "I4"),
+        ("UPDATE split_documents SET base_to_fen = base_to_fen + 1", "I4"),
+        ("UPDATE split_documents SET base_from_fen = 5, base_to_fen = base_fen + 5", "I4"),
         ("UPDATE statement_lines SET amount_fen = 7 WHERE line = 1", "I10"),
         ("UPDATE statements SET total_fen = total_fen + 1", "I10"),
         ("UPDATE periods SET total_fen = total_fen + 1", "I10"),
