@@ -35,7 +35,14 @@ pub fn publish(bytes: &[u8]) {
     let Ok(wanted) = wanted(text, &origin) else { return };
     let now = Date::parse("2026-11-21").expect("a day").start();
     let publisher =
-        Publisher { origin: &origin, division: &division, next_index: 0, by: "yinzhou", now };
+        Publisher {
+            origin: &origin,
+            division: &division,
+            next_index: 0,
+            by: "yinzhou",
+            now,
+            closed_to: None,
+        };
     let mut numbers = FreshNumbers::new();
     for (kind, count) in wanted.numbers {
         let number = |n| RegistrationNumber::new(&division, kind, 2026, n).expect("fits");

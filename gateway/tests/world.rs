@@ -385,6 +385,7 @@ fn split() -> Split {
         version: 1,
         from: day("2026-01-01").period(),
         base: "invoiced".to_owned(),
+        consents: Vec::new(),
         shares: vec![Share {
             party: operator(),
             name: texts("Fictitious Operator"),

@@ -12,7 +12,8 @@ use lianshi_registry::{
         rule::{self, CeilingCheck},
     },
     entry::{Authorization, Ceiling, Grade, Plan, Product, ProductForm, Purpose, Resource, Split},
-    time::Date,
+    time::{Date, Period},
+    uscc::Uscc,
 };
 
 pub use refusal::{Guard, GuardRefusal};
@@ -228,6 +229,21 @@ pub fn plan(
 pub fn split(split: &Split) -> Option<GuardRefusal> {
     let sum = split.shares.iter().map(|share| u64::from(share.share_ppm)).sum();
     (!rule::shares_are_whole(split)).then(|| GuardRefusal::new(Guard::SharesNotWhole { sum }, None))
+}
+
+/// A split begins in no month that is over and in none that is closed, unless everybody it takes
+/// from consented: the parties of the versions it replaces, and the operator where there was none.
+pub fn split_reaches_back(
+    split: &Split,
+    earlier: &[&Split],
+    (operator, until): (&Uscc, Period),
+) -> Vec<GuardRefusal> {
+    rule::consents_missing(split, earlier, (operator, until))
+        .into_iter()
+        .map(|party| {
+            GuardRefusal::new(Guard::ConsentMissing { from: split.from, until, party }, None)
+        })
+        .collect()
 }
 
 /// What somebody wants to subscribe to.

@@ -17,7 +17,7 @@ use lianshi_registry::{
     entry::{Entry, OrganizationKind},
     id::{DivisionCode, NumberKind, Origin, RegistrationNumber},
     refusal::Refusal,
-    time::Timestamp,
+    time::{Period, Timestamp},
     uscc::Uscc,
 };
 use serde::Serialize;
@@ -148,6 +148,8 @@ pub struct Publisher<'a> {
     pub by: &'a str,
     /// The time.
     pub now: Timestamp,
+    /// The latest period whose books are closed.
+    pub closed_to: Option<Period>,
 }
 
 /// What a file needs before it can be decided.

@@ -117,6 +117,7 @@ pub(crate) fn offering() -> Offering {
         version: 1,
         from: day("2026-01-01").period(),
         base: "net".to_owned(),
+        consents: Vec::new(),
         shares: Vec::new(),
     };
     Offering {

@@ -13,7 +13,9 @@ pub use catalog::{
     Regrade, Resource, ResourceWithdrawn, Texts,
 };
 pub use member::{Admission, MemberChange, witness_name};
-pub use offer::{AuditSealed, Ceiling, Charge, Plan, PlanRetired, Share, Split, StatementSealed};
+pub use offer::{
+    AuditSealed, Ceiling, Charge, Consent, Plan, PlanRetired, Share, Split, StatementSealed,
+};
 
 use serde::{Deserialize, Serialize, de::value::MapDeserializer};
 use serde_json::Value;

@@ -20,6 +20,7 @@ use lianshi_registry::{
     time::{Period, Timestamp},
 };
 
+pub(crate) use periods::latest as latest_closed;
 pub use periods::{PeriodState, PeriodView, period, periods};
 pub use verify::{Recomputed, recompute};
 

@@ -136,6 +136,53 @@ fn a_refused_file_leaves_nothing_and_numbers_have_no_gaps() {
     });
 }
 
+/// A second version of the example's split, all to the operator, from a month on.
+fn second_split(number: &RegistrationNumber, from: &str, consents: &[&str]) -> String {
+    let consents: String = consents
+        .iter()
+        .map(|party| {
+            format!("[[product.split.consent]]\nparty = \"{party}\"\ndocument = \"函1号\"\n")
+        })
+        .collect();
+    format!(
+        "[[product]]\nnumber = \"{number}\"\n[product.split]\nfrom = \"{from}\"\n\
+         base = \"invoiced\"\n{consents}[[product.split.share]]\nparty = \"91330212MA2DEM0026\"\n\
+         name = {{ zh = \"运营\", en = \"Operator\" }}\nrole = \"operator\"\nnode = \"yinzhou\"\n\
+         percent = \"100\"\n"
+    )
+}
+
+#[test]
+fn a_split_that_reaches_back_is_published_with_everybodys_consent_only() {
+    let parties = ["12330212MB1DEM005G", "91330212MA2DEM0026", "91330203MA2DEM004B"];
+    on_both(|db| {
+        let site = site(db, "yinzhou", "330212");
+        let number = publish(&site, EXAMPLE);
+        let ask = |from: &str, consents: &[&str]| match catalog::publish(
+            &site,
+            &Actor::node(),
+            &second_split(&number, from, consents),
+        ) {
+            Ok(_) => Vec::new(),
+            Err(Failure::Refused(refusal)) => refusal.findings,
+            Err(Failure::Fault(fault)) => panic!("{fault:?}"),
+        };
+        let alone = ask("1999-01", &parties[1..2]);
+        assert_eq!(alone.len(), 2, "{alone:?}");
+        assert!(alone.iter().all(|finding| finding.code == "guard.consent_missing"));
+        assert_eq!(ask("2026-10", &[]).len(), 3, "October is over");
+        assert!(ask("2026-11", &[]).is_empty(), "November runs");
+        // The version that runs takes October from the first one's parties too.
+        assert_eq!(ask("2026-10", &parties[1..2]).len(), 2);
+        assert!(ask("1999-01", &parties).is_empty());
+        let splits = offer(db, &number).splits;
+        let consented: Vec<usize> = splits.iter().map(|split| split.consents.len()).collect();
+        assert_eq!(consented, [1, 0, 3]);
+        let rebuilt = catalog::rebuild(db, &|_, _| {}).expect("rebuilt");
+        assert_eq!(rebuilt.before, rebuilt.after, "the fold judges the same");
+    });
+}
+
 #[test]
 fn a_broken_link_stops_everything_below_with_the_reason() {
     on_both(|db| {

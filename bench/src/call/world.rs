@@ -234,6 +234,7 @@ fn split(today: Date) -> anyhow::Result<Split> {
         version: 1,
         from: today.period(),
         base: "invoiced".to_owned(),
+        consents: Vec::new(),
         shares: vec![Share {
             party: operator()?,
             name: texts("Fictitious Operator"),

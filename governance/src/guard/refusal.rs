@@ -5,7 +5,8 @@ use lianshi_registry::{
     id::RegistrationNumber,
     price::Price,
     refusal::Refusal,
-    time::Date,
+    time::{Date, Period},
+    uscc::Uscc,
 };
 
 use crate::ruleset::Citation;
@@ -207,6 +208,20 @@ pub enum Guard {
         /// What they sum to.
         sum: u64,
     },
+    /// A split that reaches back without consent.
+    #[error(
+        "the split begins in {from}, and without consent {until} is the first month it may begin \
+         in: {party}, whose share it replaces, has to consent; name the document under \
+         [[product.split.consent]]"
+    )]
+    ConsentMissing {
+        /// First month it is to govern.
+        from: Period,
+        /// First month that needs nobody's consent.
+        until: Period,
+        /// Who has not consented.
+        party: Uscc,
+    },
     /// G3.
     #[error(
         "a subscription from {from} does not fit the authorization, {authorized_from} to \
@@ -251,6 +266,7 @@ impl Guard {
             Self::CeilingMissing { .. } => "guard.ceiling_missing",
             Self::PriceAboveCeiling { .. } => "guard.price_above_ceiling",
             Self::SharesNotWhole { .. } => "guard.shares_not_whole",
+            Self::ConsentMissing { .. } => "guard.consent_missing",
             Self::SubscriptionBeyondAuthorization { .. } => {
                 "guard.subscription_beyond_authorization"
             }

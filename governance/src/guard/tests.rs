@@ -266,6 +266,7 @@ fn a_split_is_whole() {
             version: 1,
             from: Period::parse("2026-01").expect("valid"),
             base: "invoiced".to_owned(),
+            consents: Vec::new(),
             shares,
         };
         split(&agreed).map(|refusal| refusal.code())
@@ -276,6 +277,38 @@ fn a_split_is_whole() {
     assert_eq!(check(vec![share(code(1), 500_000), share(code(1), 500_000)]), broken);
     assert_eq!(check(vec![share(code(1), 1_000_000), share(code(2), 0)]), broken);
     assert_eq!(check(Vec::new()), broken);
+}
+
+#[test]
+fn a_split_that_reaches_back_is_refused_in_words() {
+    let share = |party| Share {
+        party,
+        name: texts(),
+        role: "operator".to_owned(),
+        node: NodeName::parse("guangming").expect("valid"),
+        share_ppm: 500_000,
+    };
+    let month = |text: &str| Period::parse(text).expect("valid");
+    let agreed = |version, from: &str| Split {
+        product: number(NumberKind::Product),
+        version,
+        from: month(from),
+        base: "invoiced".to_owned(),
+        consents: Vec::new(),
+        shares: vec![share(code(1)), share(code(2))],
+    };
+    let until = month("2026-11");
+    let (first, operator) = (agreed(1, "2026-01"), code(1));
+    let ask = |split: &Split| split_reaches_back(split, &[&first], (&operator, until));
+    assert!(ask(&agreed(2, "2026-11")).is_empty());
+    let refused = ask(&agreed(2, "2026-10"));
+    assert_eq!(codes(refused.clone()), ["guard.consent_missing", "guard.consent_missing"]);
+    let said = refused[0].to_string();
+    for word in ["2026-10", "2026-11", "[[product.split.consent]]"] {
+        assert!(said.contains(word), "{said}");
+    }
+    let alone = split_reaches_back(&agreed(1, "1999-01"), &[], (&operator, until));
+    assert_eq!(codes(alone), ["guard.consent_missing"], "the operator got everything before");
 }
 
 #[test]

@@ -26,8 +26,14 @@ fn publish_in(text: &str, division: &str) -> Result<Decision, PublishRefusal> {
 fn publish_at(text: &str, division: &str, now: Timestamp) -> Result<Decision, PublishRefusal> {
     let division = DivisionCode::parse(division).expect("valid");
     let origin = origin();
-    let publisher =
-        Publisher { origin: &origin, division: &division, next_index: 0, by: "yinzhou", now };
+    let publisher = Publisher {
+        origin: &origin,
+        division: &division,
+        next_index: 0,
+        by: "yinzhou",
+        now,
+        closed_to: None,
+    };
     let mut numbers = FreshNumbers::new();
     for (kind, count) in wanted(text, &origin)?.numbers {
         let fresh = (1..=count)
@@ -115,6 +121,12 @@ fn each_mistake_is_told_with_its_code_at_its_line() {
         ("price = \"0.50\"", "price = \"0.81\"", "guard.price_above_ceiling", "price = \"0.50\""),
         ("unit = \"call\"", "unit = \"month\"", "guard.ceiling_missing", ""),
         ("percent = \"25\"", "percent = \"24.9999\"", "guard.shares_not_whole", ""),
+        (
+            "party = \"91330212MA2DEM0026\"\ndocument",
+            "party = \"91330203MA2DEM004B\"\ndocument",
+            "guard.consent_missing",
+            "from = \"2026-01\"",
+        ),
         (
             "authorization = \"place-names\"",
             "authorization = \"330212-A-2026-0000009-P\"",

@@ -86,6 +86,7 @@ fn agreement(product: &RegistrationNumber) -> SplitAgreement {
         version: 1,
         from: period(),
         base: "invoiced".to_owned(),
+        consents: Vec::new(),
         shares: vec![share(1, 333_300), share(2, 333_300), share(3, 333_400)],
     })
     .expect("a whole")

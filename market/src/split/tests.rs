@@ -33,6 +33,7 @@ fn split(shares: &[u32]) -> Split {
         version: 1,
         from: Period::parse("2026-01").expect("month"),
         base: "invoiced".to_owned(),
+        consents: Vec::new(),
         shares,
     }
 }

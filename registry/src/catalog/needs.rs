@@ -1,8 +1,11 @@
 //! What a decision looks at and changes: so that a store loads these objects and no others, and
 //! knows which of them are new.
 
-use super::ObjectKey;
-use crate::{entry::Fact, id::Origin};
+use super::{ObjectKey, rule::SPLIT_VERSIONS_MAX};
+use crate::{
+    entry::{Fact, Split},
+    id::Origin,
+};
 
 /// The objects [`super::decide`] looks at or changes for this fact, all in the same log.
 pub fn needs(fact: &Fact, origin: &Origin) -> Vec<ObjectKey> {
@@ -50,11 +53,7 @@ pub fn needs(fact: &Fact, origin: &Origin) -> Vec<ObjectKey> {
             ObjectKey::ceiling(&body.product, &body.unit, origin),
             ObjectKey::product(&body.product, origin),
         ],
-        Fact::SplitAgreed(body) => vec![
-            ObjectKey::product(&body.product, origin),
-            ObjectKey::split(&body.product, body.version, origin),
-            ObjectKey::split(&body.product, body.version.saturating_sub(1), origin),
-        ],
+        Fact::SplitAgreed(body) => split(body, origin),
         Fact::StatementSealed(body) => vec![ObjectKey::statement(body.period, origin)],
         Fact::MemberAdmitted(_)
         | Fact::MemberSuspended(_)
@@ -63,4 +62,13 @@ pub fn needs(fact: &Fact, origin: &Origin) -> Vec<ObjectKey> {
         | Fact::AuditSealed(_)
         | Fact::ForkWitnessed(_) => Vec::new(),
     }
+}
+
+/// A split is judged against every version before it and the close of its first period.
+fn split(body: &Split, origin: &Origin) -> Vec<ObjectKey> {
+    let versions = 1..=body.version.min(SPLIT_VERSIONS_MAX);
+    let mut keys =
+        vec![ObjectKey::product(&body.product, origin), ObjectKey::statement(body.from, origin)];
+    keys.extend(versions.map(|version| ObjectKey::split(&body.product, version, origin)));
+    keys
 }

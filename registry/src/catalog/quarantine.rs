@@ -7,6 +7,8 @@ use crate::{
     json::EntryRefusal,
     price::Price,
     refusal::Refusal,
+    time::Period,
+    uscc::Uscc,
 };
 
 /// Why an entry is not folded.
@@ -123,6 +125,16 @@ pub enum Quarantine {
     /// A split that is not whole.
     #[error("the shares must be above zero, one per party, and sum to 1000000 parts per million")]
     SharesNotWhole,
+    /// A split that reaches back without the consent of a party it takes from.
+    #[error(
+        "the split reaches back to {from}, and {party}, whose share it replaces, did not consent"
+    )]
+    ConsentMissing {
+        /// First month it is to govern.
+        from: Period,
+        /// The party.
+        party: Uscc,
+    },
 }
 
 impl Refusal for Quarantine {
@@ -145,6 +157,7 @@ impl Refusal for Quarantine {
             Self::NamedTwice { .. } => "catalog.named_twice",
             Self::NothingAllowed { .. } => "catalog.nothing_allowed",
             Self::SharesNotWhole => "catalog.shares_not_whole",
+            Self::ConsentMissing { .. } => "catalog.consent_missing",
         }
     }
 }

@@ -6,10 +6,16 @@ use std::collections::BTreeSet;
 use crate::{
     entry::{Ceiling, Charge, Field, Grade, Plan, Product, Purpose, Resource, Split},
     price::Price,
+    time::Period,
+    uscc::Uscc,
 };
 
 /// Shares of a split sum to this many parts.
 pub const SHARES_PPM_SUM: u32 = 1_000_000;
+
+/// Most versions of one product's split: one a month for sixteen years. Each is judged against all
+/// before it.
+pub const SPLIT_VERSIONS_MAX: u32 = 200;
 
 /// The unit and unit price of a charge; `None` when nothing is charged.
 pub fn unit_price(charge: &Charge) -> Option<(&'static str, Price)> {
@@ -117,4 +123,32 @@ pub fn shares_are_whole(split: &Split) -> bool {
     parties.sort();
     parties.dedup();
     sum == Some(SHARES_PPM_SUM) && positive && parties.len() == split.shares.len()
+}
+
+/// Who has not consented to a split that begins before `until`, the first month it may begin in by
+/// itself: every party of a version that governs a month it takes over, and, for months that no
+/// version governs, the operator, who got everything. `earlier` are the versions before it, in any
+/// order.
+pub fn consents_missing(
+    split: &Split,
+    earlier: &[&Split],
+    (operator, until): (&Uscc, Period),
+) -> BTreeSet<Uscc> {
+    let replaced = |begins: Period, ends: Period| begins.max(split.from) < ends.min(until);
+    let mut needed: BTreeSet<Uscc> = BTreeSet::new();
+    for version in earlier {
+        let later = earlier.iter().filter(|other| other.version > version.version);
+        let ends = later.map(|other| other.from).min().unwrap_or(until);
+        if replaced(version.from, ends) {
+            needed.extend(version.shares.iter().map(|share| share.party.clone()));
+        }
+    }
+    let governed_from = earlier.iter().map(|version| version.from).min().unwrap_or(until);
+    if replaced(split.from, governed_from) {
+        needed.insert(operator.clone());
+    }
+    for consent in &split.consents {
+        needed.remove(&consent.party);
+    }
+    needed
 }

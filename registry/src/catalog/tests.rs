@@ -152,8 +152,9 @@ fn split(version: u32, shares: &[u32]) -> Fact {
     Fact::SplitAgreed(Split {
         product: number(NumberKind::Product, 1),
         version,
-        from: Period::parse("2026-01").expect("valid"),
+        from: Period::parse(if version == 1 { "2026-01" } else { "2026-10" }).expect("valid"),
         base: "invoiced".to_owned(),
+        consents: Vec::new(),
         shares: (1..).zip(shares).map(share).collect(),
     })
 }
@@ -326,6 +327,64 @@ fn each_unlawful_entry_is_quarantined_with_its_code() {
         let kind = facts.last().map(Fact::kind);
         assert_eq!(last_code(facts), Some(code), "{kind:?}");
     }
+}
+
+/// A version of the split from a month on, of parties with equal shares, with their consents.
+fn version(number: u32, from: &str, (parties, consents): (&[u8], &[u8])) -> Fact {
+    let share = 1_000_000 / u32::try_from(parties.len()).expect("few");
+    let Fact::SplitAgreed(mut split) = split(number, &vec![share; parties.len()]) else {
+        unreachable!("a split")
+    };
+    for (share, party) in split.shares.iter_mut().zip(parties) {
+        share.party = code(*party);
+    }
+    split.from = Period::parse(from).expect("valid");
+    split.consents = consents
+        .iter()
+        .map(|party| Consent {
+            party: code(*party), document: "鄞联函〔2026〕1号".to_owned()
+        })
+        .collect();
+    Fact::SplitAgreed(split)
+}
+
+/// The entries of these tests are of September 2026.
+#[test]
+fn a_split_that_reaches_back_needs_the_consent_of_all_it_takes_from() {
+    let missing = Some("catalog.consent_missing");
+    let sealed = Fact::StatementSealed(StatementSealed {
+        period: Period::parse("2026-09").expect("valid"),
+        statement_count: 0,
+        result_hash: "00".repeat(32),
+    });
+    let first = version(1, "2026-01", (&[1, 2], &[]));
+    for (facts, expected) in [
+        (vec![version(2, "2026-09", (&[1], &[]))], None),
+        (vec![version(2, "2026-08", (&[1], &[]))], missing),
+        (vec![version(2, "2026-08", (&[1], &[1]))], missing),
+        (vec![version(2, "2026-08", (&[1], &[1, 2]))], None),
+        // Before the first version the operator got everything.
+        (vec![version(2, "1999-01", (&[2], &[2]))], missing),
+        (vec![version(2, "1999-01", (&[2], &[1, 2]))], None),
+        // A version for the future in between takes nobody's right away.
+        (vec![version(2, "2026-12", (&[1], &[])), version(3, "2026-05", (&[1], &[1]))], missing),
+        (vec![version(2, "2026-12", (&[1], &[])), version(3, "2026-05", (&[1], &[1, 2]))], None),
+        // Who was replaced before that month is not asked.
+        (vec![version(2, "2026-05", (&[4], &[1, 2])), version(3, "2026-06", (&[1], &[4]))], None),
+        // A month whose close is sealed is over, whatever the entry's date says.
+        (vec![sealed.clone(), version(2, "2026-09", (&[1], &[]))], missing),
+        (vec![sealed, version(2, "2026-10", (&[1], &[]))], None),
+    ] {
+        let all = [vec![first.clone()], facts].concat();
+        assert_eq!(last_code(all.clone()), expected, "{all:?}");
+    }
+    let mut blank = version(2, "2026-08", (&[1], &[1, 2]));
+    if let Fact::SplitAgreed(split) = &mut blank {
+        split.consents[0].document = "　".to_owned();
+    }
+    assert_eq!(last_code(vec![first, blank]), Some("entry.text"));
+    let beyond = split(rule::SPLIT_VERSIONS_MAX + 1, &[1_000_000]);
+    assert_eq!(last_code(vec![beyond]), Some("entry.malformed"));
 }
 
 #[test]

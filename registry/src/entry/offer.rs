@@ -110,6 +110,20 @@ pub struct Split {
     pub base: String,
     /// The shares.
     pub shares: Vec<Share>,
+    /// Who consented in writing that it reaches back; needed from every party of what it replaces
+    /// when it begins in a month that is over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consents: Vec<Consent>,
+}
+
+/// A party's written consent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// The party.
+    pub party: Uscc,
+    /// The document that says so.
+    pub document: String,
 }
 
 /// A period's close was sealed.

@@ -3,9 +3,9 @@
 //! by member, so that a new one cannot be forgotten here.
 
 use super::{
-    Admission, AuditSealed, Authorization, AuthorizationEnd, AuthorizationPause, Ceiling, Entry,
-    Fact, Field, MemberChange, Operation, Organization, Plan, PlanRetired, Product, ProductNotice,
-    Regrade, Resource, ResourceWithdrawn, Share, Split, StatementSealed, Texts,
+    Admission, AuditSealed, Authorization, AuthorizationEnd, AuthorizationPause, Ceiling, Consent,
+    Entry, Fact, Field, MemberChange, Operation, Organization, Plan, PlanRetired, Product,
+    ProductNotice, Regrade, Resource, ResourceWithdrawn, Share, Split, StatementSealed, Texts,
 };
 use crate::{
     address::{AddressError, PublicUrl, check_peer_addresses},
@@ -293,9 +293,13 @@ fn plan(body: &Plan) -> Checked {
     texts(Kind::Name, "name", name)
 }
 
-fn split(Split { product: _, version: _, from: _, base, shares }: &Split) -> Checked {
+fn split(Split { product: _, version: _, from: _, base, shares, consents }: &Split) -> Checked {
     text(Kind::Code, "base", base)?;
-    shares.iter().try_for_each(share)
+    shares.iter().try_for_each(share)?;
+    consents.iter().try_for_each(|Consent { party, document }| {
+        office("party", party)?;
+        text(Kind::Reference, "document", document)
+    })
 }
 
 fn share(Share { party, name, role, node: _, share_ppm: _ }: &Share) -> Checked {

@@ -16,6 +16,7 @@ use lianshi_registry::{
 use super::objects;
 use crate::{
     audit::{self, Act, Actor},
+    close,
     db::{Failure, Read, Write},
     fault::Fault,
     log, numbers,
@@ -52,8 +53,14 @@ fn write_file(
     let known = load(&mut write.as_read(), site, &wanted.mentioned)?;
     let next_index = log::head(&mut write.as_read(), &site.origin)?.map_or(0, |head| head.size);
     let by = if actor.organization.is_empty() { site.node.as_str() } else { &actor.organization };
-    let publisher =
-        Publisher { origin: &site.origin, division: &site.division, next_index, by, now };
+    let publisher = Publisher {
+        origin: &site.origin,
+        division: &site.division,
+        next_index,
+        by,
+        now,
+        closed_to: close::latest_closed(&mut write.as_read())?,
+    };
     let decision = publish::decide(text, &publisher, known, &fresh).map_err(Failure::Refused)?;
     log::append(write, &site.origin, &decision.entries, now)?;
     for published in &decision.published {

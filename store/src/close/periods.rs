@@ -130,6 +130,11 @@ pub(super) fn latest_closed(
     row.map(PeriodRow::into_view).transpose()
 }
 
+/// The latest period whose books are closed.
+pub(crate) fn latest(read: &mut Read<'_>) -> Result<Option<Period>, Fault> {
+    Ok(latest_closed(read, None)?.map(|view| view.period))
+}
+
 /// One period, whatever its state.
 pub fn period(read: &mut Read<'_>, period: Period, now: Timestamp) -> Result<PeriodView, Fault> {
     if let Some(view) = closed(read, period)? {

@@ -229,6 +229,7 @@ fn split(site: &Site, product: &RegistrationNumber) -> Result<Split, Fault> {
         version: 1,
         from: day("2026-01-01")?.period(),
         base: "invoiced".to_owned(),
+        consents: Vec::new(),
         shares,
     })
 }

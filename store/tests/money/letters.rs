@@ -68,6 +68,7 @@ fn share_with(site: &Site, node: &NodeName) {
         version: 2,
         from: month("2026-01"),
         base: "invoiced".to_owned(),
+        consents: Vec::new(),
         shares: vec![
             share(operator, &site.node, 666_667),
             share(rehearsal::buyer(77).expect("a code"), node, 333_333),
@@ -75,7 +76,9 @@ fn share_with(site: &Site, node: &NodeName) {
     };
     let by = site.node.to_string();
     let fact = Fact::SplitAgreed(split);
-    let entry = Entry { v: ENTRY_VERSION, at: site.now(), by, fact };
+    // Published before it begins, so that nobody has to consent.
+    let at = super::stage::time("2025-12-20T04:00:00Z");
+    let entry = Entry { v: ENTRY_VERSION, at, by, fact };
     site.db
         .write(|write| log::append(write, &site.origin, std::slice::from_ref(&entry), site.now()))
         .expect("appended");

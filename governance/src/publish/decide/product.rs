@@ -2,9 +2,10 @@
 
 use lianshi_registry::{
     catalog::{Object, ObjectKey, ProductState, ProductStatus},
-    entry::{Ceiling, Fact, Product, ProductNotice, Purpose, Texts},
+    entry::{Ceiling, Fact, Product, ProductNotice, Purpose, Split, Texts},
     id::RegistrationNumber,
     refusal::Refusal as _,
+    time::Period,
 };
 
 use super::{Desk, Numbered};
@@ -109,15 +110,30 @@ impl Desk<'_> {
 
     fn split(&mut self, section: &Section<'_>, numbered: &Numbered, name: &Texts) {
         let Some(inner) = section.section("split") else { return };
-        let held = of_product(&self.known, &numbered.number).filter_map(|object| match object {
-            Object::Split(split) => Some(split.version),
-            _ => None,
-        });
-        let next = held.max().unwrap_or(0).saturating_add(1);
+        let held: Vec<&Split> = of_product(&self.known, &numbered.number)
+            .filter_map(|object| match object {
+                Object::Split(split) => Some(split),
+                _ => None,
+            })
+            .collect();
+        let next = held.iter().map(|split| split.version).max().unwrap_or(0).saturating_add(1);
         let Some(body) = read::split(&inner, &numbered.number, next) else { return };
+        let mut refused = false;
         if let Some(refusal) = guard::split(&body) {
             inner.refuse_guard(&refusal, "share");
-        } else if self.described(&numbered.number).is_some() {
+            refused = true;
+        }
+        if let Some(state) = self.described(&numbered.number) {
+            let first = self.publisher.now.period();
+            let open = self.publisher.closed_to.map(Period::next);
+            let until = open.map_or(first, |open| open.max(first));
+            let wanted = (&state.product.operator, until);
+            for refusal in guard::split_reaches_back(&body, &held, wanted) {
+                inner.refuse_guard(&refusal, "from");
+                refused = true;
+            }
+        }
+        if !refused && self.described(&numbered.number).is_some() {
             self.hang(&inner, Fact::SplitAgreed(body), numbered, name);
         }
     }

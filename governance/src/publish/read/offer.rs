@@ -1,7 +1,7 @@
 //! What hangs below a product: its ceilings, plans and split.
 
 use lianshi_registry::{
-    entry::{Ceiling, Charge, Plan, Share, Split},
+    entry::{Ceiling, Charge, Consent, Plan, Share, Split},
     id::{NodeName, RegistrationNumber},
     price::Price,
     text::Kind,
@@ -84,15 +84,26 @@ pub(in crate::publish) fn split(
     let from = section.period("from");
     let base = section.one_of("base", &["invoiced"]);
     let shares: Vec<Option<Share>> = section.sections("share").iter().map(share).collect();
+    let consents: Vec<Option<Consent>> = section.sections("consent").iter().map(consent).collect();
     section.finish();
     let shares: Option<Vec<Share>> = shares.into_iter().collect();
+    let consents: Option<Vec<Consent>> = consents.into_iter().collect();
     Some(Split {
         product: product.clone(),
         version: next,
         from: from?,
         base: base?,
         shares: shares?,
+        consents: consents?,
     })
+}
+
+/// `[[product.split.consent]]`.
+fn consent(section: &Section<'_>) -> Option<Consent> {
+    let party = section.parsed("party", Uscc::parse);
+    let document = section.text("document");
+    section.finish();
+    Some(Consent { party: party?, document: document? })
 }
 
 fn share(section: &Section<'_>) -> Option<Share> {

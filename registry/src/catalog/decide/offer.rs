@@ -178,16 +178,52 @@ impl Fold<'_> {
 
     pub(super) fn split(&self, body: &Split) -> Result<Change, Quarantine> {
         let origin = self.located.origin;
-        self.known_product(&body.product)?;
+        let product = self.known_product(&body.product)?;
         let key = ObjectKey::split(&body.product, body.version, origin);
         self.absent(&key, format!("split version {}", body.version))?;
-        let before = ObjectKey::split(&body.product, body.version.saturating_sub(1), origin);
-        if body.version == 0 || (body.version > 1 && !self.known.contains_key(&before)) {
+        if body.version > rule::SPLIT_VERSIONS_MAX {
+            let what = format!("version {} of a split", body.version);
+            return Err(Quarantine::Malformed { what });
+        }
+        let earlier: Vec<&Split> = (1..body.version)
+            .filter_map(|version| {
+                match self.known.get(&ObjectKey::split(&body.product, version, origin)) {
+                    Some(Object::Split(split)) => Some(split),
+                    _ => None,
+                }
+            })
+            .collect();
+        let before = body.version.checked_sub(1);
+        if before.is_none_or(|before| earlier.last().map_or(0, |last| last.version) != before) {
             return Err(unknown(format!("the split before version {}", body.version)));
         }
         if !rule::shares_are_whole(body) {
             return Err(Quarantine::SharesNotWhole);
         }
+        // A first version takes from nobody but the operator, who publishes it.
+        if body.version > 1 {
+            self.consented(body, &earlier, &product.product)?;
+        }
         Ok(Change { key, object: Object::Split(body.clone()) })
+    }
+
+    /// A split that begins before the month of its entry, or in one whose close this log sealed,
+    /// has the consent of everybody it takes from.
+    fn consented(
+        &self,
+        body: &Split,
+        earlier: &[&Split],
+        product: &Product,
+    ) -> Result<(), Quarantine> {
+        let sealed = ObjectKey::statement(body.from, self.located.origin);
+        let mut until = self.entry.at.period();
+        if self.known.contains_key(&sealed) {
+            until = until.max(body.from.next());
+        }
+        let missing = rule::consents_missing(body, earlier, (&product.operator, until));
+        match missing.into_iter().next() {
+            None => Ok(()),
+            Some(party) => Err(Quarantine::ConsentMissing { from: body.from, party }),
+        }
     }
 }
