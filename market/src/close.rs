@@ -7,40 +7,56 @@
 //! not for its buyers.
 
 mod document;
+mod inputs;
+mod parked;
 
 use std::collections::BTreeMap;
 
-use lianshi_registry::{
-    entry::{Plan, Purpose},
-    id::{DivisionCode, NodeName, RegistrationNumber},
-    time::{Period, Timestamp},
-    uscc::Uscc,
-};
-use serde::{Deserialize, Serialize};
+use lianshi_registry::{id::RegistrationNumber, time::Period, uscc::Uscc};
 use sha2::{Digest as _, Sha256};
 
 pub use document::{
-    DIVISION_VERSION, DivisionDocument, DocumentError, STATEMENT_VERSION, StatementDocument,
+    DIVISION_VERSION, DivisionDocument, DocumentError, LINES_MAX, PARTS_MAX, STATEMENT_VERSION,
+    StatementDocument,
 };
+pub use inputs::{Inputs, Subject};
+pub use parked::{ParkReason, Parked, ParkedKind};
 
 use crate::{
     ledger::{self, Account, LedgerError, Reason, Transfer},
     money::{Amount, Currency, MoneyError},
-    rating::{LateUsage, Usage, rate, rate_late},
+    rating::{RatedLine, Usage, rate, rate_late},
     split::{self, Agreement as SplitAgreement, SplitError},
-    term,
 };
 
-/// Why a close cannot be computed: none of these can be caused by a buyer or a caller.
+/// Most fen one close may invoice: ten trillion yuan. The sums of every account then fit 64 bits
+/// for two hundred years, and one absurd statement is set aside instead of stopping all others.
+pub const CLOSE_TOTAL_MAX: Amount = Amount::from_fen(1_000_000_000_000_000);
+
+/// Why one subscription or product cannot be computed. The close parks it and goes on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloseError {
     /// An amount does not fit.
     #[error("subscription `{subscription}`: {source}")]
     Money {
-        /// The subscription, or the product.
+        /// The subscription.
         subscription: String,
         /// What did not fit.
         source: MoneyError,
+    },
+    /// The close would invoice more than it may.
+    #[error("subscription `{subscription}` would bring the close above {CLOSE_TOTAL_MAX} yuan")]
+    TooMuch {
+        /// The subscription.
+        subscription: String,
+    },
+    /// A statement that nobody could read.
+    #[error("subscription `{subscription}` comes to {lines} lines, more than {LINES_MAX}")]
+    Lines {
+        /// The subscription.
+        subscription: String,
+        /// How many.
+        lines: usize,
     },
     /// A base cannot be divided.
     #[error(transparent)]
@@ -48,68 +64,6 @@ pub enum CloseError {
     /// A transfer cannot be posted.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-}
-
-/// What a close is pinned to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Inputs {
-    /// The node whose books are closed.
-    pub node: NodeName,
-    /// Its division, part of every statement number.
-    pub division: DivisionCode,
-    /// The period.
-    pub period: Period,
-    /// Bound of event time: calls before this instant belong to the period or to an earlier one.
-    pub event_to: i64,
-    /// Bound of ingestion: the last sequence of the meter that this close saw; later ones are late
-    /// usage.
-    pub ingest_to: i64,
-}
-
-impl Inputs {
-    /// Inputs of a period with the meter at `ingest_to`.
-    pub fn new(node: NodeName, division: DivisionCode, period: Period, ingest_to: i64) -> Self {
-        Self { node, division, period, event_to: period.end().millis(), ingest_to }
-    }
-}
-
-/// One subscription as its period ends: what was agreed, and what was counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// Its id.
-    pub subscription: String,
-    /// Hash of the agreement, in hexadecimal.
-    pub agreement_hash: String,
-    /// The enterprise's node.
-    pub home: NodeName,
-    /// The enterprise.
-    pub buyer: Uscc,
-    /// Its name.
-    pub buyer_name: String,
-    /// Who is paid.
-    pub operator: Uscc,
-    /// The product.
-    pub product: RegistrationNumber,
-    /// The plan as agreed.
-    pub plan: Plan,
-    /// The purpose as agreed.
-    pub purpose: Purpose,
-    /// First instant of the term.
-    pub starts_at: Timestamp,
-    /// First instant after it was over: its term or its ending, whichever came first.
-    pub ends_at: Timestamp,
-    /// What was counted in the period.
-    pub usage: Usage,
-    /// What arrived for earlier periods since the last close, oldest period first.
-    pub late: Vec<LateUsage>,
-}
-
-impl Subject {
-    /// Whether the period bills the fee of a month of its term.
-    pub fn owes_fee_in(&self, period: Period) -> bool {
-        term::bills_fee(self.starts_at, self.ends_at, period)
-    }
 }
 
 /// A statement made by a run, with what is kept and posted for it.
@@ -132,6 +86,18 @@ pub struct Earned {
     pub base: Amount,
     /// The same by the operator each agreement names; more than one when the product changed hands.
     pub by_operator: BTreeMap<Uscc, Amount>,
+}
+
+/// What is to be divided: what a product earned in this period, or in one whose division was set
+/// aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Takings {
+    /// The period it was earned in; its split agreement governs.
+    pub period: Period,
+    /// The product.
+    pub product: RegistrationNumber,
+    /// How much.
+    pub earned: Earned,
 }
 
 /// A division made by a run, with what is kept and posted for it.
@@ -169,6 +135,7 @@ pub struct Run {
     total: Amount,
     calls: u64,
     earned: BTreeMap<RegistrationNumber, Earned>,
+    parked: Vec<Parked>,
 }
 
 impl Run {
@@ -185,32 +152,64 @@ impl Run {
             total: Amount::ZERO,
             calls: 0,
             earned: BTreeMap::new(),
+            parked: Vec::new(),
         }
     }
 
-    /// Rates one subscription. `None` when there is nothing to state: no fee and no call.
-    /// Subscriptions must come in the order of their ids, which decides the statement numbers.
+    /// Rates one subscription. `None` when there is nothing to state: no fee and no call. An error
+    /// leaves the run as it was. Subscriptions must come in the order of their ids, which decides
+    /// the statement numbers.
     pub fn rate(&mut self, subject: &Subject) -> Result<Option<Issued>, CloseError> {
-        let money =
-            |source| CloseError::Money { subscription: subject.subscription.clone(), source };
+        let id = || subject.subscription.clone();
+        let money = |source| CloseError::Money { subscription: id(), source };
         let charge = &subject.plan.charge;
         let owes_fee = subject.owes_fee_in(self.inputs.period);
         let mut lines = rate(charge, owes_fee, &subject.usage).map_err(money)?;
-        for late in &subject.late {
+        for late in subject.owed.iter().chain(&subject.late) {
             lines.extend(rate_late(charge, late).map_err(money)?);
         }
         if lines.is_empty() {
             return Ok(None);
         }
+        if lines.len() > LINES_MAX {
+            return Err(CloseError::Lines { subscription: id(), lines: lines.len() });
+        }
         let total = Amount::sum(lines.iter().map(|line| line.amount)).map_err(money)?;
-        self.total = self.total.plus(total).map_err(money)?;
-        self.earn(subject, total)?;
+        let sum = self.total.plus(total).map_err(money)?;
+        if sum > CLOSE_TOTAL_MAX {
+            return Err(CloseError::TooMuch { subscription: id() });
+        }
+        let number = statement_number(&self.inputs, self.statement_count + 1);
+        let document = self.statement(subject, number.clone(), (lines, total));
+        let transfer = (total > Amount::ZERO)
+            .then(|| {
+                Transfer::new(
+                    self.purpose(Reason::Fee, number),
+                    Account::Receivable(subject.buyer.clone()),
+                    Account::Fees(subject.operator.clone()),
+                    total,
+                )
+            })
+            .transpose()?;
+        let earned = self.earn(subject, total).map_err(money)?;
+        let (text, hash) = document.seal_text();
+        self.earned.insert(subject.product.clone(), earned);
+        self.total = sum;
         self.statement_count += 1;
         self.calls = self.calls.saturating_add(calls_of(subject));
-        let number = statement_number(&self.inputs, self.statement_count);
-        let document = StatementDocument {
+        self.hasher.update(hash);
+        Ok(Some(Issued { document, text, hash, transfer }))
+    }
+
+    fn statement(
+        &self,
+        subject: &Subject,
+        number: String,
+        (lines, total): (Vec<RatedLine>, Amount),
+    ) -> StatementDocument {
+        StatementDocument {
             v: STATEMENT_VERSION,
-            number: number.clone(),
+            number,
             period: self.inputs.period,
             provider_node: self.inputs.node.clone(),
             home_node: subject.home.clone(),
@@ -226,67 +225,63 @@ impl Run {
             currency: Currency::Cny,
             lines,
             total,
-        };
-        let (text, hash) = document.seal_text();
-        self.hasher.update(hash);
-        let transfer = (total > Amount::ZERO)
-            .then(|| {
-                Transfer::new(
-                    self.purpose(Reason::Fee, number),
-                    Account::Receivable(subject.buyer.clone()),
-                    Account::Fees(subject.operator.clone()),
-                    total,
-                )
-            })
-            .transpose()?;
-        Ok(Some(Issued { document, text, hash, transfer }))
+        }
     }
 
-    fn earn(&mut self, subject: &Subject, total: Amount) -> Result<(), CloseError> {
-        let money =
-            |source| CloseError::Money { subscription: subject.product.to_string(), source };
-        let earned = self.earned.entry(subject.product.clone()).or_default();
-        earned.base = earned.base.plus(total).map_err(money)?;
+    /// What the product of a subscription earned with this statement.
+    fn earn(&self, subject: &Subject, total: Amount) -> Result<Earned, MoneyError> {
+        let mut earned = self.earned.get(&subject.product).cloned().unwrap_or_default();
+        earned.base = earned.base.plus(total)?;
         let of_operator = earned.by_operator.entry(subject.operator.clone()).or_default();
-        *of_operator = of_operator.plus(total).map_err(money)?;
-        Ok(())
+        *of_operator = of_operator.plus(total)?;
+        Ok(earned)
     }
 
-    /// What each product earned, in the order of product numbers; complete when every subscription
-    /// was rated.
-    pub fn earned(&self) -> &BTreeMap<RegistrationNumber, Earned> {
-        &self.earned
+    /// What each product that earned anything is to divide, in the order of product numbers;
+    /// complete when every subscription was rated.
+    pub fn takings(&self) -> Vec<Takings> {
+        self.earned
+            .iter()
+            .filter(|(_, earned)| earned.base > Amount::ZERO)
+            .map(|(product, earned)| Takings {
+                period: self.inputs.period,
+                product: product.clone(),
+                earned: earned.clone(),
+            })
+            .collect()
     }
 
     /// Divides what a product earned, after `so_far` was divided under the same agreement version.
-    /// Products must come in the order of [`Run::earned`]; one that earned nothing is not divided.
+    /// What waits from earlier periods comes first, then this period's, each in the order of
+    /// products. An error leaves the run as it was.
     pub fn divide(
         &mut self,
-        product: &RegistrationNumber,
+        takings: &Takings,
         agreement: &SplitAgreement,
         so_far: Amount,
-    ) -> Result<Option<Divided>, CloseError> {
-        let Some(earned) = self.earned.get(product).filter(|earned| earned.base > Amount::ZERO)
-        else {
-            return Ok(None);
-        };
-        let parts = split::divide(earned.base, agreement, so_far)?;
+    ) -> Result<Divided, CloseError> {
+        let Takings { period, product, earned } = takings;
         let document = DivisionDocument {
             v: DIVISION_VERSION,
-            period: self.inputs.period,
+            period: *period,
             provider_node: self.inputs.node.clone(),
             product: product.clone(),
             agreement: agreement.id().to_owned(),
             currency: Currency::Cny,
             base: earned.base,
             by_operator: earned.by_operator.clone(),
-            parts,
+            parts: split::divide(earned.base, agreement, so_far)?,
+        };
+        let reference = if *period == self.inputs.period {
+            product.to_string()
+        } else {
+            format!("{period}/{product}")
         };
         let mut transfers = Vec::with_capacity(document.parts.len() + 1);
         for (operator, amount) in earned.by_operator.iter().filter(|(_, fen)| **fen > Amount::ZERO)
         {
             transfers.push(Transfer::new(
-                self.purpose(Reason::SplitBase, product.to_string()),
+                self.purpose(Reason::SplitBase, reference.clone()),
                 Account::Shares(operator.clone()),
                 Account::SplitClearing,
                 *amount,
@@ -294,7 +289,7 @@ impl Run {
         }
         for part in document.parts.iter().filter(|part| part.amount > Amount::ZERO) {
             transfers.push(Transfer::new(
-                self.purpose(Reason::SplitPart, product.to_string()),
+                self.purpose(Reason::SplitPart, reference.clone()),
                 Account::SplitClearing,
                 Account::Payable(part.party.uscc.clone()),
                 part.amount,
@@ -302,11 +297,17 @@ impl Run {
         }
         let (text, hash) = document.seal_text();
         self.hasher.update(hash);
-        Ok(Some(Divided { document, text, hash, transfers }))
+        Ok(Divided { document, text, hash, transfers })
     }
 
-    /// Takes a division as an earlier program recorded it, when it still carried fractions of a fen:
-    /// its parts are not computed again, but what they divide is compared. Gives whether it fits.
+    /// Sets one thing aside.
+    pub fn park(&mut self, parked: Parked) {
+        self.parked.push(parked);
+    }
+
+    /// Takes a division as an earlier program recorded it, when it still carried fractions of a
+    /// fen: its parts are not computed again, but what they divide is compared. Gives whether it
+    /// fits.
     pub fn take_carried(&mut self, recorded: &DivisionDocument) -> bool {
         let fits = recorded.is_carried()
             && self.earned.get(&recorded.product).is_some_and(|earned| {
@@ -322,6 +323,11 @@ impl Run {
 
     /// Ends the run.
     pub fn finish(mut self) -> Outcome {
+        self.parked.sort();
+        for parked in &self.parked {
+            self.hasher.update(b"parked\n");
+            self.hasher.update(document::canonical(parked));
+        }
         self.hasher.update(self.statement_count.to_be_bytes());
         self.hasher.update(self.total.fen().to_be_bytes());
         Outcome {
@@ -336,8 +342,9 @@ impl Run {
 fn calls_of(subject: &Subject) -> u64 {
     let counted = subject.usage.values().map(|count| count.calls).sum::<u64>();
     let late: u64 = subject
-        .late
+        .owed
         .iter()
+        .chain(&subject.late)
         .map(|late| {
             let sum = |usage: &Usage| usage.values().map(|count| count.calls).sum::<u64>();
             sum(&late.now).saturating_sub(sum(&late.before))

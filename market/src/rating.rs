@@ -43,6 +43,8 @@ pub enum LineKind {
     Calls,
     /// Calls of an earlier period that arrived after its close.
     LateCalls,
+    /// The fee of an earlier month that could not be stated in its close.
+    LateFee,
 }
 
 impl LineKind {
@@ -52,12 +54,13 @@ impl LineKind {
             Self::MonthlyFee => "monthly_fee",
             Self::Calls => "calls",
             Self::LateCalls => "late_calls",
+            Self::LateFee => "late_fee",
         }
     }
 
     /// Parses the name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::MonthlyFee, Self::Calls, Self::LateCalls]
+        [Self::MonthlyFee, Self::Calls, Self::LateCalls, Self::LateFee]
             .into_iter()
             .find(|kind| kind.as_str() == text)
     }
@@ -110,6 +113,15 @@ pub enum LineExplanation {
         amount_before: Amount,
         /// What it costs with them.
         amount_now: Amount,
+    },
+    /// The fee of an earlier month, stated late.
+    LateFee {
+        /// The month.
+        period: Period,
+        /// Yuan per month.
+        price: Price,
+        /// How fractions of a fen were treated.
+        rounding: Rounding,
     },
 }
 
@@ -186,11 +198,14 @@ fn rate_calls(
     })
 }
 
-/// Usage of a closed month that arrived after its close.
+/// Usage of a closed month that was not billed in its close: it arrived later, or the month was
+/// set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateUsage {
     /// The month it belongs to.
     pub period: Period,
+    /// Nothing of the month was billed, and it bills a fee: that fee is due.
+    pub fee_due: bool,
     /// What had been counted for that month when it was last billed.
     pub before: Usage,
     /// What is counted for it now.
@@ -204,6 +219,17 @@ pub fn rate_late(plan: &Charge, late: &LateUsage) -> Result<Vec<RatedLine>, Mone
     let now = by_operation(rate(plan, false, &late.now)?);
     let operations: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
     let mut lines = Vec::new();
+    if let (Charge::FlatMonthly { price }, true) = (plan, late.fee_due) {
+        let (period, price, rounding) = (late.period, *price, Rounding::HalfUp);
+        lines.push(RatedLine {
+            kind: LineKind::LateFee,
+            operation: String::new(),
+            quantity: 1,
+            price,
+            amount: charge(1, price)?,
+            explanation: LineExplanation::LateFee { period, price, rounding },
+        });
+    }
     for operation in operations {
         let count_before = late.before.get(operation).copied().unwrap_or_default();
         let count_now = late.now.get(operation).copied().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Dividing revenue by Tijdeman's rule ([`mod@crate::apportion`]): every division is exact to the fen,
-//! no part is negative, and every party stays within one fen of its share for ever.
+//! Dividing revenue by Tijdeman's rule ([`mod@crate::apportion`]): every division is exact to the
+//! fen, no part is negative, and every party stays within one fen of its share for ever.
 //!
 //! What a party has received depends only on what was divided so far under the same agreement
 //! version, its **cumulative base**: a division gives each party what it has after that number less

@@ -75,6 +75,8 @@ pub struct DivisionView {
     pub issued_at: Timestamp,
     /// The provider's seal over the hash, JSON.
     pub sealed: Vec<u8>,
+    /// The close that made it, where that was a later one than its period's.
+    pub made_in: Option<Period>,
     /// The other nodes whose parties take part.
     pub nodes: BTreeSet<NodeName>,
     /// Those of them that confirmed it.
@@ -218,6 +220,8 @@ pub(crate) struct DivisionRow {
     pub base_from_fen: Option<i64>,
     /// The cumulative base with it.
     pub base_to_fen: Option<i64>,
+    /// The close that made it, where that was a later one than its period's.
+    pub made_in: Option<String>,
 }
 
 /// A division as it was sealed.
@@ -226,6 +230,7 @@ pub(crate) struct Sealed<'a> {
     pub hash: [u8; 32],
     pub text: &'a str,
     pub seal: Vec<u8>,
+    pub made_in: Option<Period>,
 }
 
 impl DivisionRow {
@@ -245,6 +250,7 @@ impl DivisionRow {
             sealed: sealed.seal,
             base_from_fen: stretch.map(|(from, _)| from.fen()),
             base_to_fen: stretch.map(|(_, to)| to.fen()),
+            made_in: sealed.made_in.map(|period| period.to_string()),
         }
     }
 
@@ -274,6 +280,7 @@ impl DivisionRow {
             hash: hex::encode(self.document_hash),
             issued_at: Timestamp::from_millis(self.issued_at),
             sealed: self.sealed,
+            made_in: self.made_in.map(|text| parsed(Period::parse(&text))).transpose()?,
             nodes,
             confirmed_by: confirmed
                 .iter()

@@ -1,25 +1,26 @@
 //! Closing a period: one transaction that pins the inputs, rates every subscription, posts the
 //! ledger, divides what each product earned, seals the result in the log and writes the letters.
 //! Before its commit nothing happened; after it everything did, and closing again gives the same
-//! answer. Subscriptions stream through in pages.
+//! answer. Subscriptions stream through in pages. What cannot be computed for one subscription or
+//! product is set aside with its reason and tried again by the next close.
 
+mod counts;
 pub(crate) mod lines;
+mod parked;
 mod periods;
 mod post;
+mod run;
 mod subjects;
 mod verify;
 
 use diesel::prelude::*;
-use lianshi_market::{
-    close::{CloseError, Inputs, Outcome, Run},
-    money::Amount,
-};
 use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact, StatementSealed},
     refusal::Refusal,
     time::{Period, Timestamp},
 };
 
+pub use parked::{ParkedView, parked_in, waiting};
 pub(crate) use periods::latest as latest_closed;
 pub use periods::{PeriodState, PeriodView, period, periods};
 pub use verify::{Recomputed, recompute};
@@ -27,11 +28,10 @@ pub use verify::{Recomputed, recompute};
 use crate::{
     Failure, Fault, Site, Write,
     audit::{self, Act, Actor},
-    log,
+    crash, log,
     schema::{periods as periods_table, usage_months},
 };
-use post::Books;
-use subjects::Pages;
+use run::Closed;
 
 /// Why a period is not closed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -140,59 +140,14 @@ fn close_once(
             return Err(Failure::Refused(CloseRefusal::Unfinished { period, ends_at }));
         }
         periods::check_order(&mut write.as_read(), period)?;
-        let outcome = run(write, site, (period, now), step)?;
-        seal(write, site, actor, (&outcome, now))?;
+        let closed = run::run(write, site, (period, now), step)?;
+        seal(write, site, actor, (closed, now))?;
         step(Step::Sealed)?;
+        crash::point("close.sealed");
         let closed = periods::closed(&mut write.as_read(), period)?
             .ok_or_else(|| Fault::corrupt("periods", "the period just closed"))?;
         Ok(CloseResult { period: closed, repeated: false })
     })
-}
-
-/// A finished run with what it was pinned to.
-struct Closed {
-    inputs: Inputs,
-    outcome: Outcome,
-}
-
-fn run(
-    write: &mut Write<'_>,
-    site: &Site,
-    (period, now): (Period, Timestamp),
-    step: &mut dyn FnMut(Step) -> Result<(), Fault>,
-) -> Result<Closed, Fault> {
-    let inputs = Inputs::new(site.node.clone(), site.division.clone(), period, meter(write)?);
-    let mut run = Run::begin(inputs.clone());
-    let mut books = Books::open(write, site, now)?;
-    let mut pages = Pages::begin(&mut write.as_read(), &inputs)?;
-    while let Some(subjects) = pages.next(&mut write.as_read())? {
-        for subject in &subjects {
-            if let Some(issued) = run.rate(subject).map_err(close_fault)? {
-                books.issue(write, issued)?;
-            }
-        }
-        step(Step::Rated { subscriptions: pages.done(), of: pages.total() })?;
-    }
-    pages.check_all_counted()?;
-    let products: Vec<_> = run.earned().keys().cloned().collect();
-    for product in &products {
-        if run.earned().get(product).is_none_or(|earned| earned.base == Amount::ZERO) {
-            continue;
-        }
-        let agreement = post::agreement_of(&mut write.as_read(), site, (product, period))?;
-        let so_far = post::divided_so_far(&mut write.as_read(), agreement.id())?;
-        if let Some(divided) = run.divide(product, &agreement, so_far).map_err(close_fault)? {
-            books.divide(write, &divided)?;
-        }
-    }
-    books.balance(write)?;
-    step(Step::Divided)?;
-    Ok(Closed { inputs, outcome: run.finish() })
-}
-
-/// A close that cannot be computed has stored state that should not exist.
-fn close_fault(error: CloseError) -> Fault {
-    Fault::corrupt("close", error)
 }
 
 /// Where the meter stands: the ingest bound.
@@ -206,9 +161,9 @@ fn seal(
     write: &mut Write<'_>,
     site: &Site,
     actor: &Actor,
-    (closed, now): (&Closed, Timestamp),
+    (closed, now): (Closed, Timestamp),
 ) -> Result<(), Fault> {
-    let Closed { inputs, outcome } = closed;
+    let Closed { inputs, outcome, park } = closed;
     let hash = hex::encode(outcome.result_hash);
     let entry = Entry {
         v: ENTRY_VERSION,
@@ -248,5 +203,6 @@ fn seal(
         before: "open",
         after: &hash,
     };
-    audit::record(write, &act)
+    audit::record(write, &act)?;
+    park.write(write, actor)
 }

@@ -5,7 +5,7 @@
 #[cfg(feature = "rehearsal")]
 pub const CRASH_AT: &str = "LIANSHI_CRASH_AT";
 
-/// Every point there is.
+/// Every point of a log.
 #[cfg(feature = "rehearsal")]
 pub const POINTS: [&str; 12] = [
     "append.tiles",
@@ -21,6 +21,11 @@ pub const POINTS: [&str; 12] = [
     "adopt.stored",
     "cosign.remembered",
 ];
+
+/// Every point inside a close.
+#[cfg(feature = "rehearsal")]
+pub const CLOSE_POINTS: [&str; 4] =
+    ["close.rated", "close.parked", "close.divided", "close.sealed"];
 
 /// Ends the process here when a rehearsal asks for it.
 #[cfg(feature = "rehearsal")]

@@ -543,6 +543,22 @@ diesel::table! {
         sealed -> Binary,
         base_from_fen -> Nullable<BigInt>,
         base_to_fen -> Nullable<BigInt>,
+        made_in -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    parked (parked_in, period, kind, subject) {
+        parked_in -> Text,
+        period -> Text,
+        kind -> Text,
+        subject -> Text,
+        reason -> Text,
+        detail -> Text,
+        billed_to -> Nullable<BigInt>,
+        base_fen -> BigInt,
+        by_operator -> Text,
+        resolved_in -> Text,
     }
 }
 
@@ -679,6 +695,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     statement_lines,
     allocations,
     split_documents,
+    parked,
     split_receipts,
     ledger_accounts,
     ledger_transfers,

@@ -2,6 +2,7 @@
 //! home node holds it. Pages and the API read them here; [`receive`] takes the sealed letters that
 //! carry them between nodes.
 
+mod agreed;
 mod letter;
 mod receive;
 mod refusal;

@@ -2,7 +2,10 @@
 //! that carry statements and divisions between nodes.
 
 pub mod books;
+mod carried;
 mod letters;
+mod parked;
+mod sequences;
 pub mod stage;
 
 use lianshi_market::{money::Amount, split::ShareExplanation, subscription::Side};
@@ -254,19 +257,6 @@ fn late_usage_is_billed_in_the_next_statement_under_its_own_month() {
             assert_eq!((late.kind.as_str(), late.quantity), ("late_calls", 10));
             let months = serde_json::to_value(&late.explanation).expect("json");
             assert_eq!(months["period"], "2026-10");
-        });
-    });
-}
-
-#[test]
-fn calls_that_nobody_would_be_billed_for_stop_the_close() {
-    on_sqlite(|db| {
-        on_stage(db, |site| {
-            let stranger = agreement(site, 9);
-            meter(site, &stranger, "2026-10-05T04:00:00Z", 1);
-            let stopped = close::close_period(site, &Actor::node(), month("2026-10"));
-            assert!(matches!(stopped, Err(Failure::Fault(Fault::Corrupt { .. }))));
-            assert_eq!(books::counts(site).statements, 0);
         });
     });
 }

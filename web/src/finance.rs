@@ -3,11 +3,11 @@
 
 use actix_web::{HttpResponse, http::header::LOCATION, web};
 use askama::Template;
-use lianshi_market::subscription::Side;
+use lianshi_market::{money::Amount, subscription::Side};
 use lianshi_registry::time::Period;
 use lianshi_store::{
     allocations::{self, DivisionView},
-    close::{self, PeriodState, PeriodView},
+    close::{self, ParkedView, PeriodState, PeriodView},
     statements::{self, StatementPage, StatementQuery},
 };
 
@@ -29,6 +29,7 @@ use crate::{
 struct PeriodsPage {
     page: Page,
     periods: Vec<PeriodView>,
+    parked: Vec<ParkedView>,
 }
 
 /// The look of a period's tag; the word in it says the same.
@@ -44,8 +45,9 @@ pub fn class_of(state: &PeriodState) -> &'static str {
 /// `GET /finance/periods`
 pub async fn periods(page: Page, state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
     let now = page.now;
-    let periods = state.read(move |read| close::periods(read, now)).await?;
-    render(&PeriodsPage { page, periods })
+    let (periods, parked) =
+        state.read(move |read| Ok((close::periods(read, now)?, close::waiting(read)?))).await?;
+    render(&PeriodsPage { page, periods, parked })
 }
 
 #[derive(Template)]
@@ -55,6 +57,7 @@ struct PeriodPage {
     view: PeriodView,
     statements: StatementPage,
     divisions: Vec<DivisionView>,
+    parked: Vec<ParkedView>,
     names: Names,
     buyers: Parties,
 }
@@ -67,7 +70,7 @@ pub async fn period(
 ) -> Result<HttpResponse, Problem> {
     let period = Period::parse(&period).map_err(|_| Problem::NotFound)?;
     let now = page.now;
-    let (view, statements, divisions, (names, buyers)) = state
+    let (view, statements, divisions, parked, (names, buyers)) = state
         .read(move |read| {
             let view = close::period(read, period, now)?;
             let query = StatementQuery { period: Some(period), product: None, page: 1 };
@@ -77,10 +80,11 @@ pub async fn period(
             let divided = divisions.iter().map(|division| &division.document.product);
             let names = names::of(read, listed.chain(divided))?;
             let buyers = Parties::of(read, statements.items.iter().map(|item| &item.buyer))?;
-            Ok((view, statements, divisions, (names, buyers)))
+            let parked = close::parked_in(read, period)?;
+            Ok((view, statements, divisions, parked, (names, buyers)))
         })
         .await?;
-    render(&PeriodPage { page, view, statements, divisions, names, buyers })
+    render(&PeriodPage { page, view, statements, divisions, parked, names, buyers })
 }
 
 #[derive(Template)]

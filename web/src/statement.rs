@@ -9,7 +9,12 @@ use lianshi_market::{
 
 use lianshi_store::statements::{PAGE_ITEMS_MAX, StatementPage};
 
-use crate::{figures, names::Operations, page::Page, text::Value};
+use crate::{
+    figures,
+    names::Operations,
+    page::Page,
+    text::{Lang, Value},
+};
 
 /// Whether there are statements beyond this page.
 pub fn has_more(list: &StatementPage) -> bool {
@@ -70,6 +75,7 @@ fn how(page: &Page, line: &RatedLine) -> String {
         LineExplanation::Free { count } => page.tn("how-free", count.calls),
         LineExplanation::InsideMonthlyFee { count } => page.tn("how-inside", count.calls),
         LineExplanation::MonthlyFee { .. } => page.t("how-monthly"),
+        LineExplanation::LateFee { period, .. } => page.t1("how-late-fee", "period", period),
         LineExplanation::PerCall { count, included, charged, .. } => page.lang.text(
             "how-call",
             &[
@@ -93,8 +99,12 @@ fn how(page: &Page, line: &RatedLine) -> String {
 /// How a party's amount came about: of everything divided so far, what its share of it is, what it
 /// had and what it gets.
 pub fn split_words(page: &Page, share: &ShareExplanation, amount: &Amount) -> String {
+    share_words(page.lang, share, *amount)
+}
+
+fn share_words(lang: Lang, share: &ShareExplanation, amount: Amount) -> String {
     match share {
-        ShareExplanation::Cumulative(said) => page.lang.text(
+        ShareExplanation::Cumulative(said) => lang.text(
             "how-split",
             &[
                 ("base", Value::Text(figures::grouped(said.base_to.fen()))),
@@ -104,7 +114,7 @@ pub fn split_words(page: &Page, share: &ShareExplanation, amount: &Amount) -> St
                 ("amount", Value::Text(figures::grouped(amount.fen()))),
             ],
         ),
-        ShareExplanation::Carried(said) => page.lang.text(
+        ShareExplanation::Carried(said) => lang.text(
             "how-split-carried",
             &[
                 ("base", Value::Text(figures::yuan(said.base.fen()))),
@@ -132,4 +142,50 @@ fn micro(carry: i64) -> String {
     let sign = if carry < 0 { "-" } else { "" };
     let all = carry.unsigned_abs();
     format!("{sign}{}.{:06}", all / 1_000_000, all % 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use lianshi_market::split::{CarriedShare, CumulativeShare};
+
+    use super::*;
+
+    #[test]
+    fn a_part_is_explained_by_everything_so_far_in_both_languages() {
+        let said = ShareExplanation::Cumulative(CumulativeShare {
+            split_version: Some(1),
+            share_ppm: 250_000,
+            base_from: Amount::from_fen(12_200),
+            base_to: Amount::from_fen(12_345),
+            received: Amount::from_fen(3_050),
+        });
+        let words = |lang| share_words(lang, &said, Amount::from_fen(36));
+        assert_eq!(
+            words(Lang::En),
+            "Of 12,345 fen so far 25 % are 3,086.25; 3,050 were given before and 36 are given now"
+        );
+        assert_eq!(
+            words(Lang::Zh),
+            "累计 12,345 分，按 25% 应得 3,086.25 分；此前已得 3,050 分，本期得 36 分"
+        );
+    }
+
+    #[test]
+    fn a_part_of_before_keeps_its_own_explanation() {
+        let said = ShareExplanation::Carried(CarriedShare {
+            split_version: Some(1),
+            base: Amount::from_fen(550),
+            share_ppm: 333_300,
+            carry_before: 250_000,
+            floor: Amount::from_fen(183),
+            remainder_fen: 0,
+            carry_after: 565_000,
+        });
+        for lang in Lang::ALL {
+            let words = share_words(lang, &said, Amount::from_fen(183));
+            for part in ["5.50", "33.33", "0.250000", "1.83", "0.565000"] {
+                assert!(words.contains(part), "{words}");
+            }
+        }
+    }
 }

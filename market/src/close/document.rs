@@ -2,7 +2,7 @@
 //! subscription and the division of what one product earned. A received document is checked for
 //! adding up before anybody believes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lianshi_registry::{
     entry::{Plan, Purpose, Texts},
@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     money::{Amount, Currency},
-    rating::{Count, LineExplanation, LineKind, RatedLine, Usage, rate},
+    rating::{Count, LateUsage, LineExplanation, LineKind, RatedLine, Usage, rate, rate_late},
     split::{
         Agreement, CARRY_DENOMINATOR, CarriedShare, Part, ShareExplanation, WHOLE_PPM, divide,
     },
@@ -32,6 +32,10 @@ const DIVISION_VERSION_CARRIED: u32 = 1;
 /// Most lines of a statement: an operation count times the late months one close can bring, far
 /// above any real one and below what a sealed payload holds.
 pub const LINES_MAX: usize = 500;
+
+/// Most parts of a division: more shares than an entry of 16 KiB can name. Dividing again costs up
+/// to a million steps for each, which bounds what a hostile letter can ask for.
+pub const PARTS_MAX: usize = 200;
 
 /// Why a document is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,13 +119,21 @@ impl StatementDocument {
         let mut late_fits = true;
         let mut of_period = Vec::new();
         for line in &self.lines {
-            if let LineExplanation::Late { before, now, amount_before, amount_now, .. } =
-                &line.explanation
-            {
-                late_fits &= line.kind == LineKind::LateCalls
-                    && amount_now.minus(*amount_before) == Ok(line.amount)
-                    && now.units.checked_sub(before.units) == Some(line.quantity);
-                continue;
+            match &line.explanation {
+                LineExplanation::Late { before, now, amount_before, amount_now, .. } => {
+                    late_fits &= line.kind == LineKind::LateCalls
+                        && amount_now.minus(*amount_before) == Ok(line.amount)
+                        && now.units.checked_sub(before.units) == Some(line.quantity);
+                    continue;
+                }
+                LineExplanation::LateFee { period, .. } => {
+                    let (before, now) = (Usage::new(), Usage::new());
+                    let late = LateUsage { period: *period, fee_due: true, before, now };
+                    late_fits &= *period < self.period
+                        && rate_late(&plan.charge, &late).is_ok_and(|fee| fee == [line.clone()]);
+                    continue;
+                }
+                _ => {}
             }
             if let Some(count) = count_of(&line.explanation) {
                 usage.insert(line.operation.clone(), count);
@@ -129,8 +141,19 @@ impl StatementDocument {
             of_period.push(line);
         }
         let owes_fee = self.lines.iter().any(|line| line.kind == LineKind::MonthlyFee);
-        rate(&plan.charge, owes_fee, &usage)
-            .is_ok_and(|rated| late_fits && rated.iter().eq(of_period.iter().copied()))
+        let late: BTreeSet<Period> = self.late_fees().collect();
+        late_fits
+            && late.len() == self.late_fees().count()
+            && rate(&plan.charge, owes_fee, &usage)
+                .is_ok_and(|rated| rated.iter().eq(of_period.iter().copied()))
+    }
+
+    /// The earlier months whose fee this statement charges.
+    pub fn late_fees(&self) -> impl Iterator<Item = Period> {
+        self.lines.iter().filter_map(|line| match &line.explanation {
+            LineExplanation::LateFee { period, .. } => Some(*period),
+            _ => None,
+        })
     }
 
     /// Its canonical text and the hash of it.
@@ -168,6 +191,9 @@ impl DivisionDocument {
     /// and its two cumulative numbers, the same parts come out.
     pub fn read(text: &[u8]) -> Result<Self, DocumentError> {
         let document: Self = read_canonical(text)?;
+        if document.parts.len() > PARTS_MAX {
+            return Err(DocumentError::Sum("more than 200 parts"));
+        }
         let explained = match document.v {
             DIVISION_VERSION => document.follows(),
             DIVISION_VERSION_CARRIED => document.parts.iter().all(|part| document.carried(part)),
@@ -235,7 +261,9 @@ fn count_of(explanation: &LineExplanation) -> Option<Count> {
         LineExplanation::Free { count }
         | LineExplanation::InsideMonthlyFee { count }
         | LineExplanation::PerCall { count, .. } => Some(*count),
-        LineExplanation::MonthlyFee { .. } | LineExplanation::Late { .. } => None,
+        LineExplanation::MonthlyFee { .. }
+        | LineExplanation::Late { .. }
+        | LineExplanation::LateFee { .. } => None,
     }
 }
 

@@ -8,8 +8,17 @@ use lianshi_registry::{
 };
 use proptest::prelude::*;
 
+use lianshi_registry::{
+    entry::{Plan, Purpose},
+    id::{DivisionCode, NodeName},
+    time::Timestamp,
+};
+
 use super::*;
-use crate::rating::Count;
+use crate::{
+    rating::{Count, LateUsage},
+    term,
+};
 
 fn texts(text: &str) -> Texts {
     Texts { zh: text.to_owned(), en: text.to_owned() }
@@ -66,6 +75,7 @@ fn subject(id: u32, charge: Charge, units: u64) -> Subject {
         ends_at: period().end(),
         usage,
         late: Vec::new(),
+        owed: Vec::new(),
     }
 }
 
@@ -96,11 +106,11 @@ fn close(subjects: &[Subject]) -> (Vec<Issued>, Vec<Divided>, Outcome) {
     let mut run = Run::begin(inputs());
     let issued: Vec<Issued> =
         subjects.iter().filter_map(|subject| run.rate(subject).expect("rated")).collect();
-    let products: Vec<RegistrationNumber> = run.earned().keys().cloned().collect();
-    let divided = products
+    let divided = run
+        .takings()
         .iter()
-        .filter_map(|product| {
-            run.divide(product, &agreement(product), Amount::ZERO).expect("divided")
+        .map(|takings| {
+            run.divide(takings, &agreement(&takings.product), Amount::ZERO).expect("divided")
         })
         .collect();
     (issued, divided, run.finish())
@@ -220,6 +230,7 @@ fn a_statement_that_does_not_follow_the_plan_is_noticed() {
     let mut late = agreed.clone();
     late.late = vec![LateUsage {
         period: period().previous(),
+        fee_due: false,
         before: Usage::new(),
         now: late.usage.clone(),
     }];
@@ -261,6 +272,32 @@ fn documents_read_back_and_what_does_not_add_up_is_refused() {
         DivisionDocument::read(shifted.seal_text().0.as_bytes()),
         Err(DocumentError::Sum(_))
     ));
+    for (count, fits) in [(PARTS_MAX, true), (PARTS_MAX + 1, false)] {
+        let share = 1_000_000 / u32::try_from(count).expect("small");
+        let mut split = Split {
+            product: product(1),
+            version: 1,
+            from: period(),
+            base: "invoiced".to_owned(),
+            consents: Vec::new(),
+            shares: (0..count)
+                .map(|index| Share {
+                    party: uscc::complete(&format!("91330200MA2TEQ{index:03}")).expect("digits"),
+                    name: texts("甲"),
+                    role: "provider".to_owned(),
+                    node: node("ningbo"),
+                    share_ppm: share,
+                })
+                .collect(),
+        };
+        split.shares[0].share_ppm += 1_000_000 - share * u32::try_from(count).expect("small");
+        let agreed = SplitAgreement::from_split(&split).expect("a whole");
+        let mut run = Run::begin(inputs());
+        run.rate(&subject(0, per_call(500_000), 31)).expect("rated");
+        let takings = run.takings().remove(0);
+        let text = run.divide(&takings, &agreed, Amount::ZERO).expect("divided").text;
+        assert_eq!(DivisionDocument::read(text.as_bytes()).is_ok(), fits, "{count} parts");
+    }
     let spaced = statement.text.replacen(':', ": ", 1);
     for bad in [spaced.as_str(), "", "{}", "[]", "null"] {
         assert!(matches!(
@@ -268,6 +305,73 @@ fn documents_read_back_and_what_does_not_add_up_is_refused() {
             Err(DocumentError::Malformed(_))
         ));
     }
+}
+
+#[test]
+fn one_absurd_subscription_is_an_error_and_leaves_the_run_as_it_was() {
+    let dear = |units| subject(1, per_call(1_000_000_000_000), units);
+    let others = [subject(0, per_call(500_000), 20), subject(2, per_call(500_000), 30)];
+    let mut run = Run::begin(inputs());
+    run.rate(&others[0]).expect("rated");
+    assert!(matches!(run.rate(&dear(u64::MAX)), Err(CloseError::Money { .. })));
+    assert!(matches!(run.rate(&dear(100_000_000)), Err(CloseError::TooMuch { .. })));
+    let mut long = others[0].clone();
+    long.usage = (0..501).map(|n| (format!("o{n}"), Count { calls: 1, units: 1 })).collect();
+    assert!(matches!(run.rate(&long), Err(CloseError::Lines { lines: 501, .. })));
+    run.rate(&others[1]).expect("rated");
+    let hash = run.clone().finish().result_hash;
+    let mut undisturbed = Run::begin(inputs());
+    for subject in &others {
+        undisturbed.rate(subject).expect("rated");
+    }
+    assert_eq!(run.takings(), undisturbed.takings());
+    assert_eq!(hash, undisturbed.finish().result_hash);
+    run.park(Parked::statement((period(), None), "S-00001", (ParkReason::Amount, "too dear")));
+    assert_ne!(run.finish().result_hash, hash, "what was set aside is part of the result");
+}
+
+#[test]
+fn a_month_set_aside_is_owed_with_its_fee() {
+    let flat = Charge::FlatMonthly { price: Price::parse("100").expect("price") };
+    let mut subject = subject(1, flat, 3);
+    let owed = LateUsage {
+        period: period().previous(),
+        fee_due: true,
+        before: Usage::new(),
+        now: Usage::from([("verify".to_owned(), Count { calls: 2, units: 2 })]),
+    };
+    subject.owed = vec![owed];
+    let (issued, _, outcome) = close(&[subject.clone()]);
+    let document = &issued[0].document;
+    let kinds: Vec<&str> = document.lines.iter().map(|line| line.kind.as_str()).collect();
+    assert_eq!(kinds, ["monthly_fee", "calls", "late_fee", "late_calls"]);
+    assert_eq!((document.total, outcome.calls), (Amount::from_fen(20_000), 5));
+    assert!(document.follows(&subject.plan));
+    let refused = |change: fn(&mut StatementDocument)| {
+        let mut document = document.clone();
+        change(&mut document);
+        assert!(!document.follows(&subject.plan));
+    };
+    refused(|document| document.lines.push(document.lines[2].clone()));
+    refused(|document| document.lines[2].amount = Amount::from_fen(10_001));
+    refused(|document| document.period = document.period.previous());
+}
+
+#[test]
+fn a_division_set_aside_keeps_its_period_and_is_posted_in_this_one() {
+    let mut run = Run::begin(inputs());
+    run.rate(&subject(0, per_call(500_000), 30)).expect("rated");
+    let now = run.takings().remove(0);
+    let earlier = Takings { period: period().previous(), ..now.clone() };
+    let agreed = agreement(&now.product);
+    let first = run.divide(&earlier, &agreed, Amount::ZERO).expect("divided");
+    let second = run.divide(&now, &agreed, earlier.earned.base).expect("divided");
+    assert_eq!(first.document.period, period().previous());
+    assert_eq!(first.document.stretch().map(|(_, to)| to), Some(earlier.earned.base));
+    let posted = first.transfers.iter().chain(&second.transfers);
+    assert!(posted.clone().all(|transfer| transfer.period() == period()));
+    let ids: std::collections::BTreeSet<&str> = posted.map(Transfer::id).collect();
+    assert_eq!(ids.len(), first.transfers.len() + second.transfers.len());
 }
 
 proptest! {

@@ -68,19 +68,24 @@ fn each_line_is_rounded_once() {
 #[test]
 fn late_calls_move_the_quota_and_cost_the_difference() {
     let period = Period::parse("2026-09").expect("month");
-    let late =
-        LateUsage { period, before: usage(&[("b", 100)]), now: usage(&[("a", 40), ("b", 100)]) };
+    let late = LateUsage {
+        period,
+        fee_due: false,
+        before: usage(&[("b", 100)]),
+        now: usage(&[("a", 40), ("b", 100)]),
+    };
     let lines = rate_late(&per_call("0.5", 60), &late).expect("rated");
     let shown: Vec<(&str, u64, i64)> =
         lines.iter().map(|l| (l.operation.as_str(), l.quantity, l.amount.fen())).collect();
     assert_eq!(shown, [("a", 40, 0), ("b", 0, 2000)]);
-    let nothing = LateUsage { period, before: usage(&[("b", 1)]), now: usage(&[("b", 1)]) };
+    let nothing =
+        LateUsage { period, fee_due: true, before: usage(&[("b", 1)]), now: usage(&[("b", 1)]) };
     assert_eq!(rate_late(&per_call("0.5", 0), &nothing), Ok(vec![]));
 }
 
 #[test]
 fn line_kinds_and_explanations_read_back() {
-    for kind in [LineKind::MonthlyFee, LineKind::Calls, LineKind::LateCalls] {
+    for kind in [LineKind::MonthlyFee, LineKind::Calls, LineKind::LateCalls, LineKind::LateFee] {
         assert_eq!(LineKind::parse(kind.as_str()), Some(kind));
     }
     assert_eq!(LineKind::parse("gift"), None);
@@ -136,6 +141,7 @@ proptest! {
         }
         let late = LateUsage {
             period: Period::parse("2026-09").expect("month"),
+            fee_due: false,
             before: first.clone(),
             now: all.clone(),
         };

@@ -8,7 +8,7 @@ use lianshi_registry::time::Period;
 use lianshi_store::{
     Site,
     allocations::{self, DivisionView},
-    close::{self, CloseResult, PeriodView, Step},
+    close::{self, CloseResult, ParkedView, PeriodView, Step},
     statements::{self, StatementItem, StatementQuery},
 };
 use serde_json::{Value, json};
@@ -64,26 +64,37 @@ fn close(at: &At, site: &Site, period: Period) -> anyhow::Result<()> {
     });
     bar.finish_and_clear();
     let CloseResult { period: view, repeated } = result?;
+    let parked = site.db.read(|read| close::parked_in(read, period))?;
     let mut value = period_json(&view);
     insert(&mut value, "repeated", json!(repeated));
+    insert(&mut value, "parked", parked.iter().map(parked_json).collect());
     let what = if repeated { "was closed before" } else { "is closed" };
-    at.print(&value, format!("{period} {what}\n{}", period_text(&view)))
+    let mut text = format!("{period} {what}\n{}", period_text(&view));
+    for view in &parked {
+        text.push_str(&parked_text(view));
+    }
+    at.print(&value, text)
 }
 
 fn list(at: &At, site: &Site) -> anyhow::Result<()> {
     let views = site.db.read(|read| close::periods(read, site.now()))?;
+    let waiting = site.db.read(close::waiting)?;
     let values: Vec<Value> = views.iter().map(period_json).collect();
-    let text = views.iter().map(period_text).collect::<Vec<_>>().join("\n");
+    let mut text = views.iter().map(period_text).collect::<Vec<_>>().join("\n");
+    for view in &waiting {
+        text.push_str(&parked_text(view));
+    }
     at.print(&values, text)
 }
 
 fn show(at: &At, site: &Site, (period, page): (Period, u32)) -> anyhow::Result<()> {
     let query = StatementQuery { period: Some(period), product: None, page };
-    let (view, statements, divisions) = site.db.read(|read| {
+    let (view, statements, divisions, parked) = site.db.read(|read| {
         Ok::<_, lianshi_store::Fault>((
             close::period(read, period, site.now())?,
             statements::issued(read, &query)?,
             allocations::in_period(read, period)?,
+            close::parked_in(read, period)?,
         ))
     })?;
     let mut value = period_json(&view);
@@ -91,7 +102,11 @@ fn show(at: &At, site: &Site, (period, page): (Period, u32)) -> anyhow::Result<(
     insert(&mut value, "statements_total", json!(statements.total));
     insert(&mut value, "statements", statements.items.iter().map(statement_json).collect());
     insert(&mut value, "divisions", divisions.iter().map(division_json).collect());
+    insert(&mut value, "parked", parked.iter().map(parked_json).collect());
     let mut text = period_text(&view);
+    for view in &parked {
+        text.push_str(&parked_text(view));
+    }
     for item in &statements.items {
         let StatementItem { number, buyer_name, product, total, currency, state, .. } = item;
         let state = state.as_str();
@@ -149,6 +164,37 @@ fn period_text(view: &PeriodView) -> String {
             closed.at, closed.statements, closed.total, closed.result_hash
         ),
     }
+}
+
+/// What was set aside, on a line of its own.
+fn parked_text(view: &ParkedView) -> String {
+    let ParkedView { parked, resolved_in, .. } = view;
+    let state = match resolved_in {
+        Some(close) => format!("settled in the close of {close}"),
+        None => "waits for the next close".to_owned(),
+    };
+    format!(
+        "\n  set aside: {} of {} for {}, {state}: {} ({})",
+        parked.kind.as_str(),
+        parked.period,
+        parked.subject,
+        parked.detail,
+        parked.reason
+    )
+}
+
+fn parked_json(view: &ParkedView) -> Value {
+    let ParkedView { parked, parked_in, resolved_in } = view;
+    json!({
+        "period": parked.period,
+        "kind": parked.kind,
+        "subject": parked.subject,
+        "reason": parked.reason,
+        "detail": parked.detail,
+        "base": parked.base,
+        "parked_in": parked_in,
+        "resolved_in": resolved_in,
+    })
 }
 
 fn statement_json(item: &StatementItem) -> Value {

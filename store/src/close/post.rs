@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use lianshi_market::{
-    close::{Divided, Issued},
+    close::{Divided, Issued, ParkReason},
     ledger::{Account, Transfer},
     money::Amount,
     split::{Agreement, Party, WHOLE_PPM},
@@ -41,6 +41,7 @@ const BATCH_ROWS: usize = BULK_ROWS_MAX;
 pub(super) struct Books<'a> {
     site: &'a Site,
     now: Timestamp,
+    close: Period,
     first_seq: i64,
     seq: i64,
     known: BTreeSet<Account>,
@@ -60,12 +61,13 @@ impl<'a> Books<'a> {
     pub(super) fn open(
         write: &mut Write<'_>,
         site: &'a Site,
-        now: Timestamp,
+        (close, now): (Period, Timestamp),
     ) -> Result<Self, Fault> {
         let seq = next_seq(&mut write.as_read())?;
         Ok(Self {
             site,
             now,
+            close,
             first_seq: seq,
             seq,
             known: BTreeSet::new(),
@@ -153,6 +155,7 @@ impl<'a> Books<'a> {
                 hash: divided.hash,
                 text: &divided.text,
                 seal: sealed.to_bytes(),
+                made_in: (document.period != self.close).then_some(self.close),
             },
         );
         diesel::insert_into(split_documents::table).values(&row).execute(&mut **write)?;
@@ -203,17 +206,31 @@ impl<'a> Books<'a> {
     }
 }
 
+/// Why an agreement cannot be had: the reason, and what is wrong in words.
+pub(super) type NoAgreement = (ParkReason, String);
+
 /// The split agreement of a product in force in a period; without one the operator gets everything.
+/// What is wrong with the product is its own affair; only what is wrong with the database is a
+/// fault.
 pub(super) fn agreement_of(
     read: &mut Read<'_>,
     site: &Site,
     (product, period): (&RegistrationNumber, Period),
-) -> Result<Agreement, Fault> {
-    let offer = catalog::product(read, product)?
-        .ok_or_else(|| Fault::corrupt("catalog_products", format!("{product} was sold")))?;
+) -> Result<Result<Agreement, NoAgreement>, Fault> {
+    let offer = match catalog::product(read, product) {
+        Ok(Some(offer)) => offer,
+        Ok(None) => {
+            let what = format!("{product} was sold and is not in the catalog");
+            return Ok(Err((ParkReason::ProductUnknown, what)));
+        }
+        Err(fault @ Fault::Corrupt { .. }) => {
+            return Ok(Err((ParkReason::Unreadable, fault.to_string())));
+        }
+        Err(fault) => return Err(fault),
+    };
     if let Some(split) = offer.split_in(period) {
-        return Agreement::from_split(split)
-            .map_err(|error| Fault::corrupt("catalog_objects", error));
+        let agreement = Agreement::from_split(split);
+        return Ok(agreement.map_err(|error| (ParkReason::Split, error.to_string())));
     }
     let uscc = offer.product.operator.clone();
     let name = offer.operator.map_or_else(
@@ -227,7 +244,7 @@ pub(super) fn agreement_of(
         node: site.node.clone(),
         share_ppm: WHOLE_PPM,
     };
-    Ok(Agreement::all_to_operator(product, party))
+    Ok(Ok(Agreement::all_to_operator(product, party)))
 }
 
 /// What was divided so far under an agreement version: what the state of a split is.

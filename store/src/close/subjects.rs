@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use diesel::{
-    dsl::sql,
+    dsl::{exists, not, sql},
     prelude::*,
     sql_types::{BigInt, Bool},
 };
 use lianshi_market::{
     agreement::Agreement,
     close::{Inputs, Subject},
-    rating::{Count, LateUsage, Usage},
+    rating::LateUsage,
     subscription::Side,
 };
 use lianshi_registry::{
@@ -21,10 +21,14 @@ use lianshi_registry::{
     uscc::Uscc,
 };
 
-use super::periods::{BILLED, days, latest_closed};
+use super::{
+    counts::{Counts, counted, usage_of},
+    parked::OwedMonths,
+    periods::{BILLED, latest_closed},
+};
 use crate::{
     Fault, Read,
-    schema::{subscriptions, usage_days, usage_events, usage_months},
+    schema::{subscriptions, usage_months},
 };
 
 /// Subscriptions rated at once: a few MiB with their agreements.
@@ -34,28 +38,43 @@ const PAGE_SUBSCRIPTIONS: i64 = 1000;
 /// the side and sort all that is left for every page, instead of walking the ids.
 const PROVIDER_SIDE: &str = "side || '' = 'provider'";
 
-/// Calls and units by subscription and operation.
-type Sums = BTreeMap<(String, String), (i64, i64)>;
-/// Usage of a page's subscriptions.
-type UsageOf = BTreeMap<String, Usage>;
+/// A subscription that cannot be rated because of what is stored about it.
+pub(super) struct Unreadable {
+    pub subscription: String,
+    /// Earlier months with late calls.
+    pub late: Vec<Period>,
+    /// What is wrong, in words.
+    pub what: String,
+}
+
+/// An earlier month to be billed, or what is wrong with its counts.
+type Month = Result<LateUsage, String>;
 
 /// Walks through the subscriptions of a close.
-pub(super) struct Pages {
+pub(super) struct Pages<'a> {
     period: Period,
     ingest_to: i64,
     /// Ingest bound of the close before; later events of earlier periods are late. `None` for the
     /// first close.
     billed_to: Option<i64>,
+    /// Months that were set aside before.
+    owed: &'a OwedMonths,
     after: String,
     done: u64,
     total: u64,
-    /// Calls of the period, and months with late usage, that must be met on the way.
+    /// Calls of the period, and months with late usage, that were not met on the way.
     uncounted: (i64, i64),
+    /// The close was made before: what arrived since is not compared.
+    again: bool,
 }
 
-impl Pages {
+impl<'a> Pages<'a> {
     /// Begins a walk for these inputs.
-    pub(super) fn begin(read: &mut Read<'_>, inputs: &Inputs) -> Result<Self, Fault> {
+    pub(super) fn begin(
+        read: &mut Read<'_>,
+        inputs: &Inputs,
+        owed: &'a OwedMonths,
+    ) -> Result<Self, Fault> {
         let previous = latest_closed(read, Some(inputs.period))?;
         let billed_to = previous.and_then(|view| view.closed).map(|closed| closed.ingest_to);
         let total: i64 = subscriptions::table
@@ -80,15 +99,26 @@ impl Pages {
             period: inputs.period,
             ingest_to: inputs.ingest_to,
             billed_to,
+            owed,
             after: String::new(),
             done: 0,
             total: parsed(u64::try_from(total))?,
             uncounted: (calls, late),
+            again: false,
         })
     }
 
-    /// The next subscriptions; `None` when there are no more.
-    pub(super) fn next(&mut self, read: &mut Read<'_>) -> Result<Option<Vec<Subject>>, Fault> {
+    /// The same walk for a close that was made before.
+    pub(super) fn again(self) -> Self {
+        Self { again: true, ..self }
+    }
+
+    /// The next subscriptions; `None` when there are no more. What cannot be read of one is told
+    /// in its place.
+    pub(super) fn next(
+        &mut self,
+        read: &mut Read<'_>,
+    ) -> Result<Option<Vec<Result<Subject, Unreadable>>>, Fault> {
         let rows: Vec<SubjectRow> = subscriptions::table
             .filter(sql::<Bool>(PROVIDER_SIDE))
             .filter(subscriptions::id.gt(&self.after))
@@ -100,18 +130,28 @@ impl Pages {
             .load(&mut **read)?;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
         let range = (first.id.as_str(), last.id.as_str());
-        let mut usage = counted(read, range, (self.period, self.ingest_to))?;
+        let mut counts = counted(read, range, (self.period, self.ingest_to))?;
         let mut late = self.late(read, range)?;
+        let mut noted = self.noted(read, range)?;
         self.after.clone_from(&last.id);
         self.done += parsed(u64::try_from(rows.len()))?;
         let mut subjects = Vec::with_capacity(rows.len());
         for row in rows {
-            let usage = usage.remove(&row.id).unwrap_or_default();
+            let counts = counts.remove(&row.id).unwrap_or_default();
             let late = late.remove(&row.id).unwrap_or_default();
-            let calls = usage.values().map(|count| count.calls).sum::<u64>();
-            self.uncounted.0 -= parsed(i64::try_from(calls))?;
+            let calls = counts.values().map(|(calls, _)| calls).sum::<i64>();
+            let noted = noted.remove(&row.id).unwrap_or_default();
+            self.uncounted.0 -= noted;
             self.uncounted.1 -= parsed(i64::try_from(late.len()))?;
-            subjects.push(row.into_subject(usage, late)?);
+            let subject = self.subject(read, row, (counts, late))?;
+            subjects.push(match subject {
+                Ok(Subject { subscription, late, .. }) if noted != calls && !self.again => {
+                    let what = format!("its days count {calls} calls and its month {noted}");
+                    let late = late.into_iter().map(|month| month.period).collect();
+                    Err(Unreadable { subscription, late, what })
+                }
+                subject => subject,
+            });
         }
         Ok(Some(subjects))
     }
@@ -126,23 +166,64 @@ impl Pages {
         self.total
     }
 
-    /// Every counted call of the period, and every month with late calls, was met: a call of a
-    /// subscription that was never in force would be money nobody is billed.
-    pub(super) fn check_all_counted(&self) -> Result<(), Fault> {
-        match self.uncounted {
-            (0, 0) => Ok(()),
-            (calls, months) => Err(Fault::corrupt(
-                "usage_months",
-                format!("{calls} calls and {months} late months belong to no billed subscription"),
-            )),
-        }
+    /// Up to where earlier months were billed.
+    pub(super) const fn billed_to(&self) -> Option<i64> {
+        self.billed_to
     }
 
+    /// Months with calls that belong to no billed subscription: money nobody would be billed for.
+    /// Asked at the end; those that wait already are not told again.
+    pub(super) fn strangers(&self, read: &mut Read<'_>) -> Result<Vec<(Period, String)>, Fault> {
+        if self.uncounted == (0, 0) {
+            return Ok(Vec::new());
+        }
+        let billed = subscriptions::table
+            .filter(subscriptions::id.eq(usage_months::subscription))
+            .filter(subscriptions::side.eq(Side::Provider.as_str()))
+            .filter(subscriptions::state.eq(BILLED[0]).or(subscriptions::state.eq(BILLED[1])))
+            .filter(subscriptions::starts_at.lt(self.period.end().millis()));
+        let period = self.period.to_string();
+        // Nothing is late for a first close: no sequence lies beyond this one.
+        let late_from = self.billed_to.unwrap_or(i64::MAX);
+        let of_now = usage_months::period.eq(period.clone());
+        let is_late = usage_months::period.lt(period).and(usage_months::last_seq.gt(late_from));
+        let months: Vec<(String, String)> = usage_months::table
+            .filter(of_now.or(is_late))
+            .filter(not(exists(billed)))
+            .order((usage_months::period.asc(), usage_months::subscription.asc()))
+            .select((usage_months::period, usage_months::subscription))
+            .load(&mut **read)?;
+        let mut strangers = Vec::with_capacity(months.len());
+        for (period, subscription) in months {
+            let period = parsed(Period::parse(&period))?;
+            let waits = self.owed.get(&subscription).is_some_and(|m| m.contains_key(&period));
+            if !waits {
+                strangers.push((period, subscription));
+            }
+        }
+        Ok(strangers)
+    }
+
+    /// Calls of the period as its months keep them: what the days must sum to.
+    fn noted(
+        &self,
+        read: &mut Read<'_>,
+        range: (&str, &str),
+    ) -> Result<BTreeMap<String, i64>, Fault> {
+        let months: Vec<(String, i64)> = usage_months::table
+            .filter(usage_months::subscription.between(range.0, range.1))
+            .filter(usage_months::period.eq(self.period.to_string()))
+            .select((usage_months::subscription, usage_months::calls))
+            .load(&mut **read)?;
+        Ok(months.into_iter().collect())
+    }
+
+    /// Earlier months with calls that came after their close, by subscription.
     fn late(
         &self,
         read: &mut Read<'_>,
         range: (&str, &str),
-    ) -> Result<BTreeMap<String, Vec<LateUsage>>, Fault> {
+    ) -> Result<BTreeMap<String, Vec<Period>>, Fault> {
         let Some(billed_to) = self.billed_to else { return Ok(BTreeMap::new()) };
         let months: Vec<(String, String)> = usage_months::table
             .filter(usage_months::subscription.between(range.0, range.1))
@@ -151,93 +232,56 @@ impl Pages {
             .order((usage_months::subscription.asc(), usage_months::period.asc()))
             .select((usage_months::subscription, usage_months::period))
             .load(&mut **read)?;
-        let mut late: BTreeMap<String, Vec<LateUsage>> = BTreeMap::new();
+        let mut late: BTreeMap<String, Vec<Period>> = BTreeMap::new();
         for (subscription, month) in months {
-            let period = parsed(Period::parse(&month))?;
-            let range = (subscription.as_str(), subscription.as_str());
-            let mut at = |bound| -> Result<Usage, Fault> {
-                let mut usage = counted(read, range, (period, bound))?;
-                Ok(usage.remove(&subscription).unwrap_or_default())
-            };
-            let (before, now) = (at(billed_to)?, at(self.ingest_to)?);
-            late.entry(subscription).or_default().push(LateUsage { period, before, now });
+            late.entry(subscription).or_default().push(parsed(Period::parse(&month))?);
         }
         Ok(late)
     }
-}
 
-/// What was counted for a range of subscriptions in a month by events up to `bound`: the sums of
-/// its days, less what came later.
-fn counted(
-    read: &mut Read<'_>,
-    range: (&str, &str),
-    (period, bound): (Period, i64),
-) -> Result<UsageOf, Fault> {
-    let (first_day, last_day) = days(period);
-    let sums: Vec<(String, String, i64, i64)> = usage_days::table
-        .filter(usage_days::subscription.between(range.0, range.1))
-        .filter(usage_days::day.between(first_day, last_day))
-        .group_by((usage_days::subscription, usage_days::operation))
-        .select((
-            usage_days::subscription,
-            usage_days::operation,
-            sql::<BigInt>("CAST(SUM(calls) AS BIGINT)"),
-            sql::<BigInt>("CAST(SUM(units) AS BIGINT)"),
-        ))
-        .load(&mut **read)?;
-    let mut sums: Sums = sums
-        .into_iter()
-        .map(|(subscription, operation, calls, units)| ((subscription, operation), (calls, units)))
-        .collect();
-    for (key, (calls, units)) in later(read, range, (period, bound))? {
-        if let Some(sum) = sums.get_mut(&key) {
-            sum.0 -= calls;
-            sum.1 -= units;
+    /// One subscription with everything counted for it.
+    fn subject(
+        &self,
+        read: &mut Read<'_>,
+        row: SubjectRow,
+        (counts, late): (Counts, Vec<Period>),
+    ) -> Result<Result<Subject, Unreadable>, Fault> {
+        let id = row.id.clone();
+        let owed = self.owed.get(&id);
+        let late: Vec<Period> = late
+            .into_iter()
+            .filter(|period| owed.is_none_or(|months| !months.contains_key(period)))
+            .collect();
+        let mut months = Vec::with_capacity(late.len());
+        for period in &late {
+            months.push(self.month(read, &id, (*period, self.billed_to))?);
         }
-    }
-    let mut usage = UsageOf::new();
-    for ((subscription, operation), (calls, units)) in sums {
-        let count =
-            Count { calls: parsed(u64::try_from(calls))?, units: parsed(u64::try_from(units))? };
-        if count != Count::default() {
-            usage.entry(subscription).or_default().insert(operation, count);
+        let mut waiting = Vec::new();
+        for (period, owed) in owed.into_iter().flatten().filter(|(_, owed)| owed.taken) {
+            waiting.push(self.month(read, &id, (*period, owed.billed_to))?);
         }
+        let built = row.into_subject(counts, (months, waiting));
+        Ok(built.map_err(|what| Unreadable { subscription: id, late, what }))
     }
-    Ok(usage)
-}
 
-/// What events after `bound` added to a month: read from the events themselves, of the few
-/// subscriptions that have any.
-fn later(
-    read: &mut Read<'_>,
-    range: (&str, &str),
-    (period, bound): (Period, i64),
-) -> Result<Sums, Fault> {
-    let touched: Vec<String> = usage_months::table
-        .filter(usage_months::subscription.between(range.0, range.1))
-        .filter(usage_months::period.eq(period.to_string()))
-        .filter(usage_months::last_seq.gt(bound))
-        .select(usage_months::subscription)
-        .load(&mut **read)?;
-    let mut later = Sums::new();
-    for subscription in touched {
-        let sums: Vec<(String, i64, i64)> = usage_events::table
-            .filter(usage_events::subscription.eq(&subscription))
-            .filter(usage_events::at.ge(period.start().millis()))
-            .filter(usage_events::at.lt(period.end().millis()))
-            .filter(usage_events::seq.gt(bound))
-            .group_by(usage_events::operation)
-            .select((
-                usage_events::operation,
-                sql::<BigInt>("COUNT(*)"),
-                sql::<BigInt>("CAST(SUM(units) AS BIGINT)"),
-            ))
-            .load(&mut **read)?;
-        for (operation, calls, units) in sums {
-            later.insert((subscription.clone(), operation), (calls, units));
-        }
+    /// A month of a subscription that is yet to be billed from `billed_to` on, or from its
+    /// beginning.
+    fn month(
+        &self,
+        read: &mut Read<'_>,
+        subscription: &str,
+        (period, billed_to): (Period, Option<i64>),
+    ) -> Result<Month, Fault> {
+        let mut at = |bound| -> Result<Counts, Fault> {
+            let mut counts = counted(read, (subscription, subscription), (period, bound))?;
+            Ok(counts.remove(subscription).unwrap_or_default())
+        };
+        let before = billed_to.map(&mut at).transpose()?.unwrap_or_default();
+        let now = at(self.ingest_to)?;
+        let fee_due = billed_to.is_none();
+        Ok(usage_of(before)
+            .and_then(|before| Ok(LateUsage { period, fee_due, before, now: usage_of(now)? })))
     }
-    Ok(later)
 }
 
 fn parsed<T, E: std::fmt::Display>(outcome: Result<T, E>) -> Result<T, Fault> {
@@ -258,18 +302,24 @@ struct SubjectRow {
 }
 
 impl SubjectRow {
-    fn into_subject(self, usage: Usage, late: Vec<LateUsage>) -> Result<Subject, Fault> {
-        let agreement: Agreement = parsed(serde_json::from_str(&self.agreement))?;
+    /// The subject with its earlier months, late ones and those that wait; or what is wrong.
+    fn into_subject(
+        self,
+        counts: Counts,
+        (late, owed): (Vec<Month>, Vec<Month>),
+    ) -> Result<Subject, String> {
+        let agreement: Agreement = serde_json::from_str(&self.agreement)
+            .map_err(|error| format!("its agreement: {error}"))?;
         let ends_at = [self.ends_at, self.ended_at]
             .into_iter()
             .flatten()
             .map(Timestamp::from_millis)
             .fold(agreement.ends_at, Timestamp::min);
-        Ok(Subject {
+        let mut subject = Subject {
             subscription: self.id,
             agreement_hash: hex::encode(self.agreement_hash),
-            home: parsed(NodeName::parse(&self.home_node))?,
-            buyer: parsed(Uscc::known(&self.buyer_uscc))?,
+            home: NodeName::parse(&self.home_node).map_err(|error| error.to_string())?,
+            buyer: Uscc::known(&self.buyer_uscc).map_err(|error| error.to_string())?,
             buyer_name: self.buyer_name,
             operator: agreement.operator,
             product: agreement.product,
@@ -277,8 +327,15 @@ impl SubjectRow {
             purpose: agreement.terms.purpose,
             starts_at: agreement.starts_at,
             ends_at,
-            usage,
-            late,
-        })
+            usage: usage_of(counts)?,
+            late: late.into_iter().collect::<Result<_, _>>()?,
+            owed: Vec::new(),
+        };
+        // What of it still cannot be read goes on waiting, and holds up nothing else.
+        for mut month in owed.into_iter().flatten() {
+            month.fee_due &= subject.owes_fee_in(month.period);
+            subject.owed.push(month);
+        }
+        Ok(subject)
     }
 }

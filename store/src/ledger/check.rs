@@ -84,6 +84,14 @@ const QUESTIONS: &[(&str, &str, &str)] = &[
              AND e.base_to_fen < d.base_to_fen), 0))",
     ),
     (
+        "I4",
+        "what was invoiced is divided, or waits with its reason",
+        "SELECT 'fees' AS name WHERE \
+         COALESCE((SELECT SUM(amount_fen) FROM ledger_transfers WHERE reason = 'fee'), 0) <> \
+         COALESCE((SELECT SUM(amount_fen) FROM ledger_transfers WHERE reason = 'split_base'), 0) \
+         + COALESCE((SELECT SUM(base_fen) FROM parked WHERE resolved_in = ''), 0)",
+    ),
+    (
         "I8",
         "the clearing account returned to zero",
         "SELECT account AS name FROM ledger_accounts \

@@ -5,7 +5,6 @@
 
 use diesel::prelude::*;
 use lianshi_market::{
-    agreement::Agreement,
     close::{DivisionDocument, DocumentError, StatementDocument},
     subscription::Side,
 };
@@ -17,7 +16,7 @@ use lianshi_registry::{
     time::{Period, Timestamp},
 };
 
-use super::{Claim, Copy, KIND, Letter, LetterKind, LetterRefusal, letter::LETTER_VERSION};
+use super::{Claim, Copy, KIND, Letter, LetterKind, LetterRefusal, agreed, letter::LETTER_VERSION};
 use crate::{
     Failure, Fault, Site, Write,
     allocations::{AllocationRow, DivisionRow, DivisionSide, Sealed},
@@ -26,9 +25,7 @@ use crate::{
     dialect::{insert_all, insert_if_absent},
     members,
     outbox::{self, OutboxRow},
-    schema::{
-        allocations, split_documents, split_receipts, statement_lines, statements, subscriptions,
-    },
+    schema::{allocations, split_documents, split_receipts, statement_lines, statements},
 };
 
 /// Failure of this room.
@@ -104,7 +101,13 @@ fn take_statement(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcom
     if document.number != opened.claim.id || hex::encode(hash) != opened.claim.hash {
         return refuse(LetterRefusal::Hash(opened.claim.id.clone()));
     }
-    if document.provider_node != opened.from || document.home_node != site.node {
+    let division = agreed::division_of(write, site, &opened.from)?;
+    let month = document.period.to_string().replace('-', "");
+    let own_number = division.is_some_and(|division| {
+        document.number.starts_with(&format!("ST-{division}-{month}-"))
+            && division.covers(&document.product.division())
+    });
+    if document.provider_node != opened.from || document.home_node != site.node || !own_number {
         return refuse(LetterRefusal::Misdirected(document.number));
     }
     let known: Option<Vec<u8>> = statements::table
@@ -127,7 +130,9 @@ fn keep_statement(
     opened: &Opened,
     (document, hash): (&StatementDocument, [u8; 32]),
 ) -> Outcome<()> {
-    check_agreement(write, document)?;
+    if !agreed::follows(write, document)? {
+        return refuse(LetterRefusal::NotAsAgreed(document.number.clone()));
+    }
     let taken: i64 = statements::table
         .filter(statements::side.eq(Side::Home.as_str()))
         .filter(statements::period.eq(document.period.to_string()))
@@ -154,30 +159,6 @@ fn keep_statement(
     record(write, site, "statement.receive", &document.number, &opened.claim.hash)
 }
 
-/// The subscription is known here with the same parties and the same agreement, and the lines
-/// follow its plan.
-fn check_agreement(write: &mut Write<'_>, document: &StatementDocument) -> Outcome<()> {
-    let row: Option<(String, Vec<u8>)> = subscriptions::table
-        .filter(subscriptions::id.eq(&document.subscription))
-        .filter(subscriptions::side.eq(Side::Home.as_str()))
-        .select((subscriptions::agreement, subscriptions::agreement_hash))
-        .first(&mut **write)
-        .optional()?;
-    let Some((agreement, hash)) = row.filter(|(agreement, _)| !agreement.is_empty()) else {
-        return refuse(LetterRefusal::UnknownSubscription(document.subscription.clone()));
-    };
-    let agreement: Agreement = serde_json::from_str(&agreement)
-        .map_err(|error| Failure::Fault(Fault::corrupt("subscriptions", error)))?;
-    let as_agreed = hex::encode(hash) == document.agreement_hash
-        && agreement.buyer == document.buyer
-        && agreement.operator == document.operator
-        && agreement.product == document.product
-        && agreement.provider == document.provider_node
-        && agreement.starts_at < document.period.end()
-        && document.follows(&agreement.terms.plan);
-    if as_agreed { Ok(()) } else { refuse(LetterRefusal::NotAsAgreed(document.number.clone())) }
-}
-
 fn take_division(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
     let document = DivisionDocument::read(opened.document.as_bytes())
         .map_err(|e| Failure::Refused(e.into()))?;
@@ -187,7 +168,10 @@ fn take_division(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome
         return refuse(LetterRefusal::Hash(opened.claim.id.clone()));
     }
     let for_us = document.parts.iter().any(|part| part.party.node == site.node);
-    if document.provider_node != opened.from || opened.from == site.node || !for_us {
+    let own_product = agreed::division_of(write, site, &opened.from)?
+        .is_some_and(|division| division.covers(&document.product.division()));
+    let theirs = document.provider_node == opened.from && own_product;
+    if !theirs || opened.from == site.node || !for_us {
         return refuse(LetterRefusal::Misdirected(id));
     }
     let known: Option<Vec<u8>> = split_documents::table
@@ -219,6 +203,7 @@ fn keep_division(
             hash,
             text: &opened.document,
             seal: opened.sealed.clone(),
+            made_in: None,
         },
     );
     diesel::insert_into(split_documents::table).values(&row).execute(&mut **write)?;

@@ -113,6 +113,18 @@ pub fn agreement(site: &Site, n: u32) -> Agreement {
     rehearsal::agreement(site, (n, &product), buyer, month("2026-10"))
 }
 
+/// The `n`-th contract about a product of the stage, held by the provider.
+pub fn product_contract(site: &Site, n: u32, product: u32) -> Agreement {
+    let product = rehearsal::product_number(site, product).expect("a number");
+    let buyer = rehearsal::buyer(n).expect("a buyer");
+    let agreement = rehearsal::agreement(site, (n, &product), buyer, month("2026-10"));
+    let agreements = [agreement.clone()];
+    site.db
+        .write(|write| rehearsal::contract(write, Side::Provider, &agreements))
+        .expect("written");
+    agreement
+}
+
 /// The first `count` contracts, held by the provider.
 pub fn contracts(site: &Site, count: u32) -> Vec<Agreement> {
     let agreements: Vec<Agreement> = (1..=count).map(|n| agreement(site, n)).collect();

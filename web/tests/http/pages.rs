@@ -1,7 +1,8 @@
 //! What pages show and how objects of others are answered.
 
 use actix_web::http::{StatusCode, header};
-use lianshi_store::accounts::Role;
+use lianshi_registry::time::{Period, Timestamp};
+use lianshi_store::{accounts::Role, audit::Actor, close, usage};
 
 use crate::support::{Node, app, get, post, send, sign_in};
 
@@ -40,6 +41,49 @@ async fn every_list_page_renders_in_both_languages() {
             assert!(!answer.body.contains(" style="), "{path} has no inline style");
             let cache = answer.headers.get(header::CACHE_CONTROL).unwrap();
             assert_eq!(cache, "no-store", "{path}");
+        }
+    }
+}
+
+/// Calls nobody has a contract for, in a month that is closed: the pages tell what waits and why.
+#[actix_web::test]
+async fn what_a_close_set_aside_is_shown_to_finance() {
+    let node = Node::new();
+    node.publish();
+    node.person("everything", 1, &Role::ALL);
+    let call = usage::Metering {
+        subscription: "S-stranger".to_owned(),
+        product: "330212-P-2026-0000001-X".to_owned(),
+        operation: "verify".to_owned(),
+        at: Timestamp::parse("2026-10-05T04:00:00Z").unwrap(),
+        request_id: "r".to_owned(),
+        key_id: "k".to_owned(),
+        outcome: usage::OUTCOME_ANSWERED.to_owned(),
+        units: 1,
+        calls_per_month_max: 10,
+        subject: None,
+        idempotency: None,
+        status: 200,
+        answer: Vec::new(),
+    };
+    let calls = [call];
+    node.site.db.write(|write| usage::meter(write, &node.site.node, &calls)).unwrap();
+    let october = Period::parse("2026-10").unwrap();
+    close::close_period(&node.site, &Actor::node(), october).unwrap();
+    let app = app!(node);
+    let cookie = sign_in(&app, "everything").await;
+    for path in ["/finance/periods", "/finance/periods/2026-10"] {
+        for (language, words) in [
+            ("zh-CN", ["暂挂事项", "有调用记录，但没有生效的合同", "等待下次结账"]),
+            ("en", ["Set aside", "no contract for them is in force", "Waits for the next close"]),
+        ] {
+            let request = get(path).cookie(cookie.clone());
+            let request = request.insert_header((header::ACCEPT_LANGUAGE, language));
+            let body = send(&app, request).await.body;
+            assert!(body.contains("S-stranger"), "{path}");
+            for words in words {
+                assert!(body.contains(words), "{path}, {language}: {words}");
+            }
         }
     }
 }

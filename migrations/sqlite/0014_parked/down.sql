@@ -1,0 +1,2 @@
+ALTER TABLE split_documents DROP COLUMN made_in;
+DROP TABLE parked;

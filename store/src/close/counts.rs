@@ -1,0 +1,104 @@
+//! What was counted for subscriptions in a month up to a sequence of the meter, summed by the
+//! database.
+
+use std::collections::BTreeMap;
+
+use diesel::{dsl::sql, prelude::*, sql_types::BigInt};
+use lianshi_market::rating::{Count, Usage};
+use lianshi_registry::time::Period;
+
+use super::periods::days;
+use crate::{
+    Fault, Read,
+    schema::{usage_days, usage_events, usage_months},
+};
+
+/// Calls and units by subscription and operation.
+type Sums = BTreeMap<(String, String), (i64, i64)>;
+/// The same of one subscription.
+pub(super) type Counts = BTreeMap<String, (i64, i64)>;
+
+/// Counts as the meter must have them: not below zero.
+pub(super) fn usage_of(counts: Counts) -> Result<Usage, String> {
+    let mut usage = Usage::new();
+    for (operation, (calls, units)) in counts {
+        let whole = |count: i64| {
+            u64::try_from(count).map_err(|_| format!("`{operation}` was counted {count} times"))
+        };
+        let count = Count { calls: whole(calls)?, units: whole(units)? };
+        if count != Count::default() {
+            usage.insert(operation, count);
+        }
+    }
+    Ok(usage)
+}
+
+/// What was counted for a range of subscriptions in a month by events up to `bound`: the sums of
+/// its days, less what came later.
+pub(super) fn counted(
+    read: &mut Read<'_>,
+    range: (&str, &str),
+    (period, bound): (Period, i64),
+) -> Result<BTreeMap<String, Counts>, Fault> {
+    let (first_day, last_day) = days(period);
+    let sums: Vec<(String, String, i64, i64)> = usage_days::table
+        .filter(usage_days::subscription.between(range.0, range.1))
+        .filter(usage_days::day.between(first_day, last_day))
+        .group_by((usage_days::subscription, usage_days::operation))
+        .select((
+            usage_days::subscription,
+            usage_days::operation,
+            sql::<BigInt>("CAST(SUM(calls) AS BIGINT)"),
+            sql::<BigInt>("CAST(SUM(units) AS BIGINT)"),
+        ))
+        .load(&mut **read)?;
+    let mut sums: Sums = sums
+        .into_iter()
+        .map(|(subscription, operation, calls, units)| ((subscription, operation), (calls, units)))
+        .collect();
+    for (key, (calls, units)) in later(read, range, (period, bound))? {
+        if let Some(sum) = sums.get_mut(&key) {
+            sum.0 -= calls;
+            sum.1 -= units;
+        }
+    }
+    let mut counts: BTreeMap<String, Counts> = BTreeMap::new();
+    for ((subscription, operation), sum) in sums {
+        counts.entry(subscription).or_default().insert(operation, sum);
+    }
+    Ok(counts)
+}
+
+/// What events after `bound` added to a month: read from the events themselves, of the few
+/// subscriptions that have any.
+fn later(
+    read: &mut Read<'_>,
+    range: (&str, &str),
+    (period, bound): (Period, i64),
+) -> Result<Sums, Fault> {
+    let touched: Vec<String> = usage_months::table
+        .filter(usage_months::subscription.between(range.0, range.1))
+        .filter(usage_months::period.eq(period.to_string()))
+        .filter(usage_months::last_seq.gt(bound))
+        .select(usage_months::subscription)
+        .load(&mut **read)?;
+    let mut later = Sums::new();
+    for subscription in touched {
+        let sums: Vec<(String, i64, i64)> = usage_events::table
+            .filter(usage_events::subscription.eq(&subscription))
+            .filter(usage_events::at.ge(period.start().millis()))
+            .filter(usage_events::at.lt(period.end().millis()))
+            .filter(usage_events::seq.gt(bound))
+            .group_by(usage_events::operation)
+            .select((
+                usage_events::operation,
+                sql::<BigInt>("COUNT(*)"),
+                sql::<BigInt>("CAST(SUM(units) AS BIGINT)"),
+            ))
+            .load(&mut **read)?;
+        for (operation, calls, units) in sums {
+            later.insert((subscription.clone(), operation), (calls, units));
+        }
+    }
+    Ok(later)
+}
