@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+pub mod books;
 pub mod crash;
 pub mod demo;
 pub mod federation;

@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod close;
 mod crash;
 mod equivocation;
 mod hostile_member;
