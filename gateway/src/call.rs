@@ -12,6 +12,7 @@ use actix_web::{
     web::{self, Data, Payload},
 };
 use lianshi_market::{
+    dataset::DefinitionRefusal,
     entitlement::EntitlementRefusal,
     guard::{self, Request},
     subscription::Contract,
@@ -24,7 +25,7 @@ use lianshi_registry::{
 use lianshi_store::{
     Fault,
     datasets::Dataset,
-    usage::{self, Idempotency, MeterRefusal, Metered, Metering, SubjectClaim},
+    usage::{self, Comparison, Idempotency, MeterRefusal, Metered, Metering, SubjectClaim},
 };
 use serde_json::json;
 
@@ -129,7 +130,7 @@ async fn admit(
     let operation = product.product.operations.iter().find(|known| known.name == operation);
     let operation = operation.cloned().ok_or(CallRefusal::OperationUnknown)?;
     let max = contract.entitlement.calls_per_minute_max;
-    let taken = gateway.0.rates.take(&contract.entitlement.subscription, max, context.now);
+    let taken = gateway.0.rates.take(&contract.share(), max, context.now);
     taken.map_err(|wait_ms| CallRefusal::RateExceeded {
         max,
         retry_after_s: u64::try_from(wait_ms).unwrap_or(0).div_ceil(1000).max(1),
@@ -193,7 +194,8 @@ impl Admitted {
         context: &Context,
     ) -> Result<Prepared, CallRefusal> {
         let limit = Duration::from_secs(ENGINE_S_MAX);
-        let taken = gateway.0.slots.take(&self.contract.entitlement.subscription);
+        let share = self.contract.share();
+        let taken = gateway.0.slots.take(&share);
         let permits = tokio::time::timeout(limit, taken).await.ok().flatten();
         let permits = permits.ok_or(CallRefusal::Busy)?;
         let work = Work {
@@ -277,8 +279,8 @@ impl Work {
             let Some(dataset) = inner.terms.dataset(read, number, &operation.name)? else {
                 return Ok(Err(CallRefusal::NoDataset));
             };
-            if let Err(unfit) = dataset.definition.check_operation(operation, guard.smallest_cell) {
-                return Ok(Err(CallRefusal::DatasetUnfit(unfit)));
+            if let Err(refusal) = self.check(&dataset, guard.smallest_cell) {
+                return Ok(Err(refusal));
             }
             let today = self.now.date();
             let request = &self.request;
@@ -288,8 +290,23 @@ impl Work {
         })
     }
 
+    /// Whether the data serve the operation under the guard, and the request has the form they ask
+    /// for.
+    fn check(&self, dataset: &Dataset, smallest_cell: u64) -> Result<(), CallRefusal> {
+        let definition = &dataset.definition;
+        let fits = definition.check_operation(&self.admitted.operation, smallest_cell);
+        fits.map_err(CallRefusal::DatasetUnfit)?;
+        if definition.series.is_some() && dataset.smallest_cell < smallest_cell {
+            let loaded = dataset.smallest_cell;
+            let unfit = DefinitionRefusal::SmallestCell { loaded, demanded: smallest_cell };
+            return Err(CallRefusal::DatasetUnfit(unfit));
+        }
+        Ok(definition.check_request(&self.request)?)
+    }
+
     fn metering(&self, dataset: &Dataset, guard: &Guard, answer: engine::Answer) -> Prepared {
-        let entitlement = &self.admitted.contract.entitlement;
+        let contract = &self.admitted.contract;
+        let entitlement = &contract.entitlement;
         let product = &self.admitted.product.product;
         let body = json!({
             "product": product.number,
@@ -300,6 +317,7 @@ impl Work {
         });
         Prepared::New(Box::new(Metering {
             subscription: entitlement.subscription.clone(),
+            buyer: contract.buyer.to_string(),
             product: product.number.to_string(),
             operation: self.admitted.operation.name.clone(),
             at: self.now,
@@ -307,10 +325,16 @@ impl Work {
             key_id: entitlement.key_id.clone(),
             outcome: usage::OUTCOME_ANSWERED.to_owned(),
             units: 1,
+            included_calls: contract.plan.charge.included_calls(),
             calls_per_month_max: entitlement.calls_per_month_max,
             subject: Some(SubjectClaim {
                 hash: answer.subject,
                 per_month_max: guard.distinct_subjects_max,
+                comparison: answer.has_failed.map(|has_failed| Comparison {
+                    has_failed,
+                    per_subject_max: guard::MISMATCHES_PER_SUBJECT_MAX,
+                    per_buyer_max: guard::mismatches_max(guard.distinct_subjects_max),
+                }),
             }),
             idempotency: self.idempotency.clone(),
             status: StatusCode::OK.as_u16(),

@@ -2,7 +2,6 @@
 //! values; which of these may leave is the guard's word, and how many engines run at once is kept
 //! here, so that a slow one cannot take the others' place.
 
-mod lookup;
 mod series;
 
 use std::{
@@ -11,8 +10,8 @@ use std::{
 };
 
 use lianshi_market::{
-    dataset::Definition,
-    guard::{self, Request},
+    dataset::{Definition, Judged, Lookup, Question},
+    guard::{self, Request, SUPPRESSED},
 };
 use lianshi_registry::{
     entry::{Guard, Operation},
@@ -31,14 +30,14 @@ use crate::refusal::CallRefusal;
 /// Engines at work at once: below the store's connections, of which the meter and the pages need
 /// some.
 const ENGINES_MAX: usize = 8;
-/// Of which one subscription may hold so many, so that its slow calls leave room for others.
-const ENGINES_PER_SUBSCRIPTION_MAX: usize = 4;
+/// Of which one buyer may hold so many for a product, so that its slow calls leave room for others.
+const ENGINES_PER_SHARE_MAX: usize = 4;
 /// Rows an engine reads for one key: the points of a long series.
 pub(crate) const ROWS_MAX: i64 = 20_000;
 /// Most points of one answer.
 pub(crate) const POINTS_MAX: usize = 2_000;
-/// Subscriptions whose slots are remembered before idle ones are forgotten.
-const SUBSCRIPTIONS_KEPT: usize = 10_000;
+/// Buyers with a product whose slots are remembered before idle ones are forgotten.
+const SHARES_KEPT: usize = 10_000;
 
 /// What an engine works on.
 pub(crate) struct Task<'t> {
@@ -54,6 +53,8 @@ pub(crate) struct Answer {
     pub data: Map<String, Value>,
     /// What was asked about, of which the guard allows so many distinct ones in a month.
     pub subject: [u8; 32],
+    /// Whether a comparison failed; `None` where nothing was compared.
+    pub has_failed: Option<bool>,
 }
 
 /// Answers, in the snapshot the data set's version was read in.
@@ -66,22 +67,41 @@ pub(crate) fn answer(
     let Some(row_key) = definition.row_key(value) else {
         return Ok(Err(CallRefusal::KeyTooLong));
     };
-    let rows = datasets::rows(read, task.dataset, &row_key, ROWS_MAX)?;
     let subject = subject(task, definition, &row_key);
-    Ok(guarded(task, &rows).map(|data| Answer { data, subject }))
+    if let Some(shape) = &definition.lookup {
+        let rows = datasets::rows(read, task.dataset, &row_key, ROWS_MAX)?;
+        return Ok(verify(task, shape, &rows).map(|(data, judged)| {
+            let has_failed = judged.has_failed;
+            Answer { data, subject, has_failed }
+        }));
+    }
+    let Some(shape) = &definition.series else { return Ok(Err(CallRefusal::NoDataset)) };
+    let rows = datasets::points(read, task.dataset, &row_key, ROWS_MAX)?;
+    let points = series::draw(&series::Question { definition, shape, task }, &rows);
+    Ok(points.map(|points| {
+        let data = Map::from_iter([("points".to_owned(), Value::Array(points))]);
+        Answer { data, subject, has_failed: None }
+    }))
 }
 
-fn guarded(task: &Task<'_>, rows: &[Vec<String>]) -> Result<Map<String, Value>, CallRefusal> {
-    let definition = &task.dataset.definition;
-    if let Some(shape) = &definition.lookup {
-        let found = lookup::judge(&lookup::Question { definition, shape, task }, rows);
-        return Ok(guard::release(found, &task.operation.output)?);
+fn verify(
+    task: &Task<'_>,
+    shape: &Lookup,
+    rows: &[Vec<String>],
+) -> Result<(Map<String, Value>, Judged), CallRefusal> {
+    let question = Question {
+        definition: &task.dataset.definition,
+        shape,
+        request: task.request,
+        today: task.today,
+        smallest_cell: task.guard.smallest_cell,
+    };
+    let judged = question.judge(rows);
+    let mut data = guard::release(judged.answer.clone(), &task.operation.output)?;
+    if judged.is_withheld {
+        data.insert(SUPPRESSED.to_owned(), Value::Bool(true));
     }
-    let Some(shape) = &definition.series else { return Err(CallRefusal::NoDataset) };
-    let points = series::draw(&series::Question { definition, shape, task }, rows)?;
-    let mut data = Map::new();
-    data.insert("points".to_owned(), Value::Array(points));
-    Ok(data)
+    Ok((data, judged))
 }
 
 /// The same subject asked about through two operations that find it by the same columns is one
@@ -93,7 +113,7 @@ fn subject(task: &Task<'_>, definition: &Definition, row_key: &str) -> [u8; 32] 
     Sha256::digest(text.as_bytes()).into()
 }
 
-/// Places for engines, some for everybody, some for each subscription.
+/// Places for engines, some for everybody, some for each buyer of a product.
 pub(crate) struct Slots {
     all: Arc<Semaphore>,
     each: Mutex<BTreeMap<String, Arc<Semaphore>>>,
@@ -107,23 +127,23 @@ impl Default for Slots {
 
 impl Slots {
     /// Waits for a place; it is free again when the permits are dropped.
-    pub(crate) async fn take(&self, subscription: &str) -> Option<Permits> {
-        let own = self.own(subscription);
+    pub(crate) async fn take(&self, share: &str) -> Option<Permits> {
+        let own = self.own(share);
         let first = own.acquire_owned().await.ok()?;
         let second = Arc::clone(&self.all).acquire_owned().await.ok()?;
         Some(Permits { _own: first, _all: second })
     }
 
-    fn own(&self, subscription: &str) -> Arc<Semaphore> {
+    fn own(&self, share: &str) -> Arc<Semaphore> {
         let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-        if each.len() > SUBSCRIPTIONS_KEPT {
+        if each.len() > SHARES_KEPT {
             each.retain(|_, slots| Arc::strong_count(slots) > 1);
         }
-        if let Some(slots) = each.get(subscription) {
+        if let Some(slots) = each.get(share) {
             return Arc::clone(slots);
         }
-        let slots = Arc::new(Semaphore::new(ENGINES_PER_SUBSCRIPTION_MAX));
-        each.insert(subscription.to_owned(), Arc::clone(&slots));
+        let slots = Arc::new(Semaphore::new(ENGINES_PER_SHARE_MAX));
+        each.insert(share.to_owned(), Arc::clone(&slots));
         slots
     }
 }

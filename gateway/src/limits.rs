@@ -40,7 +40,7 @@ impl PlanLimits {
     pub(crate) fn of(contract: &Contract) -> Self {
         let entitlement = &contract.entitlement;
         Self {
-            share: entitlement.subscription.clone(),
+            share: contract.share(),
             minute_max: entitlement.calls_per_minute_max,
             month_max: entitlement.calls_per_month_max,
         }

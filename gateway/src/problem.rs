@@ -74,9 +74,12 @@ fn status(refusal: &CallRefusal) -> StatusCode {
         No::Entitlement(_) | No::ProductNotOffered { .. } => StatusCode::FORBIDDEN,
         No::ProductUnknown | No::OperationUnknown => StatusCode::NOT_FOUND,
         No::RateExceeded { .. }
-        | No::Meter(MeterRefusal::QuotaUsed { .. } | MeterRefusal::SubjectBudgetUsed { .. }) => {
-            StatusCode::TOO_MANY_REQUESTS
-        }
+        | No::Meter(
+            MeterRefusal::QuotaUsed { .. }
+            | MeterRefusal::SubjectBudgetUsed { .. }
+            | MeterRefusal::SubjectGuessesUsed { .. }
+            | MeterRefusal::GuessesUsed { .. },
+        ) => StatusCode::TOO_MANY_REQUESTS,
         No::Meter(MeterRefusal::IdempotencyConflict) => StatusCode::CONFLICT,
         No::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         No::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -102,7 +105,9 @@ fn retry_after_s(refusal: &CallRefusal, now: Timestamp) -> Option<u64> {
         CallRefusal::RateExceeded { retry_after_s, .. } => Some(*retry_after_s),
         CallRefusal::Meter(
             MeterRefusal::QuotaUsed { resets_at, .. }
-            | MeterRefusal::SubjectBudgetUsed { resets_at, .. },
+            | MeterRefusal::SubjectBudgetUsed { resets_at, .. }
+            | MeterRefusal::SubjectGuessesUsed { resets_at, .. }
+            | MeterRefusal::GuessesUsed { resets_at, .. },
         )
         | CallRefusal::Entitlement(Contract::TermNotBegun(resets_at)) => Some(until(*resets_at)),
         CallRefusal::Busy => Some(1),
@@ -177,10 +182,12 @@ fn guard_chinese(refusal: &GuardRefusal) -> String {
         GuardRefusal::InputUnknown(field) => format!("该操作没有字段 {field}"),
         GuardRefusal::InputMissing(field) => format!("缺少必填字段 {field}"),
         GuardRefusal::InputType { field, .. } => format!("字段 {field} 的类型或格式不正确"),
+        GuardRefusal::InputForm { field, form } => {
+            format!("字段 {field} 的格式不正确，应为：{form}")
+        }
         GuardRefusal::AnswerOutsideSchema(field) => {
             format!("结果中的 {field} 不符合产品的输出说明，未予放行")
         }
-        GuardRefusal::CellsNotCounted => "数据未给出单元格内的主体数，未予放行".to_owned(),
     }
 }
 
@@ -191,6 +198,12 @@ fn meter_chinese(refusal: &MeterRefusal) -> String {
         }
         MeterRefusal::SubjectBudgetUsed { max, resets_at } => {
             format!("本月可查询的 {max} 个不同对象已用完，{}起进入下月", beijing(*resets_at))
+        }
+        MeterRefusal::SubjectGuessesUsed { max, resets_at } => {
+            format!("本月对该对象的陈述已有 {max} 次不一致，{resets_at} 前不再比对")
+        }
+        MeterRefusal::GuessesUsed { max, resets_at } => {
+            format!("本月陈述已有 {max} 次不一致，{resets_at} 前不再比对")
         }
         MeterRefusal::IdempotencyConflict => "该幂等键已用于另一个请求".to_owned(),
     }

@@ -13,10 +13,10 @@ const WINDOW_MS: i64 = 60_000;
 /// Highest limit that is kept exactly; each call of the last minute takes eight bytes. Plans above
 /// it are held to it.
 const CALLS_MAX: usize = 600_000;
-/// Subscriptions kept before those idle for a minute are forgotten.
-const SUBSCRIPTIONS_KEPT: usize = 10_000;
+/// Shares kept before those idle for a minute are forgotten.
+const SHARES_KEPT: usize = 10_000;
 
-/// When each subscription called in the last minute.
+/// When each buyer called each product in the last minute.
 #[derive(Default)]
 pub(crate) struct Rates {
     calls: Mutex<BTreeMap<String, VecDeque<i64>>>,
@@ -47,19 +47,20 @@ impl Rates {
         }
     }
 
-    /// Takes one call, or tells in how many milliseconds one will be free.
-    pub(crate) fn take(&self, subscription: &str, max: u32, now: Timestamp) -> Result<(), i64> {
+    /// Takes one call of a share (`Contract::share`), or tells in how many milliseconds one will be
+    /// free.
+    pub(crate) fn take(&self, share: &str, max: u32, now: Timestamp) -> Result<(), i64> {
         let max = usize::try_from(max).unwrap_or(usize::MAX).min(CALLS_MAX);
         let now = now.millis();
         // A panic elsewhere cannot leave half a change here: each is one push or pop.
         let mut all = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() > SUBSCRIPTIONS_KEPT {
+        if all.len() > SHARES_KEPT {
             all.retain(|_, calls| calls.back().is_some_and(|last| now - last < WINDOW_MS));
         }
-        if !all.contains_key(subscription) {
-            all.insert(subscription.to_owned(), VecDeque::new());
+        if !all.contains_key(share) {
+            all.insert(share.to_owned(), VecDeque::new());
         }
-        let Some(calls) = all.get_mut(subscription) else { return Ok(()) };
+        let Some(calls) = all.get_mut(share) else { return Ok(()) };
         // Calls of the future were made before the clock was set back: they count from now, so that
         // nobody waits longer than a window.
         for ahead in calls.iter_mut().rev().take_while(|call| **call > now) {

@@ -82,7 +82,7 @@ async fn a_key_longer_than_any_in_the_data_is_refused() {
 }
 
 fn not_found() -> Value {
-    json!({ "result": "not_found", "valid": false, "successor": null })
+    json!({ "result": "not_found", "valid": false })
 }
 
 #[actix_web::test]
@@ -106,15 +106,21 @@ async fn data_that_do_not_fit_the_description_are_not_answered_from() {
     let world = World::new(WIDE);
     let server = world.serve();
     let ask = || world.call("cells").json(&json!({ "region": "330212" })).send(&server);
+    let rows = "region,year,mean,firms\n330212,2025,1.00,50\n";
     // The operation does not require a year, so nothing may be found by it.
-    world.load("cells", cells(&["year"]), "region,year,mean,firms\n330212,2025,1.00,50\n");
-    assert_eq!(ask().await.refusal(), (500, "call.dataset_unfit"));
+    assert_eq!(world.refused("cells", cells(&["year"]), rows), "dataset.schema");
     let mut uncounted = cells(&["region"]);
     uncounted["series"].as_object_mut().expect("a table").remove("count");
-    world.load("cells", uncounted, "region,year,mean,firms\n330212,2025,1.00,50\n");
-    assert_eq!(ask().await.refusal(), (500, "call.dataset_unfit"), "the guard wants a count");
-    assert_eq!(world.calls_metered(), 0);
-    world.load("cells", cells(&["region"]), "region,year,mean,firms\n330212,2025,1.00,50\n");
+    assert_eq!(world.refused("cells", uncounted, rows), "dataset.no_count");
+    assert_eq!(ask().await.status, 200, "the version in service stays");
+    // A stricter guard asks for points that were never withheld for it.
+    let mut stricter = world.described();
+    stricter.guard.smallest_cell = 20;
+    world.publish(Fact::ProductRevised(Box::new(stricter)));
+    pass(1_000);
+    assert_eq!(ask().await.refusal(), (500, "call.dataset_unfit"));
+    assert_eq!(world.calls_metered(), 1);
+    world.load("cells", cells(&["region"]), rows);
     assert_eq!(ask().await.status, 200);
 }
 
@@ -123,7 +129,8 @@ fn cells(key: &[&str]) -> Value {
     json!({
         "columns": [{ "name": "region" }, { "name": "year", "type": "integer" },
             { "name": "mean", "type": "decimal" }, { "name": "firms", "type": "integer" }],
-        "series": { "key": key, "dimension": "year", "values": ["mean"], "count": "firms" }
+        "series": { "key": key, "dimension": "year", "values": ["mean"], "count": "firms",
+            "totals": [] }
     })
 }
 

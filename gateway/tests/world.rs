@@ -22,15 +22,16 @@ use lianshi_registry::{
     id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
     key::KeyPair,
     price::Price,
+    refusal::Refusal as _,
     time::{Date, Timestamp},
     uscc::{Uscc, complete},
 };
 use lianshi_store::{
-    Db, Fault, Site,
+    Db, Failure, Fault, Site,
     audit::Actor,
     datasets::{self, Encoding, Target},
     log, outbox,
-    subscriptions::{self, RequestSubscription},
+    subscriptions::{self, Decision, RequestSubscription},
 };
 use serde_json::{Value, json};
 
@@ -125,13 +126,35 @@ impl World {
         for (operation, definition, file) in data() {
             load(&site, (&product, operation), definition, file);
         }
-        let (subscription, key_id, key) = subscribe(&site, &product);
+        let (subscription, key_id, key) = subscribe(&site, &product, "");
         Self { site, product, subscription, key_id, key, _folder: folder }
     }
 
     /// Puts other data behind an operation.
     pub fn load(&self, operation: &str, definition: Value, file: &str) {
         load(&self.site, (&self.product, operation), definition, file);
+    }
+
+    /// Tries the same and gives the code it is refused with.
+    pub fn refused(&self, operation: &str, definition: Value, file: &str) -> &'static str {
+        let definition = serde_json::from_value(definition).expect("a definition");
+        let operation = operation.to_owned();
+        let product = self.product.clone();
+        let target = Target { product, operation, definition, encoding: Encoding::Utf8 };
+        match datasets::load(&self.site, &Actor::node(), &target, file.as_bytes(), |_| {}) {
+            Err(Failure::Refused(refusal)) => refusal.code(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The product as it was described, to be described anew.
+    pub fn described(&self) -> Product {
+        described(WIDE)
+    }
+
+    /// One more subscription of the same enterprise, with its key.
+    pub fn subscribe_again(&self) -> String {
+        subscribe(&self.site, &self.product, "another department").2
     }
 
     /// Says something more in the node's log.
@@ -298,7 +321,11 @@ fn deliver(site: &Site) {
     }
 }
 
-fn subscribe(site: &Site, product: &RegistrationNumber) -> (SubscriptionId, String, String) {
+fn subscribe(
+    site: &Site,
+    product: &RegistrationNumber,
+    second_reason: &str,
+) -> (SubscriptionId, String, String) {
     let wanted = RequestSubscription {
         product: product.clone(),
         plan: "standard".to_owned(),
@@ -307,9 +334,15 @@ fn subscribe(site: &Site, product: &RegistrationNumber) -> (SubscriptionId, Stri
         months: 6,
         buyer: complete("91330203MA2TEQT03").expect("a fictitious code"),
         buyer_name: "Fictitious Trading".to_owned(),
+        second_reason: second_reason.to_owned(),
     };
     let id = subscriptions::request(site, &Actor::node(), wanted).expect("requested");
     deliver(site);
+    if !second_reason.is_empty() {
+        let decided = subscriptions::decide(site, &Actor::node(), &id, Decision::Approve);
+        decided.expect("a person read the reason");
+        deliver(site);
+    }
     let key = subscriptions::create_key(site, &Actor::node(), &id, "test").expect("a key");
     deliver(site);
     (id, key.id, key.secret.reveal().to_owned())
@@ -376,6 +409,7 @@ fn plan(limits: Limits) -> Plan {
         calls_per_minute_max: limits.calls_per_minute,
         term_months_max: 12,
         automatic_approval: true,
+        qualifies: Vec::new(),
     }
 }
 
@@ -434,17 +468,19 @@ fn operations() -> Vec<Operation> {
         engine,
         input,
         output,
+        example: None,
     };
     let verify_input = vec![
         field("code", FieldType::Text, true),
         field("name", FieldType::Text, false),
         field("date", FieldType::Date, false),
     ];
-    let verify_output = vec![
-        field("result", FieldType::Text, true),
-        field("valid", FieldType::Boolean, false),
-        field("successor", FieldType::Text, false),
-    ];
+    let verify_output =
+        vec![field("result", FieldType::Text, true), field("valid", FieldType::Boolean, false)];
+    let successor_input =
+        vec![field("code", FieldType::Text, true), field("name", FieldType::Text, true)];
+    let successor_output =
+        vec![field("result", FieldType::Text, true), field("successor", FieldType::Text, false)];
     let cells_input = vec![
         field("region", FieldType::Text, true),
         field("year_from", FieldType::Integer, false),
@@ -454,29 +490,42 @@ fn operations() -> Vec<Operation> {
         vec![field("year", FieldType::Integer, true), field("mean", FieldType::Decimal, true)];
     vec![
         operation("verify", Engine::Lookup, verify_input, verify_output),
+        operation("successor", Engine::Lookup, successor_input, successor_output),
         operation("cells", Engine::Series, cells_input, cells_output),
         operation("empty", Engine::Lookup, vec![field("code", FieldType::Text, true)], vec![]),
     ]
 }
 
-fn data() -> [(&'static str, Value, &'static str); 2] {
+fn data() -> [(&'static str, Value, &'static str); 3] {
     let verify = json!({
         "columns": [{ "name": "code" }, { "name": "name" },
             { "name": "first_listed", "type": "month" },
-            { "name": "last_listed", "type": "month", "optional": true },
-            { "name": "successor", "optional": true }],
-        "lookup": { "key": ["code"], "compare": ["name"], "answer": ["successor"],
+            { "name": "last_listed", "type": "month", "optional": true }],
+        "lookup": { "key": ["code"], "compare": ["name"],
             "as_of": { "field": "date", "from": "first_listed", "through": "last_listed" } }
     });
-    let verify_rows = "code,name,first_listed,last_listed,successor\n\
-        330283,奉化市,1988-10,2016-10,330213\n330213,奉化区,2016-11,,\n";
+    let verify_rows = "code,name,first_listed,last_listed\n\
+        330283,奉化市,1988-10,2016-10\n330213,奉化区,2016-11,\n";
+    let successor = json!({
+        "columns": [{ "name": "code", "mask": "999999" }, { "name": "name" },
+            { "name": "successor", "optional": true }, { "name": "people", "type": "integer" }],
+        "lookup": { "key": ["code"], "compare": ["name"], "answer": ["successor"],
+            "count": "people" }
+    });
+    let successor_rows = "code,name,successor,people\n330283,奉化市,330213,480000\n\
+        330213,奉化区,,500000\n330299,小岛,330213,9\n";
     let cells = json!({
         "synthetic": true,
         "columns": [{ "name": "region" }, { "name": "year", "type": "integer" },
             { "name": "mean", "type": "decimal" }, { "name": "firms", "type": "integer" }],
-        "series": { "key": ["region"], "dimension": "year", "values": ["mean"], "count": "firms" }
+        "series": { "key": ["region"], "dimension": "year", "values": ["mean"], "count": "firms",
+            "totals": [] }
     });
     let cells_rows = "region,year,mean,firms\n330212,2023,1.50,40\n330212,2024,2.50,9\n\
         330212,2025,3.50,10\n330203,2025,9.99,50\n";
-    [("verify", verify, verify_rows), ("cells", cells, cells_rows)]
+    [
+        ("verify", verify, verify_rows),
+        ("successor", successor, successor_rows),
+        ("cells", cells, cells_rows),
+    ]
 }

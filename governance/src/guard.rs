@@ -11,7 +11,10 @@ use lianshi_registry::{
         AuthorizationState, AuthorizationStatus, ResourceState,
         rule::{self, CeilingCheck},
     },
-    entry::{Authorization, Ceiling, Grade, Plan, Product, ProductForm, Purpose, Resource, Split},
+    entry::{
+        Authorization, BuyerKind, Ceiling, Grade, Plan, Product, ProductForm, Purpose, Resource,
+        Split,
+    },
     time::{Date, Period},
     uscc::Uscc,
 };
@@ -194,8 +197,9 @@ fn graded(
     refusals
 }
 
-/// G2, prices: public good is free; any other price needs a filed ceiling and stays within it; the
-/// plan's purpose is one of the product's.
+/// G2, plans: public good is free and reviewed by a person unless the plan names kinds of
+/// organization that qualify; any other price needs a filed ceiling and stays within it; the plan's
+/// purpose is one of the product's.
 pub fn plan(
     plan: &Plan,
     purposes: &[Purpose],
@@ -206,6 +210,14 @@ pub fn plan(
     let code = || plan.code.clone();
     if !purposes.contains(&plan.purpose) {
         let what = Guard::PlanPurpose { plan: code(), purpose: purpose_word(plan.purpose) };
+        refusals.push(GuardRefusal::new(what, rules.cite("scope")));
+    }
+    if plan.purpose == Purpose::PublicGood && plan.automatic_approval && plan.qualifies.is_empty() {
+        let what = Guard::PublicGoodUnreviewed { plan: code() };
+        refusals.push(GuardRefusal::new(what, rules.cite("scope")));
+    }
+    if let Some(kind) = plan.qualifies.iter().find(|kind| kind.may_trade()) {
+        let what = Guard::QualifiesTrade { plan: code(), kind: kind_word(*kind) };
         refusals.push(GuardRefusal::new(what, rules.cite("scope")));
     }
     if !rule::public_good_is_free(plan) {
@@ -300,6 +312,12 @@ pub fn subscription(
         });
     }
     Ok(SubscriptionTerm { until, cut: until < asked.until })
+}
+
+/// The word a file has for a kind.
+fn kind_word(kind: BuyerKind) -> String {
+    let word = serde_json::to_value(kind).ok();
+    word.as_ref().and_then(|word| word.as_str()).unwrap_or_default().to_owned()
 }
 
 pub(crate) fn purpose_word(purpose: Purpose) -> &'static str {

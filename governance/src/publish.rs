@@ -4,6 +4,8 @@
 //! entries.
 
 mod decide;
+mod field;
+mod operation;
 mod read;
 mod section;
 mod source;

@@ -4,19 +4,23 @@
 //! `docs/datasets.md` explains it with examples.
 
 mod cell;
+mod check;
+mod lookup;
+mod mask;
 mod rows;
+mod series;
 #[cfg(test)]
 mod tests;
 
 pub use cell::{CELL_BYTES_MAX, CellError, Column, ColumnType, normalize};
+pub use lookup::{Judged, Question, RESULT, WITHHELD};
+pub use mask::Mask;
 pub use rows::{Contradiction, ROWS_PER_KEY_MAX};
+pub use series::{Cell, Total};
 
 use std::collections::BTreeSet;
 
-use lianshi_registry::{
-    entry::{Engine, Operation},
-    refusal::Refusal,
-};
+use lianshi_registry::{entry::Engine, refusal::Refusal};
 use serde::{Deserialize, Serialize};
 
 /// Most columns of a file: far above any product's data list, low enough that one row stays small.
@@ -52,9 +56,13 @@ pub struct Lookup {
     /// Columns compared with the request's fields of the same names, never answered.
     #[serde(default)]
     pub compare: Vec<String>,
-    /// Columns answered when the comparison holds, such as a successor's code.
+    /// Columns answered when the comparison holds, such as a successor's code. Where there are any,
+    /// something is compared and the request must state all of it.
     #[serde(default)]
     pub answer: Vec<String>,
+    /// Column that counts the subjects behind a row, for the smallest-cell rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<String>,
     /// Which rows are in force on a date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<AsOf>,
@@ -91,6 +99,10 @@ pub struct Series {
     /// Column that counts the subjects behind a point, for the smallest-cell rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<String>,
+    /// Which members of which column are sums of others; an empty list says that none is. Required
+    /// under a smallest cell, because a sum gives away what it is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totals: Option<Vec<Total>>,
 }
 
 /// Why a definition is not one, or does not fit the operation it stands beside.
@@ -136,8 +148,50 @@ pub enum DefinitionRefusal {
         why: &'static str,
     },
     /// The product demands a smallest cell.
-    #[error("the product's guard demands a smallest cell, so [series] needs a count column")]
-    NoCount,
+    #[error("the product's guard demands a smallest cell, so {0} needs a count column")]
+    NoCount(&'static str),
+    /// The product demands a smallest cell.
+    #[error(
+        "the product's guard demands a smallest cell, so [series] must say which of its members \
+         are totals of others: [[series.totals]], or `totals = []` when none is"
+    )]
+    NoTotals,
+    /// A total that cannot be one.
+    #[error("[[series.totals]] of `{column}`: {why}")]
+    Total {
+        /// The column.
+        column: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// Something is answered to a caller who states nothing.
+    #[error(
+        "[lookup] answers `{0}` and compares nothing; name in compare what a caller must state"
+    )]
+    NothingCompared(String),
+    /// What is compared would be told.
+    #[error("[lookup] answers `{0}`, which it compares or finds by")]
+    AnswersCompared(String),
+    /// Figures of few subjects are a matter of series.
+    #[error(
+        "[lookup] answers the figure `{0}` under a smallest cell; answer figures by a [series], \
+         which knows their totals"
+    )]
+    FigureInLookup(String),
+    /// Loaded when the guard demanded less.
+    #[error(
+        "the data were loaded for a smallest cell of {loaded}, the guard demands {demanded}; load \
+         them again"
+    )]
+    SmallestCell {
+        /// The smallest cell of the load.
+        loaded: u64,
+        /// The one demanded.
+        demanded: u64,
+    },
+    /// The request the product shows as an example is not answered by these data.
+    #[error("the example of the operation is not answered from these data: {0}")]
+    Example(String),
 }
 
 impl Refusal for DefinitionRefusal {
@@ -152,55 +206,19 @@ impl Refusal for DefinitionRefusal {
             Self::OneEnd => "dataset.one_end",
             Self::OtherEngine => "dataset.other_engine",
             Self::Schema { .. } => "dataset.schema",
-            Self::NoCount => "dataset.no_count",
+            Self::NoCount(_) => "dataset.no_count",
+            Self::NoTotals => "dataset.no_totals",
+            Self::Total { .. } => "dataset.total",
+            Self::NothingCompared(_) => "dataset.nothing_compared",
+            Self::AnswersCompared(_) => "dataset.answers_compared",
+            Self::FigureInLookup(_) => "dataset.figure_in_lookup",
+            Self::SmallestCell { .. } => "dataset.smallest_cell",
+            Self::Example(_) => "dataset.example",
         }
     }
 }
 
 impl Definition {
-    /// Checks that the definition is complete in itself.
-    pub fn check(&self) -> Result<(), DefinitionRefusal> {
-        self.check_columns()?;
-        match (&self.lookup, &self.series) {
-            (Some(lookup), None) => self.check_lookup(lookup),
-            (None, Some(series)) => self.check_series(series),
-            _ => Err(DefinitionRefusal::OneEngine),
-        }
-    }
-
-    /// Checks that the definition serves an operation as its product describes it.
-    pub fn check_operation(
-        &self,
-        operation: &Operation,
-        smallest_cell: u64,
-    ) -> Result<(), DefinitionRefusal> {
-        if self.engine() != operation.engine {
-            return Err(DefinitionRefusal::OtherEngine);
-        }
-        for name in self.key() {
-            let field = operation.input.iter().find(|field| field.name == *name);
-            if !field.is_some_and(|field| field.required) {
-                return Err(schema("input", name, "does not require the key"));
-            }
-        }
-        if let Some(lookup) = &self.lookup {
-            for name in lookup.compare.iter().chain(lookup.as_of.iter().map(|a| &a.field)) {
-                if !operation.input.iter().any(|field| field.name == *name) {
-                    return Err(schema("input", name, "does not name"));
-                }
-            }
-        }
-        if self.series.as_ref().is_some_and(|s| s.count.is_none()) && smallest_cell > 0 {
-            return Err(DefinitionRefusal::NoCount);
-        }
-        let produced = self.produced();
-        let missing = operation.output.iter().find(|f| f.required && !produced.contains(&*f.name));
-        match missing {
-            Some(field) => Err(schema("output", &field.name, "requires, but nothing gives,")),
-            None => Ok(()),
-        }
-    }
-
     /// The engine that reads it.
     pub fn engine(&self) -> Engine {
         if self.series.is_some() { Engine::Series } else { Engine::Lookup }
@@ -244,70 +262,4 @@ impl Definition {
         }
         names
     }
-
-    fn check_columns(&self) -> Result<(), DefinitionRefusal> {
-        let refuse = |what: String| Err(DefinitionRefusal::Columns(what));
-        if self.columns.is_empty() || self.columns.len() > COLUMNS_MAX {
-            return refuse(format!("from 1 to {COLUMNS_MAX}, not {}", self.columns.len()));
-        }
-        let mut seen = BTreeSet::new();
-        for column in &self.columns {
-            if column.name.is_empty() || !seen.insert(&column.name) {
-                return refuse(format!("`{}` is empty or named twice", column.name));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_lookup(&self, lookup: &Lookup) -> Result<(), DefinitionRefusal> {
-        if lookup.key.is_empty() {
-            return Err(DefinitionRefusal::NoKey);
-        }
-        self.known(lookup.key.iter().chain(&lookup.compare).chain(&lookup.answer))?;
-        let Some(as_of) = &lookup.as_of else { return Ok(()) };
-        if as_of.until.is_some() && as_of.through.is_some() {
-            return Err(DefinitionRefusal::OneEnd);
-        }
-        let ends = [Some(&as_of.from), as_of.until.as_ref(), as_of.through.as_ref()];
-        for name in ends.into_iter().flatten() {
-            let (_, column) =
-                self.column(name).ok_or_else(|| DefinitionRefusal::UnknownColumn(name.clone()))?;
-            if !matches!(column.column_type, ColumnType::Date | ColumnType::Month) {
-                return Err(column_type(name, "must be a date or a month"));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_series(&self, series: &Series) -> Result<(), DefinitionRefusal> {
-        if series.values.is_empty() {
-            return Err(DefinitionRefusal::NoValues);
-        }
-        let named = series.key.iter().chain([&series.dimension]).chain(&series.values);
-        self.known(named.chain(&series.count))?;
-        if let Some((_, column)) = series.count.as_ref().and_then(|name| self.column(name))
-            && column.column_type != ColumnType::Integer
-        {
-            return Err(column_type(&column.name, "must be a whole number to count subjects"));
-        }
-        Ok(())
-    }
-
-    fn known<'n>(
-        &self,
-        mut names: impl Iterator<Item = &'n String>,
-    ) -> Result<(), DefinitionRefusal> {
-        match names.find(|name| self.column(name).is_none()) {
-            Some(name) => Err(DefinitionRefusal::UnknownColumn(name.clone())),
-            None => Ok(()),
-        }
-    }
-}
-
-fn schema(schema: &'static str, field: &str, why: &'static str) -> DefinitionRefusal {
-    DefinitionRefusal::Schema { schema, field: field.to_owned(), why }
-}
-
-fn column_type(column: &str, why: &'static str) -> DefinitionRefusal {
-    DefinitionRefusal::ColumnType { column: column.to_owned(), why }
 }

@@ -1,6 +1,10 @@
 //! May this enterprise have this product on this plan, for this purpose and term? Guard G3 before a
 //! contract: the purpose lies inside the grant, the term ends no later than the authorization.
 
+mod approval;
+
+pub use approval::is_automatic;
+
 use lianshi_registry::{
     entry::{Authorization, Plan, Product, Purpose, Split, Texts},
     id::{NodeName, RegistrationNumber},
@@ -15,6 +19,10 @@ use crate::{
     agreement::{Terms, hash_of},
     subscription::State,
 };
+
+/// Most requests of one buyer that wait for a decision at a node: each takes a person's time, and
+/// nobody needs an answer about more products at once.
+pub const WAITING_PER_BUYER_MAX: u64 = 20;
 
 /// What the catalog says about a product, as far as a subscription depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +48,17 @@ pub struct Offering {
     pub scope_rule: String,
     /// How its revenue is divided.
     pub split: Option<Split>,
+    /// What the buyer of a new request holds already; of interest to new requests only.
+    pub held: Held,
+}
+
+/// What a buyer holds already when it asks for a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Subscriptions to the product that are not over.
+    pub live: u64,
+    /// Requests, for any product, that wait for a decision.
+    pub waiting: u64,
 }
 
 /// What an enterprise asks for, as its home node sends it.
@@ -66,6 +85,9 @@ pub struct Request {
     pub buyer: Uscc,
     /// Its name.
     pub buyer_name: String,
+    /// Why it needs another subscription to a product it holds one to; empty otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub second_reason: String,
 }
 
 /// Why a subscription, or an act on one, is refused.
@@ -110,6 +132,12 @@ pub enum SubscriptionRefusal {
     /// The enterprise did not say what it will use the product for.
     #[error("say in a sentence what the product will be used for")]
     PurposeMissing,
+    /// A second subscription to a product opens no second quota, so it needs a reason.
+    #[error("you hold a subscription to product {0} already; say why you need another")]
+    SecondNeedsReason(RegistrationNumber),
+    /// Enough requests wait.
+    #[error("{0} of your requests wait for a decision already; wait for it or withdraw some")]
+    TooManyWaiting(u64),
     /// A text is too long.
     #[error("the text has {chars} characters, at most {NOTE_CHARS_MAX} are accepted")]
     TextTooLong {
@@ -183,6 +211,8 @@ impl Refusal for SubscriptionRefusal {
             Self::PlanRetired(_) => "subscription.plan_retired",
             Self::PurposeNotCovered { .. } => "subscription.purpose_not_covered",
             Self::PurposeMissing => "subscription.purpose_missing",
+            Self::SecondNeedsReason(_) => "subscription.second_needs_reason",
+            Self::TooManyWaiting(_) => "subscription.too_many_waiting",
             Self::TextTooLong { .. } => "subscription.text_too_long",
             Self::Text(_) => "subscription.text",
             Self::TermOutOfRange { .. } => "subscription.term_out_of_range",
@@ -248,6 +278,7 @@ pub fn judge(
             max: plan.term_months_max,
         });
     }
+    check_held(request, offering.held)?;
     Ok(Terms {
         product_version: product.version.clone(),
         plan: plan.clone(),
@@ -262,6 +293,17 @@ pub fn judge(
         split_version: offering.split.as_ref().map_or(0, |split| split.version),
         split_hash: offering.split.as_ref().map_or_else(String::new, |s| hash_of("split", s)),
     })
+}
+
+fn check_held(request: &Request, held: Held) -> Result<(), SubscriptionRefusal> {
+    if held.waiting >= WAITING_PER_BUYER_MAX {
+        return Err(SubscriptionRefusal::TooManyWaiting(held.waiting));
+    }
+    if request.second_reason.is_empty() && held.live == 0 {
+        return Ok(());
+    }
+    let missing = SubscriptionRefusal::SecondNeedsReason(request.product.clone());
+    read_note(&request.second_reason, missing).map(drop)
 }
 
 fn authorization_in_force(

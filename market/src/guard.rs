@@ -15,6 +15,19 @@ use serde_json::{Map, Value};
 
 /// The member that marks a point whose figures were blanked.
 pub const SUPPRESSED: &str = "suppressed";
+/// How often statements about one subject may differ in a month before nothing more is compared
+/// about it: enough for a typing error or two, far too few to find a PIN of four digits.
+pub const MISMATCHES_PER_SUBJECT_MAX: u64 = 5;
+/// Of so many subjects that may be asked about in a month, one may differ: who states facts is
+/// wrong now and then, who guesses is wrong nearly always.
+const SUBJECTS_PER_MISMATCH: u64 = 10;
+/// The same for a small budget of subjects, so that a trial does not end with its typing errors.
+const MISMATCHES_MIN: u64 = 20;
+
+/// How many statements of one buyer may differ in a month, over all subjects.
+pub fn mismatches_max(distinct_subjects_max: u64) -> u64 {
+    (distinct_subjects_max / SUBJECTS_PER_MISMATCH).max(MISMATCHES_MIN)
+}
 
 /// Why a request does not fit an operation's input schema, or an answer its output schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,13 +49,18 @@ pub enum GuardRefusal {
         /// What is expected, in words.
         expected: &'static str,
     },
+    /// A code or a bound that cannot be one.
+    #[error("the field `{field}` has the form {form}")]
+    InputForm {
+        /// The field.
+        field: String,
+        /// A mask (`9` a digit, `@` a letter, `*` either), or an example of what is expected.
+        form: String,
+    },
     /// The engine answered something the output schema does not allow; the provider must correct
     /// the data set.
     #[error("the answer does not fit the product's output schema at `{0}`")]
     AnswerOutsideSchema(String),
-    /// The product demands a smallest cell but the data set counts no subjects.
-    #[error("the data set does not say how many subjects a cell counts")]
-    CellsNotCounted,
 }
 
 impl Refusal for GuardRefusal {
@@ -52,8 +70,8 @@ impl Refusal for GuardRefusal {
             Self::InputUnknown(_) => "call.input_unknown",
             Self::InputMissing(_) => "call.input_missing",
             Self::InputType { .. } => "call.input_type",
+            Self::InputForm { .. } => "call.input_form",
             Self::AnswerOutsideSchema(_) => "guard.answer_outside_schema",
-            Self::CellsNotCounted => "guard.cells_not_counted",
         }
     }
 }
@@ -61,7 +79,7 @@ impl Refusal for GuardRefusal {
 impl GuardRefusal {
     /// Whether the caller can mend it; otherwise the provider must.
     pub fn is_callers(&self) -> bool {
-        !matches!(self, Self::AnswerOutsideSchema(_) | Self::CellsNotCounted)
+        !matches!(self, Self::AnswerOutsideSchema(_))
     }
 }
 
@@ -165,27 +183,14 @@ fn fits(value: &Value, field_type: FieldType) -> bool {
     }
 }
 
-/// Applies the smallest-cell rule to one point: `figures` are the members that say something about
-/// the subjects counted. A cell below the limit keeps its place and loses its figures, and says so.
-pub fn suppress_small_cell(
-    point: &mut Map<String, Value>,
-    figures: &[String],
-    subjects: Option<u64>,
-    smallest_cell: u64,
-) -> Result<bool, GuardRefusal> {
-    if smallest_cell == 0 {
-        return Ok(false);
-    }
-    let subjects = subjects.ok_or(GuardRefusal::CellsNotCounted)?;
-    if subjects >= smallest_cell {
-        return Ok(false);
-    }
+/// Takes the figures of a withheld point: `figures` are the members that say something about the
+/// subjects counted. The point keeps its place.
+pub fn blank(point: &mut Map<String, Value>, figures: &[String]) {
     for figure in figures {
         if let Some(value) = point.get_mut(figure) {
             *value = Value::Null;
         }
     }
-    Ok(true)
 }
 
 #[cfg(test)]
@@ -250,17 +255,14 @@ mod tests {
     }
 
     #[test]
-    fn a_small_cell_keeps_its_place_and_loses_its_figures() {
-        let figures = ["mean".to_owned()];
-        let check = |subjects, smallest, expected: Value, blanked| {
-            let mut point = object(json!({ "year": 2025, "mean": "3.5" }));
-            let done = suppress_small_cell(&mut point, &figures, subjects, smallest);
-            assert_eq!((Value::Object(point), done), (expected, blanked));
-        };
-        let whole = json!({ "year": 2025, "mean": "3.5" });
-        check(Some(10), 10, whole.clone(), Ok(false));
-        check(Some(9), 10, json!({ "year": 2025, "mean": null }), Ok(true));
-        check(None, 0, whole.clone(), Ok(false));
-        check(None, 10, whole, Err(GuardRefusal::CellsNotCounted));
+    fn a_withheld_point_keeps_its_place_and_loses_its_figures() {
+        let mut point = object(json!({ "year": 2025, "mean": "3.5" }));
+        blank(&mut point, &["mean".to_owned(), "firms".to_owned()]);
+        assert_eq!(Value::Object(point), json!({ "year": 2025, "mean": null }));
+    }
+
+    #[test]
+    fn few_guesses_are_allowed_whatever_the_budget() {
+        assert_eq!([0, 10, 3_000].map(mismatches_max), [20, 20, 300]);
     }
 }

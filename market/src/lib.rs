@@ -22,5 +22,6 @@ pub mod rating;
 mod sample;
 pub mod split;
 pub mod subscription;
+pub mod suppression;
 pub mod term;
 pub mod usage;

@@ -1,6 +1,7 @@
 //! Rating: from a plan and counted calls to the lines of a bill. A fee for each month of the term,
 //! a fee for each call beyond the included ones, or nothing; every counted call stands on exactly
-//! one line, and every line says how it came about.
+//! one line, and every line says how it came about. Which calls are included is the meter's word:
+//! the buyer's first ones of the month, over all its subscriptions to the product.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +16,21 @@ use crate::money::{Amount, MoneyError, Rounding, charge};
 pub struct Count {
     /// Answered calls.
     pub calls: u64,
-    /// Units they count for: 1 for most, 0 for a call that costs nothing by its outcome.
+    /// Units they are charged for: one for each call, none for a call that is included.
     pub units: u64,
 }
 
 impl Count {
+    /// Calls of a month in which the buyer uses the product through no other subscription.
+    pub fn of_month(plan: &Charge, calls: u64) -> Self {
+        Self { calls, units: calls.saturating_sub(plan.included_calls()) }
+    }
+
+    /// Calls that cost nothing because the plan includes them.
+    pub const fn included(self) -> u64 {
+        self.calls.saturating_sub(self.units)
+    }
+
     /// Both together; saturates far beyond any meter.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
@@ -87,12 +98,12 @@ pub enum LineExplanation {
         /// What was counted.
         count: Count,
     },
-    /// Calls charged one by one: (`count.units` − `included`) × `price`.
+    /// Calls charged one by one: (`count.calls` − `included`) × `price`.
     PerCall {
         /// What was counted.
         count: Count,
-        /// Units of this operation that the plan's monthly quota covered, taken in the order of
-        /// operation names.
+        /// Calls of this operation that were among the buyer's first ones of the month, which the
+        /// plan includes.
         included: u64,
         /// Units charged.
         charged: u64,
@@ -133,7 +144,7 @@ pub struct RatedLine {
     pub kind: LineKind,
     /// The operation, empty for a monthly fee.
     pub operation: String,
-    /// Units, or 1 month.
+    /// Calls, or 1 month.
     pub quantity: u64,
     /// Yuan per unit; zero where nothing is charged.
     pub price: Price,
@@ -157,31 +168,20 @@ pub fn rate(plan: &Charge, owes_fee: bool, usage: &Usage) -> Result<Vec<RatedLin
             explanation: LineExplanation::MonthlyFee { price: *price, rounding: Rounding::HalfUp },
         });
     }
-    let mut included_left = match plan {
-        Charge::PerCall { included_calls, .. } => *included_calls,
-        Charge::Free | Charge::FlatMonthly { .. } => 0,
-    };
     for (operation, count) in usage.iter().filter(|(_, count)| **count != Count::default()) {
-        lines.push(rate_calls(plan, operation, *count, &mut included_left)?);
+        lines.push(rate_calls(plan, operation, *count)?);
     }
     Ok(lines)
 }
 
-fn rate_calls(
-    plan: &Charge,
-    operation: &str,
-    count: Count,
-    included_left: &mut u64,
-) -> Result<RatedLine, MoneyError> {
+fn rate_calls(plan: &Charge, operation: &str, count: Count) -> Result<RatedLine, MoneyError> {
     let (price, amount, explanation) = match plan {
         Charge::Free => (Price::ZERO, Amount::ZERO, LineExplanation::Free { count }),
         Charge::FlatMonthly { .. } => {
             (Price::ZERO, Amount::ZERO, LineExplanation::InsideMonthlyFee { count })
         }
         Charge::PerCall { price, .. } => {
-            let included = count.units.min(*included_left);
-            *included_left -= included;
-            let charged = count.units - included;
+            let (included, charged) = (count.included(), count.units);
             let rounding = Rounding::HalfUp;
             let explanation =
                 LineExplanation::PerCall { count, included, charged, price: *price, rounding };
@@ -191,7 +191,7 @@ fn rate_calls(
     Ok(RatedLine {
         kind: LineKind::Calls,
         operation: operation.to_owned(),
-        quantity: count.units,
+        quantity: count.calls,
         price,
         amount,
         explanation,
@@ -241,7 +241,7 @@ pub fn rate_late(plan: &Charge, late: &LateUsage) -> Result<Vec<RatedLine>, Mone
         lines.push(RatedLine {
             kind: LineKind::LateCalls,
             operation: operation.clone(),
-            quantity: count_now.units.saturating_sub(count_before.units),
+            quantity: count_now.calls.saturating_sub(count_before.calls),
             price: now.get(operation).map_or(Price::ZERO, |line| line.price),
             amount: amount_now.minus(amount_before)?,
             explanation: LineExplanation::Late {

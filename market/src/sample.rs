@@ -10,7 +10,7 @@ use lianshi_registry::{
 
 use crate::{
     agreement::hash_of,
-    eligibility::{Offering, Request},
+    eligibility::{Held, Offering, Request},
     negotiation::Parties,
     subscription::{SUBSCRIPTION_ID_BYTES, SubscriptionId},
 };
@@ -59,6 +59,7 @@ pub(crate) fn plan(code: &str, automatic_approval: bool) -> Plan {
         calls_per_minute_max: 60,
         term_months_max: 24,
         automatic_approval,
+        qualifies: Vec::new(),
     }
 }
 
@@ -131,6 +132,7 @@ pub(crate) fn offering() -> Offering {
         authorization_status: "active".to_owned(),
         scope_rule: "330200-2023: use within the authorization".to_owned(),
         split: Some(split),
+        held: Held::default(),
     }
 }
 
@@ -147,5 +149,6 @@ pub(crate) fn request(offering: &Offering, code: &str, months: u32) -> Request {
         months,
         buyer: uscc("91330203MA2TEQT03"),
         buyer_name: "Fictitious Trading".to_owned(),
+        second_reason: String::new(),
     }
 }

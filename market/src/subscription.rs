@@ -219,6 +219,8 @@ pub struct SubscriptionView {
     pub purpose: Purpose,
     /// The same in the enterprise's words.
     pub purpose_note: String,
+    /// Why the enterprise needs it beside another to the same product; empty otherwise.
+    pub second_reason: String,
     /// Months asked for.
     pub months: u32,
     /// The enterprise.
@@ -271,6 +273,14 @@ pub struct Contract {
     pub buyer: Uscc,
     /// Its node, which gets the usage reports.
     pub home: NodeName,
+}
+
+impl Contract {
+    /// What limits are counted for: the buyer and the product, so that a second subscription opens
+    /// nothing anew.
+    pub fn share(&self) -> String {
+        format!("{}/{}", self.buyer, self.entitlement.product)
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub struct DayCount {
     pub operation: String,
     /// Calls answered.
     pub calls: u64,
-    /// Units charged for; equal to the calls where a plan charges by call.
+    /// Units charged for: the calls less those a plan includes.
     pub units: u64,
 }
 

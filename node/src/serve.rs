@@ -112,6 +112,7 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
             recovery::beat(site)?;
             accounts::sweep(site)?;
             site.db.write(|write| usage::forget_answers(write, site.now()))?;
+            site.db.write(|write| usage::forget_subjects(write, site.now()))?;
             Ok(())
         })),
     ];

@@ -14,7 +14,8 @@ pub use catalog::{
 };
 pub use member::{Admission, MemberChange, witness_name};
 pub use offer::{
-    AuditSealed, Ceiling, Charge, Consent, Plan, PlanRetired, Share, Split, StatementSealed,
+    AuditSealed, BuyerKind, Ceiling, Charge, Consent, Plan, PlanRetired, Share, Split,
+    StatementSealed,
 };
 
 use serde::{Deserialize, Serialize, de::value::MapDeserializer};

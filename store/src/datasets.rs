@@ -6,11 +6,15 @@ mod contradiction;
 mod load;
 mod refusal;
 mod source;
+mod sweep;
 mod text;
+mod watch;
 
 pub use load::{Loaded, Progress, Target, load};
 pub use refusal::{LoadRefusal, ROW_ERRORS_MAX, RowError};
 pub use text::Encoding;
+
+use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use lianshi_market::dataset::Definition;
@@ -19,7 +23,7 @@ use lianshi_registry::time::Timestamp;
 use crate::{
     db::Read,
     fault::Fault,
-    schema::{dataset_rows, datasets},
+    schema::{dataset_rows, datasets, withheld_rows},
 };
 
 /// A data set in service.
@@ -39,6 +43,17 @@ pub struct Dataset {
     pub source_hash: Vec<u8>,
     /// When it was loaded.
     pub loaded_at: Timestamp,
+    /// The smallest cell its withheld points were decided for.
+    pub smallest_cell: u64,
+}
+
+/// A point of a series as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// A cell for each column of the definition.
+    pub cells: Vec<String>,
+    /// Its figures are not answered: it counts too few subjects, or would give one away that does.
+    pub is_withheld: bool,
 }
 
 #[derive(Queryable, Selectable)]
@@ -51,6 +66,7 @@ struct DatasetRow {
     row_count: i64,
     source_hash: Vec<u8>,
     loaded_at: i64,
+    smallest_cell: i64,
 }
 
 impl TryFrom<DatasetRow> for Dataset {
@@ -67,6 +83,8 @@ impl TryFrom<DatasetRow> for Dataset {
             row_count: row.row_count,
             source_hash: row.source_hash,
             loaded_at: Timestamp::from_millis(row.loaded_at),
+            smallest_cell: u64::try_from(row.smallest_cell)
+                .map_err(|error| Fault::corrupt("datasets", error))?,
         })
     }
 }
@@ -114,21 +132,60 @@ pub fn rows(
     row_key: &str,
     limit: i64,
 ) -> Result<Vec<Vec<String>>, Fault> {
-    let rows: Vec<String> = dataset_rows::table
+    let rows = numbered(read, dataset, row_key, limit)?;
+    Ok(rows.into_iter().map(|(_, cells)| cells).collect())
+}
+
+/// The same with what is withheld of them.
+pub fn points(
+    read: &mut Read<'_>,
+    dataset: &Dataset,
+    row_key: &str,
+    limit: i64,
+) -> Result<Vec<Point>, Fault> {
+    let rows = numbered(read, dataset, row_key, limit)?;
+    let withheld: Vec<i64> = if dataset.smallest_cell == 0 {
+        Vec::new()
+    } else {
+        withheld_rows::table
+            .filter(withheld_rows::product.eq(&dataset.product))
+            .filter(withheld_rows::operation.eq(&dataset.operation))
+            .filter(withheld_rows::version.eq(dataset.version))
+            .filter(withheld_rows::row_key.eq(row_key))
+            .select(withheld_rows::row_number)
+            .load(&mut **read)?
+    };
+    let withheld: BTreeSet<i64> = withheld.into_iter().collect();
+    let point = |(number, cells): (i64, Vec<String>)| Point {
+        cells,
+        is_withheld: withheld.contains(&number),
+    };
+    Ok(rows.into_iter().map(point).collect())
+}
+
+fn numbered(
+    read: &mut Read<'_>,
+    dataset: &Dataset,
+    row_key: &str,
+    limit: i64,
+) -> Result<Vec<(i64, Vec<String>)>, Fault> {
+    let rows: Vec<(i64, String)> = dataset_rows::table
         .filter(dataset_rows::product.eq(&dataset.product))
         .filter(dataset_rows::operation.eq(&dataset.operation))
         .filter(dataset_rows::version.eq(dataset.version))
         .filter(dataset_rows::row_key.eq(row_key))
         .order(dataset_rows::row_number.asc())
         .limit(limit)
-        .select(dataset_rows::cells)
+        .select((dataset_rows::row_number, dataset_rows::cells))
         .load(&mut **read)?;
-    let width = dataset.definition.columns.len();
-    let parse = |cells: String| {
-        let cells: Vec<String> =
-            serde_json::from_str(&cells).map_err(|error| Fault::corrupt("dataset_rows", error))?;
-        let fits = cells.len() == width;
-        if fits { Ok(cells) } else { Err(Fault::corrupt("dataset_rows", "cells")) }
-    };
-    rows.into_iter().map(parse).collect()
+    rows.into_iter()
+        .map(|(number, cells)| Ok::<_, Fault>((number, parsed(dataset, &cells)?)))
+        .collect()
+}
+
+fn parsed(dataset: &Dataset, cells: &str) -> Result<Vec<String>, Fault> {
+    let cells: Vec<String> =
+        serde_json::from_str(cells).map_err(|error| Fault::corrupt("dataset_rows", error))?;
+    let fits = cells.len() == dataset.definition.columns.len();
+    if fits { Ok(cells) } else { Err(Fault::corrupt("dataset_rows", "cells")) }
 }

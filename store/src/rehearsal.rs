@@ -117,6 +117,7 @@ pub fn agreement(
                 calls_per_minute_max: 6_000,
                 term_months_max: 12,
                 automatic_approval: true,
+                qualifies: Vec::new(),
             },
             purpose: Purpose::Industry,
             purpose_note: "演练".to_owned(),
@@ -144,6 +145,7 @@ fn call(agreement: &Agreement, (period, day): (Period, u32)) -> Metering {
 pub fn metering(agreement: &Agreement, operation: &str, at: Timestamp) -> Metering {
     Metering {
         subscription: agreement.subscription.to_string(),
+        buyer: agreement.buyer.to_string(),
         product: agreement.product.to_string(),
         operation: operation.to_owned(),
         at,
@@ -151,6 +153,7 @@ pub fn metering(agreement: &Agreement, operation: &str, at: Timestamp) -> Meteri
         key_id: "rehearsal".to_owned(),
         outcome: OUTCOME_ANSWERED.to_owned(),
         units: 1,
+        included_calls: agreement.terms.plan.charge.included_calls(),
         calls_per_month_max: agreement.terms.plan.calls_per_month_max,
         subject: None,
         idempotency: None,

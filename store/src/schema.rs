@@ -398,7 +398,6 @@ diesel::table! {
         period -> Text,
         calls -> BigInt,
         units -> BigInt,
-        subjects -> BigInt,
         last_seq -> BigInt,
     }
 }
@@ -427,10 +426,31 @@ diesel::table! {
 }
 
 diesel::table! {
-    asked_subjects (subscription, period, subject_hash) {
-        subscription -> Text,
+    asked_subjects (period, buyer, product, subject_hash) {
         period -> Text,
+        buyer -> Text,
+        product -> Text,
         subject_hash -> Binary,
+        mismatches -> BigInt,
+    }
+}
+
+diesel::table! {
+    subject_secrets (period) {
+        period -> Text,
+        secret -> Binary,
+    }
+}
+
+diesel::table! {
+    buyer_months (buyer, product, period) {
+        buyer -> Text,
+        product -> Text,
+        period -> Text,
+        calls -> BigInt,
+        included -> BigInt,
+        subjects -> BigInt,
+        mismatches -> BigInt,
     }
 }
 
@@ -445,6 +465,17 @@ diesel::table! {
         synthetic -> Bool,
         source_hash -> Binary,
         loaded_at -> BigInt,
+        smallest_cell -> BigInt,
+    }
+}
+
+diesel::table! {
+    withheld_rows (product, operation, version, row_key, row_number) {
+        product -> Text,
+        operation -> Text,
+        version -> BigInt,
+        row_key -> Text,
+        row_number -> BigInt,
     }
 }
 
@@ -688,8 +719,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     usage_report_days,
     usage_reports,
     asked_subjects,
+    subject_secrets,
+    buyer_months,
     datasets,
     dataset_rows,
+    withheld_rows,
     periods,
     statements,
     statement_lines,

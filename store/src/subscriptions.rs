@@ -17,6 +17,7 @@ pub use act::{decide, end, follow_catalog, request};
 pub use keys::{create_key, entitlement_by_key, keys, revoke_key};
 pub use post::rejected;
 pub use receive::receive;
+pub(crate) use rows::smallest_cell_promised;
 pub use views::{
     HistoryLine, LISTED_MAX, by_id, for_buyer, for_provider, history, of_node, waiting_for_decision,
 };
@@ -38,6 +39,8 @@ pub struct RequestSubscription {
     pub buyer: Uscc,
     /// Its name.
     pub buyer_name: String,
+    /// Why it needs another subscription to a product it holds one to; empty otherwise.
+    pub second_reason: String,
 }
 
 /// What a person decides.

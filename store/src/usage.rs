@@ -3,11 +3,17 @@
 //! The provider node meters and reports; the home node keeps the last report it received.
 
 mod batch;
+mod buyer;
 mod meter;
 mod report;
+mod subject;
 
-pub use meter::{Idempotency, MeterRefusal, Metered, Metering, SubjectClaim, answer_of, meter};
+pub use buyer::{BuyerMonth, buyer_month};
+pub use meter::{
+    Comparison, Idempotency, MeterRefusal, Metered, Metering, SubjectClaim, answer_of, meter,
+};
 pub use report::{ReportRefusal, enqueue_reports, receive_report, report_anew};
+pub use subject::{SUBJECTS_KEPT_MS, forget_subjects};
 
 use diesel::prelude::*;
 use lianshi_market::usage::{DayCount, Recount};
@@ -19,8 +25,8 @@ use crate::{
     schema::{idempotent_answers, usage_days, usage_months, usage_report_days, usage_reports},
 };
 
-/// Outcome of an event: what kind of answer was given. Every one of them is charged; a refused or
-/// failed call leaves no event.
+/// Outcome of an event: what kind of answer was given. Every one of them is charged, but for those
+/// the plan includes; a refused or failed call leaves no event.
 pub const OUTCOME_ANSWERED: &str = "answered";
 /// How long an answer is kept for its idempotency key: a day covers every sensible retry, and
 /// answers are not kept longer than that because they are not ours to collect.
@@ -31,10 +37,8 @@ pub const ANSWER_KEPT_MS: i64 = 24 * 3_600_000;
 pub struct MonthCount {
     /// Calls answered.
     pub calls: u64,
-    /// Units charged for.
+    /// Units charged for: less than the calls where a plan's included calls covered some.
     pub units: u64,
-    /// Distinct subjects asked about.
-    pub subjects: u64,
 }
 
 /// The last report the home node received.
@@ -85,15 +89,15 @@ pub fn usage_month(
     subscription: &str,
     period: Period,
 ) -> Result<MonthCount, Fault> {
-    let row: Option<(i64, i64, i64)> = usage_months::table
+    let row: Option<(i64, i64)> = usage_months::table
         .filter(usage_months::subscription.eq(subscription))
         .filter(usage_months::period.eq(period.to_string()))
-        .select((usage_months::calls, usage_months::units, usage_months::subjects))
+        .select((usage_months::calls, usage_months::units))
         .first(&mut **read)
         .optional()?;
-    let Some((calls, units, subjects)) = row else { return Ok(MonthCount::default()) };
+    let Some((calls, units)) = row else { return Ok(MonthCount::default()) };
     let count = |value| count_of("usage_months", value);
-    Ok(MonthCount { calls: count(calls)?, units: count(units)?, subjects: count(subjects)? })
+    Ok(MonthCount { calls: count(calls)?, units: count(units)? })
 }
 
 /// Usage of a subscription as its provider last reported it (home's side); `None` before the first

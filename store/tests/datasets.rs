@@ -43,7 +43,7 @@ fn target() -> Target {
     let definition: Definition = serde_json::from_value(serde_json::json!({
         "columns": [{ "name": "code" }, { "name": "since", "type": "date" },
             { "name": "note", "optional": true }],
-        "lookup": { "key": ["code"], "answer": ["note"] }
+        "lookup": { "key": ["code"], "compare": ["since"], "answer": ["note"] }
     }))
     .expect("a definition");
     Target {
@@ -156,14 +156,21 @@ fn every_other_refusal_leaves_the_version_in_service() {
 /// What is told of a file with a definition that has times and answers.
 fn told(site: &Site, file: &[u8], encoding: Encoding) -> Result<Loaded, String> {
     let definition = serde_json::from_value(serde_json::json!({
-        "columns": [{ "name": "code" }, { "name": "next", "optional": true },
+        "columns": [{ "name": "kind" }, { "name": "code" }, { "name": "next", "optional": true },
             { "name": "from", "type": "date" },
             { "name": "until", "type": "date", "optional": true }],
-        "lookup": { "key": ["code"], "answer": ["next"],
+        "lookup": { "key": ["code"], "compare": ["kind"], "answer": ["next"],
             "as_of": { "field": "on", "from": "from", "until": "until" } }
     }));
     let target = Target { definition: definition.expect("a definition"), encoding, ..target() };
-    match datasets::load(site, &Actor::node(), &target, file, |_| {}) {
+    // What is compared, and the same in every row.
+    let mut whole = Vec::new();
+    for (row, line) in file.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let compared: &[u8] = if row == 0 { b"kind," } else { b"k," };
+        whole.extend_from_slice(compared);
+        whole.extend_from_slice(line);
+    }
+    match datasets::load(site, &Actor::node(), &target, whole.as_slice(), |_| {}) {
         Ok(loaded) => Ok(loaded),
         Err(Failure::Refused(LoadRefusal::Rows { errors, .. })) => {
             Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))

@@ -450,3 +450,74 @@ fn a_message_refused_for_good_ends_the_subscription_on_both_sides() {
     assert_eq!(view.state, State::Ended);
     assert_eq!(view.ending.expect("a reason").code, "message.refused");
 }
+
+/// Asks again for the product the buyer holds already.
+fn ask_again(world: &World, reason: &str) -> Result<SubscriptionId, &'static str> {
+    use lianshi_registry::refusal::Refusal as _;
+
+    let order = RequestSubscription { second_reason: reason.to_owned(), ..wanted("auto", 12) };
+    match subscriptions::request(&world.home.site, &buyers_clerk(), order) {
+        Ok(id) => Ok(id),
+        Err(lianshi_store::Failure::Refused(refusal)) => Err(refusal.code()),
+        Err(lianshi_store::Failure::Fault(fault)) => panic!("{fault}"),
+    }
+}
+
+#[test]
+fn a_second_subscription_needs_a_reason_that_the_provider_reads() {
+    let mut world = World::new();
+    let first = world.request("auto", 12);
+    world.carry_all();
+    assert_eq!(world.same(&first).state, State::Finalized);
+    assert_eq!(ask_again(&world, " "), Err("subscription.second_needs_reason"));
+    let second = ask_again(&world, "另一部门单独结算").expect("asked");
+    world.carry_all();
+    let view = world.same(&second);
+    assert_eq!((view.state, &*view.second_reason), (State::Requested, "另一部门单独结算"));
+    approve(&world, &second);
+    world.carry_all();
+    assert_eq!(world.same(&second).state, State::Finalized);
+    // What is over is no other subscription.
+    for id in [&first, &second] {
+        subscriptions::end(&world.home.site, &buyers_clerk(), id, "done").expect("ended");
+    }
+    world.carry_all();
+    let third = ask_again(&world, "").expect("asked");
+    world.carry_all();
+    assert_eq!(world.same(&third).state, State::Finalized);
+}
+
+#[test]
+fn a_provider_counts_what_a_buyer_holds_by_itself() {
+    let mut world = World::new();
+    world.request("auto", 12);
+    world.carry_all();
+    // A home node that forgot what its enterprise holds.
+    let home = &world.home.site;
+    home.db
+        .write(|write| {
+            use diesel::RunQueryDsl as _;
+            Ok::<_, lianshi_store::Fault>(
+                diesel::sql_query("UPDATE subscriptions SET state = 'ended'")
+                    .execute(&mut **write)?,
+            )
+        })
+        .expect("forgotten");
+    let second = ask_again(&world, "").expect("home knows of no other");
+    world.carry_all();
+    let ending = world.same(&second).ending.expect("refused");
+    assert_eq!(ending.code, "subscription.second_needs_reason");
+}
+
+#[test]
+fn requests_that_wait_are_bounded_for_a_buyer() {
+    let world = World::new();
+    let ask = |n: u64| {
+        let second_reason = if n == 0 { String::new() } else { format!("reason {n}") };
+        request_code(&world, |wanted| wanted.second_reason.clone_from(&second_reason))
+    };
+    for n in 0..lianshi_market::eligibility::WAITING_PER_BUYER_MAX {
+        assert_eq!(ask(n), "taken");
+    }
+    assert_eq!(ask(99), "subscription.too_many_waiting");
+}

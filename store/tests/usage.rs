@@ -1,6 +1,8 @@
 //! Metering: exact quotas and budgets, idempotency, dense sequences, and reports that only ever
 //! move forward.
 
+mod buyers;
+
 use std::sync::Arc;
 
 use diesel::RunQueryDsl as _;
@@ -50,6 +52,7 @@ fn site(db: &Db, name: &str, seed: u8) -> Site {
 fn call(subscription: &str) -> Metering {
     Metering {
         subscription: subscription.to_owned(),
+        buyer: format!("buyer of {subscription}"),
         product: "330212-P-2026-0000001-X".to_owned(),
         operation: "verify".to_owned(),
         at: at(NOON),
@@ -57,6 +60,7 @@ fn call(subscription: &str) -> Metering {
         key_id: "K-1".to_owned(),
         outcome: usage::OUTCOME_ANSWERED.to_owned(),
         units: 1,
+        included_calls: 0,
         calls_per_month_max: 1_000,
         subject: None,
         idempotency: None,
@@ -71,7 +75,7 @@ fn twin(key: &str, body: u8) -> Metering {
 }
 
 fn about(subject: u8, at_text: &str) -> Metering {
-    let claim = SubjectClaim { hash: [subject; 32], per_month_max: 2 };
+    let claim = SubjectClaim { hash: [subject; 32], per_month_max: 2, comparison: None };
     Metering { subject: Some(claim), at: at(at_text), ..call("S-1") }
 }
 

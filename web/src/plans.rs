@@ -164,9 +164,10 @@ fn number(value: u64) -> Value {
 
 /// Who decides a request, in words.
 pub fn approval_words(page: &Page, plan: &Plan) -> String {
-    page.t(match plan.automatic_approval {
-        true => "plan-approval-automatic",
-        false => "plan-approval-person",
+    page.t(match (plan.automatic_approval, plan.purpose) {
+        (true, Purpose::PublicGood) => "plan-approval-kinds",
+        (true, Purpose::Industry) => "plan-approval-automatic",
+        (false, _) => "plan-approval-person",
     })
 }
 
@@ -203,7 +204,7 @@ fn example(page: &Page, plan: &Plan, calls: u64) -> (String, Option<Amount>) {
     if calls > plan.calls_per_month_max {
         return (page.tn("example-above", plan.calls_per_month_max), None);
     }
-    let usage = Usage::from([("example".to_owned(), Count { calls, units: calls })]);
+    let usage = Usage::from([("example".to_owned(), Count::of_month(&plan.charge, calls))]);
     let lines = rate(&plan.charge, true, &usage).unwrap_or_default();
     let amount = Amount::sum(lines.iter().map(|line| line.amount)).ok();
     let words = match &plan.charge {

@@ -79,7 +79,7 @@ fn how(page: &Page, line: &RatedLine) -> String {
         LineExplanation::PerCall { count, included, charged, .. } => page.lang.text(
             "how-call",
             &[
-                ("units", number(count.units)),
+                ("units", number(count.calls)),
                 ("included", number(*included)),
                 ("charged", number(*charged)),
                 ("price", Value::Text(figures::price(line.price))),

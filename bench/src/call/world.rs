@@ -105,7 +105,7 @@ fn load(site: &Site, product: &RegistrationNumber) -> anyhow::Result<()> {
     let definition: Definition = serde_json::from_value(json!({
         "synthetic": true,
         "columns": [{ "name": "code" }, { "name": "successor", "optional": true }],
-        "lookup": { "key": ["code"], "answer": ["successor"] }
+        "lookup": { "key": ["code"] }
     }))?;
     let mut file = "code,successor\n".to_owned();
     for code in 0..CODES {
@@ -144,6 +144,7 @@ fn wanted(product: &RegistrationNumber) -> anyhow::Result<RequestSubscription> {
         months: 6,
         buyer: complete("91330203MA2TEQT03").context("a fictitious code")?,
         buyer_name: "Fictitious Trading".to_owned(),
+        second_reason: String::new(),
     })
 }
 
@@ -225,6 +226,7 @@ fn plan() -> anyhow::Result<Plan> {
         calls_per_minute_max: PLENTY,
         term_months_max: 12,
         automatic_approval: true,
+        qualifies: Vec::new(),
     })
 }
 
@@ -270,7 +272,8 @@ fn described(today: Date) -> anyhow::Result<Product> {
             label: texts("verify"),
             engine: Engine::Lookup,
             input: vec![field("code", true)],
-            output: vec![field("result", true), field("successor", false)],
+            output: vec![field("result", true)],
+            example: None,
         }],
         guard: Guard { smallest_cell: 0, distinct_subjects_max: u64::from(PLENTY) },
         security_assessment: "S-1".to_owned(),

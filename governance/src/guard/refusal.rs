@@ -176,6 +176,26 @@ pub enum Guard {
         /// The purpose.
         purpose: &'static str,
     },
+    /// A public-good plan that nobody reviews and that names no kind of organization.
+    #[error(
+        "plan {plan} serves the public good and is agreed to without a person: name the kinds of \
+         organization that qualify, or let a person review requests"
+    )]
+    PublicGoodUnreviewed {
+        /// The plan.
+        plan: String,
+    },
+    /// A kind of organization that was registered to trade does not qualify by itself.
+    #[error(
+        "plan {plan} lets {kind} qualify for the public good without a person: such an \
+         organization may trade, so a person reviews what it wants"
+    )]
+    QualifiesTrade {
+        /// The plan.
+        plan: String,
+        /// The kind, as files write it.
+        kind: String,
+    },
     /// A public-good plan with a price.
     #[error("plan {plan} serves the public good and must be free of charge")]
     PublicGoodPriced {
@@ -262,6 +282,8 @@ impl Guard {
             Self::ExportReviewMissing => "guard.export_review_missing",
             Self::ValidityTooLong { .. } => "guard.validity_too_long",
             Self::PlanPurpose { .. } => "guard.plan_purpose",
+            Self::PublicGoodUnreviewed { .. } => "guard.public_good_unreviewed",
+            Self::QualifiesTrade { .. } => "guard.qualifies_trade",
             Self::PublicGoodPriced { .. } => "guard.public_good_priced",
             Self::CeilingMissing { .. } => "guard.ceiling_missing",
             Self::PriceAboveCeiling { .. } => "guard.price_above_ceiling",

@@ -2,7 +2,9 @@
 //! their lines.
 
 use lianshi_registry::{
-    entry::{Charge, Engine, Field, FieldType, Guard as AnswerGuard, Operation, Share, Texts},
+    entry::{
+        BuyerKind, Charge, Engine, Field, FieldType, Guard as AnswerGuard, Operation, Share, Texts,
+    },
     id::{DivisionCode, NodeName, NumberKind, RegistrationNumber},
     price::Price,
     refusal::Refusal as _,
@@ -81,6 +83,7 @@ fn offered() -> Product {
         engine: Engine::Lookup,
         input: vec![field()],
         output: vec![field()],
+        example: None,
     };
     Product {
         number: number(NumberKind::Product),
@@ -123,6 +126,7 @@ fn paid(yuan: &str) -> Plan {
         calls_per_minute_max: 10,
         term_months_max: 12,
         automatic_approval: false,
+        qualifies: Vec::new(),
     }
 }
 
@@ -247,6 +251,14 @@ fn prices_need_a_ceiling_and_public_good_has_none() {
     let mut good = paid("1");
     good.purpose = Purpose::PublicGood;
     assert_eq!(check(&good, &[&ceiling]), ["guard.public_good_priced"]);
+    good.charge = Charge::Free;
+    assert!(check(&good, &[]).is_empty(), "a person reviews it");
+    good.automatic_approval = true;
+    assert_eq!(check(&good, &[]), ["guard.public_good_unreviewed"]);
+    good.qualifies = vec![BuyerKind::Foundation];
+    assert!(check(&good, &[]).is_empty());
+    good.qualifies.push(BuyerKind::Enterprise);
+    assert_eq!(check(&good, &[]), ["guard.qualifies_trade"]);
     let found = codes(plan(&paid("1"), &[Purpose::PublicGood], &[&ceiling], &rules()));
     assert_eq!(found, ["guard.plan_purpose"]);
 }

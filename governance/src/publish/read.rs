@@ -2,10 +2,10 @@
 
 mod offer;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use lianshi_registry::{
-    entry::{Authorization, Field, Guard, Operation, Organization, Product, Regrade, Resource},
+    entry::{Authorization, Guard, Organization, Product, Regrade, Resource},
     id::{DivisionCode, NumberKind, RegistrationNumber},
     text::Kind,
     time::Date,
@@ -14,7 +14,10 @@ use lianshi_registry::{
 
 pub(super) use offer::{ceiling, plan, split};
 
-use super::{CYCLES, FIELDS, REGRADE_METHODS, SECTORS, TECHNIQUES, section::Section};
+use super::{
+    CYCLES, FIELDS, REGRADE_METHODS, SECTORS, TECHNIQUES, field::fields, operation,
+    section::Section,
+};
 use crate::division::{DivisionStanding, Divisions};
 
 /// Names given in the file (`key`) and the numbers they stand for.
@@ -124,29 +127,6 @@ pub(super) fn resource(section: &Section<'_>, number: &RegistrationNumber) -> Op
     })
 }
 
-/// A list of fields; `mark` is the word for what `required` means here.
-fn fields(section: &Section<'_>, list: &str, mark: &str) -> Option<Vec<Field>> {
-    let sections = section.sections(list);
-    if sections.is_empty() {
-        section.refuse("publish.missing", format!("`{list}` names no field"));
-        return None;
-    }
-    let fields: Vec<Option<Field>> = sections
-        .iter()
-        .map(|section| {
-            let name = section.code("name");
-            let label = section.texts("label", Kind::Name);
-            let field_type = section.word("type");
-            let required = section.flag(mark, false);
-            section.finish();
-            Some(Field { name: name?, label: label?, field_type: field_type?, required: required? })
-        })
-        .collect();
-    let name = |field: &Option<Field>| field.as_ref().map(|one| one.name.clone());
-    refuse_twice(sections.iter().zip(fields.iter().map(name)), "a field of the list");
-    fields.into_iter().collect()
-}
-
 /// `[[authorization]]`.
 pub(super) fn authorization(
     section: &Section<'_>,
@@ -190,7 +170,7 @@ pub(super) fn product(
     let authorization = names.one(section, NumberKind::Authorization, "authorization");
     let resources = names.list(section, NumberKind::Resource, "resources");
     let regrade = if section.has("regrade") { regrade(section).map(Some) } else { Some(None) };
-    let operations = operations(section);
+    let operations = operation::all(section);
     let (name, summary) =
         (section.texts("name", Kind::Name), section.texts("summary", Kind::Sentence));
     let texts = ["description", "forbidden_uses", "coverage", "service_level"]
@@ -242,33 +222,6 @@ pub(super) fn product(
     })
 }
 
-/// `[[product.operation]]`, at least one.
-fn operations(section: &Section<'_>) -> Option<Vec<Operation>> {
-    let sections = section.sections("operation");
-    let operations: Vec<Option<Operation>> = sections.iter().map(operation).collect();
-    if operations.is_empty() {
-        section.refuse("publish.missing", "the product has no [[product.operation]]");
-    }
-    let name = |operation: &Option<Operation>| operation.as_ref().map(|one| one.name.clone());
-    refuse_twice(sections.iter().zip(operations.iter().map(name)), "an operation of the product");
-    operations.into_iter().collect()
-}
-
-/// Tells names that stand twice, at the second of them: a call would find only one.
-fn refuse_twice<'s, 't: 's>(
-    named: impl Iterator<Item = (&'s Section<'t>, Option<String>)>,
-    what: &str,
-) {
-    let mut seen = BTreeSet::new();
-    for (section, name) in named {
-        let Some(name) = name else { continue };
-        if !seen.insert(name.clone()) {
-            let message = format!("`{name}` is the name of {what} already");
-            section.refuse_at(section.line_of("name"), "publish.named_twice", message);
-        }
-    }
-}
-
 fn regrade(section: &Section<'_>) -> Option<Regrade> {
     let section = section.section("regrade")?;
     let method = section.one_of("method", &REGRADE_METHODS);
@@ -287,14 +240,4 @@ fn guard(section: &Section<'_>) -> Option<Guard> {
     let distinct_subjects_max = section.limit("distinct_subjects_max");
     section.finish();
     Some(Guard { smallest_cell: smallest_cell?, distinct_subjects_max: distinct_subjects_max? })
-}
-
-fn operation(section: &Section<'_>) -> Option<Operation> {
-    let name = section.code("name");
-    let label = section.texts("label", Kind::Name);
-    let engine = section.word("engine");
-    let input = fields(section, "input", "required");
-    let output = fields(section, "output", "required");
-    section.finish();
-    Some(Operation { name: name?, label: label?, engine: engine?, input: input?, output: output? })
 }

@@ -175,6 +175,13 @@ fn each_mistake_is_told_with_its_code_at_its_line() {
             "uscc = \"12330212MB1DEM005G\"",
         ),
         ("key = \"place-names\"", "key = \"Place\"", "publish.malformed", ""),
+        ("name = \"奉化市\", ", "", "publish.missing", "example = "),
+        ("code = \"330283\"", "town = \"x\"", "publish.unknown_field", "example = "),
+        ("code = \"330283\"", "code = 330283", "publish.wrong_type", "example = "),
+        ("example = ", "# ", "publish.missing", ""),
+        ("[\"state_organ\"", "[\"enterprise\"", "guard.qualifies_trade", "qualifies = "),
+        ("[\"state_organ\"", "[\"friends\"", "publish.unknown_word", "qualifies = "),
+        ("qualifies = ", "# ", "guard.public_good_unreviewed", "automatic_approval"),
     ];
     for (old, new, code, line_text) in table {
         let found = codes(old, new);

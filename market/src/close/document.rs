@@ -113,8 +113,9 @@ impl StatementDocument {
     }
 
     /// Whether the lines follow from the agreed plan and the counts they state: the home node rates
-    /// again what it is asked to confirm.
-    pub fn follows(&self, plan: &Plan) -> bool {
+    /// again what it is asked to confirm. The plan's included calls must have been given, all of
+    /// them unless the buyer `shares` them with another subscription to the product.
+    pub fn follows(&self, plan: &Plan, shares: bool) -> bool {
         let mut usage = Usage::new();
         let mut late_fits = true;
         let mut of_period = Vec::new();
@@ -123,7 +124,8 @@ impl StatementDocument {
                 LineExplanation::Late { before, now, amount_before, amount_now, .. } => {
                     late_fits &= line.kind == LineKind::LateCalls
                         && amount_now.minus(*amount_before) == Ok(line.amount)
-                        && now.units.checked_sub(before.units) == Some(line.quantity);
+                        && now.calls.checked_sub(before.calls) == Some(line.quantity)
+                        && before.units <= now.units;
                     continue;
                 }
                 LineExplanation::LateFee { period, .. } => {
@@ -143,6 +145,7 @@ impl StatementDocument {
         let owes_fee = self.lines.iter().any(|line| line.kind == LineKind::MonthlyFee);
         let late: BTreeSet<Period> = self.late_fees().collect();
         late_fits
+            && gives_what_is_included(plan, &usage, shares)
             && late.len() == self.late_fees().count()
             && rate(&plan.charge, owes_fee, &usage)
                 .is_ok_and(|rated| rated.iter().eq(of_period.iter().copied()))
@@ -254,6 +257,15 @@ impl DivisionDocument {
     pub fn seal_text(&self) -> (String, [u8; 32]) {
         sealed("lianshi/division/v1\n", self)
     }
+}
+
+/// Whether the calls a plan includes were given: all of them, or no more where another subscription
+/// shares them.
+fn gives_what_is_included(plan: &Plan, usage: &Usage, shares: bool) -> bool {
+    let calls: u64 = usage.values().map(|count| count.calls).sum();
+    let included: u64 = usage.values().map(|count| count.included()).sum();
+    let due = calls.saturating_sub(Count::of_month(&plan.charge, calls).units);
+    if shares { included <= due } else { included == due }
 }
 
 fn count_of(explanation: &LineExplanation) -> Option<Count> {

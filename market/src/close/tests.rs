@@ -50,7 +50,7 @@ fn inputs() -> Inputs {
 
 fn subject(id: u32, charge: Charge, units: u64) -> Subject {
     let product = product(1 + id % 3);
-    let usage = Usage::from([("verify".to_owned(), Count { calls: units, units })]);
+    let usage = Usage::from([("verify".to_owned(), Count::of_month(&charge, units))]);
     Subject {
         subscription: format!("S-{id:05}"),
         agreement_hash: "00".repeat(32),
@@ -69,6 +69,7 @@ fn subject(id: u32, charge: Charge, units: u64) -> Subject {
             calls_per_minute_max: 600,
             term_months_max: 12,
             automatic_approval: true,
+            qualifies: Vec::new(),
         },
         purpose: Purpose::Industry,
         starts_at: period().start(),
@@ -235,16 +236,28 @@ fn a_statement_that_does_not_follow_the_plan_is_noticed() {
         now: late.usage.clone(),
     }];
     let document = close(&[late]).0[0].document.clone();
-    assert!(document.follows(&agreed.plan));
+    assert!(document.follows(&agreed.plan, false));
     let mut dearer = agreed.plan.clone();
     dearer.charge = per_call(400_000);
-    assert!(!document.follows(&dearer));
+    assert!(!document.follows(&dearer, false));
     let mut padded = document.clone();
     padded.lines.push(padded.lines[0].clone());
-    assert!(!padded.follows(&agreed.plan));
+    assert!(!padded.follows(&agreed.plan, false));
     let mut more = document;
     more.lines[1].quantity += 1;
-    assert!(!more.follows(&agreed.plan));
+    assert!(!more.follows(&agreed.plan, false));
+}
+
+#[test]
+fn included_calls_are_held_back_only_where_another_subscription_shares_them() {
+    let mut few = subject(0, per_call(500_000), 31);
+    few.usage = Usage::from([("verify".to_owned(), Count { calls: 31, units: 28 })]);
+    let document = close(&[few.clone()]).0[0].document.clone();
+    assert!(!document.follows(&few.plan, false), "ten calls are included, three were given");
+    assert!(document.follows(&few.plan, true));
+    few.usage = Usage::from([("verify".to_owned(), Count { calls: 31, units: 20 })]);
+    let document = close(&[few.clone()]).0[0].document.clone();
+    assert!(!document.follows(&few.plan, true), "eleven are more than the plan includes");
 }
 
 #[test]
@@ -346,11 +359,11 @@ fn a_month_set_aside_is_owed_with_its_fee() {
     let kinds: Vec<&str> = document.lines.iter().map(|line| line.kind.as_str()).collect();
     assert_eq!(kinds, ["monthly_fee", "calls", "late_fee", "late_calls"]);
     assert_eq!((document.total, outcome.calls), (Amount::from_fen(20_000), 5));
-    assert!(document.follows(&subject.plan));
+    assert!(document.follows(&subject.plan, false));
     let refused = |change: fn(&mut StatementDocument)| {
         let mut document = document.clone();
         change(&mut document);
-        assert!(!document.follows(&subject.plan));
+        assert!(!document.follows(&subject.plan, false));
     };
     refused(|document| document.lines.push(document.lines[2].clone()));
     refused(|document| document.lines[2].amount = Amount::from_fen(10_001));

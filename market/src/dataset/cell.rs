@@ -4,6 +4,7 @@ use lianshi_registry::time::{Date, Period};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Mask;
 use crate::guard;
 
 /// Longest cell in bytes.
@@ -21,6 +22,9 @@ pub struct Column {
     /// Cells may be empty.
     #[serde(default)]
     pub optional: bool,
+    /// The form of its codes; a request's field of the same name must have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<Mask>,
 }
 
 /// What cells are.
@@ -54,13 +58,13 @@ pub enum CellError {
     /// A control character, which no field of a product may carry.
     #[error("contains a control character")]
     Control,
-    /// Not of the column's type.
+    /// Not of the column's type or form.
     #[error("`{text}` is not {expected}")]
     Type {
         /// The cell, cut to a few characters.
         text: String,
         /// What is expected.
-        expected: &'static str,
+        expected: String,
     },
 }
 
@@ -86,10 +90,38 @@ impl Column {
             ColumnType::Month => Period::parse(cell).ok().map(|month| month.to_string()),
             ColumnType::Boolean => matches!(cell, "true" | "false").then(|| cell.to_owned()),
         };
-        kept.ok_or_else(|| CellError::Type {
-            text: cell.chars().take(40).collect(),
-            expected: self.expected(),
-        })
+        let not = |expected| CellError::Type { text: cell.chars().take(40).collect(), expected };
+        let kept = kept.ok_or_else(|| not(self.expected().to_owned()))?;
+        self.check_form(&normalize(&kept)).map_err(|form| not(format!("of the form {form}")))?;
+        Ok(kept)
+    }
+
+    /// Whether a normalized text has the form of the column's codes and can stand in it; the form
+    /// otherwise.
+    pub fn check_form(&self, text: &str) -> Result<(), String> {
+        if let Some(mask) = self.mask.as_ref().filter(|mask| !mask.fits(text)) {
+            return Err(mask.to_string());
+        }
+        let can_stand = match self.column_type {
+            ColumnType::Text | ColumnType::Boolean => true,
+            ColumnType::Integer => text.parse::<i64>().is_ok(),
+            ColumnType::Decimal => guard::is_decimal(text),
+            ColumnType::Date => Date::parse(text).is_ok(),
+            ColumnType::Month => Period::parse(text).is_ok(),
+        };
+        if can_stand { Ok(()) } else { Err(self.form().to_owned()) }
+    }
+
+    /// What a value of the type looks like, in no language.
+    fn form(&self) -> &'static str {
+        match self.column_type {
+            ColumnType::Text => "…",
+            ColumnType::Integer => "123",
+            ColumnType::Decimal => "1.50",
+            ColumnType::Date => "2026-11-21",
+            ColumnType::Month => "2026-11",
+            ColumnType::Boolean => "true, false",
+        }
     }
 
     /// A kept cell as it is answered: empty is `null`.

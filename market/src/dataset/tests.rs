@@ -1,8 +1,9 @@
 //! Definitions and cells.
 
-use lianshi_registry::entry::{Field, FieldType, Texts};
+use lianshi_registry::entry::{Field, FieldType, Operation, Texts};
 
 use super::*;
+use crate::guard::Request;
 
 fn divisions() -> Definition {
     serde_json::from_value(serde_json::json!({
@@ -33,7 +34,7 @@ fn operation() -> Operation {
         engine: Engine::Lookup,
         input: vec![
             field("code", FieldType::Text, true),
-            field("name", FieldType::Text, false),
+            field("name", FieldType::Text, true),
             field("date", FieldType::Date, false),
         ],
         output: vec![
@@ -41,6 +42,7 @@ fn operation() -> Operation {
             field("valid", FieldType::Boolean, false),
             field("successor", FieldType::Text, false),
         ],
+        example: None,
     }
 }
 
@@ -91,8 +93,13 @@ fn a_series_under_a_smallest_cell_counts_its_subjects() {
     operation.engine = Engine::Series;
     operation.output =
         vec![field("year", FieldType::Integer, true), field("mean", FieldType::Decimal, true)];
-    assert_eq!(definition(Some("n")).check_operation(&operation, 10), Ok(()));
-    assert_eq!(definition(None).check_operation(&operation, 10), Err(DefinitionRefusal::NoCount));
+    let undeclared = definition(Some("n"));
+    assert_eq!(undeclared.check_operation(&operation, 10), Err(DefinitionRefusal::NoTotals));
+    let mut declared = undeclared;
+    declared.series.as_mut().expect("there").totals = Some(Vec::new());
+    assert_eq!(declared.check_operation(&operation, 10), Ok(()));
+    let uncounted = definition(None).check_operation(&operation, 10);
+    assert_eq!(uncounted, Err(DefinitionRefusal::NoCount("[series]")));
     assert_eq!(definition(None).check_operation(&operation, 0), Ok(()));
     let mut empty = definition(None);
     empty.series.as_mut().expect("there").values.clear();
@@ -112,7 +119,7 @@ fn keys_are_found_in_any_width_and_case() {
 #[test]
 fn cells_are_read_by_type() {
     let read = |column_type, cell: &str| {
-        Column { name: "c".to_owned(), column_type, optional: false }.read(cell)
+        Column { name: "c".to_owned(), column_type, optional: false, mask: None }.read(cell)
     };
     assert_eq!(read(ColumnType::Integer, " 007 "), Ok("7".to_owned()));
     assert_eq!(read(ColumnType::Month, "1980-12"), Ok("1980-12".to_owned()));
@@ -128,4 +135,154 @@ fn cells_are_read_by_type() {
         assert!(read(column_type, bad).is_err(), "{bad}");
     }
     assert_eq!(read(ColumnType::Text, &"x".repeat(4097)), Err(CellError::TooLong(4097)));
+}
+
+#[test]
+fn totals_are_of_members_that_say_where_a_point_stands() {
+    let check = |column: &str, total: &str, parts: &[&str], code: Option<&str>| {
+        let definition: Definition = serde_json::from_value(serde_json::json!({
+            "columns": [{ "name": "area" }, { "name": "year" }, { "name": "firms" }],
+            "series": { "key": ["area"], "dimension": "year", "values": ["firms"],
+                "totals": [{ "column": column, "total": total, "parts": parts }] }
+        }))
+        .expect("a definition");
+        let answer = definition.check();
+        assert_eq!(answer.as_ref().err().map(Refusal::code), code, "{answer:?}");
+    };
+    check("area", "all", &["east", "west"], None);
+    check("year", "all", &[], None);
+    check("firms", "all", &[], Some("dataset.total"));
+    check("area", " ", &[], Some("dataset.total"));
+    check("area", "all", &["east", "ＥＡＳＴ"], Some("dataset.total"));
+    check("area", "all", &["All"], Some("dataset.total"));
+}
+
+#[test]
+fn an_answer_is_given_only_to_who_states_what_is_compared() {
+    let lookup = |d: &mut Definition, f: fn(&mut Lookup)| d.lookup.as_mut().map_or((), f);
+    check(|_, o| o.input[1].required = false, Some("dataset.schema"));
+    check(|d, _| lookup(d, |l| l.compare.clear()), Some("dataset.nothing_compared"));
+    let answers = |name: &'static str| {
+        move |d: &mut Definition, _: &mut Operation| {
+            if let Some(lookup) = d.lookup.as_mut() {
+                lookup.answer.push(name.to_owned());
+            }
+        }
+    };
+    check(answers("name"), Some("dataset.answers_compared"));
+    check(answers("code"), Some("dataset.answers_compared"));
+    // Where nothing is answered a statement is the caller's choice.
+    check(
+        |d, o| {
+            lookup(d, |l| l.answer.clear());
+            o.output.truncate(2);
+            o.input[1].required = false;
+        },
+        None,
+    );
+}
+
+#[test]
+fn a_lookup_under_a_smallest_cell_counts_its_subjects_and_answers_no_figures() {
+    let (mut definition, operation) = (divisions(), operation());
+    let code = |definition: &Definition| {
+        definition.check_operation(&operation, 10).err().map(|refusal| refusal.code())
+    };
+    assert_eq!(code(&definition), Some("dataset.no_count"));
+    definition.columns.push(
+        serde_json::from_value(serde_json::json!({ "name": "n", "type": "integer" }))
+            .expect("a column"),
+    );
+    definition.lookup.as_mut().expect("there").count = Some("n".to_owned());
+    assert_eq!(definition.check(), Ok(()));
+    assert_eq!(code(&definition), None);
+    definition.columns[4].column_type = ColumnType::Decimal;
+    assert_eq!(code(&definition), Some("dataset.figure_in_lookup"));
+    definition.lookup.as_mut().expect("there").count = Some("name".to_owned());
+    assert_eq!(definition.check().err().map(|r| r.code()), Some("dataset.column_type"));
+}
+
+fn date(text: &str) -> lianshi_registry::time::Date {
+    lianshi_registry::time::Date::parse(text).expect("a date")
+}
+
+#[test]
+fn of_a_row_that_counts_too_few_nothing_is_told() {
+    let definition: Definition = serde_json::from_value(serde_json::json!({
+        "columns": [{ "name": "area" }, { "name": "band" }, { "name": "n", "type": "integer" },
+            { "name": "note" }],
+        "lookup": { "key": ["area"], "compare": ["band"], "answer": ["note"], "count": "n" }
+    }))
+    .expect("a definition");
+    let shape = definition.lookup.as_ref().expect("there");
+    let judge = |band: &str, count: &str| {
+        let request = Request::from([("band".to_owned(), band.to_owned())]);
+        let question = Question {
+            definition: &definition,
+            shape,
+            request: &request,
+            today: date("2026-11-20"),
+            smallest_cell: 10,
+        };
+        let row = ["east", "B", count, "quiet"].map(str::to_owned).to_vec();
+        question.judge(&[row])
+    };
+    let shown = judge("B", "10");
+    assert_eq!((shown.result(), shown.has_failed), ("match", Some(false)));
+    assert_eq!(judge("A", "10").has_failed, Some(true));
+    let (right, wrong) = (judge("B", "9"), judge("A", "9"));
+    assert_eq!((right.result(), right.has_failed, right.is_withheld), (WITHHELD, None, true));
+    assert_eq!(right, wrong, "a right guess looks like a wrong one");
+    assert_eq!(right.answer["note"], serde_json::Value::Null);
+    assert_eq!(judge("B", "").result(), WITHHELD, "an empty count is nobody");
+}
+
+#[test]
+fn malformed_codes_and_bounds_are_the_callers_mistake() {
+    let mut definition = divisions();
+    definition.columns[0].mask = Some(Mask::try_from("999999".to_owned()).expect("a mask"));
+    let ask = |name: &str, text: &str| {
+        let request = Request::from([(name.to_owned(), text.to_owned())]);
+        definition.check_request(&request).err().map(|refusal| refusal.code())
+    };
+    assert_eq!(ask("code", "330212"), None);
+    assert_eq!(ask("code", "３３０２１２"), None, "full-width digits are digits");
+    for bad in ["33021", "3302121", "33021A", "鄞州区"] {
+        assert_eq!(ask("code", bad), Some("call.input_form"), "{bad}");
+    }
+    let mask = |mask: &str, text: &str| Mask::try_from(mask.to_owned()).expect("a mask").fits(text);
+    assert!(mask("uscc", "91330200MA2TEQT175") && !mask("uscc", "91330200MA2TEQT174"));
+    assert!(mask("demo-@*", "DEMO-Z9") && !mask("demo-@*", "DEMO-99"));
+    assert!(Mask::try_from(String::new()).is_err() && Mask::try_from("9".repeat(65)).is_err());
+
+    let series: Definition = serde_json::from_value(serde_json::json!({
+        "columns": [{ "name": "month", "type": "month" }, { "name": "n", "type": "integer" }],
+        "series": { "dimension": "month", "values": ["n"] }
+    }))
+    .expect("a definition");
+    let bound = |text: &str| {
+        let request = Request::from([("month_to".to_owned(), text.to_owned())]);
+        series.check_request(&request).err().map(|refusal| refusal.code())
+    };
+    assert_eq!((bound("2026-11"), bound("2026-13")), (None, Some("call.input_form")));
+}
+
+#[test]
+fn an_example_is_answered_from_the_data_it_stands_beside() {
+    let definition = divisions();
+    let rows = [["330283", "奉化市", "1988-10", "2016-10", "330213"].map(str::to_owned).to_vec()];
+    let check = |example: serde_json::Value, fits: bool| {
+        let mut operation = operation();
+        operation.example = example.as_object().cloned();
+        let answer = definition.check_example(&operation, &rows, (date("2026-11-20"), 0));
+        assert_eq!(answer.is_ok(), fits, "{example}: {answer:?}");
+        if !fits {
+            assert_eq!(answer.expect_err("refused").code(), "dataset.example");
+        }
+    };
+    check(serde_json::json!({ "code": "330283", "name": "奉化市", "date": "2000-01-01" }), true);
+    check(serde_json::json!({ "code": "330283", "name": "奉化市" }), false);
+    check(serde_json::json!({ "code": "330283", "name": "x", "date": "2000-01-01" }), false);
+    check(serde_json::json!({ "code": "330283" }), false);
+    check(serde_json::json!({ "code": 330_283, "name": "奉化市" }), false);
 }

@@ -1,6 +1,9 @@
 //! A test for each reason why a request is not met, and for the cut of the term.
 
-use lianshi_registry::{entry::Purpose, refusal::Refusal as _};
+use lianshi_registry::{
+    entry::{BuyerKind, Charge, Purpose},
+    refusal::Refusal as _,
+};
 
 use super::*;
 use crate::sample::{day, noon, offering, request};
@@ -20,7 +23,7 @@ fn code(change: Change) -> &'static str {
 
 #[test]
 fn what_cannot_be_had_is_refused_with_its_own_code() {
-    let cases: [(&str, Change); 18] = [
+    let cases: [(&str, Change); 23] = [
         ("met", |_, _| {}),
         ("subscription.product_not_offered", |o, _| o.status = "paused".to_owned()),
         ("subscription.product_expired", |o, _| o.product.valid_until = day("2026-11-21")),
@@ -47,6 +50,14 @@ fn what_cannot_be_had_is_refused_with_its_own_code() {
         ("subscription.past_authorization", |o, _| {
             o.authorization.as_mut().expect("there").until = day("2026-11-21");
         }),
+        ("subscription.second_needs_reason", |o, _| o.held.live = 1),
+        ("subscription.second_needs_reason", |_, r| r.second_reason = " ".to_owned()),
+        ("subscription.text_too_long", |_, r| r.second_reason = "用".repeat(501)),
+        ("met", |o, r| {
+            o.held.live = 1;
+            r.second_reason = "another department pays for its own".to_owned();
+        }),
+        ("subscription.too_many_waiting", |o, _| o.held.waiting = WAITING_PER_BUYER_MAX),
     ];
     for (expected, change) in cases {
         assert_eq!(code(change), expected);
@@ -101,4 +112,51 @@ fn contracts_follow_what_they_stand_on() {
     "delisted".clone_into(&mut offering.status);
     let delisted = consequence(Some(&offering), ends_at);
     assert!(matches!(delisted, Some(Consequence::End { code: "product.delisted", .. })));
+}
+
+#[test]
+fn a_free_plan_is_agreed_to_at_once_only_for_kinds_it_names_and_without_trade() {
+    let plan = Plan {
+        purpose: Purpose::PublicGood,
+        charge: Charge::Free,
+        qualifies: vec![BuyerKind::StateOrgan, BuyerKind::Foundation, BuyerKind::Enterprise],
+        ..crate::sample::plan("free", true)
+    };
+    let offering = offering();
+    let check = |code: &str, note: &str, expected: bool| {
+        let mut request = request(&offering, "auto", 12);
+        request.purpose = Purpose::PublicGood;
+        request.buyer = crate::sample::uscc(code);
+        request.purpose_note = note.to_owned();
+        assert_eq!(is_automatic(&plan, &request), expected, "{code} {note}");
+    };
+    check("11330203MB2TEQT03", "关爱独居老人", true);
+    check("53330203MJ2TEQT03", "to help the elderly", true);
+    check("12330203MB2TEQT03", "关爱独居老人", false);
+    // Named by a plan all the same: an enterprise may trade.
+    check("91330203MA2TEQT03", "关爱独居老人", false);
+    check("11330203MB2TEQT03", "Commercial use and resale", false);
+    check("11330203MB2TEQT03", "用于商业转售", false);
+}
+
+#[test]
+fn paid_plans_are_agreed_to_at_once_but_a_second_subscription_is_read() {
+    let offering = offering();
+    let mut request = request(&offering, "auto", 12);
+    let plan = crate::sample::plan("auto", true);
+    assert!(is_automatic(&plan, &request));
+    assert!(!is_automatic(&crate::sample::plan("manual", false), &request));
+    request.second_reason = "another department".to_owned();
+    assert!(!is_automatic(&plan, &request));
+}
+
+#[test]
+fn the_kind_of_a_buyer_stands_in_its_code() {
+    let kind = |seventeen: &str| BuyerKind::of(&crate::sample::uscc(seventeen));
+    assert_eq!(kind("11330203MB2TEQT03"), BuyerKind::StateOrgan);
+    assert_eq!(kind("12330203MB2TEQT03"), BuyerKind::PublicInstitution);
+    assert_eq!(kind("51330203MJ2TEQT03"), BuyerKind::SocialOrganization);
+    assert_eq!(kind("91330203MA2TEQT03"), BuyerKind::Enterprise);
+    assert_eq!(kind("93330203MA2TEQT03"), BuyerKind::Cooperative);
+    assert_eq!(kind("81330203MA2TEQT03"), BuyerKind::Other);
 }

@@ -79,12 +79,14 @@ fn request(body: &Request) -> Checked {
         months: _,
         buyer,
         buyer_name,
+        second_reason,
     } = body;
     texts(Kind::Name, "product_name", product_name)?;
     office("operator", operator)?;
     text(Kind::Code, "plan", plan)?;
     maybe(Kind::Reference, "plan_hash", plan_hash)?;
     text(Kind::Note, "purpose_note", purpose_note)?;
+    maybe(Kind::Note, "second_reason", second_reason)?;
     office("buyer", buyer)?;
     text(Kind::Name, "buyer_name", buyer_name)
 }
@@ -123,6 +125,7 @@ fn plan(body: &Plan) -> Checked {
         calls_per_minute_max: _,
         term_months_max: _,
         automatic_approval: _,
+        qualifies: _,
     } = body;
     text(Kind::Code, "code", code)?;
     texts(Kind::Name, "name", name)

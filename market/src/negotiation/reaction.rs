@@ -7,7 +7,7 @@ use lianshi_registry::{refusal::Refusal as _, time::Timestamp};
 use super::{Step, whole_seconds};
 use crate::{
     agreement::{AGREEMENT_VERSION, Agreement, Terms, hash_of},
-    eligibility::{Offering, judge},
+    eligibility::{Offering, is_automatic, judge},
     message::{Body, Hashed},
     subscription::{Ending, Side},
 };
@@ -45,7 +45,9 @@ impl Step {
         let own = offering.filter(|offering| offering.node == self.process.provider);
         match judge(&self.process.request, own, now) {
             Err(refusal) => self.terminate(refusal.code(), &refusal.to_string(), now),
-            Ok(terms) if terms.plan.automatic_approval => self.answer(terms, now),
+            Ok(terms) if is_automatic(&terms.plan, &self.process.request) => {
+                self.answer(terms, now);
+            }
             Ok(_) => {}
         }
     }

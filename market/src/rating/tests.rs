@@ -39,14 +39,21 @@ fn a_started_month_costs_its_fee_once_whatever_the_usage() {
 }
 
 #[test]
-fn included_calls_are_used_up_in_the_order_of_operation_names() {
-    let lines =
-        rate(&per_call("0.5", 1000), true, &usage(&[("b", 600), ("a", 700)])).expect("rated");
+fn included_calls_are_those_that_count_no_unit() {
+    let counted = Usage::from([
+        ("a".to_owned(), Count { calls: 700, units: 0 }),
+        ("b".to_owned(), Count { calls: 600, units: 300 }),
+    ]);
+    let lines = rate(&per_call("0.5", 1000), true, &counted).expect("rated");
     assert_eq!(fen(&lines), [0, 15_000]);
+    assert_eq!(lines[1].quantity, 600);
     let LineExplanation::PerCall { included, charged, .. } = lines[1].explanation else {
         panic!("a per-call line");
     };
     assert_eq!((included, charged), (300, 300));
+    let plan = per_call("0.5", 100);
+    let of_month = |calls| Count::of_month(&plan, calls);
+    assert_eq!([of_month(40), of_month(140)].map(|count| count.units), [0, 40]);
 }
 
 #[test]
@@ -66,18 +73,16 @@ fn each_line_is_rounded_once() {
 }
 
 #[test]
-fn late_calls_move_the_quota_and_cost_the_difference() {
+fn late_calls_cost_what_they_would_have_cost_in_time() {
     let period = Period::parse("2026-09").expect("month");
-    let late = LateUsage {
-        period,
-        fee_due: false,
-        before: usage(&[("b", 100)]),
-        now: usage(&[("a", 40), ("b", 100)]),
-    };
+    let before = Usage::from([("b".to_owned(), Count { calls: 100, units: 40 })]);
+    let mut now = before.clone();
+    now.insert("a".to_owned(), Count { calls: 40, units: 40 });
+    let late = LateUsage { period, fee_due: false, before, now };
     let lines = rate_late(&per_call("0.5", 60), &late).expect("rated");
     let shown: Vec<(&str, u64, i64)> =
         lines.iter().map(|l| (l.operation.as_str(), l.quantity, l.amount.fen())).collect();
-    assert_eq!(shown, [("a", 40, 0), ("b", 0, 2000)]);
+    assert_eq!(shown, [("a", 40, 2000)]);
     let nothing =
         LateUsage { period, fee_due: true, before: usage(&[("b", 1)]), now: usage(&[("b", 1)]) };
     assert_eq!(rate_late(&per_call("0.5", 0), &nothing), Ok(vec![]));
@@ -124,7 +129,7 @@ proptest! {
                 .map(|line| line.quantity)
                 .collect();
             prop_assert_eq!(on.len(), usize::from(*count != Count::default()));
-            prop_assert_eq!(on.iter().sum::<u64>(), count.units);
+            prop_assert_eq!(on.iter().sum::<u64>(), count.calls);
         }
     }
 

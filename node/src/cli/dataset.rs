@@ -96,11 +96,12 @@ impl Load {
                 "operation": target.operation,
                 "version": loaded.version,
                 "rows": loaded.rows,
+                "withheld": loaded.withheld,
                 "sha256": hash,
             }),
             format!(
-                "Loaded {} rows as version {} of {}/{} (sha256 {hash}).",
-                loaded.rows, loaded.version, target.product, target.operation
+                "Loaded {} rows as version {} of {}/{}, {} of them withheld (sha256 {hash}).",
+                loaded.rows, loaded.version, target.product, target.operation, loaded.withheld
             ),
         )
     }

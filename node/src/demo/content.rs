@@ -155,6 +155,14 @@ pub fn shares(
 
 /// The product the demo's enterprise subscribes to.
 pub const FLAGSHIP: &str = "division-code";
+/// Code of the plans that charge by call.
+const PER_CALL: &str = "per-call";
+
+/// Calls a month that a plan of the demo includes.
+pub fn included_calls(plan: &str) -> u64 {
+    if plan == PER_CALL { 100 } else { 0 }
+}
+
 /// Products with facts behind them.
 pub const CALLABLE: [&str; 3] = [FLAGSHIP, "division-count", "division-changes"];
 

@@ -78,10 +78,12 @@ pub async fn conclude(sites: &[Site], numbers: &Numbers) -> anyhow::Result<Contr
         }
         callers.push(Caller {
             subscription: id,
+            buyer: cast::enterprise()?.uscc,
             product: product.clone(),
             operation: operation.to_owned(),
             key_id,
             calls_per_day,
+            included_calls: content::included_calls(plan),
             calls_per_month_max: u64::from(u32::MAX),
         });
     }
@@ -110,6 +112,7 @@ async fn subscribe(
         months: TERM_MONTHS,
         buyer: enterprise.uscc.clone(),
         buyer_name: enterprise.name.zh.clone(),
+        second_reason: String::new(),
     };
     let buyer = Actor { name: "buyer".to_owned(), organization: enterprise.uscc.to_string() };
     let id = at(home, move |site| Ok(subscriptions::request(site, &buyer, wanted)?)).await?;

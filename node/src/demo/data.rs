@@ -1,6 +1,7 @@
 //! The data behind the demo's products. Three sets are facts computed from the shipped division
 //! list; all others are figures made from a fixed seed and marked as synthetic.
 
+mod summed;
 mod synthetic;
 
 use std::collections::BTreeMap;
@@ -50,7 +51,25 @@ pub fn of(item: &Item) -> DemoData {
         ("division-changes", _) => division_changes(),
         (_, "verification") => synthetic::lookup(item),
         (_, "model") => synthetic::bands(item),
-        _ => synthetic::series(item),
+        _ => summed::of(item).unwrap_or_else(|| synthetic::series(item)),
+    }
+}
+
+/// A step of a fixed sequence (Knuth's multiplier), so that the same product always gets the same
+/// figures.
+struct Seeded(u64);
+
+impl Seeded {
+    fn of(item: &Item) -> Self {
+        Self(
+            item.key.bytes().fold(20_261_121, |seed, byte| seed.wrapping_mul(31) ^ u64::from(byte)),
+        )
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound.max(1)
     }
 }
 
@@ -72,6 +91,7 @@ const DIVISION_CODES: &str = r#"synthetic = false
 
 [[columns]]
 name = "code"
+mask = "999999"
 
 [[columns]]
 name = "name"
@@ -114,12 +134,7 @@ fn division_codes() -> DemoData {
         engine: "lookup",
         input: vec![
             field("code", ("行政区划代码", "Division code"), FieldType::Text, true),
-            field(
-                "name",
-                ("名称，可选，一并核对", "Name, compared when given"),
-                FieldType::Text,
-                false,
-            ),
+            field("name", ("名称，一并核对", "Name, compared with it"), FieldType::Text, true),
             field(
                 "date",
                 ("日期，缺省为当日", "Date, today when not given"),
@@ -134,7 +149,7 @@ fn division_codes() -> DemoData {
         ],
         definition: DIVISION_CODES,
         csv,
-        example: serde_json::json!({ "code": "330283", "date": "2020-01-01" }),
+        example: serde_json::json!({ "code": "330283", "name": "奉化市", "date": "2015-01-01" }),
         smallest_cell: 0,
         synthetic: false,
     }
@@ -205,6 +220,7 @@ const DIVISION_CHANGES: &str = r#"synthetic = false
 
 [[columns]]
 name = "province"
+mask = "990000"
 
 [[columns]]
 name = "year"

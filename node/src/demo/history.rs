@@ -5,6 +5,7 @@ use lianshi_market::subscription::SubscriptionId;
 use lianshi_registry::{
     id::RegistrationNumber,
     time::{Date, Period, Timestamp},
+    uscc::Uscc,
 };
 use lianshi_store::{
     Fault, Site,
@@ -43,6 +44,8 @@ const OPEN_HOURS: u64 = 10;
 pub struct Caller {
     /// The subscription.
     pub subscription: SubscriptionId,
+    /// Its buyer.
+    pub buyer: Uscc,
     /// The product.
     pub product: RegistrationNumber,
     /// The operation.
@@ -51,6 +54,8 @@ pub struct Caller {
     pub key_id: String,
     /// Calls on an ordinary working day.
     pub calls_per_day: u64,
+    /// Calls a month that the plan includes.
+    pub included_calls: u64,
     /// Most calls in a month, from the plan.
     pub calls_per_month_max: u64,
 }
@@ -85,6 +90,7 @@ fn fault(fault: Fault) -> anyhow::Error {
 fn metering(caller: &Caller, day: Date, index: u64, at: Timestamp) -> Metering {
     Metering {
         subscription: caller.subscription.to_string(),
+        buyer: caller.buyer.to_string(),
         product: caller.product.to_string(),
         operation: caller.operation.clone(),
         at,
@@ -92,6 +98,7 @@ fn metering(caller: &Caller, day: Date, index: u64, at: Timestamp) -> Metering {
         key_id: caller.key_id.clone(),
         outcome: OUTCOME_ANSWERED.to_owned(),
         units: 1,
+        included_calls: caller.included_calls,
         calls_per_month_max: caller.calls_per_month_max,
         subject: None,
         idempotency: None,

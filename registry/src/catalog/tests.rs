@@ -103,6 +103,7 @@ fn product(sequence: u32) -> Product {
             engine: Engine::Lookup,
             input: vec![field("code")],
             output: vec![field("result")],
+            example: None,
         }],
         guard: Guard { smallest_cell: 0, distinct_subjects_max: 10 },
         security_assessment: "S-1".to_owned(),
@@ -125,6 +126,7 @@ fn plan(code: &str, purpose: Purpose, charge: Charge) -> Plan {
         calls_per_minute_max: 10,
         term_months_max: 12,
         automatic_approval: true,
+        qualifies: Vec::new(),
     }
 }
 

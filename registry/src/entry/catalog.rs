@@ -235,6 +235,9 @@ pub struct Operation {
     pub input: Vec<Field>,
     /// All that an answer may contain.
     pub output: Vec<Field>,
+    /// A request that is answered, to be tried; decimals are texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// What the guard enforces on every answer.

@@ -30,6 +30,16 @@ pub enum Charge {
     },
 }
 
+impl Charge {
+    /// Calls a month that cost nothing; none where calls are not charged one by one.
+    pub const fn included_calls(&self) -> u64 {
+        match self {
+            Self::PerCall { included_calls, .. } => *included_calls,
+            Self::Free | Self::FlatMonthly { .. } => 0,
+        }
+    }
+}
+
 /// A price plan of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,8 +60,66 @@ pub struct Plan {
     pub calls_per_minute_max: u32,
     /// Longest term in months.
     pub term_months_max: u32,
-    /// Requests are agreed to without a person.
+    /// Requests are agreed to without a person; for the public good only those of kinds that
+    /// qualify.
     pub automatic_approval: bool,
+    /// Kinds of organization whose requests for the public good need no person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub qualifies: Vec<BuyerKind>,
+}
+
+/// What kind of organization a buyer is, as the first two characters of its code say (GB
+/// 32100-2015): who registered it, and as what. Nobody has to be believed for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuyerKind {
+    /// Organ of the state 机关 (11).
+    StateOrgan,
+    /// Public institution 事业单位 (12).
+    PublicInstitution,
+    /// Mass organization of the establishment 群众团体 (13).
+    MassOrganization,
+    /// Social association 社会团体 (51).
+    SocialOrganization,
+    /// Private non-enterprise unit 民办非企业单位 (52).
+    PrivateNonprofit,
+    /// Foundation 基金会 (53).
+    Foundation,
+    /// Enterprise 企业 (91).
+    Enterprise,
+    /// Individual business 个体工商户 (92).
+    IndividualBusiness,
+    /// Farmers' cooperative 农民专业合作社 (93).
+    Cooperative,
+    /// Any other.
+    Other,
+}
+
+impl BuyerKind {
+    /// The kind of the organization with a code.
+    pub fn of(code: &Uscc) -> Self {
+        match code.as_str().get(..2) {
+            Some("11") => Self::StateOrgan,
+            Some("12") => Self::PublicInstitution,
+            Some("13") => Self::MassOrganization,
+            Some("51") => Self::SocialOrganization,
+            Some("52") => Self::PrivateNonprofit,
+            Some("53") => Self::Foundation,
+            Some("91") => Self::Enterprise,
+            Some("92") => Self::IndividualBusiness,
+            Some("93") => Self::Cooperative,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether it was registered to trade, or as nothing known here: what it wants for the public
+    /// good is for a person to judge.
+    pub const fn may_trade(self) -> bool {
+        matches!(
+            self,
+            Self::Enterprise | Self::IndividualBusiness | Self::Cooperative | Self::Other
+        )
+    }
 }
 
 /// A plan is retired.

@@ -4,9 +4,12 @@
 
 use super::{
     Admission, AuditSealed, Authorization, AuthorizationEnd, AuthorizationPause, Ceiling, Consent,
-    Entry, Fact, Field, MemberChange, Operation, Organization, Plan, PlanRetired, Product,
-    ProductNotice, Regrade, Resource, ResourceWithdrawn, Share, Split, StatementSealed, Texts,
+    Entry, Fact, Field, FieldType, MemberChange, Operation, Organization, Plan, PlanRetired,
+    Product, ProductNotice, Regrade, Resource, ResourceWithdrawn, Share, Split, StatementSealed,
+    Texts,
 };
+use serde_json::Value;
+
 use crate::{
     address::{AddressError, PublicUrl, check_peer_addresses},
     id::NodeName,
@@ -34,6 +37,9 @@ pub enum WritingRefusal {
         /// What is wrong with it.
         refusal: AddressError,
     },
+    /// An example that is no request of its operation.
+    #[error("`example` gives `{0}` what the operation does not ask for")]
+    Example(String),
     /// A code of an organization.
     #[error("`{member}`: {refusal}")]
     Organization {
@@ -49,6 +55,7 @@ impl Refusal for WritingRefusal {
         match self {
             Self::Text { .. } => "entry.text",
             Self::Address { .. } => "entry.address",
+            Self::Example(_) => "entry.example",
             Self::Organization { .. } => "entry.organization_code",
         }
     }
@@ -271,10 +278,25 @@ fn regraded(Regrade { method, reviewer, evidence }: &Regrade) -> Checked {
     maybe(Kind::Reference, "evidence", evidence)
 }
 
-fn operation(Operation { name, label, engine: _, input, output }: &Operation) -> Checked {
+fn operation(body: &Operation) -> Checked {
+    let Operation { name, label, engine: _, input, output, example } = body;
     text(Kind::Code, "operation", name)?;
     texts(Kind::Name, "label", label)?;
-    input.iter().chain(output).try_for_each(field)
+    input.iter().chain(output).try_for_each(field)?;
+    example.iter().flatten().try_for_each(|(name, value)| exemplary(input, name, value))
+}
+
+/// A member of an example is one of the operation's input fields, with a value that can be sent.
+fn exemplary(input: &[Field], name: &str, value: &Value) -> Checked {
+    let field = input.iter().find(|field| field.name == *name);
+    match (field.map(|field| field.field_type), value) {
+        (Some(FieldType::Text | FieldType::Decimal | FieldType::Date), Value::String(value)) => {
+            text(Kind::Value, "example", value)
+        }
+        (Some(FieldType::Integer), Value::Number(_))
+        | (Some(FieldType::Boolean), Value::Bool(_)) => Ok(()),
+        _ => Err(WritingRefusal::Example(name.chars().take(64).collect())),
+    }
 }
 
 fn plan(body: &Plan) -> Checked {
@@ -288,6 +310,7 @@ fn plan(body: &Plan) -> Checked {
         calls_per_minute_max: _,
         term_months_max: _,
         automatic_approval: _,
+        qualifies: _,
     } = body;
     text(Kind::Code, "code", code)?;
     texts(Kind::Name, "name", name)

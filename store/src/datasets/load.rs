@@ -12,7 +12,9 @@ use super::{
     contradiction,
     refusal::{LoadRefusal, ROW_ERRORS_MAX},
     source::{Line, Source, SourceRow},
+    sweep::sweep,
     text::Encoding,
+    watch::{Decided, Watch},
 };
 use crate::{
     audit::{self, Act, Actor},
@@ -23,8 +25,6 @@ use crate::{
     site::Site,
 };
 
-/// Rows swept in one transaction, so that calls are metered in between.
-const SWEEP_ROWS: i64 = 5_000;
 /// Rows written in one transaction: a few milliseconds of the one writer SQLite has.
 const ROWS_PER_WRITE: usize = 2_000;
 
@@ -35,7 +35,7 @@ pub struct Target {
     pub product: RegistrationNumber,
     /// Its operation.
     pub operation: String,
-    /// How the file is read; check it against the operation first, where the product is known here.
+    /// How the file is read; it must serve the operation, where the product is known here.
     pub definition: Definition,
     /// How the file is written.
     pub encoding: Encoding,
@@ -57,6 +57,8 @@ pub struct Loaded {
     pub version: i64,
     /// Its rows.
     pub rows: u64,
+    /// Points whose figures are withheld.
+    pub withheld: usize,
     /// SHA-256 of the file.
     pub source_hash: Vec<u8>,
 }
@@ -81,7 +83,7 @@ pub fn load(
 }
 
 /// The right to switch: a mark in `node_state` that a later load of the same operation overwrites.
-struct Claim {
+pub(super) struct Claim {
     name: String,
     mark: String,
     version_before: i64,
@@ -120,7 +122,7 @@ impl Claim {
         Ok(claim)
     }
 
-    fn is_held(&self, write: &mut Write<'_>) -> Result<bool, Fault> {
+    pub(super) fn is_held(&self, write: &mut Write<'_>) -> Result<bool, Fault> {
         let mark: Option<String> = node_state::table
             .filter(node_state::name.eq(&self.name))
             .select(node_state::value)
@@ -150,6 +152,7 @@ fn fill(
     file: impl io::Read,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Loaded, Failure<LoadRefusal>> {
+    let mut watch = site.db.read(|read| Watch::begin(read, target))?;
     let mut source =
         Source::open(&target.definition, file, target.encoding).map_err(Failure::Refused)?;
     let mut errors = Vec::new();
@@ -161,7 +164,10 @@ fn fill(
             Line::Bad(bad) => errors.extend(bad),
             // After the first error only errors are looked for.
             Line::Row(_) if !errors.is_empty() => {}
-            Line::Row(row) => waiting.push(row),
+            Line::Row(row) => {
+                watch.take(&row);
+                waiting.push(row);
+            }
         }
         if errors.len() > ROW_ERRORS_MAX {
             break;
@@ -181,8 +187,10 @@ fn fill(
     let version = contradiction::Version { product, operation, number: claim.version };
     let errors = contradiction::find(&site.db, &target.definition, &version)?;
     LoadRefusal::of_rows(errors).map_err(Failure::Refused)?;
-    let loaded = Loaded { version: claim.version, rows, source_hash: source.hash() };
-    switch(site, actor, target, claim, &loaded)?;
+    let decided = watch.settle(site.now()).map_err(Failure::Refused)?;
+    let withheld = decided.withheld.len();
+    let loaded = Loaded { version: claim.version, rows, withheld, source_hash: source.hash() };
+    switch(site, actor, target, (claim, &loaded, &decided))?;
     Ok(loaded)
 }
 
@@ -238,9 +246,9 @@ fn switch(
     site: &Site,
     actor: &Actor,
     target: &Target,
-    claim: &Claim,
-    loaded: &Loaded,
+    (claim, loaded, decided): (&Claim, &Loaded, &Decided),
 ) -> Result<(), Failure<LoadRefusal>> {
+    let smallest_cell = i64::try_from(decided.smallest_cell).unwrap_or(i64::MAX);
     let definition = serde_json::to_string(&target.definition)
         .map_err(|error| Fault::corrupt("datasets", error))?;
     let now = site.now();
@@ -267,8 +275,10 @@ fn switch(
                 datasets::synthetic.eq(target.definition.synthetic),
                 datasets::source_hash.eq(&loaded.source_hash),
                 datasets::loaded_at.eq(now.millis()),
+                datasets::smallest_cell.eq(smallest_cell),
             ))
             .execute(&mut **write)?;
+        decided.keep(write, target, loaded.version)?;
         audit::record(
             write,
             &Act {
@@ -288,50 +298,4 @@ fn switch(
         )?;
         Ok(())
     })
-}
-
-/// Removes rows of every version but the one in service. Stops when another load has begun: its
-/// rows are not ours.
-fn sweep(
-    site: &Site,
-    target: &Target,
-    kept: i64,
-    claim: &Claim,
-) -> Result<(), Failure<LoadRefusal>> {
-    loop {
-        let done = site.db.write(|write| {
-            if claim.is_held(write)? { sweep_some(write, target, kept) } else { Ok(true) }
-        })?;
-        if done {
-            return Ok(());
-        }
-    }
-}
-
-/// Along the primary key, so that each step touches only what it removes. Tells whether nothing is
-/// left.
-fn sweep_some(write: &mut Write<'_>, target: &Target, kept: i64) -> Result<bool, Fault> {
-    let all = dataset_rows::table
-        .filter(dataset_rows::product.eq(target.product.as_str()))
-        .filter(dataset_rows::operation.eq(&target.operation));
-    let stale: Option<i64> = all
-        .filter(dataset_rows::version.ne(kept))
-        .order(dataset_rows::version.asc())
-        .select(dataset_rows::version)
-        .first(&mut **write)
-        .optional()?;
-    let Some(version) = stale else { return Ok(true) };
-    let of_version = all.filter(dataset_rows::version.eq(version));
-    let boundary: Option<String> = of_version
-        .order(dataset_rows::row_key.asc())
-        .offset(SWEEP_ROWS)
-        .select(dataset_rows::row_key)
-        .first(&mut **write)
-        .optional()?;
-    match boundary {
-        Some(key) => diesel::delete(of_version.filter(dataset_rows::row_key.le(key)))
-            .execute(&mut **write)?,
-        None => diesel::delete(of_version).execute(&mut **write)?,
-    };
-    Ok(false)
 }

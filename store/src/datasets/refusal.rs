@@ -1,6 +1,6 @@
 //! Why a file was not loaded: what is wrong with which line, or with the file as a whole.
 
-use lianshi_market::dataset::DefinitionRefusal;
+use lianshi_market::{dataset::DefinitionRefusal, suppression::SuppressionRefusal};
 use lianshi_registry::refusal::Refusal;
 
 /// Errors told at once; a file with more is better mended at its source.
@@ -39,6 +39,23 @@ pub enum LoadRefusal {
     /// The definition is not whole.
     #[error("the definition is not usable: {0}")]
     Definition(#[from] DefinitionRefusal),
+    /// It cannot be said which points to withhold.
+    #[error("{0}")]
+    Suppression(#[from] SuppressionRefusal),
+    /// Two rows are one point, so that it would count twice.
+    #[error("the point {0} stands in the file twice")]
+    PointTwice(String),
+    /// Another operation of the product answers the same figures.
+    #[error(
+        "operation `{operation}` of the product answers `{value}` too: what one withholds the \
+         other may show; put both into one data set that declares their totals"
+    )]
+    SameFigures {
+        /// The other operation.
+        operation: String,
+        /// What both answer.
+        value: String,
+    },
     /// Rows do not fit the definition.
     #[error("{} rows or columns do not fit the definition", errors.len())]
     Rows {
@@ -80,6 +97,9 @@ impl Refusal for LoadRefusal {
     fn code(&self) -> &'static str {
         match self {
             Self::Definition(refusal) => refusal.code(),
+            Self::Suppression(refusal) => refusal.code(),
+            Self::PointTwice(_) => "dataset.point_twice",
+            Self::SameFigures { .. } => "dataset.same_figures",
             Self::Rows { .. } => "dataset.rows",
             Self::Gb18030 { .. } => "dataset.gb18030",
             Self::Unreadable(_) => "dataset.unreadable",

@@ -200,6 +200,7 @@ fn plan(product: &RegistrationNumber) -> Plan {
         calls_per_minute_max: 6_000,
         term_months_max: 12,
         automatic_approval: true,
+        qualifies: Vec::new(),
     }
 }
 

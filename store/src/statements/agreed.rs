@@ -49,6 +49,7 @@ pub(super) fn follows(
     let agreement: Agreement = serde_json::from_str(&agreement)
         .map_err(|error| Failure::Fault(Fault::corrupt("subscriptions", error)))?;
     let fees_due = late_fees_are_due(write, document, &agreement)?;
+    let shares = shares_included_calls(write, document)?;
     Ok(fees_due
         && hex::encode(hash) == document.agreement_hash
         && agreement.buyer == document.buyer
@@ -56,7 +57,23 @@ pub(super) fn follows(
         && agreement.product == document.product
         && agreement.provider == document.provider_node
         && agreement.starts_at < document.period.end()
-        && document.follows(&agreement.terms.plan))
+        && document.follows(&agreement.terms.plan, shares))
+}
+
+/// The buyer held another subscription to the product, so that included calls went there too.
+fn shares_included_calls(
+    write: &mut Write<'_>,
+    document: &StatementDocument,
+) -> Result<bool, Fault> {
+    let others: i64 = subscriptions::table
+        .filter(subscriptions::side.eq(Side::Home.as_str()))
+        .filter(subscriptions::buyer_uscc.eq(document.buyer.as_str()))
+        .filter(subscriptions::product.eq(document.product.as_str()))
+        .filter(subscriptions::id.ne(&document.subscription))
+        .filter(subscriptions::starts_at.is_not_null())
+        .count()
+        .get_result(&mut **write)?;
+    Ok(others > 0)
 }
 
 /// The fee of an earlier month is charged once, for a month of the term that no statement billed.

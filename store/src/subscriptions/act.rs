@@ -2,7 +2,7 @@
 
 use lianshi_market::{
     agreement::hash_of,
-    eligibility::{Consequence, Request, SubscriptionRefusal, consequence, read_note},
+    eligibility::{Consequence, Offering, Request, SubscriptionRefusal, consequence, read_note},
     negotiation::{Command, Parties, Process, Step},
     subscription::{SUBSCRIPTION_ID_BYTES, Side, SubscriptionId},
 };
@@ -30,6 +30,13 @@ pub fn request(
     let id = SubscriptionId::from_random(random);
     let purpose_note = read_note(&wanted.purpose_note, SubscriptionRefusal::PurposeMissing)
         .map_err(Failure::Refused)?;
+    let second_reason = match wanted.second_reason.trim() {
+        "" => String::new(),
+        reason => {
+            let missing = SubscriptionRefusal::SecondNeedsReason(wanted.product.clone());
+            read_note(reason, missing).map_err(Failure::Refused)?
+        }
+    };
     let now = site.now();
     site.db.write(|write| {
         let offering = offering::of(&mut write.as_read(), &wanted.product, now)?;
@@ -47,7 +54,11 @@ pub fn request(
             months: wanted.months,
             buyer: wanted.buyer.clone(),
             buyer_name: wanted.buyer_name.clone(),
+            second_reason: second_reason.clone(),
         };
+        let held =
+            rows::held(&mut write.as_read(), Side::Home, (&wanted.buyer, &wanted.product), now)?;
+        let offering = Offering { held, ..offering };
         let provider = offering.node.clone();
         let parties = Parties { id: id.clone(), home: site.node.clone(), provider };
         let step =

@@ -1,10 +1,25 @@
 //! The catalog's word on a product, as far as a subscription depends on it.
 
 use lianshi_governance::ruleset::Rulebook;
-use lianshi_market::eligibility::Offering;
+use lianshi_market::{
+    eligibility::{Held, Offering, Request},
+    subscription::Side,
+};
 use lianshi_registry::{catalog::AuthorizationStatus, id::RegistrationNumber, time::Timestamp};
 
+use super::rows;
 use crate::{catalog, db::Read, fault::Fault};
+
+/// The same for a new request, with what its buyer holds already on this side.
+pub(super) fn for_request(
+    read: &mut Read<'_>,
+    (side, request): (Side, &Request),
+    now: Timestamp,
+) -> Result<Option<Offering>, Fault> {
+    let Some(offering) = of(read, &request.product, now)? else { return Ok(None) };
+    let held = rows::held(read, side, (&request.buyer, &request.product), now)?;
+    Ok(Some(Offering { held, ..offering }))
+}
 
 /// What the catalog says about a product now; `None` when no log speaks of it.
 pub(super) fn of(
@@ -34,6 +49,7 @@ pub(super) fn of(
         authorization_status: status.unwrap_or("unknown").to_owned(),
         authorization: offer.authorization.map(|state| state.authorization),
         split: offer.split,
+        held: Held::default(),
         product: offer.product,
     }))
 }

@@ -141,7 +141,9 @@ fn first(
     let parties =
         Parties { id: message.process.clone(), home: from.clone(), provider: site.node.clone() };
     let offering = match &message.body {
-        Body::Request(request) => offering::of(read, &request.product, site.now())?,
+        Body::Request(request) => {
+            offering::for_request(read, (Side::Provider, request), site.now())?
+        }
         _ => None,
     };
     Process::receive_first(parties, message, offering.as_ref(), site.now())

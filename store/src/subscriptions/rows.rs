@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use lianshi_market::{
     agreement::{Agreement, Terms},
-    eligibility::Request,
+    eligibility::{Held, Request},
     message::Cut,
     negotiation::Process,
     subscription::{Ending, Side, State, SubscriptionId},
@@ -234,4 +234,49 @@ pub(super) fn list(
         };
     }
     Ok(query.load(&mut **read)?)
+}
+
+/// What a buyer holds on one side: subscriptions to a product that are not over, and requests for
+/// any product that nobody decided yet.
+pub(super) fn held(
+    read: &mut Read<'_>,
+    side: Side,
+    (buyer, product): (&Uscc, &RegistrationNumber),
+    now: Timestamp,
+) -> Result<Held, Fault> {
+    let of_buyer = subscriptions::table
+        .filter(subscriptions::side.eq(side.as_str()))
+        .filter(subscriptions::buyer_uscc.eq(buyer.as_str()));
+    let is = |state: State| subscriptions::state.eq(state.as_str());
+    let waiting: i64 = of_buyer
+        .filter(is(State::Requested).or(is(State::Offered)))
+        .count()
+        .get_result(&mut **read)?;
+    let live: i64 = of_buyer
+        .filter(subscriptions::product.eq(product.as_str()))
+        .filter(subscriptions::state.ne(State::Terminated.as_str()))
+        .filter(subscriptions::state.ne(State::Ended.as_str()))
+        .filter(subscriptions::ends_at.is_null().or(subscriptions::ends_at.gt(now.millis())))
+        .count()
+        .get_result(&mut **read)?;
+    let count = |value| u64::try_from(value).map_err(corrupt);
+    Ok(Held { live: count(live)?, waiting: count(waiting)? })
+}
+
+/// The largest smallest cell that contracts of a product in force promise on the provider's side; 0
+/// without any.
+pub fn smallest_cell_promised(
+    read: &mut Read<'_>,
+    product: &RegistrationNumber,
+) -> Result<u64, Fault> {
+    let agreements: Vec<String> = subscriptions::table
+        .filter(subscriptions::side.eq(Side::Provider.as_str()))
+        .filter(subscriptions::product.eq(product.as_str()))
+        .filter(subscriptions::state.eq(State::Finalized.as_str()))
+        .select(subscriptions::agreement)
+        .load(&mut **read)?;
+    agreements.iter().try_fold(0, |largest, text| {
+        let agreement: Agreement = serde_json::from_str(text).map_err(corrupt)?;
+        Ok(largest.max(agreement.terms.guard.smallest_cell))
+    })
 }

@@ -148,6 +148,7 @@ fn view(
         plan_code: process.request.plan,
         purpose: process.request.purpose,
         purpose_note: process.request.purpose_note,
+        second_reason: process.request.second_reason,
         months: process.request.months,
         buyer: process.request.buyer,
         buyer_name: process.request.buyer_name,

@@ -7,14 +7,16 @@ use diesel::prelude::*;
 use lianshi_registry::{id::NodeName, time::Period};
 
 use super::{
-    meter::{MeterRefusal, Metered, Metering, SubjectClaim, answer_of},
+    buyer::{self, BuyerKey, Counts},
+    meter::{Comparison, MeterRefusal, Metered, Metering, answer_of},
     stored,
+    subject::{Secrets, Subject},
 };
 use crate::{
     db::Write,
     dialect::{BULK_ROWS_MAX, insert_all, insert_if_absent},
     fault::Fault,
-    schema::{asked_subjects, idempotent_answers, usage_days, usage_events, usage_months},
+    schema::{idempotent_answers, usage_days, usage_events, usage_months},
 };
 
 #[derive(Insertable)]
@@ -50,7 +52,6 @@ struct Month {
     stored: bool,
     calls: i64,
     units: i64,
-    subjects: i64,
     last_seq: i64,
 }
 
@@ -67,6 +68,8 @@ pub(super) struct Batch {
     gateway: String,
     last_seq: i64,
     events: Vec<EventRow>,
+    buyers: BTreeMap<BuyerKey, Counts>,
+    secrets: Secrets,
     months: BTreeMap<(String, Period), Month>,
     days: BTreeMap<(String, String, String), Day>,
 }
@@ -84,6 +87,8 @@ impl Batch {
             gateway,
             last_seq: last.unwrap_or(0),
             events: Vec::new(),
+            buyers: BTreeMap::new(),
+            secrets: Secrets::default(),
             months: BTreeMap::new(),
             days: BTreeMap::new(),
         })
@@ -99,32 +104,60 @@ impl Batch {
         {
             return Ok(known);
         }
-        let period = call.at.period();
-        let mut month = self.month(write, &call.subscription, period)?;
-        if month.calls >= stored(call.calls_per_month_max) {
-            let max = call.calls_per_month_max;
-            return Ok(Metered::Refused(MeterRefusal::QuotaUsed { max, resets_at: period.end() }));
-        }
-        if let Some(claim) = &call.subject
-            && is_new_subject(write, &call.subscription, period, claim)?
-        {
-            if month.subjects >= stored(claim.per_month_max) {
-                let max = claim.per_month_max;
-                let refusal = MeterRefusal::SubjectBudgetUsed { max, resets_at: period.end() };
-                return Ok(Metered::Refused(refusal));
-            }
-            keep_subject(write, &call.subscription, period, claim)?;
-            month.subjects += 1;
+        let key = BuyerKey::of(call);
+        let mut counts = match self.buyers.get(&key) {
+            Some(counts) => *counts,
+            None => buyer::load(&mut write.as_read(), &key)?,
+        };
+        if let Err(refusal) = self.admit(write, call, (&key, &mut counts))? {
+            return Ok(Metered::Refused(refusal));
         }
         self.last_seq += 1;
-        month.calls += 1;
-        month.units = month.units.saturating_add(stored(call.units));
-        month.last_seq = self.last_seq;
-        self.months.insert((call.subscription.clone(), period), month);
-        self.keep_event(write, call)?;
-        let calls_this_month = u64::try_from(month.calls).unwrap_or_default();
+        counts.calls += 1;
+        // The included calls are the buyer's first ones of the month, whichever subscription they
+        // came through.
+        let units = if counts.included < stored(call.included_calls) {
+            counts.included += 1;
+            0
+        } else {
+            stored(call.units)
+        };
+        self.buyers.insert(key, counts);
+        self.keep_event(write, call, units)?;
+        let calls_this_month = u64::try_from(counts.calls).unwrap_or_default();
         let seq = u64::try_from(self.last_seq).unwrap_or_default();
         Ok(Metered::Recorded { seq, calls_this_month })
+    }
+
+    /// Holds a call against what its buyer used of the product, and keeps the subject it is about.
+    fn admit(
+        &mut self,
+        write: &mut Write<'_>,
+        call: &Metering,
+        (key, counts): (&BuyerKey, &mut Counts),
+    ) -> Result<Result<(), MeterRefusal>, Fault> {
+        let resets_at = key.resets_at();
+        if counts.calls >= stored(call.calls_per_month_max) {
+            let max = call.calls_per_month_max;
+            return Ok(Err(MeterRefusal::QuotaUsed { max, resets_at }));
+        }
+        let Some(claim) = &call.subject else { return Ok(Ok(())) };
+        let subject = self.secrets.subject(write, key, claim)?;
+        if subject.known.is_none() && counts.subjects >= stored(claim.per_month_max) {
+            let max = claim.per_month_max;
+            return Ok(Err(MeterRefusal::SubjectBudgetUsed { max, resets_at }));
+        }
+        let has_failed = match &claim.comparison {
+            None => false,
+            Some(comparison) => match guess(comparison, (&subject, &*counts), key) {
+                Ok(has_failed) => has_failed,
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+        };
+        subject.keep(write, key, has_failed)?;
+        counts.subjects += i64::from(subject.known.is_none());
+        counts.mismatches += i64::from(has_failed);
+        Ok(Ok(()))
     }
 
     fn month(
@@ -136,32 +169,37 @@ impl Batch {
         if let Some(month) = self.months.get(&(subscription.to_owned(), period)) {
             return Ok(*month);
         }
-        let row: Option<(i64, i64, i64, i64)> = usage_months::table
+        let row: Option<(i64, i64, i64)> = usage_months::table
             .filter(usage_months::subscription.eq(subscription))
             .filter(usage_months::period.eq(period.to_string()))
-            .select((
-                usage_months::calls,
-                usage_months::units,
-                usage_months::subjects,
-                usage_months::last_seq,
-            ))
+            .select((usage_months::calls, usage_months::units, usage_months::last_seq))
             .first(&mut **write)
             .optional()?;
-        Ok(row.map_or_else(Month::default, |(calls, units, subjects, last_seq)| Month {
+        Ok(row.map_or_else(Month::default, |(calls, units, last_seq)| Month {
             stored: true,
             calls,
             units,
-            subjects,
             last_seq,
         }))
     }
 
-    fn keep_event(&mut self, write: &mut Write<'_>, call: &Metering) -> Result<(), Fault> {
+    fn keep_event(
+        &mut self,
+        write: &mut Write<'_>,
+        call: &Metering,
+        units: i64,
+    ) -> Result<(), Fault> {
+        let period = call.at.period();
+        let mut month = self.month(write, &call.subscription, period)?;
+        month.calls += 1;
+        month.units = month.units.saturating_add(units);
+        month.last_seq = self.last_seq;
+        self.months.insert((call.subscription.clone(), period), month);
         let day = call.at.date().to_string();
         let key = (call.subscription.clone(), day.clone(), call.operation.clone());
         let count = self.days.entry(key).or_default();
         count.calls += 1;
-        count.units = count.units.saturating_add(stored(call.units));
+        count.units = count.units.saturating_add(units);
         count.last_seq = self.last_seq;
         self.events.push(EventRow {
             gateway: self.gateway.clone(),
@@ -174,7 +212,7 @@ impl Batch {
             request_id: call.request_id.clone(),
             key_id: call.key_id.clone(),
             outcome: call.outcome.clone(),
-            units: stored(call.units),
+            units,
         });
         let Some(idempotency) = &call.idempotency else { return Ok(()) };
         // Written at once, so that a twin later in the same batch finds it.
@@ -199,6 +237,9 @@ impl Batch {
             insert_all!(write, usage_events::table, &events)?;
             events = rest;
         }
+        for (key, counts) in &self.buyers {
+            buyer::save(write, key, counts)?;
+        }
         for ((subscription, period), month) in &self.months {
             save_month(write, subscription, *period, month)?;
         }
@@ -209,36 +250,22 @@ impl Batch {
     }
 }
 
-fn is_new_subject(
-    write: &mut Write<'_>,
-    subscription: &str,
-    period: Period,
-    claim: &SubjectClaim,
-) -> Result<bool, Fault> {
-    let known: Option<String> = asked_subjects::table
-        .filter(asked_subjects::subscription.eq(subscription))
-        .filter(asked_subjects::period.eq(period.to_string()))
-        .filter(asked_subjects::subject_hash.eq(claim.hash.as_slice()))
-        .select(asked_subjects::subscription)
-        .first(&mut **write)
-        .optional()?;
-    Ok(known.is_none())
-}
-
-fn keep_subject(
-    write: &mut Write<'_>,
-    subscription: &str,
-    period: Period,
-    claim: &SubjectClaim,
-) -> Result<(), Fault> {
-    diesel::insert_into(asked_subjects::table)
-        .values((
-            asked_subjects::subscription.eq(subscription),
-            asked_subjects::period.eq(period.to_string()),
-            asked_subjects::subject_hash.eq(claim.hash.as_slice()),
-        ))
-        .execute(&mut **write)?;
-    Ok(())
+/// Whether a comparison failed, unless so many did that nothing more is told: a right guess is then
+/// refused like a wrong one.
+fn guess(
+    comparison: &Comparison,
+    (subject, counts): (&Subject, &Counts),
+    key: &BuyerKey,
+) -> Result<bool, MeterRefusal> {
+    let resets_at = key.resets_at();
+    let Comparison { has_failed, per_subject_max, per_buyer_max } = *comparison;
+    if subject.known.unwrap_or(0) >= stored(per_subject_max) {
+        return Err(MeterRefusal::SubjectGuessesUsed { max: per_subject_max, resets_at });
+    }
+    if counts.mismatches >= stored(per_buyer_max) {
+        return Err(MeterRefusal::GuessesUsed { max: per_buyer_max, resets_at });
+    }
+    Ok(has_failed)
 }
 
 fn save_month(
@@ -250,7 +277,6 @@ fn save_month(
     let counts = (
         usage_months::calls.eq(month.calls),
         usage_months::units.eq(month.units),
-        usage_months::subjects.eq(month.subjects),
         usage_months::last_seq.eq(month.last_seq),
     );
     if month.stored {

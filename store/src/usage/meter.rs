@@ -1,6 +1,6 @@
 //! Metering: many calls, one transaction. What must never be exceeded (the monthly quota, the
-//! budget of distinct subjects) and what must happen once (an idempotency key) is decided here,
-//! where no other writer can come between.
+//! budget of distinct subjects, the failed comparisons) and what must happen once (an idempotency
+//! key) is decided here, where no other writer can come between.
 
 use diesel::prelude::*;
 use lianshi_registry::{id::NodeName, refusal::Refusal, time::Timestamp};
@@ -17,6 +17,8 @@ use crate::{
 pub struct Metering {
     /// The subscription.
     pub subscription: String,
+    /// Code of the buyer: what is limited is counted for it and the product.
+    pub buyer: String,
     /// The product's number.
     pub product: String,
     /// The operation.
@@ -29,8 +31,10 @@ pub struct Metering {
     pub key_id: String,
     /// What kind of answer, such as [`super::OUTCOME_ANSWERED`].
     pub outcome: String,
-    /// Units charged for.
+    /// Units the call is charged for, unless the plan's included calls cover it.
     pub units: u64,
+    /// Calls of a month that the plan covers.
+    pub included_calls: u64,
     /// Most calls of the month the call lies in.
     pub calls_per_month_max: u64,
     /// The subject asked about, where the guard counts them.
@@ -46,10 +50,23 @@ pub struct Metering {
 /// A subject, and how many of them a month allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectClaim {
-    /// Hash of what was asked about.
+    /// Hash of what was asked about; it is kept only under a secret of the month.
     pub hash: [u8; 32],
     /// Most distinct subjects of a month.
     pub per_month_max: u64,
+    /// What the caller stated about it, where something was compared.
+    pub comparison: Option<Comparison>,
+}
+
+/// A comparison with what the caller stated, and how often it may fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// The subject is there and something stated differs.
+    pub has_failed: bool,
+    /// Most failures about one subject in a month.
+    pub per_subject_max: u64,
+    /// Most failures of a buyer in a month.
+    pub per_buyer_max: u64,
 }
 
 /// A caller's promise that equal keys mean the same call.
@@ -68,7 +85,7 @@ pub enum Metered {
     Recorded {
         /// Its place among the gateway's events.
         seq: u64,
-        /// Calls of this month, this one included.
+        /// Calls of the buyer to the product this month, this one included.
         calls_this_month: u64,
     },
     /// The same call was answered before: this answer leaves, nothing is charged.
@@ -101,6 +118,27 @@ pub enum MeterRefusal {
         /// When the next month begins.
         resets_at: Timestamp,
     },
+    /// Statements about this subject failed too often this month.
+    #[error(
+        "{max} statements about this subject differed this month; nothing more is compared until \
+         {resets_at}"
+    )]
+    SubjectGuessesUsed {
+        /// The limit.
+        max: u64,
+        /// When the next month begins.
+        resets_at: Timestamp,
+    },
+    /// The buyer's statements failed too often this month.
+    #[error(
+        "{max} of your statements differed this month; nothing more is compared until {resets_at}"
+    )]
+    GuessesUsed {
+        /// The limit.
+        max: u64,
+        /// When the next month begins.
+        resets_at: Timestamp,
+    },
     /// The idempotency key was used for another call.
     #[error("this idempotency key was used with another request")]
     IdempotencyConflict,
@@ -111,6 +149,8 @@ impl Refusal for MeterRefusal {
         match self {
             Self::QuotaUsed { .. } => "call.quota_used",
             Self::SubjectBudgetUsed { .. } => "call.subject_budget_used",
+            Self::SubjectGuessesUsed { .. } => "call.subject_guesses_used",
+            Self::GuessesUsed { .. } => "call.guesses_used",
             Self::IdempotencyConflict => "call.idempotency_conflict",
         }
     }

@@ -332,6 +332,7 @@ pub fn wanted(plan: &str, months: u32) -> RequestSubscription {
         months,
         buyer: buyer(),
         buyer_name: "虚构贸易有限公司".to_owned(),
+        second_reason: String::new(),
     }
 }
 
@@ -346,6 +347,7 @@ pub fn plan(code: &str, automatic_approval: bool) -> Plan {
         calls_per_minute_max: 60,
         term_months_max: 24,
         automatic_approval,
+        qualifies: Vec::new(),
     }
 }
 

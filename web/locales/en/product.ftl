@@ -52,6 +52,7 @@ plan-term-text = { $n ->
    *[other] Longest term: { $n } months
     }
 plan-approval-automatic = Active at once
+plan-approval-kinds = Active at once for public bodies and nonprofits the plan names; reviewed by the operator for others
 plan-approval-person = Reviewed by the operator
 plans-none = No plan of this product is open at the moment.
 charge-flat-text = ¥{ $price } a month

@@ -46,6 +46,7 @@ plan-example-none = 按您的用量的费用（元）
 plan-quota-text = 每月至多 { $month } 次，每分钟至多 { $minute } 次
 plan-term-text = 一次最长订购 { $n } 个月
 plan-approval-automatic = 提交后自动开通
+plan-approval-kinds = 方案所列的机关、事业单位和公益组织提交后自动开通，其他机构由运营单位审核
 plan-approval-person = 由运营单位审核
 plans-none = 本产品目前没有开放订购的价格方案。
 charge-flat-text = { $price } 元／月

@@ -6,7 +6,7 @@ use lianshi_market::{
     key::{KeyState, KeyView},
     subscription::{Side, SubscriptionView},
 };
-use lianshi_registry::entry::{FieldType, Operation};
+use lianshi_registry::entry::Operation;
 use lianshi_store::{
     catalog,
     subscriptions::{self, NewKey},
@@ -132,19 +132,10 @@ pub fn call_url(public_url: &str, view: &SubscriptionView, operation: &Operation
     format!("{public_url}/call/{}/{}", view.product, operation.name)
 }
 
-/// A request body with a plausible value for every field that must be given.
+/// The operation's registered example, which its data answer.
 fn example_body(operation: &Operation) -> String {
-    let value = |field_type| match field_type {
-        FieldType::Text => serde_json::json!("330212"),
-        FieldType::Integer => serde_json::json!(2025),
-        FieldType::Decimal => serde_json::json!("1.5"),
-        FieldType::Date => serde_json::json!("2025-01-01"),
-        FieldType::Boolean => serde_json::json!(true),
-    };
-    let required = operation.input.iter().filter(|field| field.required);
-    let body: serde_json::Map<String, serde_json::Value> =
-        required.map(|field| (field.name.clone(), value(field.field_type))).collect();
-    serde_json::Value::Object(body).to_string()
+    let example = operation.example.clone().unwrap_or_default();
+    serde_json::Value::Object(example).to_string()
 }
 
 #[derive(Template)]

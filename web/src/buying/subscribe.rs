@@ -5,7 +5,7 @@
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::LOCATION, web};
 use askama::Template;
-use lianshi_market::subscription::Side;
+use lianshi_market::{eligibility::SubscriptionRefusal, subscription::Side};
 use lianshi_registry::{
     entry::Plan,
     id::RegistrationNumber,
@@ -39,6 +39,8 @@ pub struct Answers {
     months: String,
     #[serde(default)]
     note: String,
+    #[serde(default)]
+    reason: String,
 }
 
 impl Answers {
@@ -60,7 +62,7 @@ pub struct Chosen {
 
 impl From<Chosen> for Answers {
     fn from(Chosen { plan, months }: Chosen) -> Self {
-        Self { plan, months, note: String::new() }
+        Self { plan, months, ..Self::default() }
     }
 }
 
@@ -248,6 +250,7 @@ pub async fn request(
         months: answers.term(),
         buyer: user.organization.clone(),
         buyer_name: user.organization_name.zh.clone(),
+        second_reason: answers.reason.clone(),
     };
     let outcome =
         state.run(move |site| settle(subscriptions::request(site, &user.actor(), wanted))).await?;
@@ -255,6 +258,10 @@ pub async fn request(
         Ok(id) => {
             let location = format!("/subscriptions/{id}/requested");
             Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
+        }
+        Err(refused @ SubscriptionRefusal::SecondNeedsReason(_)) => {
+            let (status, errors) = Errors::refused(&page, &refused, "reason");
+            render_as(status, &TermsPage { page, offer, plan, answers, errors })
         }
         Err(refused) => {
             let (status, errors) = Errors::refused(&page, &refused, "send");

@@ -33,6 +33,8 @@ pub struct Subscription {
     purpose: &'static str,
     /// The same in the enterprise's words.
     purpose_note: String,
+    /// Why it is needed beside another subscription to the product; empty otherwise.
+    second_reason: String,
     /// Term in months.
     months: u32,
     /// Node of the enterprise.
@@ -108,6 +110,7 @@ impl Subscription {
             id: view.id.to_string(),
             product: view.product.to_string(),
             product_name: view.product_name,
+            second_reason: view.second_reason,
             plan: view.plan_code,
             purpose_note: view.purpose_note,
             months: view.months,

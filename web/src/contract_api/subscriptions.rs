@@ -97,6 +97,10 @@ pub struct Wanted {
     purpose_note: String,
     /// Term in months.
     months: u32,
+    /// Why another subscription is needed, for a product the organization holds one to. A person of
+    /// the operator reads it.
+    #[serde(default)]
+    second_reason: String,
 }
 
 /// Asks for a subscription. The product's node decides; the answer tells the number.
@@ -121,6 +125,7 @@ pub async fn request(
         months: wanted.months,
         buyer: user.organization.clone(),
         buyer_name: user.organization_name.zh.clone(),
+        second_reason: wanted.second_reason,
     };
     let id = state.run(move |site| Ok(subscriptions::request(site, &actor, order)?)).await?;
     let view = find(&state, &caller.user, id.as_str()).await?;

@@ -169,6 +169,7 @@ async fn another_organization_gets_the_answer_for_what_is_absent() {
     let buyer = sign_in(&app, "buyer").await;
     let id = ask!(&app, buyer, number, "public-good");
     node.carry();
+    node.agree(&id);
     let stranger = sign_in(&app, "stranger").await;
     let csrf = csrf!(&app, stranger);
     for path in ["", "/requested", "/end", "/keys", "/keys/K-1/revoke", "/usage"] {
@@ -219,6 +220,7 @@ async fn another_organizations_programs_get_the_answer_for_what_is_absent() {
     let buyer = sign_in(&app, "buyer").await;
     let id = ask!(&app, buyer, number, "public-good");
     node.carry();
+    node.agree(&id);
     let token = node.token("stranger");
     let calls = [
         ("decision", json!({"decision": "agree"})),
@@ -288,8 +290,60 @@ async fn the_same_through_the_api() {
         (&ended["state"], &ended["reasons"][0]["code"]),
         (&json!("ended"), &json!("buyer.ended"))
     );
+    let order = |reason: &str| {
+        let wanted = json!({"product": number, "plan": "per-call", "purpose_note": "addresses",
+            "months": 6, "second_reason": reason});
+        api(body("/api/v1/subscriptions", wanted), &buyer)
+    };
+    assert_eq!(send(&app, order("")).await.status, StatusCode::CREATED);
+    let silent = send(&app, order(" ")).await;
+    assert_eq!(silent.json()["code"], "subscription.second_needs_reason", "{}", silent.body);
+    let second = send(&app, order("another department")).await.json();
+    assert_eq!(second["second_reason"], "another department");
     let surplus = json!({"product": number, "plan": "per-call", "purpose_note": "x", "months": 1,
         "price": "0"});
     let surplus = send(&app, api(body("/api/v1/subscriptions", surplus), &buyer)).await;
     assert_eq!(surplus.status, StatusCode::BAD_REQUEST, "{}", surplus.body);
+}
+
+#[actix_web::test]
+async fn a_second_subscription_is_asked_its_reason_and_the_operator_reads_it() {
+    let node = Node::new();
+    let number = node.publish();
+    node.person("buyer", 1, &[Role::Buyer]);
+    node.operator("operator");
+    let app = app!(node);
+    let buyer = sign_in(&app, "buyer").await;
+    ask!(&app, buyer, number, "per-call");
+    let token = csrf!(&app, buyer);
+    let path = format!("/products/{number}/subscribe");
+    let form = format!("csrf={token}&plan=per-call&months=6&note=checking+addresses");
+    let silent = send(&app, post(&path, &form).cookie(buyer.clone())).await;
+    assert_eq!(silent.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", silent.body);
+    assert!(silent.body.contains("name=\"reason\""), "{}", silent.body);
+    let form = format!("{form}&reason=another+department");
+    let sent = send(&app, post(&path, &form).cookie(buyer.clone())).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.body);
+    let id = sent.location.split('/').nth(2).unwrap().to_owned();
+    node.carry();
+    let operator = sign_in(&app, "operator").await;
+    let shown = send(&app, see(&format!("/provider/subscriptions/{id}"), &operator)).await;
+    assert!(shown.body.contains("another department"), "{}", shown.body);
+}
+
+#[actix_web::test]
+async fn an_enterprise_does_not_get_a_free_plan_without_a_person() {
+    let node = Node::new();
+    let number = node.publish();
+    node.person("buyer", 1, &[Role::Buyer]);
+    node.operator("operator");
+    let app = app!(node);
+    let buyer = node.token("buyer");
+    let wanted = json!({"product": number, "plan": "public-good", "months": 6,
+        "purpose_note": "commercial use and resale"});
+    let made = send(&app, api(body("/api/v1/subscriptions", wanted), &buyer)).await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    node.carry();
+    let shown = send(&app, api(get(&format!("/api/v1/subscriptions/{id}")), &buyer)).await.json();
+    assert_eq!((&shown["state"], &shown["active"]), (&json!("requested"), &json!(false)));
 }

@@ -53,6 +53,7 @@ async fn what_a_close_set_aside_is_shown_to_finance() {
     node.person("everything", 1, &Role::ALL);
     let call = usage::Metering {
         subscription: "S-stranger".to_owned(),
+        buyer: "91330203MA2TEQT03W".to_owned(),
         product: "330212-P-2026-0000001-X".to_owned(),
         operation: "verify".to_owned(),
         at: Timestamp::parse("2026-10-05T04:00:00Z").unwrap(),
@@ -60,6 +61,7 @@ async fn what_a_close_set_aside_is_shown_to_finance() {
         key_id: "k".to_owned(),
         outcome: usage::OUTCOME_ANSWERED.to_owned(),
         units: 1,
+        included_calls: 0,
         calls_per_month_max: 10,
         subject: None,
         idempotency: None,

@@ -14,7 +14,7 @@ use actix_web::{
     http::{StatusCode, header},
     test,
 };
-use lianshi_market::message::MESSAGE_KIND;
+use lianshi_market::{message::MESSAGE_KIND, subscription::SubscriptionId};
 use lianshi_registry::{
     entry::{Admission, ENTRY_VERSION, Entry, Fact, Texts},
     id::{DivisionCode, NodeName, Origin},
@@ -27,7 +27,8 @@ use lianshi_store::{
     Db, Fault, Site,
     accounts::{self, ENTERPRISE, NewUser, OrganizationRecord, Role, Scope, TokenOrder},
     audit::Actor,
-    catalog, log, members, outbox, subscriptions,
+    catalog, log, members, outbox,
+    subscriptions::{self, Decision},
 };
 use lianshi_web::session::SESSION_COOKIE;
 
@@ -136,6 +137,13 @@ impl Node {
                 site.db.write(|write| outbox::done(write, &letter.id)).unwrap();
             }
         }
+    }
+
+    /// Lets the operator agree to a request, and carries what follows.
+    pub fn agree(&self, id: &str) {
+        let id = SubscriptionId::parse(id).unwrap();
+        subscriptions::decide(&self.site, &Actor::node(), &id, Decision::Approve).unwrap();
+        self.carry();
     }
 
     /// Adds a person of the operator of the example product.

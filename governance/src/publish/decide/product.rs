@@ -190,5 +190,10 @@ fn product_field(refusal: &GuardRefusal) -> &'static str {
 }
 
 fn plan_field(refusal: &GuardRefusal) -> &'static str {
-    if refusal.code() == "guard.plan_purpose" { "purpose" } else { "charge" }
+    match refusal.code() {
+        "guard.plan_purpose" => "purpose",
+        "guard.public_good_unreviewed" => "automatic_approval",
+        "guard.qualifies_trade" => "qualifies",
+        _ => "charge",
+    }
 }

@@ -40,6 +40,8 @@ pub(in crate::publish) fn plan(
     let calls_per_minute_max = section.small_limit("calls_per_minute_max");
     let term_months_max = section.small_limit("term_months_max");
     let automatic_approval = section.flag("automatic_approval", false);
+    let qualifies =
+        if section.has("qualifies") { section.words("qualifies") } else { Some(Vec::new()) };
     section.finish();
     Some(Plan {
         product: product.clone(),
@@ -51,6 +53,7 @@ pub(in crate::publish) fn plan(
         calls_per_minute_max: calls_per_minute_max?,
         term_months_max: term_months_max?,
         automatic_approval: automatic_approval?,
+        qualifies: qualifies?,
     })
 }
 

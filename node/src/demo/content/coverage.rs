@@ -117,6 +117,12 @@ pub fn label(column: &str) -> (&'static str, &'static str) {
         "month" => ("月份", "Month"),
         "index" => ("指数", "Index"),
         "subjects" => ("样本数", "Subjects"),
+        "consent" => ("授权码", "Consent"),
+        "industry" => ("行业", "Industry"),
+        "street" => ("街区", "Street"),
+        "period" => ("时段", "Period"),
+        "turnover" => ("营业额", "Turnover"),
+        "shops" => ("样本商户数", "Shops counted"),
         _ => ("数据项", "Item"),
     }
 }

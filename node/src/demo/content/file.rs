@@ -11,9 +11,9 @@ use table::{
 };
 
 use super::{
-    CALLABLE, FLAGSHIP, Item, Party, Sector, Terms,
+    CALLABLE, FLAGSHIP, Item, PER_CALL, Party, Sector, Terms,
     coverage::{Rows, label},
-    party, shares, source_unit,
+    included_calls, party, shares, source_unit,
 };
 use crate::demo::{
     cast::{self, DemoNode},
@@ -209,6 +209,7 @@ fn operation(data: DemoData) -> Operation {
         label: data.label,
         input: data.input,
         output: data.output,
+        example: data.example,
     }
 }
 
@@ -224,6 +225,16 @@ fn ceilings(item: &Item, terms: Terms) -> anyhow::Result<Vec<Ceiling>> {
     Ok(vec![Ceiling { unit, price_max, document: item.document("价函", terms) }])
 }
 
+/// Kinds of organization that use the demo's products for the public good without a person's review.
+const PUBLIC_GOOD_KINDS: [&str; 6] = [
+    "state_organ",
+    "public_institution",
+    "mass_organization",
+    "social_organization",
+    "private_nonprofit",
+    "foundation",
+];
+
 fn plans(item: &Item) -> Vec<Plan> {
     let mut plans = vec![Plan {
         code: "public-good",
@@ -232,15 +243,16 @@ fn plans(item: &Item) -> Vec<Plan> {
         calls_per_minute_max: 120,
         term_months_max: 12,
         automatic_approval: true,
+        qualifies: PUBLIC_GOOD_KINDS.to_vec(),
         name: texts("公益使用", "Public good"),
         charge: Charge { model: "free", price: None, included_calls: None },
     }];
     let price = Some(item.price.clone());
     let paid = match item.charge.as_str() {
         "per_call" => Some((
-            "per-call",
+            PER_CALL,
             texts("按次计费", "Per call"),
-            Charge { model: "per_call", price, included_calls: Some(100) },
+            Charge { model: "per_call", price, included_calls: Some(included_calls(PER_CALL)) },
         )),
         "flat" => Some((
             "monthly",
@@ -257,6 +269,7 @@ fn plans(item: &Item) -> Vec<Plan> {
             calls_per_minute_max: if item.key == FLAGSHIP { 6_000 } else { 600 },
             term_months_max: 24,
             automatic_approval: false,
+            qualifies: Vec::new(),
             name,
             charge,
         });

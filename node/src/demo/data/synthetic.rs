@@ -2,37 +2,22 @@
 
 use lianshi_registry::{entry::FieldType, time::Period};
 
-use super::{DemoData, field, result_field, texts};
+use super::{DemoData, Seeded, field, result_field, texts};
 use crate::demo::content::Item;
 
 /// Rows of a synthetic verification set: enough for a page of tries.
 const LOOKUP_ROWS: u64 = 60;
+/// The row that examples ask about.
+const EXAMPLE_ROW: u64 = 7;
 /// Areas and months of a synthetic series.
 const AREAS: [&str; 4] = ["east", "south", "west", "north"];
 const SERIES_MONTHS: u64 = 24;
-
-/// A step of a fixed sequence (Knuth's multiplier), so that the same product always gets the same
-/// figures.
-struct Seeded(u64);
-
-impl Seeded {
-    fn of(item: &Item) -> Self {
-        Self(
-            item.key.bytes().fold(20_261_121, |seed, byte| seed.wrapping_mul(31) ^ u64::from(byte)),
-        )
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound.max(1)
-    }
-}
 
 const SYNTHETIC_LOOKUP: &str = r#"synthetic = true
 
 [[columns]]
 name = "code"
+mask = "DEMO-9999"
 
 [[columns]]
 name = "valid_from"
@@ -52,9 +37,13 @@ as_of = { field = "date", from = "valid_from", until = "valid_until" }
 pub(super) fn lookup(item: &Item) -> DemoData {
     let mut seeded = Seeded::of(item);
     let mut csv = "code,valid_from,valid_until\n".to_owned();
+    let mut first_valid = String::new();
     for row in 1..=LOOKUP_ROWS {
         let year = 2015 + seeded.below(10);
         let month = 1 + seeded.below(12);
+        if row == EXAMPLE_ROW {
+            first_valid = format!("{year}-{month:02}-15");
+        }
         let until =
             if seeded.below(4) == 0 { format!("{}-06-30", year + 2) } else { String::new() };
         csv.push_str(&format!("DEMO-{row:04},{year}-{month:02}-15,{until}\n"));
@@ -83,7 +72,7 @@ pub(super) fn lookup(item: &Item) -> DemoData {
         ],
         definition: SYNTHETIC_LOOKUP,
         csv,
-        example: serde_json::json!({ "code": "DEMO-0007" }),
+        example: serde_json::json!({ "code": "DEMO-0007", "date": first_valid }),
         smallest_cell: 0,
         synthetic: true,
     }
@@ -93,40 +82,59 @@ const SYNTHETIC_BANDS: &str = r#"synthetic = true
 
 [[columns]]
 name = "code"
+mask = "DEMO-9999"
+
+[[columns]]
+name = "consent"
+mask = "C-9999"
 
 [[columns]]
 name = "band"
 
 [lookup]
 key = ["code"]
+compare = ["consent"]
 answer = ["band"]
 "#;
+
+/// What a subject of a model hands to those it lets ask.
+fn consent(row: u64) -> String {
+    format!("C-{:04}", 6_000 + row)
+}
 
 /// Bands of a model.
 pub(super) fn bands(item: &Item) -> DemoData {
     let mut seeded = Seeded::of(item);
-    let mut csv = "code,band\n".to_owned();
+    let mut csv = "code,consent,band\n".to_owned();
     for row in 1..=LOOKUP_ROWS {
         let band = ["A", "B", "C", "D"].get(usize::try_from(seeded.below(4)).unwrap_or(0)).copied();
-        csv.push_str(&format!("DEMO-{row:04},{}\n", band.unwrap_or("A")));
+        csv.push_str(&format!("DEMO-{row:04},{},{}\n", consent(row), band.unwrap_or("A")));
     }
     DemoData {
         operation: "score",
         label: texts("查询模型分档", "Band by the model"),
         engine: "lookup",
-        input: vec![field(
-            "code",
-            ("对象编号（演示数据：DEMO-0001 至 DEMO-0060）", "Subject, DEMO-0001 to DEMO-0060"),
-            FieldType::Text,
-            true,
-        )],
+        input: vec![
+            field(
+                "code",
+                ("对象编号（演示数据：DEMO-0001 至 DEMO-0060）", "Subject, DEMO-0001 to DEMO-0060"),
+                FieldType::Text,
+                true,
+            ),
+            field(
+                "consent",
+                ("对象出具的授权码，如 DEMO-0007 为 C-6007", "The subject's consent, as C-6007"),
+                FieldType::Text,
+                true,
+            ),
+        ],
         output: vec![
             result_field(),
             field("band", ("分档 A–D", "Band A–D"), FieldType::Text, false),
         ],
         definition: SYNTHETIC_BANDS,
         csv,
-        example: serde_json::json!({ "code": "DEMO-0007" }),
+        example: serde_json::json!({ "code": "DEMO-0007", "consent": consent(EXAMPLE_ROW) }),
         smallest_cell: 0,
         synthetic: true,
     }
@@ -154,6 +162,7 @@ key = ["area"]
 dimension = "month"
 values = ["index"]
 count = "subjects"
+totals = []
 "#;
 
 /// An index by area and month.

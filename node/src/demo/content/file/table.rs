@@ -106,6 +106,7 @@ pub(super) struct Operation {
     pub(super) label: Texts,
     pub(super) input: Vec<Field>,
     pub(super) output: Vec<Field>,
+    pub(super) example: serde_json::Value,
 }
 
 #[derive(Serialize)]
@@ -123,6 +124,8 @@ pub(super) struct Plan {
     pub(super) calls_per_minute_max: u32,
     pub(super) term_months_max: u32,
     pub(super) automatic_approval: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) qualifies: Vec<&'static str>,
     pub(super) name: Texts,
     pub(super) charge: Charge,
 }

@@ -1,0 +1,13 @@
+DROP TABLE subject_secrets;
+DROP TABLE asked_subjects;
+CREATE TABLE asked_subjects (
+    subscription TEXT NOT NULL,
+    period TEXT NOT NULL,
+    subject_hash BYTEA NOT NULL,
+    PRIMARY KEY (subscription, period, subject_hash)
+);
+ALTER TABLE usage_months ADD COLUMN subjects BIGINT NOT NULL DEFAULT 0;
+UPDATE usage_months SET units = calls;
+UPDATE usage_days SET units = calls;
+UPDATE usage_events SET units = 1;
+DROP TABLE buyer_months;
