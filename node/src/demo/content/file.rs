@@ -225,7 +225,7 @@ fn ceilings(item: &Item, terms: Terms) -> anyhow::Result<Vec<Ceiling>> {
     Ok(vec![Ceiling { unit, price_max, document: item.document("价函", terms) }])
 }
 
-/// Kinds of organization that use the demo's products for the public good without a person's review.
+/// Kinds of organization that use the demo's products for the public good without a review.
 const PUBLIC_GOOD_KINDS: [&str; 6] = [
     "state_organ",
     "public_institution",
