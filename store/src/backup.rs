@@ -145,8 +145,8 @@ pub fn hash_file(path: &Path) -> Result<String, Fault> {
     }
 }
 
-/// Refuses a backup that is not whole or not what was saved, before anything is touched: every table
-/// of its schema, no other, each with the rows and the hash that the manifest names.
+/// Refuses a backup that is not whole or not what was saved, before anything is touched: every
+/// table of its schema, no other, each with the rows and the hash that the manifest names.
 pub fn verify(dir: &Path, contents: &Contents) -> Result<(), Failure<RestoreRefusal>> {
     completeness::verify(dir, contents)
 }

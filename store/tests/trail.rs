@@ -115,7 +115,8 @@ fn a_log_that_is_not_the_signed_one_proves_nothing() {
         let root = blob(db, root.expect("a root").bytes());
         let cut = |size: u8| {
             format!(
-                "UPDATE logs SET size = {size}, checkpoint_size = 0, checkpoint = '', root = {root} \
+                "UPDATE logs SET size = {size}, checkpoint_size = 0, checkpoint = '', \
+                 root = {root} \
                  WHERE origin = '{origin}'"
             )
         };

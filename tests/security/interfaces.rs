@@ -264,7 +264,10 @@ async fn what_remains_of_a_plan_is_told_with_every_answer() {
     let first = call().await.expect("answered");
     let policy = first.headers()["ratelimit-policy"].to_str().expect("text").to_owned();
     assert!(policy.contains("\"minute\";q=") && policy.contains(";w=60"), "{policy}");
+    let max = policy.split("\"minute\";q=").nth(1).and_then(|rest| rest.split(';').next());
+    let max: u64 = max.expect("a number").parse().expect("a number");
     let before = remaining(&first);
+    assert!(before.0 < max, "this call counts: {before:?} of {policy}");
     let after = remaining(&call().await.expect("answered"));
     assert!(after.1 < before.1, "{before:?} then {after:?}");
 }

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -25,7 +26,8 @@ impl Saved {
         let folder = tempfile::tempdir().expect("a folder");
         let (backup, target) = (folder.path().join("backup"), folder.path().join("target"));
         run_well(&data, &["backup", &backup.display().to_string()]);
-        fs::create_dir_all(target.join("keys")).expect("a folder");
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true).mode(0o700).create(target.join("keys")).expect("a folder");
         for role in ["identity", "log", "witness", "seal"] {
             let name = format!("keys/{role}.key");
             fs::copy(data.join(&name), target.join(&name)).expect("copied");
@@ -82,8 +84,9 @@ async fn a_planted_administrator_is_not_restored() {
     assert_eq!(whole["whole"], true, "as it was made: {whole}");
     saved.rewrite("user_roles", |text| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        let buyer = lines.iter().find(|line| line.contains("buyer")).expect("a buyer").clone();
-        lines.push(buyer.replace("\"buyer\"", "\"node_admin\""));
+        let provider =
+            lines.iter().find(|line| line.contains("provider")).expect("a provider").clone();
+        lines.push(provider.replace("\"provider\"", "\"node_admin\""));
         lines.join("\n") + "\n"
     });
     let said = saved.refused();

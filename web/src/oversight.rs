@@ -66,7 +66,13 @@ impl AuditPage {
 
     /// What was done; what a root authority does to members is called like the entry it writes.
     fn act(&self, row: &AuditRow) -> String {
-        let code = row.action.replace(['_', '.'], "-");
+        // What was called a confirmation was a program's comparison then, too.
+        let action = match row.action.as_str() {
+            "statement.confirm" => "statement.check",
+            "division.confirm" => "division.check",
+            action => action,
+        };
+        let code = action.replace(['_', '.'], "-");
         let lang = self.page.lang;
         lang.find(&format!("act-{code}"))
             .or_else(|| lang.find(&format!("entry-{code}")))

@@ -1,6 +1,6 @@
 //! Addresses that acts came from. They are personal data and end; the trail never does. So a row
-//! names a mark that means nothing by itself, and the address of the mark is kept apart, for as long
-//! as the law asks for it and not longer.
+//! names a mark that means nothing by itself, and the address of the mark is kept apart, for as
+//! long as the law asks for it and not longer.
 
 use std::collections::BTreeMap;
 

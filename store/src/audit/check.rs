@@ -1,6 +1,6 @@
 //! Whether the trail is what this node sealed: the chain of its rows, and every seal that its own
-//! log has of it. Nothing the database says about seals is believed: they are read from the log, and
-//! the log is compared with the head that was signed for it.
+//! log has of it. Nothing the database says about seals is believed: they are read from the log,
+//! and the log is compared with the head that was signed for it.
 
 use std::collections::BTreeMap;
 

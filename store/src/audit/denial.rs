@@ -1,8 +1,9 @@
-//! Refused attempts: access that was denied, sign-ins that failed, keys and tokens that do not work.
-//! They belong in the trail, and whoever makes them decides how many there are. So the first of its
-//! kind in a minute becomes a row at once; the same again is counted and becomes one row with the
-//! number when the minute is over; beyond a number of kinds, and of rows in a day, only the sum is
-//! kept. A stranger can make the trail grow by about a megabyte a day, and hide nothing else in it.
+//! Refused attempts: access that was denied, sign-ins that failed, keys and tokens that do not
+//! work. They belong in the trail, and whoever makes them decides how many there are. So the first
+//! of its kind in a minute becomes a row at once; the same again is counted and becomes one row
+//! with the number when the minute is over; beyond a number of kinds, and of rows in a day, only
+//! the sum is kept. A stranger can make the trail grow by about a megabyte a day, and hide nothing
+//! else in it.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The head of the trail, sealed into the node's own log at intervals: how many rows there are, and
-//! the hash of the last. The chain of hashes tells an edit in the middle; what is cut off at its end
-//! leaves a shorter chain that is whole. The log is public, replicated and signed, so a trail that
-//! says less than its seals has been cut, and everybody can see since when.
+//! the hash of the last. The chain of hashes tells an edit in the middle; what is cut off at its
+//! end leaves a shorter chain that is whole. The log is public, replicated and signed, so a trail
+//! that says less than its seals has been cut, and everybody can see since when.
 
 use diesel::prelude::*;
 use lianshi_registry::{
@@ -97,8 +97,8 @@ pub enum When {
     Loss,
 }
 
-/// Seals the head of the trail into the own log, if it is time. Gives the index of the entry. A node
-/// that may not append now, because it must recover or is no active member, seals nothing. The
+/// Seals the head of the trail into the own log, if it is time. Gives the index of the entry. A
+/// node that may not append now, because it must recover or is no active member, seals nothing. The
 /// caller signs the new head.
 pub fn seal(site: &Site, when: When) -> Result<Option<u64>, Failure<SealRefusal>> {
     let now = site.now();

@@ -1,5 +1,5 @@
-//! Whether a backup is the whole of what its schema has, and every file what was saved. Asked before
-//! anything is touched: a table left out would come back empty, and nobody would miss it.
+//! Whether a backup is the whole of what its schema has, and every file what was saved. Asked
+//! before anything is touched: a table left out would come back empty, and nobody would miss it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,8 +20,8 @@ const SCRATCH: &str = "sqlite://:memory:";
 /// The tables of a schema with their columns.
 type Schema = BTreeMap<String, BTreeSet<String>>;
 
-/// Refuses a backup that lacks a table, has one its schema does not know, or of which a table is not
-/// what was saved: each file's hash, rows and cells are looked at.
+/// Refuses a backup that lacks a table, has one its schema does not know, or of which a table is
+/// not what was saved: each file's hash, rows and cells are looked at.
 pub(super) fn verify(dir: &Path, contents: &Contents) -> Result<(), Failure<RestoreRefusal>> {
     for table in &contents.tables {
         ensure_names(table)?;

@@ -1,7 +1,8 @@
 //! `backup.json` and its seal: what a backup is of, what is in it, and the node's word for both.
 //!
-//! The key that judges the seal is never taken from the backup. It is that of the folder the command
-//! works on, or the one the restorer names: a key from the page of the node at any other member.
+//! The key that judges the seal is never taken from the backup. It is that of the folder the
+//! command works on, or the one the restorer names: a key from the page of the node at any other
+//! member.
 
 use std::{
     collections::BTreeMap,
