@@ -65,7 +65,7 @@ impl Rows {
             }
         }
         if let Some(series) = &self.definition.series {
-            if let Some(key) = series.key.first() {
+            for key in &series.key {
                 let (one, other) = self.subjects(key)?;
                 zh.push(one);
                 en.push(other);
