@@ -1,4 +1,5 @@
-//! Keeping a copy of the catalog: a list by cursor while the catalog changes, and what changed since.
+//! Keeping a copy of the catalog: a list by cursor while the catalog changes, and what changed
+//! since.
 
 use std::collections::BTreeSet;
 
@@ -83,7 +84,7 @@ fn what_changed_since_a_moment_is_told_once_in_pages_and_misses_nothing() {
         assert_eq!((nothing.items.len(), &nothing.until), (0, &second.until));
         let text = second.until.to_string();
         assert_eq!(Moment::parse(&text), Some(second.until.clone()));
-        for bad in ["", ".", "0.", "0.-1", "0.x", "0.99999999999999999999"] {
+        for bad in ["", ".", "0.", ".1", "0.-1", "0.x", "g.1", "0.99999999999999999999"] {
             assert_eq!(Moment::parse(bad), None, "{bad}");
         }
     });

@@ -6,6 +6,7 @@ pub mod catalog;
 mod changes;
 mod description;
 mod digest;
+mod texts;
 
 use actix_web::{HttpResponse, web::Data};
 use serde_json::Value;

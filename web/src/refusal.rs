@@ -1,7 +1,13 @@
 //! The one place that says what a refusal is over HTTP: its status by its code, and the key of its
 //! text.
 
-use actix_web::http::StatusCode;
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{HeaderValue, RETRY_AFTER},
+    },
+};
 use lianshi_registry::refusal::Refusal;
 
 use crate::page::Page;
@@ -29,6 +35,14 @@ pub fn status(code: &str) -> StatusCode {
 pub fn explain(page: &Page, refused: &impl Refusal) -> (StatusCode, String) {
     let words = page.lang.find(&key(refused.code())).unwrap_or_else(|| refused.to_string());
     (status(refused.code()), words)
+}
+
+/// Tells with an answer when to come back, where that is known.
+pub fn come_back(mut answer: HttpResponse, seconds: Option<i64>) -> HttpResponse {
+    if let Some(seconds) = seconds {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    answer
 }
 
 /// Key of the text shown for a refusal code.

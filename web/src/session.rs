@@ -30,12 +30,15 @@ use crate::{
     page::{Page, render_as},
     preferences::own_path,
     problem::Problem,
+    refusal::come_back,
     visitor::owed_path,
 };
 
 /// How the name of the cookie with the session's id begins. The prefix makes browsers take it from
 /// this host over a trustworthy connection only.
 pub const SESSION_COOKIE: &str = "__Host-lianshi-session-";
+/// When to come back while too many people sign in.
+const BUSY_RETRY_SECONDS: i64 = 5;
 /// Cookie that ties the sign-in form to the browser it was shown in.
 const FORM_COOKIE: &str = "__Host-lianshi-form";
 
@@ -170,7 +173,13 @@ pub async fn log_in(
         Err(refusal) => {
             let (status, words) = explain(&shown.page, &refusal);
             let errors = Errors::one("login", words);
-            login_page(status, LoginPage { login, errors, ..shown })
+            let wait = match refusal {
+                LoginRefusal::TryLater { seconds } => Some(seconds),
+                LoginRefusal::Busy => Some(BUSY_RETRY_SECONDS),
+                LoginRefusal::Wrong => None,
+            };
+            let answer = login_page(status, LoginPage { login, errors, ..shown })?;
+            Ok(come_back(answer, wait))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! In which order this node learned of changes, so that whoever keeps a copy of the catalog asks
-//! for what changed since and misses nothing. The order is this node's own: logs reach another node in
-//! another order, and a catalog that was rebuilt or recovered counts under another name.
+//! for what changed since and misses nothing. The order is this node's own: logs reach another node
+//! in another order, and a catalog that was rebuilt or recovered counts under another name.
 
 use diesel::prelude::*;
 use lianshi_registry::{id::RegistrationNumber, time::Timestamp};
@@ -19,6 +19,11 @@ use crate::{
 /// The name this node's count of changes has.
 const EPOCH: &str = "catalog.epoch";
 
+/// Longest name of a count: six random bytes.
+const EPOCH_CHARS_MAX: usize = 12;
+/// Longest number of a change: what a column holds.
+const SEQ_DIGITS_MAX: usize = 18;
+
 /// A moment in the order of changes: what a copy of the catalog is up to date with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
@@ -30,8 +35,11 @@ impl Moment {
     /// Reads what [`Moment`] prints.
     pub fn parse(text: &str) -> Option<Self> {
         let (epoch, seq) = text.split_once('.')?;
-        let digits = !seq.is_empty() && seq.bytes().all(|byte| byte.is_ascii_digit());
-        let seq = digits.then(|| seq.parse().ok())??;
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let named = (1..=EPOCH_CHARS_MAX).contains(&epoch.len()) && epoch.bytes().all(is_hex);
+        let counted = (1..=SEQ_DIGITS_MAX).contains(&seq.len())
+            && seq.bytes().all(|byte| byte.is_ascii_digit());
+        let seq = (named && counted).then(|| seq.parse().ok())??;
         Some(Self { epoch: epoch.to_owned(), seq })
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     form::Errors,
     page::{Page, render, render_as},
     problem::Problem,
+    refusal::come_back,
     session,
 };
 
@@ -79,7 +80,11 @@ pub async fn change(
         }
         Err(refused) => {
             let (status, errors) = explain(&page, &refused);
-            render_as(status, &PasswordPage { page, login, given, errors })
+            let wait = match refused {
+                PasswordRefusal::TryLater { seconds } => Some(seconds),
+                _ => None,
+            };
+            Ok(come_back(render_as(status, &PasswordPage { page, login, given, errors })?, wait))
         }
     }
 }

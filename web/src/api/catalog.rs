@@ -190,8 +190,8 @@ impl ProductItem {
 /// Search the catalog.
 #[utoipa::path(get, path = "/api/v1/products", tag = "catalog", params(ProductsQuery),
     operation_id = "list_products",
-    responses((status = 200, body = ProductsPage), (status = 400, body = ProblemDetails,
-        content_type = "application/problem+json")))]
+    responses((status = 200, body = ProductsPage), (status = 400, body = ProblemDetails),
+        (status = 404, body = ProblemDetails), (status = 422, body = ProblemDetails)))]
 pub async fn products(
     page: Page,
     state: Data<WebState>,
@@ -241,13 +241,17 @@ pub async fn products(
 /// Where a list goes on.
 fn after(query: &ProductsQuery, cursor: &str) -> Result<String, Problem> {
     if !(query.q.is_empty() && query.sort.is_empty() && query.page.is_none()) {
-        return Err(Problem::Malformed("cursor goes without q, sort and page".to_owned()));
+        return Err(Problem::Refused {
+            code: "catalog.cursor_alone",
+            rule: None,
+            detail: "a cursor goes without q, sort and page".to_owned(),
+        });
     }
     if cursor.is_empty() {
         return Ok(String::new());
     }
-    let number = RegistrationNumber::parse(cursor)
-        .map_err(|_| Problem::Malformed("cursor is the `next` of a page".to_owned()))?;
+    // Any number will do, also one that is gone by now; what is none comes after nothing.
+    let number = RegistrationNumber::parse(cursor).map_err(|_| Problem::NotFound)?;
     Ok(number.to_string())
 }
 

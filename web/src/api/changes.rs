@@ -24,6 +24,7 @@ const SIZE: u32 = 100;
 #[into_params(parameter_in = Query)]
 pub struct ChangesQuery {
     /// The `as_of` of a list, or the `until` of the changes asked for before. Opaque; of this node.
+    #[param(pattern = "^[0-9a-f]{1,12}\\.[0-9]{1,18}$")]
     since: String,
     /// Products at once, at most 100.
     #[serde(default)]
@@ -59,7 +60,8 @@ pub async fn changes(
     if size.is_some_and(|size| size == 0 || size > 100) {
         return Err(Problem::Malformed("size is 1 to 100".to_owned()));
     }
-    let (since, wanted) = (Moment::parse(&since).ok_or(Problem::Gone)?, size.unwrap_or(SIZE));
+    let unread = || Problem::Malformed("since is an `as_of` or an `until`".to_owned());
+    let (since, wanted) = (Moment::parse(&since).ok_or_else(unread)?, size.unwrap_or(SIZE));
     let now = page.now;
     let found = state.read(move |read| catalog::changes(read, &since, (wanted, now))).await?;
     let found = found.ok_or(Problem::Gone)?;

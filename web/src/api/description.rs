@@ -6,6 +6,8 @@
 use lianshi_routes::{Access, Declared};
 use serde_json::{Map, Value, json};
 
+use super::texts;
+
 /// The services beside the API.
 const SERVICES: &str = include_str!("services.json");
 /// What kind of body errors have.
@@ -43,6 +45,7 @@ pub fn complete(described: Value, declared: &[Declared], public_url: &str) -> Va
             complete_operation(operation, path, open);
         }
     }
+    texts::describe(&mut whole);
     add_services(&mut whole);
     if let Some(members) = whole.as_object_mut() {
         let server = json!({ "url": public_url, "description": "This node" });

@@ -109,6 +109,9 @@ pub async fn list_statements(
     query: Query<StatementsQuery>,
 ) -> Result<HttpResponse, Problem> {
     let malformed = |error| Problem::Malformed(format!("{error}"));
+    if query.page == Some(0) {
+        return Err(Problem::Malformed("page is 1 or more".to_owned()));
+    }
     let period = query.period.as_deref().map(Period::parse).transpose().map_err(malformed)?;
     let books = books_of(&caller.user, query.side.as_deref())?;
     let wanted = StatementQuery { period, product: None, page: query.page.unwrap_or(1) };

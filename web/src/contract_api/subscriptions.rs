@@ -113,8 +113,8 @@ pub async fn request(
     wanted: Body<Wanted>,
 ) -> Result<HttpResponse, Problem> {
     let wanted = wanted.0;
-    let product = RegistrationNumber::parse(&wanted.product)
-        .map_err(|error| Problem::Malformed(error.to_string()))?;
+    // What cannot be a number is no product either.
+    let product = RegistrationNumber::parse(&wanted.product).map_err(|_| Problem::NotFound)?;
     let purpose = purpose_asked(&state, &product, &wanted).await?;
     let (user, actor) = (caller.user.clone(), caller.actor());
     let order = RequestSubscription {

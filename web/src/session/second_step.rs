@@ -15,6 +15,7 @@ use crate::{
     page::{Page, render_as},
     preferences::own_path,
     problem::Problem,
+    refusal::come_back,
 };
 
 #[derive(Template)]
@@ -63,7 +64,11 @@ pub async fn prove(
         Ok(secret) => arrive(&state, secret, &next).await,
         Err(refused) => {
             let (status, errors) = explain(&page, &refused, "code");
-            render_as(status, &SecondStepPage { page, next, errors })
+            let wait = match refused {
+                SecondFactorRefusal::TryLater { seconds } => Some(seconds),
+                _ => None,
+            };
+            Ok(come_back(render_as(status, &SecondStepPage { page, next, errors })?, wait))
         }
     }
 }

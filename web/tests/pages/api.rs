@@ -132,11 +132,11 @@ async fn everything_is_listed_by_cursor_and_what_changed_since_is_told() {
     assert_eq!(all["items"].as_array().unwrap().len(), 20);
     assert_eq!(all["more"], true);
     for (path, status, code) in [
-        ("/api/v1/catalog/changes?since=elsewhere", 410, "web.gone"),
+        ("/api/v1/catalog/changes?since=elsewhere", 400, "web.malformed"),
         ("/api/v1/catalog/changes?since=0.999999", 410, "web.gone"),
         ("/api/v1/catalog/changes", 400, "web.malformed"),
-        ("/api/v1/products?cursor=&q=x", 400, "web.malformed"),
-        ("/api/v1/products?cursor=junk", 400, "web.malformed"),
+        ("/api/v1/products?cursor=&q=x", 422, "catalog.cursor_alone"),
+        ("/api/v1/products?cursor=junk", 404, "web.not_found"),
     ] {
         let response = call_service(&app, TestRequest::get().uri(path).to_request()).await;
         assert_eq!(response.status().as_u16(), status, "{path}");
