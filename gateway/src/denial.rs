@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, web, web::Data};
 use lianshi_market::entitlement::EntitlementRefusal;
 use lianshi_registry::{id::RegistrationNumber, refusal::Refusal as _};
+use lianshi_routes::proxies;
 use lianshi_store::audit::{self, Actor, Denied};
 
 use crate::{Gateway, refusal::CallRefusal};
@@ -23,7 +24,7 @@ pub(crate) async fn tell(gateway: &Data<Gateway>, request: &HttpRequest, refusal
         return;
     }
     let (gateway, outcome) = (Data::clone(gateway), refusal.code());
-    let address = request.peer_addr().map_or_else(String::new, |peer| peer.ip().to_string());
+    let address = proxies::client(request).map_or_else(String::new, |ip| ip.to_string());
     // Only what is a number is kept of what was typed.
     let product = request.match_info().get("product").map(RegistrationNumber::parse);
     let product = product.and_then(Result::ok).map(|number| number.to_string());

@@ -4,6 +4,7 @@
 
 pub mod head;
 pub mod headers;
+pub mod proxies;
 
 use actix_web::{
     Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route, Scope,

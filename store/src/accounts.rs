@@ -4,10 +4,11 @@
 //!
 //! What is true here: a disabled user is out at the next request; a token ends with the password,
 //! the sessions and the account of its owner; a password somebody else gave opens nothing but the
-//! page where another is taken; whoever guesses passwords waits
-//! longer and longer but nobody is ever locked out; an unknown login, a wrong password and a
-//! disabled user get the same answer after the same work.
+//! page where another is taken; whoever guesses passwords waits longer and longer, and keeps nobody
+//! out but those who share their address, who get in with a browser that signed in before; an
+//! unknown login, a wrong password and a disabled user get the same answer after the same work.
 
+mod device;
 mod given_password;
 mod login;
 mod organization;
@@ -23,8 +24,9 @@ mod throttle;
 mod token;
 mod user;
 
+pub use device::DEVICE_DAYS;
 pub use given_password::keep_password;
-pub use login::{Attempt, NewSession, log_in};
+pub use login::{Attempt, NewSession, log_in, normal_login};
 pub use organization::{
     ENTERPRISE, OrganizationRecord, add_organization, organization, organizations,
 };

@@ -3,6 +3,7 @@
 //! one schema, one body of code.
 
 pub mod accounts;
+pub mod address;
 pub mod allocations;
 pub mod audit;
 pub mod backup;

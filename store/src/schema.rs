@@ -137,6 +137,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    known_devices (id_hash) {
+        id_hash -> Binary,
+        user_id -> Text,
+        seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
     login_throttles (subject) {
         subject -> Text,
         failures -> BigInt,
@@ -697,6 +705,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     given_passwords,
     second_factors,
     recovery_codes,
+    known_devices,
     login_throttles,
     logs,
     log_tiles,

@@ -84,7 +84,16 @@ pub fn add(site: &Site, login: &str, roles: &[Role]) -> User {
 }
 
 pub fn log_in(site: &Site, login: &str, password: &str) -> Result<NewSession, LoginRefusal> {
-    let attempt = Attempt { login, password, address: "192.0.2.1", replaces: None };
+    log_in_from(site, (login, password), ("192.0.2.1", None))
+}
+
+/// From an address, with what a browser got when it signed in.
+fn log_in_from(
+    site: &Site,
+    (login, password): (&str, &str),
+    (address, device): (&str, Option<&str>),
+) -> Result<NewSession, LoginRefusal> {
+    let attempt = Attempt { login, password, address, replaces: None, device };
     accounts::log_in(site, &attempt).map_err(|failure| match failure {
         Failure::Refused(refusal) => refusal,
         Failure::Fault(fault) => panic!("{fault}"),
@@ -175,6 +184,101 @@ fn guessing_becomes_slower_but_never_ends_in_a_lock() {
 }
 
 #[test]
+fn who_guesses_elsewhere_slows_nobody_here() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        // One wrong password every five minutes: enough to keep a lock closed for ever.
+        for _ in 0..15 {
+            pass(300_000);
+            let guess = ("buyer.one", "wrong guess");
+            assert!(log_in_from(&site, guess, ("203.0.113.9", None)).is_err());
+        }
+        let (own, here) = (("buyer.one", PASSWORD), ("192.0.2.1", None));
+        assert!(log_in_from(&site, own, here).is_ok(), "not even for a moment");
+    });
+}
+
+#[test]
+fn an_address_pays_for_guesses_at_all_logins_and_a_known_browser_does_not() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        add(&site, "buyer.two", &[Role::Buyer]);
+        let own = ("buyer.one", PASSWORD);
+        let device = log_in_from(&site, own, ("2001:db8:1:2::1", None)).expect("in").device;
+        for guess in 0..31 {
+            let login = format!("login.{guess}");
+            let from = format!("2001:db8:1:2::{guess:x}");
+            let answer = log_in_from(&site, (&login, "wrong guess"), (&from, None)).err();
+            let waits = matches!(answer, Some(LoginRefusal::TryLater { .. }));
+            assert_eq!(waits, guess >= 30, "{guess}: one subscriber, whatever the login");
+        }
+        let here = "2001:db8:1:2::77";
+        let stranger = log_in_from(&site, own, (here, None)).err();
+        assert!(matches!(stranger, Some(LoginRefusal::TryLater { .. })), "{stranger:?}");
+        let other = ("buyer.two", PASSWORD);
+        let foreign = log_in_from(&site, other, (here, Some(&device))).err();
+        assert!(matches!(foreign, Some(LoginRefusal::TryLater { .. })), "known for another login");
+        let known = log_in_from(&site, own, (here, Some(&device))).expect("let through");
+        assert_ne!(known.device, device, "a new secret each time");
+        let stolen = log_in_from(&site, own, (here, Some(&device))).err();
+        assert!(matches!(stolen, Some(LoginRefusal::TryLater { .. })), "the old one is over");
+        assert!(
+            log_in_from(&site, own, ("2001:db8:1:3::1", None)).is_ok(),
+            "elsewhere all is well"
+        );
+    });
+}
+
+#[test]
+fn a_known_browser_that_guesses_is_slowed_by_itself() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        let own = ("buyer.one", PASSWORD);
+        let device = log_in(&site, own.0, own.1).expect("in").device;
+        let guess = |n: u32| {
+            let from = format!("198.51.100.{n}");
+            log_in_from(&site, ("buyer.one", "wrong guess"), (&from, Some(&device))).err()
+        };
+        let answers: Vec<_> = (1..=6).map(guess).collect();
+        assert!(answers[..5].iter().all(|answer| *answer == Some(LoginRefusal::Wrong)));
+        assert!(matches!(answers[5], Some(LoginRefusal::TryLater { .. })), "{answers:?}");
+        assert!(log_in(&site, own.0, own.1).is_ok(), "its own delay, nobody else's");
+    });
+}
+
+#[test]
+fn a_person_is_known_in_ten_browsers_and_for_half_a_year() {
+    on_both(|db| {
+        let site = site(db);
+        add(&site, "buyer.one", &[Role::Buyer]);
+        let own = ("buyer.one", PASSWORD);
+        let devices: Vec<String> = (0..11)
+            .map(|_| {
+                pass(1000);
+                log_in(&site, own.0, own.1).expect("in").device
+            })
+            .collect();
+        let known = |device: &str| {
+            for _ in 0..5 {
+                let guess = ("buyer.one", "wrong guess");
+                assert!(log_in_from(&site, guess, ("203.0.113.9", None)).is_err());
+            }
+            let passed = log_in_from(&site, own, ("203.0.113.9", Some(device))).is_ok();
+            pass(3_700_000);
+            passed
+        };
+        assert!(!known(&devices[0]), "the eleventh took the place of the first");
+        assert!(known(&devices[1]));
+        pass(accounts::DEVICE_DAYS * 86_400_000);
+        accounts::sweep(&site).expect("swept");
+        assert!(!known(&devices[2]));
+    });
+}
+
+#[test]
 fn an_unknown_login_is_slowed_like_a_known_one() {
     on_sqlite(|db| {
         let site = site(db);
@@ -218,6 +322,7 @@ fn a_new_session_replaces_the_old_one_and_disabling_ends_all() {
             password: PASSWORD,
             address: "192.0.2.1",
             replaces: Some(&first),
+            device: None,
         };
         let second = accounts::log_in(&site, &attempt).expect("logged in").secret;
         assert!(!alive(&site, &first) && alive(&site, &second));

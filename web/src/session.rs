@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    cookie::{Cookie, SameSite},
+    cookie::{Cookie, SameSite, time},
     http::{
         StatusCode,
         header::{HeaderName, HeaderValue, LOCATION, ORIGIN},
@@ -15,16 +15,19 @@ use actix_web::{
     web,
 };
 use askama::Template;
+use lianshi_routes::proxies;
 use lianshi_store::{
     Failure, Site,
     accounts::{self, Attempt, LoginRefusal, random_hex},
 };
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::{
     WebState,
     access::Caller,
+    address,
     csrf::{self, Posted},
     form::Errors,
     page::{Page, render_as},
@@ -39,12 +42,21 @@ use crate::{
 pub const SESSION_COOKIE: &str = "__Host-lianshi-session-";
 /// When to come back while too many people sign in.
 const BUSY_RETRY_SECONDS: i64 = 5;
+/// How the name of the cookie begins that makes a browser known to one login.
+pub const DEVICE_COOKIE: &str = "__Host-lianshi-device-";
 /// Cookie that ties the sign-in form to the browser it was shown in.
 const FORM_COOKIE: &str = "__Host-lianshi-form";
 
 /// The whole name: cookies know no ports, and several nodes may share a host.
 fn session_cookie(site: &Site) -> String {
     format!("{SESSION_COOKIE}{}", site.node)
+}
+
+/// One for each login: several people may use a browser, and none of them takes another's place.
+fn device_cookie(site: &Site, login: &str) -> String {
+    let digest = Sha256::digest(accounts::normal_login(login).as_bytes());
+    let short = digest.get(..8).map(hex::encode).unwrap_or_default();
+    format!("{DEVICE_COOKIE}{}-{short}", site.node)
 }
 
 /// The session id a request carries.
@@ -56,7 +68,7 @@ pub fn cookie_value(request: &HttpRequest) -> Option<String> {
 
 /// Where a request comes from.
 pub fn address(request: &HttpRequest) -> String {
-    request.peer_addr().map_or_else(String::new, |peer| peer.ip().to_string())
+    proxies::client(request).map_or_else(String::new, |address| address.to_string())
 }
 
 fn cookie<'c>(name: impl Into<Cow<'c, str>>, value: String) -> Cookie<'c> {
@@ -153,6 +165,8 @@ pub async fn log_in(
     }
     let address = address(&request);
     let replaces = cookie_value(&request);
+    let device_cookie = device_cookie(&state.site, &login);
+    let device = request.cookie(&device_cookie).map(|cookie| cookie.value().to_owned());
     let outcome = state
         .run(move |site| {
             let attempt = Attempt {
@@ -160,16 +174,24 @@ pub async fn log_in(
                 password: &form.password,
                 address: &address,
                 replaces: replaces.as_deref(),
+                device: device.as_deref(),
             };
             match accounts::log_in(site, &attempt) {
-                Ok(session) => Ok(Ok(session.secret)),
+                Ok(session) => Ok(Ok(session)),
                 Err(Failure::Refused(refusal)) => Ok(Err(refusal)),
                 Err(Failure::Fault(fault)) => Err(Problem::Fault(fault)),
             }
         })
         .await?;
     match outcome {
-        Ok(secret) => arrive(&state, secret, &next).await,
+        Ok(session) => {
+            let mut device = cookie(device_cookie, session.device);
+            device.set_max_age(time::Duration::days(accounts::DEVICE_DAYS));
+            let mut answer = arrive(&state, session.secret, &next).await?;
+            let kept = answer.add_cookie(&device);
+            kept.map_err(|error| Problem::Template(error.to_string()))?;
+            Ok(answer)
+        }
         Err(refusal) => {
             let (status, words) = explain(&shown.page, &refusal);
             let errors = Errors::one("login", words);

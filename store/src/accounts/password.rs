@@ -1,7 +1,10 @@
 //! Passwords: Argon2id with OWASP's parameters, and a bound on how many are hashed at once, since
 //! each takes 19 MiB.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError},
+};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
@@ -30,41 +33,79 @@ const PARALLEL_MAX: u32 = 2;
 /// Callers that may wait for their turn: about a second of work; more are told to come back.
 const WAITING_MAX: u32 = 48;
 
+/// Those of them who may come from one address: else one place could keep everybody else waiting.
+const WAITING_PER_PLACE_MAX: u32 = 6;
+
+/// Whose turn it is to be hashed.
+#[derive(Default)]
+struct Queue {
+    turns: Mutex<Turns>,
+    turn_ended: Condvar,
+}
+
+#[derive(Default)]
 struct Turns {
     running: u32,
     waiting: u32,
+    waiting_by_place: BTreeMap<String, u32>,
 }
 
-static TURNS: Mutex<Turns> = Mutex::new(Turns { running: 0, waiting: 0 });
-static TURN_ENDED: Condvar = Condvar::new();
+static QUEUE: LazyLock<Queue> = LazyLock::new(Queue::default);
 
 /// One place among [`PARALLEL_MAX`]; given back when dropped.
-struct Turn;
+struct Turn<'q>(&'q Queue);
 
-impl Turn {
-    fn take() -> Option<Self> {
-        let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+impl Queue {
+    /// Waits for a turn. `from` is where the caller comes from, for whom places are counted apart.
+    fn take(&self, from: &str) -> Option<Turn<'_>> {
+        let mut turns = self.turns();
         if turns.running >= PARALLEL_MAX {
-            if turns.waiting >= WAITING_MAX {
-                return None;
-            }
-            turns.waiting += 1;
+            turns.join(from)?;
             while turns.running >= PARALLEL_MAX {
-                turns = TURN_ENDED.wait(turns).unwrap_or_else(PoisonError::into_inner);
+                turns = self.turn_ended.wait(turns).unwrap_or_else(PoisonError::into_inner);
             }
-            turns.waiting -= 1;
+            turns.leave(from);
         }
         turns.running += 1;
-        Some(Self)
+        Some(Turn(self))
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        TURNS.lock().unwrap_or_else(PoisonError::into_inner).running -= 1;
-        TURN_ENDED.notify_one();
+impl Turns {
+    fn join(&mut self, from: &str) -> Option<()> {
+        let here = self.waiting_by_place.get(from).copied().unwrap_or(0);
+        if self.waiting >= WAITING_MAX || here >= WAITING_PER_PLACE_MAX {
+            return None;
+        }
+        self.waiting += 1;
+        self.waiting_by_place.insert(from.to_owned(), here + 1);
+        Some(())
+    }
+
+    fn leave(&mut self, from: &str) {
+        self.waiting -= 1;
+        match self.waiting_by_place.get_mut(from) {
+            Some(here) if *here > 1 => *here -= 1,
+            _ => {
+                self.waiting_by_place.remove(from);
+            }
+        }
     }
 }
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.turns().running -= 1;
+        self.0.turn_ended.notify_one();
+    }
+}
+
+/// Where administration comes from: people who are signed in, and commands.
+const INSIDE: &str = "inside";
 
 /// The queue of passwords to check is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +115,7 @@ pub(super) struct QueueFull;
 /// it.
 pub(crate) fn hash(password: &str) -> Result<String, Fault> {
     let salt = random_bytes::<16>()?;
-    let _turn = Turn::take().ok_or(Fault::Busy { attempts: 1 })?;
+    let _turn = QUEUE.take(INSIDE).ok_or(Fault::Busy { attempts: 1 })?;
     let hash: PasswordHash = hasher()?
         .hash_password_with_salt(password.as_bytes(), &salt)
         .map_err(|error| Fault::corrupt("users", error))?;
@@ -83,7 +124,16 @@ pub(crate) fn hash(password: &str) -> Result<String, Fault> {
 
 /// Whether the password fits. `None` for a login nobody has: the same work, never a fit.
 pub(super) fn verify(password: &str, stored: Option<&str>) -> Result<bool, QueueFull> {
-    let _turn = Turn::take().ok_or(QueueFull)?;
+    verify_for(password, stored, INSIDE)
+}
+
+/// The same for somebody from outside, who waits among those `from` the same place.
+pub(super) fn verify_for(
+    password: &str,
+    stored: Option<&str>,
+    from: &str,
+) -> Result<bool, QueueFull> {
+    let _turn = QUEUE.take(from).ok_or(QueueFull)?;
     // A hash that does not parse fits nothing; the dummy keeps the work the same.
     let parsed = stored.and_then(|text| PasswordHash::new(text).ok());
     let (known, hash) = match parsed {
@@ -133,5 +183,32 @@ mod tests {
         assert!(dummy.to_string().starts_with(CURRENT));
         assert_eq!(verify("", None), Ok(false));
         assert_eq!(verify("anything", Some("not a hash")), Ok(false));
+    }
+
+    #[test]
+    fn one_place_cannot_fill_the_queue() {
+        let mut turns = Turns::default();
+        let joined = (0..100).filter(|_| turns.join("address:192.0.2.1").is_some()).count();
+        assert_eq!(joined, 6);
+        assert!(turns.join("address:192.0.2.2").is_some(), "others still wait their turn");
+        turns.leave("address:192.0.2.1");
+        assert!(turns.join("address:192.0.2.1").is_some());
+        let many = (0..100).filter(|n| turns.join(&format!("address:{n}")).is_some()).count();
+        assert_eq!(many, 41, "and all together are bounded");
+    }
+
+    #[test]
+    fn whoever_waits_gets_a_turn_when_one_ends() {
+        let queue = Queue::default();
+        let running = [queue.take("a"), queue.take("b")].map(|turn| turn.expect("free"));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| queue.take("c").is_some());
+            while queue.turns().waiting == 0 {
+                std::thread::yield_now();
+            }
+            drop(running);
+            assert!(waiting.join().expect("ran"));
+        });
+        assert!(queue.turns().waiting_by_place.is_empty());
     }
 }

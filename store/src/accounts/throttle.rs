@@ -1,11 +1,15 @@
-//! Slows down whoever guesses passwords: per login and per address, with a delay that doubles. An
-//! attempt counts as failed from its beginning, so that many at once cannot slip through; success
-//! takes it back. Nobody is locked out for good, since a lock would be a weapon against its owner.
+//! Slows down whoever guesses passwords: for one login from one address, and for the address over
+//! all logins, with delays that double. What others do elsewhere slows nobody: a limit for the
+//! login alone would be a weapon against its owner. A browser that signed in before has its own
+//! delay, and is let through at an address where somebody guesses. An attempt counts as failed from
+//! its beginning, so that many at once cannot slip through; success takes it back, and so does a
+//! queue too long to be checked in.
 
 use diesel::prelude::*;
 use lianshi_registry::time::Timestamp;
 
-use crate::{Fault, Write, schema::login_throttles as table};
+use super::device;
+use crate::{Failure, Fault, Write, schema::login_throttles as table};
 
 /// How attempts for one kind of subject are slowed.
 #[derive(Debug, Clone, Copy)]
@@ -16,12 +20,32 @@ pub(super) struct Pace {
     pub(super) delay_ms_max: i64,
 }
 
-/// For one login: five tries, then one second, two, four … five minutes.
+/// For one login from one address or browser: five tries, then one second, two, four … five
+/// minutes.
 pub(super) const LOGIN: Pace = Pace { free: 5, delay_ms_max: 300_000 };
 /// For one address: an office of many people shares one, so more tries and a longer delay.
 pub(super) const ADDRESS: Pace = Pace { free: 30, delay_ms_max: 900_000 };
 /// After an hour without an attempt all is forgotten.
 const FORGET_MS: i64 = 3_600_000;
+
+/// What an attempt is counted under.
+pub(super) type Subject = (String, Pace);
+
+/// Counts an attempt under each of several subjects, or under none when one of them has to wait:
+/// then the seconds are the refusal.
+pub(super) fn begin_all(
+    write: &mut Write<'_>,
+    subjects: &[Subject],
+    now: Timestamp,
+) -> Result<(), Failure<i64>> {
+    for (subject, pace) in subjects {
+        if let Some(seconds) = begin(write, (subject, *pace), now)? {
+            // The transaction ends with nothing counted.
+            return Err(Failure::Refused(seconds));
+        }
+    }
+    Ok(())
+}
 
 /// Counts an attempt. `Some(seconds)` when the subject has to wait; the attempt is not counted
 /// then.
@@ -59,13 +83,14 @@ pub(super) fn begin(
     Ok(None)
 }
 
-/// The attempt for this login succeeded: its failures are forgotten.
+/// The attempt for this login succeeded: its failures from there are forgotten.
 pub(super) fn forget(write: &mut Write<'_>, subject: &str) -> Result<(), Fault> {
     diesel::delete(table::table.find(subject)).execute(&mut **write)?;
     Ok(())
 }
 
-/// The attempt from this address succeeded: it is taken back, failures for other logins stay.
+/// The attempt was none to be counted, or succeeded from this address: it is taken back, failures
+/// for other logins stay.
 pub(super) fn take_back(write: &mut Write<'_>, subject: &str, now: Timestamp) -> Result<(), Fault> {
     diesel::update(table::table.find(subject))
         .set((table::failures.eq(table::failures - 1), table::retry_at.eq(now.millis())))
@@ -77,7 +102,7 @@ pub(super) fn take_back(write: &mut Write<'_>, subject: &str, now: Timestamp) ->
 pub(super) fn sweep(write: &mut Write<'_>, now: Timestamp) -> Result<(), Fault> {
     let old = now.plus_millis(-FORGET_MS).millis();
     diesel::delete(table::table.filter(table::retry_at.lt(old))).execute(&mut **write)?;
-    Ok(())
+    device::sweep(write, now)
 }
 
 /// The pause after the given number of attempts.

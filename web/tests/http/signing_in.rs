@@ -5,8 +5,8 @@ use actix_web::{
     http::{StatusCode, header},
     test::TestRequest,
 };
-use lianshi_store::accounts::{IDLE_MS, Role};
-use lianshi_web::session::SESSION_COOKIE;
+use lianshi_store::accounts::{DEVICE_DAYS, IDLE_MS, Role};
+use lianshi_web::session::{DEVICE_COOKIE, SESSION_COOKIE};
 
 use crate::support::{Node, PASSWORD, app, get, pass, post, send, sign_in};
 
@@ -27,6 +27,11 @@ async fn a_person_signs_in_works_and_signs_out() {
         (answer.status, answer.location.as_str()),
         (StatusCode::SEE_OTHER, "/subscriptions")
     );
+    let device = answer.cookies.iter().find(|c| c.name().starts_with(DEVICE_COOKIE)).unwrap();
+    assert_eq!((device.secure(), device.http_only()), (Some(true), Some(true)));
+    assert_eq!((device.path(), device.domain()), (Some("/"), None));
+    assert_eq!(device.max_age().map(|age| age.whole_days()), Some(DEVICE_DAYS), "it stays");
+    assert!(!device.name().contains("buyer"), "nobody who looks at the browser reads the login");
     let cookie = answer.cookies.into_iter().find(|c| c.name().starts_with(SESSION_COOKIE)).unwrap();
     assert_eq!(cookie.name(), "__Host-lianshi-session-yinzhou", "nodes may share a host");
     assert_eq!(cookie.secure(), Some(true));
