@@ -12,6 +12,7 @@ mod watch;
 
 pub use load::{Loaded, Progress, Target, load};
 pub use refusal::{LoadRefusal, ROW_ERRORS_MAX, RowError};
+pub use sweep::sweep_abandoned;
 pub use text::Encoding;
 
 use std::collections::BTreeSet;

@@ -86,6 +86,8 @@ pub struct Db {
     turn: Arc<Mutex<()>>,
     /// What this process refused and has not written yet.
     denials: Arc<Mutex<Denials>>,
+    /// Where its file is, if it is one.
+    folder: Option<Arc<Path>>,
 }
 
 impl Db {
@@ -106,6 +108,8 @@ impl Db {
 
     pub(crate) fn open_unmigrated(url: &str) -> Result<Self, Fault> {
         let manager = Manager { url: url.to_owned() };
+        let file = url.strip_prefix("sqlite://").map(Path::new);
+        let folder = file.and_then(Path::parent).map(Arc::from);
         manager.check()?;
         if let Some(path) = manager.file() {
             private::begin(path).map_err(|error| Fault::Connection(error.to_string()))?;
@@ -117,7 +121,15 @@ impl Db {
             .connection_customizer(Box::new(Prepare))
             .build(manager)
             .map_err(|error| Fault::Connection(error.to_string()))?;
-        Ok(Self { pool, turn: Arc::default(), denials: Arc::default() })
+        Ok(Self { pool, turn: Arc::default(), denials: Arc::default(), folder })
+    }
+
+    /// The folder its file is in; `None` for a database that is served by another program.
+    pub fn folder(&self) -> Option<&Path> {
+        // A path without a folder is in the one the process works in.
+        self.folder
+            .as_deref()
+            .map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path })
     }
 
     /// Runs `f` in one snapshot; changes nothing.

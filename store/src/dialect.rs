@@ -86,6 +86,15 @@ pub(crate) fn commit(conn: &mut Conn) -> Result<(), Fault> {
     }?)
 }
 
+/// Writes the log of changes down and gives its room back, where there is one and nobody reads in
+/// it.
+pub(crate) fn checkpoint(conn: &mut Conn) -> Result<(), Fault> {
+    Ok(match conn {
+        Conn::Sqlite(sqlite) => sqlite.batch_execute("PRAGMA wal_checkpoint(TRUNCATE);"),
+        Conn::Postgres(_) => Ok(()),
+    }?)
+}
+
 /// What a database error says about the machine below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {

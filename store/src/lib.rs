@@ -31,6 +31,7 @@ pub mod recovery;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;
 pub mod replica;
+pub mod room;
 mod schema;
 mod setting;
 pub mod site;

@@ -315,3 +315,35 @@ fn of_two_loads_at_once_the_later_one_stands() {
         assert_eq!((rows(db, "LATER").len(), stored_rows(db)), (1, 1));
     });
 }
+
+/// A file during whose reading the process ends.
+struct Killed<'k>(&'k [u8]);
+
+impl io::Read for Killed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        assert!(!self.0.is_empty(), "killed");
+        self.0.read(buffer)
+    }
+}
+
+#[test]
+fn what_a_killed_load_left_is_taken_back_when_nothing_is_heard_of_it() {
+    on_both(|db| {
+        let site = site(db);
+        load(&site, "code,since,note\na,2020-01-01,\n".as_bytes()).expect("loaded");
+        let mut file = String::from("code,since,note\n");
+        for row in 0..5_000 {
+            writeln!(file, "k{row},2020-01-01,").expect("in memory");
+        }
+        let killed = std::panic::AssertUnwindSafe(|| load(&site, Killed(file.as_bytes())));
+        assert!(std::panic::catch_unwind(killed).is_err());
+        assert!(stored_rows(db) > 1, "it had begun");
+        let left = stored_rows(db);
+        datasets::sweep_abandoned(&site).expect("looked");
+        assert_eq!(stored_rows(db), left, "it may still be at work");
+        let quarter_later =
+            Site { clock: || Timestamp::from_millis(1_795_000_000_000 + 16 * 60_000), ..site };
+        datasets::sweep_abandoned(&quarter_later).expect("swept");
+        assert_eq!((rows(db, "A").len(), stored_rows(db)), (1, 1));
+    });
+}

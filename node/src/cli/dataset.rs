@@ -11,6 +11,7 @@ use lianshi_registry::{id::RegistrationNumber, refusal::Refusal as _};
 use lianshi_store::{
     Failure, Fault, Site, catalog,
     datasets::{self, Encoding, LoadRefusal, Target},
+    room,
 };
 use serde_json::json;
 
@@ -82,7 +83,10 @@ impl Load {
         let target = self.target(site)?;
         let file = File::open(&self.file)
             .with_context(|| format!("cannot read {}", self.file.display()))?;
-        let bar = progress_bar(file.metadata()?.len());
+        let bytes = file.metadata()?.len();
+        room::demand(&site.db, bytes)
+            .with_context(|| format!("{} was not loaded", self.file.display()))?;
+        let bar = progress_bar(bytes);
         let done = datasets::load(site, &At::actor(), &target, file, |progress| {
             bar.set_position(progress.bytes);
             bar.set_message(format!("{} rows", progress.rows));

@@ -6,13 +6,13 @@ use std::io;
 
 use diesel::prelude::*;
 use lianshi_market::dataset::Definition;
-use lianshi_registry::{entry::Engine, id::RegistrationNumber};
+use lianshi_registry::{entry::Engine, id::RegistrationNumber, time::Timestamp};
 
 use super::{
     contradiction,
     refusal::{LoadRefusal, ROW_ERRORS_MAX},
     source::{Line, Source, SourceRow},
-    sweep::sweep,
+    sweep,
     text::Encoding,
     watch::{Decided, Watch},
 };
@@ -21,6 +21,7 @@ use crate::{
     db::{Failure, Write},
     dialect::{BULK_ROWS_MAX, insert_all},
     fault::Fault,
+    room,
     schema::{dataset_rows, datasets, node_state},
     site::Site,
 };
@@ -73,31 +74,39 @@ pub fn load(
 ) -> Result<Loaded, Failure<LoadRefusal>> {
     let usable = target.definition.check().and_then(|()| target.definition.check_names());
     usable.map_err(|refusal| Failure::Refused(refusal.into()))?;
-    let claim = site.db.write(|write| Claim::take(write, site, target))?;
+    room::demand(&site.db, 0)?;
+    let of = (target.product.as_str(), target.operation.as_str());
+    let claim = site.db.write(|write| Claim::take(write, site, of))?;
     let outcome = fill(site, actor, target, &claim, file, &mut progress);
     let kept = if outcome.is_ok() { claim.version } else { claim.version_before };
-    let swept = sweep(site, target, kept, &claim);
+    // A claim that stays tells that rows are to be taken back later.
+    let swept = sweep::sweep(site, &claim, kept);
+    let swept = swept.and_then(|()| site.db.write(|write| claim.give_up(write)));
     let loaded = outcome?;
     swept?;
     Ok(loaded)
 }
 
 /// The right to switch: a mark in `node_state` that a later load of the same operation overwrites.
+/// Behind the mark stands when the load was last heard of.
 pub(super) struct Claim {
+    pub(super) product: String,
+    pub(super) operation: String,
+    pub(super) version_before: i64,
+    version: i64,
     name: String,
     mark: String,
-    version_before: i64,
-    version: i64,
 }
 
 impl Claim {
-    fn take(
+    /// How the names of claims begin.
+    pub(super) const PREFIX: &str = "dataset.load/";
+
+    pub(super) fn take(
         write: &mut Write<'_>,
         site: &Site,
-        target: &Target,
-    ) -> Result<Self, Failure<LoadRefusal>> {
-        let product = target.product.as_str();
-        let operation = target.operation.as_str();
+        (product, operation): (&str, &str),
+    ) -> Result<Self, Fault> {
         let before = super::version(&mut write.as_read(), product, operation)?.unwrap_or(0);
         let highest: Option<i64> = dataset_rows::table
             .filter(dataset_rows::product.eq(product))
@@ -108,18 +117,37 @@ impl Claim {
             .optional()?;
         let version = before.max(highest.unwrap_or(0)) + 1;
         let claim = Self {
-            name: format!("dataset.load/{product}/{operation}"),
-            mark: format!("{version}/{}", random_mark()?),
+            product: product.to_owned(),
+            operation: operation.to_owned(),
             version_before: before,
             version,
+            name: format!("{}{product}/{operation}", Self::PREFIX),
+            mark: format!("{version}/{}", random_mark()?),
         };
-        let named = node_state::table.filter(node_state::name.eq(&claim.name));
-        diesel::delete(named).execute(&mut **write)?;
+        let earlier = node_state::table.filter(node_state::name.eq(&claim.name));
+        diesel::delete(earlier).execute(&mut **write)?;
         diesel::insert_into(node_state::table)
-            .values((node_state::name.eq(&claim.name), node_state::value.eq(&claim.mark)))
+            .values((
+                node_state::name.eq(&claim.name),
+                node_state::value.eq(claim.heard_of(site.now())),
+            ))
             .execute(&mut **write)?;
         tracing::debug!(node = %site.node, product, operation, version, "load begins");
         Ok(claim)
+    }
+
+    fn heard_of(&self, now: Timestamp) -> String {
+        format!("{}/{}", self.mark, now.millis())
+    }
+
+    /// Nothing is left to do under it. That of a later load stays.
+    pub(super) fn give_up(&self, write: &mut Write<'_>) -> Result<(), Fault> {
+        if !self.is_held(write)? {
+            return Ok(());
+        }
+        let named = node_state::table.filter(node_state::name.eq(&self.name));
+        diesel::delete(named).execute(&mut **write)?;
+        Ok(())
     }
 
     pub(super) fn is_held(&self, write: &mut Write<'_>) -> Result<bool, Fault> {
@@ -128,11 +156,20 @@ impl Claim {
             .select(node_state::value)
             .first(&mut **write)
             .optional()?;
-        Ok(mark.as_deref() == Some(&self.mark))
+        let held = mark.as_deref().and_then(|mark| mark.rsplit_once('/'));
+        Ok(held.is_some_and(|(mark, _)| mark == self.mark))
     }
 
-    fn check(&self, write: &mut Write<'_>) -> Result<(), Failure<LoadRefusal>> {
-        if self.is_held(write)? { Ok(()) } else { Err(Failure::Refused(LoadRefusal::Overtaken)) }
+    /// Refuses when another load took over; else it is heard of.
+    fn renew(&self, write: &mut Write<'_>, now: Timestamp) -> Result<(), Failure<LoadRefusal>> {
+        if !self.is_held(write)? {
+            return Err(Failure::Refused(LoadRefusal::Overtaken));
+        }
+        let named = node_state::table.filter(node_state::name.eq(&self.name));
+        diesel::update(named)
+            .set(node_state::value.eq(self.heard_of(now)))
+            .execute(&mut **write)?;
+        Ok(())
     }
 }
 
@@ -232,8 +269,10 @@ fn keep_rows(
         batches.push(rows);
         rows = rest;
     }
+    // Before each step: what is loaded must leave room to take it back.
+    room::demand(&site.db, 0)?;
     site.db.write(|write| {
-        claim.check(write)?;
+        claim.renew(write, site.now())?;
         for batch in &batches {
             insert_all!(write, dataset_rows::table, batch)?;
         }
@@ -259,7 +298,7 @@ fn switch(
         Engine::Series => "series",
     };
     site.db.write(|write| {
-        claim.check(write)?;
+        claim.renew(write, now)?;
         let old = datasets::table
             .filter(datasets::product.eq(product))
             .filter(datasets::operation.eq(operation));
