@@ -13,8 +13,9 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use lianshi_node::{
     cli::member::admit_self,
+    files::PEERS_MAX,
     folder::{CharterSource, Config, Folder},
-    peer::{self, Letters},
+    peer::{self, Inbound, Letters},
 };
 use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
@@ -25,6 +26,7 @@ use lianshi_registry::{
     tile::TILE_WIDTH,
     uscc,
 };
+use lianshi_routes::proxies::Proxies;
 use lianshi_store::{
     Db, Site, accounts::SecondFactorRule, audit::Actor, log, members, rehearsal::logs::Rows,
 };
@@ -160,6 +162,7 @@ fn node(
         public_url: "http://127.0.0.1:1".to_owned(),
         peer_addresses: vec![peer],
         second_factor: SecondFactorRule::Required,
+        proxies: Proxies::default(),
     };
     let charter = match root {
         Some(root) => CharterSource::Join(root.charter.clone()),
@@ -175,11 +178,11 @@ async fn replicate(
     size_wanted: u64,
 ) -> anyhow::Result<Duration> {
     let letters: Letters = Arc::new(|_, _, _| Err("no letters".to_owned()));
-    let giving =
-        peer::start(root, root_site, Arc::new(Notify::new()), Arc::clone(&letters)).await?;
+    let inbound = || Inbound { letters: Arc::clone(&letters), connections: PEERS_MAX };
+    let giving = peer::start(root, root_site, Arc::new(Notify::new()), inbound()).await?;
     let reader_site = reader.command_site()?;
     let watch = Stopwatch::start();
-    let taking = peer::start(reader, &reader_site, Arc::new(Notify::new()), letters).await?;
+    let taking = peer::start(reader, &reader_site, Arc::new(Notify::new()), inbound()).await?;
     while size(&reader_site, &root_site.origin)? < size_wanted {
         ensure!(watch.elapsed() < LIMIT, "the replica did not arrive in time");
         tokio::time::sleep(Duration::from_millis(5)).await;

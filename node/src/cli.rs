@@ -3,8 +3,8 @@
 
 use std::{
     env,
-    io::{IsTerminal as _, Write as _},
-    path::PathBuf,
+    io::Write as _,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -13,7 +13,10 @@ use clap::{Args, Parser, Subcommand};
 use lianshi_registry::text;
 use lianshi_store::audit::Actor;
 
-use crate::folder::{Folder, private};
+use crate::{
+    folder::{Folder, private},
+    journal,
+};
 
 mod audit;
 mod backup;
@@ -41,10 +44,6 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
-
-/// What is logged where `RUST_LOG` says nothing. The HTTP library calls it an error when a stranger
-/// sends what is no request: that is answered with 400, and is no fault of this node.
-const LOGGED: &str = "warn,lianshi=info,actix_http::h1::dispatcher=off";
 
 /// Where a node's data folder is when nobody says otherwise.
 const DATA_DEFAULT: &str = "lianshi-data";
@@ -173,23 +172,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs a serving command on a runtime of its own.
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    serving(LOGGED, work)
-}
-
-/// The same with another log where `RUST_LOG` says nothing.
-fn serving(log_filter: &str, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(log_filter)),
-        )
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        // It would tell of a log that cannot be written on that very log, and panic.
-        .log_internal_errors(false)
-        .init();
+/// Runs a serving command on a runtime of its own, with its log in a file or on standard error, and
+/// what is logged where `RUST_LOG` says nothing.
+fn serving(
+    (log_file, filter): (Option<&Path>, &str),
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    journal::begin(log_file, filter)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 

@@ -24,12 +24,17 @@ pub use language::Language;
 use mishap::Mishap;
 
 use crate::{
+    files,
     folder::{Folder, private},
-    serve,
+    serve::{self, Running},
+    supervisor::{self, Signals},
 };
 
 /// How far apart the ports of two nodes lie: three are used by each.
 const PORTS_PER_NODE: u16 = 10;
+/// Nodes that share the limit of open files of this process: the second half of one that lies is a
+/// fourth.
+const PROCESS_NODES: usize = if cfg!(feature = "evil") { 4 } else { 3 };
 /// Marks a build under way; a folder that still has it was never finished and is built anew.
 const BUILDING: &str = "demo.building";
 /// What the demo says about itself.
@@ -53,7 +58,7 @@ pub struct Options {
     pub evil: Option<String>,
 }
 
-/// Builds on a first start, serves, and returns after Ctrl-C.
+/// Builds on a first start, serves, and returns when it is told to stop.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let served = build_and_serve(options).await;
     served.map_err(|error| {
@@ -62,14 +67,27 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 async fn build_and_serve(options: &Options) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let Some(running) = signals.unless_stopped(start(options)).await else { return Ok(()) };
+    let running = running?;
+    supervisor::tell_ready();
+    signals.stop().await;
+    supervisor::tell_stopping();
+    // All at once: what one of them still says to another is answered.
+    futures::future::join_all(running.into_iter().map(Running::stop)).await;
+    Ok(())
+}
+
+async fn start(options: &Options) -> anyhow::Result<Vec<Running>> {
     let names = wanted(options)?;
     if options.fresh || options.data.join(BUILDING).exists() {
         clear(options)?;
     }
+    let share = files::share(PROCESS_NODES)?;
     if !options.data.join(ABOUT).exists() {
         private::make_folder(&options.data)?;
         private::write(&options.data.join(BUILDING), "")?;
-        build::build(options).await?;
+        build::build(options, share).await?;
         fs::remove_file(options.data.join(BUILDING))?;
     }
     demand_private(options)?;
@@ -78,16 +96,12 @@ async fn build_and_serve(options: &Options) -> anyhow::Result<()> {
     let mut running = Vec::new();
     for name in names {
         let folder = Folder::open(&options.data.join(name))?;
-        running.push(serve::start(&folder).await?);
+        running.push(serve::start(&folder, share).await?);
     }
     describe::print(&options.data, options.language)?;
     #[cfg(feature = "evil")]
-    evil::join(options, &mut running).await?;
-    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
-    for node in running {
-        node.stop().await;
-    }
-    Ok(())
+    evil::join(options, &mut running, share).await?;
+    Ok(running)
 }
 
 /// Refuses a demo that others may look into: it holds every password. One command closes all of it.

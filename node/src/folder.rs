@@ -26,21 +26,26 @@ use lianshi_registry::{
     member,
     policy::Rule,
 };
+use lianshi_routes::proxies::Proxies;
 use lianshi_store::{
-    Db, Site,
+    Db, Fault, Site,
     accounts::SecondFactorRule,
     log, members,
     recovery::{self, Cause},
+    room,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
 
+mod admitted;
 mod belonging;
 mod keys;
 pub mod private;
+pub mod public_url;
 mod rotation;
 
+pub use admitted::Difference;
 pub use belonging::strange_keys;
 pub use rotation::parse_role;
 
@@ -75,6 +80,9 @@ pub struct Config {
     /// must when nothing is said, or may.
     #[serde(default)]
     pub second_factor: SecondFactorRule,
+    /// Proxies in front of `listen` that are believed when they say whom they speak for.
+    #[serde(default, skip_serializing_if = "Proxies::is_none")]
+    pub proxies: Proxies,
 }
 
 /// `charter.toml`: what members of a federation agree on outside any log.
@@ -284,7 +292,7 @@ impl Folder {
     /// serving process; a command beside it passes one that does nothing, and the serving process
     /// notices by itself.
     pub fn site(&self, nudge: Arc<dyn Fn() + Send + Sync>) -> anyhow::Result<Site> {
-        let db = Db::open(&self.database_url()).context("cannot open the database")?;
+        let db = self.open_database().context("cannot open the database")?;
         belonging::check(self, &db.read(log::heads)?)?;
         members::set_roots(&db, &self.charter.roots())
             .context("cannot store the charter's roots")?;
@@ -303,6 +311,19 @@ impl Folder {
             clock: clock::now,
             nudge,
         })
+    }
+
+    /// Opens the database, also on a disk that others have filled to the last byte: what is there
+    /// must be read, and shown, whatever else is impossible.
+    fn open_database(&self) -> Result<Db, Fault> {
+        let url = self.database_url();
+        match Db::open(&url) {
+            Err(_) if room::spend_spare(&self.path) => {
+                tracing::warn!("the disk is full: the spare file was removed to open the database");
+                Db::open(&url)
+            }
+            opened => opened,
+        }
     }
 
     /// Opens the database for a command that runs beside or without a serving process.

@@ -4,12 +4,17 @@
 pub mod cli;
 pub mod clock;
 pub mod demo;
+pub mod files;
 pub mod folder;
+pub mod http;
+mod journal;
 pub mod net;
 pub mod ops;
 pub mod peer;
 pub mod post;
+pub mod seats;
 pub mod serve;
+mod supervisor;
 pub mod trail;
 mod trouble;
 pub mod witnessing;

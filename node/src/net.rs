@@ -8,6 +8,7 @@ mod quota;
 mod serving;
 mod swarm;
 mod task;
+mod transport;
 mod wire;
 
 use std::sync::Arc;
@@ -20,8 +21,11 @@ use lianshi_registry::{
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::mpsc;
 
+use crate::files::PEERS_MAX;
+
 pub use handle::{NetError, NetHandle};
 pub use swarm::MEMORY_PER_PEER_MAX;
+use transport::Port;
 
 /// Answers inbound requests, called on a blocking thread with the name of the authenticated sender.
 pub type Serve = Arc<dyn Fn(NodeName, Request) -> Answer + Send + Sync>;
@@ -70,16 +74,34 @@ pub enum StartError {
     },
 }
 
+/// Where to listen, and to how many.
+#[derive(Debug, Clone, Copy)]
+pub struct Listen<'a> {
+    /// libp2p address.
+    pub address: &'a str,
+    /// Connections there may be, the handshakes among them.
+    pub connections: usize,
+}
+
+impl<'a> Listen<'a> {
+    /// An address with as many connections as a node may need.
+    pub fn at(address: &'a str) -> Self {
+        Self { address, connections: PEERS_MAX }
+    }
+}
+
 /// Starts the swarm in its own task. Links come and go on the returned channel. The task ends with
 /// [`NetHandle::stop`]; a panic inside is logged and the swarm is built anew.
 pub fn start(
     identity: &KeyPair,
-    listen: &str,
+    listen: &Listen<'_>,
     serve: Serve,
 ) -> Result<(NetHandle, mpsc::UnboundedReceiver<LinkEvent>), StartError> {
-    let address: Multiaddr = listen.parse().map_err(|_| StartError::Address(listen.to_owned()))?;
-    let swarm = swarm::build(identity, &address)?;
-    Ok(task::spawn(identity.clone(), address, swarm, serve))
+    let address: Multiaddr =
+        listen.address.parse().map_err(|_| StartError::Address(listen.address.to_owned()))?;
+    let port = Port::new(address, listen.connections);
+    let swarm = swarm::build(identity, &port)?;
+    Ok(task::spawn(identity.clone(), port, swarm, serve))
 }
 
 /// The libp2p peer id of an identity key.

@@ -27,6 +27,7 @@ use tokio::{
 use crate::{
     folder::Folder,
     net::{self, LinkEvent, NetHandle},
+    serve::unless_full,
     trouble::Trouble,
 };
 use poll::{Poll, Seen};
@@ -35,6 +36,14 @@ use poll::{Poll, Seen};
 /// it returns goes back to the sender; an `Err` is a refusal the sender reads.
 pub type Letters =
     Arc<dyn Fn(NodeName, String, Vec<u8>) -> Result<Vec<u8>, String> + Send + std::marker::Sync>;
+
+/// What comes in from peers.
+pub struct Inbound {
+    /// Reads their letters.
+    pub letters: Letters,
+    /// Connections there may be, the handshakes among them.
+    pub connections: usize,
+}
 
 /// How often the own log is looked at: another process may have appended to it, and peers must hear
 /// within two seconds.
@@ -68,7 +77,7 @@ pub async fn start(
     folder: &Folder,
     site: &Site,
     wake: Arc<Notify>,
-    letters: Letters,
+    inbound: Inbound,
 ) -> anyhow::Result<Peers> {
     let prepared = {
         let (folder, site) = (folder.clone(), site.clone());
@@ -76,8 +85,10 @@ pub async fn start(
     };
     let (mail_in, mail) = mpsc::unbounded_channel();
     let (keys_in, keys) = watch::channel(LogKeys::new());
-    let serve = serve::door(site.clone(), keys, mail_in.clone(), letters);
-    let (net, links) = net::start(&folder.keys.identity, &folder.config.listen_peer, serve)
+    let serve = serve::door(site.clone(), keys, mail_in.clone(), inbound.letters);
+    let listen =
+        net::Listen { address: &folder.config.listen_peer, connections: inbound.connections };
+    let (net, links) = net::start(&folder.keys.identity, &listen, serve)
         .context("cannot start the peer network; change listen_peer in node.toml")?;
     let mut driver = Driver {
         sign_from: site.now().plus_millis(SIGN_GRACE_MS).millis(),
@@ -106,7 +117,12 @@ struct Prepared {
 
 /// Begins the own log, admits a root authority to its own federation, and reads what is held.
 fn prepare(folder: &Folder, site: &Site) -> anyhow::Result<Prepared> {
-    site.db.write(|write| log::create_own(write, site))?;
+    let begun = site.db.read(|read| log::head(read, &site.origin))?.is_some();
+    match site.db.write(|write| log::create_own(write, site)) {
+        // It was begun before: nothing is lost by beginning it no second time.
+        Err(fault) if begun => unless_full(Err(fault), "looking after the own log")?,
+        done => done?,
+    }
     crate::cli::member::admit_self(folder, site)?;
     let heads = site.db.read(log::heads)?;
     let held = heads.iter().map(|head| Input::Held {

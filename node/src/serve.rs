@@ -8,20 +8,20 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{
-    App, HttpServer,
-    dev::{Server, ServerHandle},
-};
+use actix_server::{Server, ServerHandle};
+use actix_web::web::Data;
 use anyhow::Context as _;
 use lianshi_gateway::Gateway;
-use lianshi_store::{Site, accounts, catalog, members, recovery, usage};
+use lianshi_store::{Fault, Site, accounts, catalog, datasets, members, recovery, room, usage};
 use lianshi_web::WebState;
 use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
-    folder::Folder,
+    files::Share,
+    folder::{Difference, Folder, public_url},
+    http::{self, Port},
     ops,
-    peer::{self, Letters, Peers},
+    peer::{self, Inbound, Letters, Peers},
     post, trail,
     trouble::Trouble,
     witnessing,
@@ -29,8 +29,6 @@ use crate::{
 
 /// Threads that answer pages and calls: two cores, and blocking work has its own pool.
 const HTTP_WORKERS: usize = 2;
-/// Longest a stopping node waits for answers under way.
-const SHUTDOWN_SECONDS: u64 = 5;
 /// How often changed counts are sealed for their home nodes: half of the two seconds they may take.
 const REPORTS_MS: u64 = 1_000;
 /// How often ended sessions and old stored answers are swept.
@@ -66,10 +64,12 @@ impl Running {
     }
 }
 
-/// Starts serving a data folder. Refuses when another process serves it or a port is in use.
-pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
+/// Starts serving a data folder with so many connections. Refuses when another process serves it or
+/// a port is in use.
+pub async fn start(folder: &Folder, share: Share) -> anyhow::Result<Running> {
     let lock = lock(&folder.path)?;
-    let folder = &with_admitted_keys(folder.clone()).await?;
+    public_url::check(&folder.config.public_url)?;
+    let folder = &as_admitted(folder.clone()).await?;
     ops::install_metrics();
     let wake = Arc::new(Notify::new());
     let nudge = {
@@ -79,13 +79,14 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
     let opened = folder.clone();
     let site = tokio::task::spawn_blocking(move || {
         let site = opened.site(nudge)?;
-        recovery::beat(&site)?;
+        // Whoever cannot write can still be read; the sweep beats again.
+        unless_full(recovery::beat(&site), "counting this start")?;
         anyhow::Ok(site)
     });
     let site = site.await??;
 
-    let pages = serve_pages(folder, &site)?;
-    let operations = serve_operations(folder, &site)?;
+    let pages = serve_pages(folder, &site, share.pages)?;
+    let operations = serve_operations(folder, &site, share.operations)?;
     // The first search would wait for the dictionary.
     tokio::task::spawn_blocking(catalog::prepare);
     let servers = vec![pages.handle(), operations.handle()];
@@ -93,7 +94,8 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
         let site = site.clone();
         Arc::new(move |from, kind, bytes| post::receive(&site, &from, &kind, &bytes))
     };
-    let peers = peer::start(folder, &site, Arc::clone(&wake), letters).await?;
+    let inbound = Inbound { letters, connections: share.peers };
+    let peers = peer::start(folder, &site, Arc::clone(&wake), inbound).await?;
     let tasks = vec![
         tokio::spawn(report_end(pages)),
         tokio::spawn(report_end(operations)),
@@ -109,7 +111,10 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
             Ok(())
         })),
         tokio::spawn(every(SWEEP_MS, site.clone(), "the sweep", |site| {
+            // First what gives room back.
+            datasets::sweep_abandoned(site)?;
             recovery::beat(site)?;
+            room::keep_spare(&site.folder)?;
             accounts::sweep(site)?;
             site.db.write(|write| usage::forget_answers(write, site.now()))?;
             site.db.write(|write| usage::forget_subjects(write, site.now()))?;
@@ -120,14 +125,36 @@ pub async fn start(folder: &Folder) -> anyhow::Result<Running> {
     Ok(Running { site, servers, peers, tasks, _lock: lock })
 }
 
-/// The folder with those keys in use that the root authority admitted since the last start.
-async fn with_admitted_keys(mut folder: Folder) -> anyhow::Result<Folder> {
+/// What a start can do without while the disk is full; it is done later, by the jobs.
+pub fn unless_full(done: Result<(), Fault>, what: &'static str) -> Result<(), Fault> {
+    match done {
+        Err(fault) if fault.is_of_disk() => {
+            let fault: &dyn std::error::Error = &fault;
+            tracing::error!(what, fault, "left for later: the disk is full; reading goes on");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+/// The folder with those keys in use that the root authority admitted since the last start. Tells
+/// where its configuration is not what others were told.
+async fn as_admitted(mut folder: Folder) -> anyhow::Result<Folder> {
     let taken = tokio::task::spawn_blocking(move || {
         let site = folder.command_site()?;
         let member = site.db.read(|read| members::by_origin(read, &site.origin))?;
         if let Some(member) = member {
             for role in folder.take_admitted_keys(&member.admission)? {
                 tracing::info!(role = role.as_str(), "a new key is in use");
+            }
+            for Difference { what, admitted, here } in folder.differences(&member.admission) {
+                tracing::warn!(
+                    what,
+                    admitted,
+                    here,
+                    "node.toml is not what the node was admitted with, which others go by; run \
+                     `lianshi member renew` and give application.toml to the root authority"
+                );
             }
         }
         anyhow::Ok(folder)
@@ -136,34 +163,27 @@ async fn with_admitted_keys(mut folder: Folder) -> anyhow::Result<Folder> {
 }
 
 /// Pages, the API, calls and logs on the public port.
-fn serve_pages(folder: &Folder, site: &Site) -> anyhow::Result<Server> {
+fn serve_pages(folder: &Folder, site: &Site, connections: usize) -> anyhow::Result<Server> {
     let gateway = Gateway::start(site.clone())?;
     let state = WebState::new(site.clone()).with_second_factor(folder.config.second_factor);
-    let app = move || {
-        let (gateway, state) = (gateway.clone(), state.clone());
-        App::new()
-            .configure(move |config| lianshi_gateway::configure(config, gateway))
-            .configure(move |config| lianshi_web::configure(config, state))
-    };
-    let server = HttpServer::new(app)
-        .workers(HTTP_WORKERS)
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals();
-    let bound = server.bind(&folder.config.listen);
-    Ok(bound.with_context(|| port_advice(&folder.config.listen))?.run())
+    let port = Port { address: &folder.config.listen, connections, workers: HTTP_WORKERS };
+    let seats = http::seats(connections);
+    let proxies = Data::new(folder.config.proxies.clone());
+    seats.favor(proxies.networks());
+    http::serve(&port, &seats, move |config| {
+        config.app_data(Data::clone(&proxies));
+        lianshi_gateway::configure(config, gateway.clone());
+        lianshi_web::configure(config, state.clone());
+    })
 }
 
 /// Health and metrics on the operations port.
-fn serve_operations(folder: &Folder, site: &Site) -> anyhow::Result<Server> {
+fn serve_operations(folder: &Folder, site: &Site, connections: usize) -> anyhow::Result<Server> {
     let site = site.clone();
-    let app = move || {
-        let site = site.clone();
-        App::new().configure(move |config| ops::configure(config, site))
-    };
-    let server =
-        HttpServer::new(app).workers(1).shutdown_timeout(SHUTDOWN_SECONDS).disable_signals();
-    let bound = server.bind(&folder.config.listen_ops);
-    Ok(bound.with_context(|| port_advice(&folder.config.listen_ops))?.run())
+    let port = Port { address: &folder.config.listen_ops, connections, workers: 1 };
+    http::serve(&port, &http::seats(connections), move |config| {
+        ops::configure(config, site.clone());
+    })
 }
 
 /// Does a job of the store again and again, until the task is aborted. A fault is told once and the
@@ -209,10 +229,6 @@ pub fn lock(folder: &Path) -> anyhow::Result<fs::File> {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }
     }
-}
-
-fn port_advice(address: &str) -> String {
-    format!("cannot listen on {address}; is another program using the port? Change node.toml")
 }
 
 async fn report_end(server: impl Future<Output = std::io::Result<()>>) {

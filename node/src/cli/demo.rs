@@ -28,6 +28,9 @@ pub struct Demo {
     /// Language of what is printed [default: the shell's, by `LC_ALL`, `LC_MESSAGES` or `LANG`].
     #[arg(long, value_enum)]
     language: Option<Language>,
+    /// Write the log to this file, begun anew on SIGHUP, instead of standard error.
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
     /// Let this node show two histories, to see the others notice.
     #[cfg(feature = "evil")]
     #[arg(long, conflicts_with = "nodes")]
@@ -35,7 +38,7 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Runs it until Ctrl-C.
+    /// Runs it until Ctrl-C or SIGTERM.
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
         let data = at.data.clone().unwrap_or_else(|| PathBuf::from(DATA_DEFAULT));
         let options = demo::Options {
@@ -50,6 +53,6 @@ impl Demo {
             evil: self.evil.clone(),
         };
         // What its nodes do is told by their pages; only what is wrong belongs between these lines.
-        serving(LOGGED, demo::run(&options))
+        serving((self.log_file.as_deref(), LOGGED), demo::run(&options))
     }
 }

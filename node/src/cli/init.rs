@@ -1,6 +1,8 @@
 //! `lianshi init`: makes a data folder with fresh keys, for a new federation or for one to join.
 
-use std::path::PathBuf;
+mod host;
+
+use std::{net::IpAddr, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,8 +11,10 @@ use lianshi_registry::{
     id::{DivisionCode, FederationDomain, NodeName},
     text::Kind,
 };
+use lianshi_routes::proxies::Proxies;
 use lianshi_store::accounts::SecondFactorRule;
 
+use self::host::Wanted;
 use super::At;
 use crate::folder::{CharterSource, Config, Folder, private};
 
@@ -38,9 +42,16 @@ pub struct Init {
     /// First of three ports on this address: pages and calls, operations, peers.
     #[arg(long, default_value_t = 8800)]
     base_port: u16,
-    /// Address to listen on.
+    /// Address of this machine to listen on, or a name of it; 0.0.0.0 for all. Operations are
+    /// served on 127.0.0.1 in any case.
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
+    /// Base URL others reach the pages by, such as https://node.example, when it is not the host.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Address other nodes reach the peer port by, when it is not the host.
+    #[arg(long, value_name = "IP")]
+    peer_host: Option<IpAddr>,
     /// Take up a node that lost its disk: the folder with the four keys it kept. Nothing is signed
     /// before `lianshi log recover --from URL`.
     #[arg(long, value_name = "DIR", requires = "charter")]
@@ -58,9 +69,13 @@ impl Init {
     /// Runs it.
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
         let division = DivisionCode::parse(&self.division)?;
-        let ports = [0, 1, 2].map(|offset| self.base_port.saturating_add(offset));
-        let [web, ops, peer] = ports;
-        let peer_address = format!("/ip4/{}/tcp/{peer}", self.host);
+        let wanted = Wanted {
+            host: &self.host,
+            public_url: self.public_url.as_deref(),
+            peer_host: self.peer_host,
+            base_port: self.base_port,
+        };
+        let places = wanted.places()?;
         let config = Config {
             node: NodeName::parse(&self.name)?,
             name: Texts {
@@ -71,12 +86,13 @@ impl Init {
             division,
             generation: self.generation,
             database: self.database.clone(),
-            listen: format!("{}:{web}", self.host),
-            listen_ops: format!("{}:{ops}", self.host),
-            listen_peer: peer_address.clone(),
-            public_url: format!("http://{}:{web}", self.host),
-            peer_addresses: vec![peer_address],
+            listen: places.listen,
+            listen_ops: places.listen_ops,
+            listen_peer: places.listen_peer,
+            public_url: places.public_url,
+            peer_addresses: vec![places.peer_address],
             second_factor: SecondFactorRule::Required,
+            proxies: Proxies::default(),
         };
         let folder = match (&self.rejoin, self.charter_source()?) {
             (Some(kept), CharterSource::Join(charter)) => {

@@ -15,7 +15,7 @@ use lianshi_store::{Site, log, members};
 use serde_json::json;
 
 use super::At;
-use crate::folder::Folder;
+use crate::folder::{Difference, Folder, public_url};
 
 /// What `lianshi member` can do.
 #[derive(Debug, Subcommand)]
@@ -26,6 +26,9 @@ pub enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Write the application of this node anew after a change of node.toml, for the root authority,
+    /// which runs `lianshi member admit FILE`.
+    Renew,
     /// Suspend a node: its entries from an index on no longer count, its letters are refused.
     Suspend(Change),
     /// Lift a suspension.
@@ -56,6 +59,7 @@ impl Command {
         let site = folder.command_site()?;
         match self {
             Self::Admit { file } => admit(at, &folder, &site, file),
+            Self::Renew => renew(at, &folder, &site),
             Self::Suspend(change) => alter(at, &folder, &site, (change, Status::Suspended)),
             Self::Reinstate(change) => alter(at, &folder, &site, (change, Status::Active)),
             Self::Withdraw(change) => alter(at, &folder, &site, (change, Status::Withdrawn)),
@@ -87,6 +91,30 @@ fn admit(at: &At, folder: &Folder, site: &Site, file: &PathBuf) -> anyhow::Resul
         &json!({ "node": node, "index": index }),
         format!("Admitted {node} by entry {index} of {}.", site.origin),
     )
+}
+
+fn renew(at: &At, folder: &Folder, site: &Site) -> anyhow::Result<()> {
+    public_url::check(&folder.config.public_url)?;
+    let member = site.db.read(|read| members::by_node(read, &site.node))?;
+    let member = member.with_context(|| {
+        format!("{} was not admitted yet; its first application.toml is to be admitted", site.node)
+    })?;
+    let differences = folder.differences(&member.admission);
+    let application = folder.renewal(&member.admission)?;
+    let file = folder.path.join("application.toml");
+    std::fs::write(&file, toml::to_string(&application)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    let mut text = format!(
+        "Give {} to the root authority, which runs `lianshi member admit FILE`.",
+        file.display()
+    );
+    for Difference { what, admitted, here } in &differences {
+        text.push_str(&format!("\n  {what}: {admitted} becomes {here}"));
+    }
+    if differences.is_empty() {
+        text.push_str("\nnode.toml says what the node is admitted with.");
+    }
+    at.print(&json!({ "application": application, "differences": differences }), text)
 }
 
 /// A root authority is the first member of its federation: admits it when it has not been. Does

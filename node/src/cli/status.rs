@@ -2,13 +2,14 @@
 
 use clap::Args;
 use lianshi_store::{
-    Fault, outbox,
+    Fault, members, outbox,
     overview::{self, LogState},
     recovery,
 };
 use serde_json::json;
 
 use super::At;
+use crate::folder::Difference;
 
 /// Say how the node is.
 #[derive(Debug, Args)]
@@ -23,6 +24,9 @@ impl Status {
         let (logs, waiting) =
             site.db.read(|read| Ok::<_, Fault>((overview::logs(read)?, outbox::waiting(read)?)))?;
         let recovery = site.db.read(recovery::pending)?;
+        let member = site.db.read(|read| members::by_node(read, &site.node))?;
+        let differences =
+            member.map(|member| folder.differences(&member.admission)).unwrap_or_default();
         let mut text = format!(
             "{} ({}), division {}\nserving: {}\nwaiting letters: {waiting}",
             site.node,
@@ -37,6 +41,12 @@ impl Status {
                  recover`"
             ));
         }
+        for Difference { what, admitted, here } in &differences {
+            text.push_str(&format!(
+                "\nnot as admitted: {what} is {here} in node.toml, and {admitted} to everybody else; run \
+                 `lianshi member renew`"
+            ));
+        }
         text.push_str("\nlogs held:");
         for log in &logs {
             text.push_str(&line(log));
@@ -46,6 +56,7 @@ impl Status {
             "division": site.division,
             "outbox_waiting": waiting,
             "recovery": recovery,
+            "not_as_admitted": differences,
             "logs": logs.iter().map(|log| json!({
                 "origin": log.head.origin,
                 "own": log.head.own,

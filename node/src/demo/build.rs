@@ -10,6 +10,7 @@ use lianshi_registry::{
     id::{DivisionCode, FederationDomain, NodeName, RegistrationNumber},
     time::Timestamp,
 };
+use lianshi_routes::proxies::Proxies;
 use lianshi_store::{Site, accounts::SecondFactorRule, audit::Actor, catalog, close, log, members};
 
 use super::{
@@ -25,6 +26,7 @@ use super::{
 };
 use crate::{
     clock,
+    files::Share,
     folder::{CharterSource, Config, Folder},
     serve::{self, Running},
 };
@@ -39,20 +41,20 @@ const STEPS: u64 = 7;
 pub type Numbers = BTreeMap<String, RegistrationNumber>;
 
 /// Builds everything and stops the nodes again.
-pub async fn build(options: &Options) -> anyhow::Result<()> {
+pub async fn build(options: &Options, share: Share) -> anyhow::Result<()> {
     let present = clock::now();
     let months = Months::at(present);
     let days = past_days(months, present);
     let steps = Steps::begin(STEPS + u64::try_from(days.len())?, options.language)?;
     clock::go_on_from(months.founding());
-    let outcome = build_in_the_past(options, months, &days, &steps).await;
+    let outcome = build_in_the_past((options, share), months, &days, &steps).await;
     clock::go_on_from_the_present();
     steps.finish();
     outcome
 }
 
 async fn build_in_the_past(
-    options: &Options,
+    (options, share): (&Options, Share),
     months: Months,
     days: &[lianshi_registry::time::Date],
     steps: &Steps,
@@ -61,7 +63,7 @@ async fn build_in_the_past(
     let folders = found(options)?;
     let mut running = Vec::new();
     for folder in &folders {
-        running.push(serve::start(folder).await?);
+        running.push(serve::start(folder, share).await?);
     }
     let sites: Vec<Site> = running.iter().map(|node| node.site.clone()).collect();
     for site in &sites {
@@ -136,6 +138,7 @@ fn config(node: &DemoNode, base: u16) -> anyhow::Result<Config> {
         peer_addresses: vec![peer],
         // Said aloud by `describe`: a visitor of the demo has no telephone at hand.
         second_factor: SecondFactorRule::Offered,
+        proxies: Proxies::default(),
     })
 }
 

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     clock,
+    files::Share,
     folder::{Folder, private},
     net::Peer,
     serve::{self, Running},
@@ -85,9 +86,13 @@ fn sign(half: &Folder, item: &Item) -> anyhow::Result<()> {
 }
 
 /// Starts the second half.
-pub async fn join(options: &Options, running: &mut Vec<Running>) -> anyhow::Result<()> {
+pub async fn join(
+    options: &Options,
+    running: &mut Vec<Running>,
+    share: Share,
+) -> anyhow::Result<()> {
     let Some(evil) = &options.evil else { return Ok(()) };
-    running.push(serve::start(&Folder::open(&options.data.join(TWIN))?).await?);
+    running.push(serve::start(&Folder::open(&options.data.join(TWIN))?, share).await?);
     println!("{evil} has signed two histories and shows each to one node");
     Ok(())
 }

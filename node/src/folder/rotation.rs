@@ -26,6 +26,11 @@ impl Folder {
         if self.next_key(role)?.is_none() {
             keys::make_key(&self.path.join("keys"), &next_name(role))?;
         }
+        self.application_with_next_keys()
+    }
+
+    /// What the root authority needs to admit the node with the keys that wait.
+    pub fn application_with_next_keys(&self) -> anyhow::Result<Admission> {
         let mut application = self.application();
         for role in ROTATED {
             if let Some(next) = self.next_key(role)? {

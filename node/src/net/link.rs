@@ -85,6 +85,11 @@ impl Links {
         self.0.values().map(|link| link.peer).collect()
     }
 
+    /// Where they are reached, and come from in most cases.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &Multiaddr> {
+        self.0.values().flat_map(|link| &link.addresses)
+    }
+
     /// The name of a peer.
     pub(super) fn name(&self, peer: &PeerId) -> Option<&NodeName> {
         self.0.iter().find(|(_, link)| link.peer == *peer).map(|(node, _)| node)

@@ -2,7 +2,7 @@
 //! an allow-list and connection limits. No discovery of any kind: addresses come from admission
 //! entries and the charter.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use lianshi_registry::{
     key::KeyPair,
@@ -10,12 +10,13 @@ use lianshi_registry::{
 };
 use libp2p::{
     Multiaddr, Swarm, SwarmBuilder, allow_block_list, connection_limits, identify,
-    multiaddr::Protocol, noise, ping, request_response, swarm::NetworkBehaviour, tcp, yamux,
+    multiaddr::Protocol, ping, request_response, swarm::NetworkBehaviour,
 };
 
 use super::{
     StartError,
     serving::SERVING_PER_PEER_MAX,
+    transport::{self, Port},
     wire::{Codec, LARGE_FRAMES_MAX, PROTOCOL, SMALL_FRAME_BYTES_MAX},
 };
 
@@ -27,19 +28,13 @@ const PING_INTERVAL: Duration = Duration::from_secs(15);
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
 /// A bundle of 4 MiB takes 4 s on 8 Mbit/s; three times that is a stall.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-/// Dialing and handshake together.
+/// Dialing and handshake together, for a connection this node opens.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// Streams of one connection at a time, in both directions together: those that carry a request,
-/// and those that exist, some of which are being opened or closed.
-const STREAMS_MAX: usize = 64;
-const STREAMS_OPEN_MAX: usize = 2 * STREAMS_MAX;
-/// Handshakes in progress: bounds what strangers can make us compute.
-const PENDING_INBOUND_MAX: u32 = 32;
+/// Streams of one connection that carry a request at a time, in both directions together.
+pub(super) const STREAMS_MAX: usize = 64;
 const PENDING_OUTBOUND_MAX: u32 = 64;
 /// Both sides may dial at once, and a dead link may linger beside its successor.
 const PER_PEER_MAX: usize = 3;
-/// A province has about a hundred districts; three connections each, and room.
-const ESTABLISHED_MAX: u32 = 512;
 /// What a peer gets before this node has read it, on every stream, as yamux grants it.
 const WINDOW_BYTES: usize = 256 * 1024;
 
@@ -60,23 +55,24 @@ pub(super) struct Behaviour {
     pub(super) exchange: request_response::Behaviour<Codec>,
 }
 
+/// Why a transport could not be made.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// Builds a swarm that listens.
-pub(super) fn build(
-    identity: &KeyPair,
-    listen: &Multiaddr,
-) -> Result<Swarm<Behaviour>, StartError> {
+pub(super) fn build(identity: &KeyPair, port: &Port) -> Result<Swarm<Behaviour>, StartError> {
     let transport = |error: &dyn std::fmt::Display| StartError::Transport(error.to_string());
     let keypair = libp2p::identity::Keypair::ed25519_from_bytes(identity.seed())
         .map_err(|error| transport(&error))?;
     let mut swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, streams)
+        .with_other_transport(|keypair| port.transport(keypair).map_err(Cause::from))
         .map_err(|error| transport(&error))?
-        .with_behaviour(|keypair| behaviour(keypair.public()))
+        .with_behaviour(|keypair| behaviour(keypair.public(), port))
         .map_err(|error| transport(&error))?
         .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_TIMEOUT))
         .with_connection_timeout(CONNECTION_TIMEOUT)
         .build();
+    let listen = &port.address;
     let taken = |source| StartError::Listen { address: listen.to_string(), source };
     probe(listen).map_err(|error| taken(error.into()))?;
     swarm.listen_on(listen.clone()).map_err(|error| taken(error.into()))?;
@@ -86,34 +82,22 @@ pub(super) fn build(
 /// Finds out whether the port is free. The transport lets several sockets share a port, so a second
 /// node on it would not be refused but take half of the connections.
 fn probe(listen: &Multiaddr) -> std::io::Result<()> {
-    let mut ip: Option<IpAddr> = None;
-    for part in listen {
-        match part {
-            Protocol::Ip4(address) => ip = Some(address.into()),
-            Protocol::Ip6(address) => ip = Some(address.into()),
-            Protocol::Tcp(port) if port != 0 => {
-                if let Some(ip) = ip {
-                    std::net::TcpListener::bind((ip, port))?;
-                }
-            }
-            _ => {}
-        }
+    let port = listen.iter().find_map(|part| match part {
+        Protocol::Tcp(port) if port != 0 => Some(port),
+        _ => None,
+    });
+    if let (Some(ip), Some(port)) = (transport::ip(listen), port) {
+        std::net::TcpListener::bind((ip, port))?;
     }
     Ok(())
 }
 
-fn streams() -> yamux::Config {
-    let mut config = yamux::Config::default();
-    config.set_max_num_streams(STREAMS_OPEN_MAX);
-    config
-}
-
-fn behaviour(public: libp2p::identity::PublicKey) -> Behaviour {
+fn behaviour(public: libp2p::identity::PublicKey, port: &Port) -> Behaviour {
     let limits = connection_limits::ConnectionLimits::default()
-        .with_max_pending_incoming(Some(PENDING_INBOUND_MAX))
+        .with_max_pending_incoming(u32::try_from(port.pending_max).ok())
         .with_max_pending_outgoing(Some(PENDING_OUTBOUND_MAX))
         .with_max_established_per_peer(u32::try_from(PER_PEER_MAX).ok())
-        .with_max_established(Some(ESTABLISHED_MAX));
+        .with_max_established(u32::try_from(port.links_max).ok());
     let identify = identify::Config::new(PROTOCOL.to_string(), public)
         .with_agent_version(concat!("lianshi/", env!("CARGO_PKG_VERSION")).to_owned())
         .with_hide_listen_addrs(true);

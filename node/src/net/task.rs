@@ -28,6 +28,7 @@ use super::{
     link::Links,
     serving::Serving,
     swarm::{Behaviour, BehaviourEvent, build},
+    transport::Port,
 };
 
 /// Commands waiting for the loop; senders wait beyond that.
@@ -46,11 +47,12 @@ struct Shared {
     connected: watch::Sender<BTreeSet<NodeName>>,
     links: Mutex<Links>,
     serve: Serve,
+    port: Port,
 }
 
 pub(super) fn spawn(
     identity: KeyPair,
-    listen: Multiaddr,
+    port: Port,
     swarm: Swarm<Behaviour>,
     serve: Serve,
 ) -> (NetHandle, mpsc::UnboundedReceiver<LinkEvent>) {
@@ -63,17 +65,13 @@ pub(super) fn spawn(
         connected,
         links: Mutex::new(Links::default()),
         serve,
+        port,
     });
-    tokio::spawn(supervise(identity, listen, swarm, shared));
+    tokio::spawn(supervise(identity, swarm, shared));
     (NetHandle { commands: commands_in, connected: connected_out }, events_out)
 }
 
-async fn supervise(
-    identity: KeyPair,
-    listen: Multiaddr,
-    swarm: Swarm<Behaviour>,
-    shared: Arc<Shared>,
-) {
+async fn supervise(identity: KeyPair, swarm: Swarm<Behaviour>, shared: Arc<Shared>) {
     let mut next = Some(swarm);
     loop {
         if let Some(swarm) = next.take() {
@@ -87,7 +85,7 @@ async fn supervise(
             let _ = shared.events.send(LinkEvent::Disconnected(node));
         }
         tokio::time::sleep(RESTART_PAUSE).await;
-        match build(&identity, &listen) {
+        match build(&identity, &shared.port) {
             Ok(swarm) => next = Some(swarm),
             Err(error) => tracing::error!(%error, "the peer network could not be restarted"),
         }
@@ -164,6 +162,7 @@ impl Loop {
                     self.serving.forget(&peer);
                     self.lost(&node);
                 }
+                self.shared.port.expect(links.addresses());
                 for peer in change.allowed {
                     self.swarm.behaviour_mut().allowed.allow_peer(peer);
                 }

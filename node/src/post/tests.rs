@@ -71,7 +71,8 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
     let site = site(folder.path());
     let serve: net::Serve = Arc::new(|_, _| net::Answer::Missing);
     let identity = KeyPair::from_seed([3; 32]);
-    let (net, _links) = net::start(&identity, "/ip4/127.0.0.1/tcp/0", serve).expect("a network");
+    let (net, _links) =
+        net::start(&identity, &net::Listen::at("/ip4/127.0.0.1/tcp/0"), serve).expect("a network");
     let letters = [
         letter("own-bad", MESSAGE_KIND, "yinzhou"),
         letter("own-report", REPORT_KIND, "yinzhou"),

@@ -12,7 +12,9 @@ use std::{
 };
 
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, StreamExt as _};
-use lianshi_node::net::{self, Answer, MEMORY_PER_PEER_MAX, NetHandle, Peer, Request, Serve};
+use lianshi_node::net::{
+    self, Answer, Listen, MEMORY_PER_PEER_MAX, NetHandle, Peer, Request, Serve,
+};
 use lianshi_registry::key::KeyPair;
 use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, noise, ping,
@@ -218,9 +220,10 @@ async fn scene(answer_bytes: usize, reads: bool) -> Scene {
         Answer::Done(vec![7; size])
     });
     let address = free_address();
-    let (node, node_links) = net::start(&key(1), &address, serve).expect("started");
+    let (node, node_links) = net::start(&key(1), &Listen::at(&address), serve).expect("started");
     let silent: Serve = Arc::new(|_, _| Answer::Missing);
-    let (honest, honest_links) = net::start(&key(2), &free_address(), silent).expect("started");
+    let (honest, honest_links) =
+        net::start(&key(2), &Listen::at(&free_address()), silent).expect("started");
     let peer = |name_: &str, seed: u8, addresses: Vec<String>| Peer {
         node: name(name_),
         identity_key: key(seed).public(),

@@ -6,6 +6,7 @@
 )]
 
 mod false_peers;
+mod flood;
 mod hostile;
 mod nodes;
 mod on_demand;

@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::App;
 use lianshi_node::{
+    files::PEERS_MAX,
     folder::{CharterSource, Config, Folder},
-    net::{self, LinkEvent, NetHandle, Peer, Serve},
+    net::{self, LinkEvent, Listen, NetHandle, Peer, Serve},
     ops,
-    peer::{self, Letters, Peers},
+    peer::{self, Inbound, Letters, Peers},
 };
 use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
@@ -16,6 +17,7 @@ use lianshi_registry::{
     time::Timestamp,
     uscc,
 };
+use lianshi_routes::proxies::Proxies;
 use lianshi_store::{Site, accounts::SecondFactorRule, audit::Actor, catalog, log, members};
 use tokio::sync::{Notify, mpsc};
 
@@ -82,6 +84,7 @@ impl Federation {
             public_url: "http://127.0.0.1:1".to_owned(),
             peer_addresses: vec![peer],
             second_factor: SecondFactorRule::Required,
+            proxies: Proxies::default(),
         };
         let charter = match self.nodes.get("ningbo") {
             Some(root) => CharterSource::Join(root.folder.charter.clone()),
@@ -110,8 +113,8 @@ impl Federation {
     /// Links a member that answers as the test likes; it lives as long as what is returned.
     pub async fn start_false(&self, node: &str, serve: Serve) -> (NetHandle, Links) {
         let folder = &self.nodes[node].folder;
-        let (net, links) =
-            net::start(&folder.keys.identity, &folder.config.listen_peer, serve).expect("started");
+        let listen = Listen::at(&folder.config.listen_peer);
+        let (net, links) = net::start(&folder.keys.identity, &listen, serve).expect("started");
         let root = &self.nodes["ningbo"].folder;
         net.set_peers(vec![Peer {
             node: name("ningbo"),
@@ -163,7 +166,8 @@ impl Federation {
                 Err("no such room".to_owned())
             }
         });
-        peer::start(&node.folder, &node.site, Arc::clone(&node.wake), letters).await
+        let inbound = Inbound { letters, connections: PEERS_MAX };
+        peer::start(&node.folder, &node.site, Arc::clone(&node.wake), inbound).await
     }
 
     pub async fn stop(&mut self, node: &str) {

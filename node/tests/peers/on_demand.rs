@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, sync::Arc};
 
-use lianshi_node::net::{self, Answer, LinkEvent, NetError, NetHandle, Peer, Serve};
+use lianshi_node::net::{self, Answer, LinkEvent, Listen, NetError, NetHandle, Peer, Serve};
 use lianshi_registry::key::KeyPair;
 use tokio::sync::mpsc;
 
@@ -31,7 +31,7 @@ fn start(node: &str, seed: u8) -> Member {
     let serve: Serve = Arc::new(move |_, _| Answer::Done(said.clone()));
     let listen = peer.addresses.first().expect("one").clone();
     let (net, links) =
-        net::start(&KeyPair::from_seed([seed; 32]), &listen, serve).expect("started");
+        net::start(&KeyPair::from_seed([seed; 32]), &Listen::at(&listen), serve).expect("started");
     Member { peer, net, links }
 }
 
