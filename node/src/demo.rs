@@ -18,7 +18,7 @@ mod steps;
 
 use std::{fs, path::PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 pub use language::Language;
 use mishap::Mishap;

@@ -11,8 +11,11 @@
 mod answers;
 mod files;
 mod interfaces;
+mod lockout;
 mod matrix;
+mod peer_flood;
 mod raw;
+mod slow;
 mod tokens;
 mod trail;
 mod writing;

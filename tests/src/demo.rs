@@ -1,7 +1,7 @@
 //! The demo as a real process in a temporary folder, with what it says about itself in `demo.json`.
 
 use std::{
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -68,6 +68,20 @@ impl Demo {
     /// Builds and starts a demo.
     pub async fn start() -> Self {
         Self::start_with(program(), &[]).await
+    }
+
+    /// One that may open so many files, all its nodes together.
+    pub async fn start_with_files(files: u64) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let limited = folder.path().join("limited");
+        let script = format!("#!/bin/sh\nulimit -n {files}\nexec {} \"$@\"\n", program().display());
+        std::fs::write(&limited, script).expect("a script");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&limited, executable).expect("made executable");
+        let mut demo = Self::in_folder(limited, folder.path());
+        demo.folder = Some(folder);
+        demo.resume(&[]).await;
+        demo
     }
 
     /// One in which a node is going to show two histories.
@@ -152,6 +166,19 @@ impl Demo {
             answer.status().is_success().then_some(())
         })
         .await;
+    }
+
+    /// Sends the process of all nodes a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        self.process.as_ref().expect("a running demo").signal(name);
+    }
+
+    /// Whether the process of all nodes ends by itself within so many seconds, and well.
+    pub async fn ended_well(&mut self, seconds: u64) -> bool {
+        let process = self.process.as_mut().expect("a running demo");
+        let ended_well = process.ended_well_within(seconds).await;
+        self.process = None;
+        ended_well
     }
 
     /// Kills the process of all nodes.

@@ -12,6 +12,7 @@ pub mod books;
 pub mod crash;
 pub mod demo;
 pub mod federation;
+pub mod small_disk;
 
 use std::{
     io::Read as _,
@@ -101,6 +102,15 @@ pub fn free_ports(count: u16) -> u16 {
     }
 }
 
+/// Lets this process open as many files as it may: tests that hold thousands of connections need
+/// them.
+pub fn raise_own_files() {
+    let pid = std::process::id().to_string();
+    let raised =
+        Command::new("sh").args(["-c", "prlimit --pid $0 --nofile=$(ulimit -Hn):", &pid]).status();
+    assert!(raised.expect("sh and prlimit").success());
+}
+
 /// A process that is killed when the test ends, however it ends.
 pub struct Process(Child);
 
@@ -114,8 +124,9 @@ impl Process {
     pub fn start_program(program: &Path, arguments: &[&str], log: &Path) -> Self {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a log");
         let child = Command::new("sh")
-            // Without the signal a file that may not grow is an error, see `limit_files`.
-            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+            // Without the signal a file that may not grow is an error, see `limit_files`. And
+            // whoever started the tests with `nohup` did not mean this process.
+            .args(["-c", "trap '' XFSZ; exec env --default-signal=HUP \"$0\" \"$@\""])
             .arg(program)
             .args(arguments)
             .stdin(Stdio::null())
@@ -164,6 +175,13 @@ impl Process {
         targets.any(|target| target.file_name().is_some_and(|name| name == file))
     }
 
+    /// Sends it a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.0.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("kill, which every system has").success());
+    }
+
     /// `kill -9`: nothing is flushed, nothing is said.
     pub fn kill(mut self) {
         self.0.kill().expect("killed");
@@ -173,6 +191,16 @@ impl Process {
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.0.try_wait().expect("its state").is_none()
+    }
+
+    /// Whether it ends by itself within so many seconds, and well.
+    pub async fn ended_well_within(&mut self, seconds: u64) -> bool {
+        wait_for("the process to end", seconds, || {
+            let status = self.0.try_wait().expect("its state");
+            async move { status }
+        })
+        .await
+        .success()
     }
 
     /// Waits for its end and returns whether it ended well.

@@ -6,9 +6,10 @@
 use std::{path::Path, sync::Arc};
 
 use lianshi_node::{
+    files::PEERS_MAX,
     folder::Folder,
     net::NetHandle,
-    peer::{self, Letters, Peers},
+    peer::{self, Inbound, Letters, Peers},
 };
 use lianshi_registry::{
     id::{DivisionCode, NodeName, NumberKind, RegistrationNumber},
@@ -79,7 +80,8 @@ impl Hostile {
         log::publish_head(&site).expect("signed");
         let deaf: Letters = Arc::new(|_, _, _| Err("reads nothing".to_owned()));
         let wake = Arc::new(Notify::new());
-        let peers = peer::start(&folder, &site, wake, deaf).await.expect("linked");
+        let inbound = Inbound { letters: deaf, connections: PEERS_MAX };
+        let peers = peer::start(&folder, &site, wake, inbound).await.expect("linked");
         Self { site, peers }
     }
 

@@ -7,14 +7,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod addresses;
 mod bad_input;
 mod close;
 mod crash;
 mod equivocation;
+mod full_disk;
 mod hostile_member;
 mod recovery;
 mod replication;
 mod settling;
 mod speech;
+mod stopping;
 mod storm;
 mod trouble;
