@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -220,7 +221,8 @@ pub struct Served(pub PathBuf);
 /// Takes the lock of a data folder; refuses when another process holds it.
 pub fn lock(folder: &Path) -> anyhow::Result<fs::File> {
     let path = folder.join("serve.lock");
-    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let mut options = fs::OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).mode(0o600).open(&path);
     let file = file.with_context(|| format!("cannot open {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -269,7 +269,8 @@ impl Manager {
         if known.iter().any(|scheme| self.url.starts_with(scheme)) {
             Ok(())
         } else {
-            Err(Fault::Url(self.url.clone()))
+            let scheme = self.url.split([':', '/', '@']).next().unwrap_or_default();
+            Err(Fault::Url(scheme.to_owned()))
         }
     }
 

@@ -41,6 +41,13 @@ fn a_database_and_what_stands_beside_it_is_its_owners_alone() {
 }
 
 #[test]
+fn a_url_that_is_none_is_told_without_its_password() {
+    let refused = Db::open("postgre://office:geheim@db.example/node").err().expect("refused");
+    let said = refused.to_string();
+    assert!(said.contains("`postgre…`") && !said.contains("geheim"), "{said}");
+}
+
+#[test]
 fn a_failed_write_leaves_nothing_and_gives_its_number_back() {
     on_both(|db| {
         let failed: Result<(), Fault> = db.write(|write| {

@@ -14,6 +14,7 @@ use lianshi_store::{
 use serde_json::json;
 
 use super::At;
+use crate::folder::private;
 
 /// What `lianshi user` can do.
 #[derive(Debug, Subcommand)]
@@ -242,6 +243,7 @@ fn parse_roles(names: &[String]) -> anyhow::Result<BTreeSet<Role>> {
 /// The password of a file, or a random one together with what to show of it.
 fn password(file: Option<&std::path::Path>) -> anyhow::Result<(String, Option<String>)> {
     if let Some(file) = file {
+        private::demand([file.to_owned()])?;
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("cannot read {}", file.display()))?;
         let line = text.lines().next().unwrap_or_default().to_owned();
