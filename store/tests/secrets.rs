@@ -21,6 +21,7 @@ use crate::{
 
 const NEW: &str = "another good one";
 const STEP_MS: i64 = 30_000;
+const FROM: &str = "192.0.2.1";
 
 fn token(site: &Site, login: &str, roles: &[Role]) -> Result<NewToken, Failure<AccountRefusal>> {
     let roles: BTreeSet<Role> = roles.iter().copied().collect();
@@ -196,7 +197,7 @@ fn the_second_step_is_owed_until_a_code_fits_and_each_code_counts_once() {
         let here = begun();
         assert_eq!(session(&site, &here).owes(rule), Some(Owed::SecondStep));
         let prove = |secret: &str, code: &str| {
-            accounts::prove_second_step(&site, &session(&site, secret), code)
+            accounts::prove_second_step(&site, &session(&site, secret), (code, FROM))
         };
         assert_eq!(wrong(prove(&here, "000000")), "second_factor.code_wrong");
         let code = telephone.shows(&site);
@@ -212,6 +213,7 @@ fn the_second_step_is_owed_until_a_code_fits_and_each_code_counts_once() {
         let again = begun();
         assert_eq!(wrong(prove(&again, &older)), "second_factor.code_wrong", "older than used");
         let outcomes = told(db, "session.second_step");
+        assert!(outcomes.iter().all(|(_, from)| from.starts_with("A-")), "{outcomes:?}");
         assert_eq!(outcomes.iter().filter(|(outcome, _)| outcome == "done").count(), 2);
         assert_eq!(outcomes.iter().filter(|(outcome, _)| outcome != "done").count(), 3);
     });
@@ -224,7 +226,7 @@ fn guessing_codes_is_slowed_whatever_session_it_comes_from() {
         let (telephone, _) = enrolled(&site, "buyer.one", &[Role::Buyer]);
         let prove = |code: &str| {
             let here = log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
-            accounts::prove_second_step(&site, &session(&site, &here), code)
+            accounts::prove_second_step(&site, &session(&site, &here), (code, FROM))
         };
         for _ in 0..5 {
             assert_eq!(wrong(prove("000000")), "second_factor.code_wrong");
@@ -253,8 +255,9 @@ fn a_recovery_code_opens_once_and_new_ones_replace_all() {
             factor.expect("read").expect("in use").recovery_codes
         };
         let begin = || log_in(&site, "buyer.one", PASSWORD).expect("logged in").secret;
-        let prove =
-            |code: &str| accounts::prove_second_step(&site, &session(&site, &begin()), code);
+        let prove = |code: &str| {
+            accounts::prove_second_step(&site, &session(&site, &begin()), (code, FROM))
+        };
         let typed = codes[0].to_uppercase().replace('-', " ");
         let here = prove(&typed).expect("in, however it was typed");
         assert_eq!(left(), 9);
@@ -297,7 +300,7 @@ fn a_second_factor_is_removed_with_its_code_and_reset_by_an_administrator() {
         let user = add(&site, "buyer.one", &[Role::Buyer]);
         let here = log_in(&site, "org.admin", PASSWORD).expect("logged in").secret;
         let at = |secret: &str| session(&site, secret);
-        let here = accounts::prove_second_step(&site, &at(&here), &codes[0]).expect("in");
+        let here = accounts::prove_second_step(&site, &at(&here), (&codes[0], FROM)).expect("in");
         let admin = at(&here).user;
         let offered = accounts::offer_second_factor(&site, &admin);
         assert_eq!(wrong(offered), "second_factor.already_on");

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Failure, Fault, Read, Site, Write,
-    audit::{self, Act, Actor},
+    audit::{self, Act, Actor, Denied},
     schema::second_factors as table,
 };
 
@@ -162,7 +162,7 @@ pub fn confirm_second_factor(
     typed: &str,
 ) -> Result<Enrolled, Refused> {
     let recovery_codes = recovery::make()?;
-    attempt(site, session, ("user.second_factor", "on"), |write, now| {
+    attempt(site, session, &Told::within("user.second_factor", "on"), |write, now| {
         let user = &session.user;
         let row = match row(&mut write.as_read(), &user.id)? {
             Some(Row { confirmed_at: Some(_), .. }) => {
@@ -181,9 +181,14 @@ pub fn confirm_second_factor(
 }
 
 /// The second step of signing in, with a code of the application or a recovery code. The session
-/// goes on under the new id that is returned.
-pub fn prove_second_step(site: &Site, session: &Session, typed: &str) -> Result<String, Refused> {
-    attempt(site, session, ("session.second_step", ""), |write, now| {
+/// goes on under the new id that is returned. `address` is where it comes from, for the trail.
+pub fn prove_second_step(
+    site: &Site,
+    session: &Session,
+    (typed, address): (&str, &str),
+) -> Result<String, Refused> {
+    let told = Told { action: "session.second_step", after: "", address };
+    attempt(site, session, &told, |write, now| {
         let row = in_use(write, &session.user)?;
         if !recovery::spend(write, &session.user.id, typed)? {
             demand_code(write, &row, typed, now)?;
@@ -199,7 +204,7 @@ pub fn renew_recovery_codes(
     typed: &str,
 ) -> Result<Vec<String>, Refused> {
     let made = recovery::make()?;
-    attempt(site, session, ("user.recovery_codes", "renewed"), |write, now| {
+    attempt(site, session, &Told::within("user.recovery_codes", "renewed"), |write, now| {
         let row = in_use(write, &session.user)?;
         demand_code(write, &row, typed, now)?;
         recovery::replace(write, &session.user.id, &made)?;
@@ -209,7 +214,7 @@ pub fn renew_recovery_codes(
 
 /// Removes one's own second factor, with a code of it: before a new telephone, for example.
 pub fn remove_second_factor(site: &Site, session: &Session, typed: &str) -> Result<(), Refused> {
-    attempt(site, session, ("user.second_factor", "off"), |write, now| {
+    attempt(site, session, &Told::within("user.second_factor", "off"), |write, now| {
         let row = in_use(write, &session.user)?;
         if !recovery::spend(write, &session.user.id, typed)? {
             demand_code(write, &row, typed, now)?;
@@ -277,36 +282,58 @@ fn demand_code(
     Ok(())
 }
 
-/// One attempt with a code: slowed, recorded whatever comes of it.
+/// How an attempt with a code is told to the trail.
+struct Told<'a> {
+    action: &'static str,
+    /// The state afterwards; where it came from for a sign-in.
+    after: &'static str,
+    address: &'a str,
+}
+
+impl Told<'_> {
+    /// An act inside a session whose beginning was told with its address.
+    fn within(action: &'static str, after: &'static str) -> Self {
+        Self { action, after, address: "" }
+    }
+
+    fn record(
+        &self,
+        write: &mut Write<'_>,
+        user: &User,
+        (outcome, at): (&str, Timestamp),
+    ) -> Result<(), Fault> {
+        let from = audit::mark(write, self.address, at)?;
+        let after = if from.is_empty() { self.after } else { &from };
+        let (action, object) = (self.action, &user.login);
+        let actor = &user.actor();
+        audit::record(write, &Act { at, actor, action, object, outcome, before: "", after })
+    }
+}
+
+/// One attempt with a code: slowed, told to the trail whatever comes of it.
 fn attempt<T>(
     site: &Site,
     session: &Session,
-    (action, after): (&'static str, &str),
+    told: &Told<'_>,
     mut act: impl FnMut(&mut Write<'_>, Timestamp) -> Result<T, Refused>,
 ) -> Result<T, Refused> {
     let (user, now) = (&session.user, site.now());
     let subject = format!("second:{}", user.login);
     if let Some(seconds) = site.db.write(|write| throttle::begin(write, (&subject, PACE), now))? {
-        return Err(Failure::Refused(SecondFactorRefusal::TryLater { seconds }));
+        let refusal = SecondFactorRefusal::TryLater { seconds };
+        let (actor, object, outcome) = (&user.actor(), user.login.as_str(), refusal.code());
+        let (action, address) = (told.action, told.address);
+        audit::deny(site, &Denied { actor, action, object, outcome, address })?;
+        return Err(Failure::Refused(refusal));
     }
-    let actor = user.actor();
-    let told = |outcome| Act {
-        at: now,
-        actor: &actor,
-        action,
-        object: &user.login,
-        outcome,
-        before: "",
-        after,
-    };
     let outcome = site.db.write(|write| {
         let done = act(write, now)?;
         throttle::forget(write, &subject)?;
-        audit::record(write, &told("done"))?;
+        told.record(write, user, ("done", now))?;
         Ok(done)
     });
     if let Err(Failure::Refused(refusal)) = &outcome {
-        site.db.write(|write| audit::record(write, &told(refusal.code())))?;
+        site.db.write(|write| told.record(write, user, (refusal.code(), now)))?;
     }
     outcome
 }

@@ -1,11 +1,11 @@
 //! The second step of signing in: a code of the person's application, or a recovery code.
 
-use actix_web::{HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use askama::Template;
 use lianshi_store::accounts::{self, SecondFactorRefusal};
 use serde::Deserialize;
 
-use super::arrive;
+use super::{address, arrive};
 use crate::{
     WebState,
     access::Caller,
@@ -51,15 +51,16 @@ pub struct SecondStepForm {
 
 /// `POST /login/second`: the session goes on under a new id.
 pub async fn prove(
-    page: Page,
+    request: HttpRequest,
     caller: Caller,
     state: web::Data<WebState>,
     form: Posted<SecondStepForm>,
 ) -> Result<HttpResponse, Problem> {
     let session = caller.session.ok_or(Problem::SignIn)?;
     let (form, next) = (&form.0, own_path(&form.0.next));
-    let code = form.code.clone();
-    let proved = move |site: &_| settle(accounts::prove_second_step(site, &session, &code));
+    let (page, code, from) = (Page::of(&request), form.code.clone(), address(&request));
+    let proved =
+        move |site: &_| settle(accounts::prove_second_step(site, &session, (&code, &from)));
     match state.run(proved).await? {
         Ok(secret) => arrive(&state, secret, &next).await,
         Err(refused) => {
