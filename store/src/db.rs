@@ -274,9 +274,10 @@ impl Manager {
         }
     }
 
-    /// The file of a SQLite database.
+    /// The file of a SQLite database; none for one in memory.
     fn file(&self) -> Option<&Path> {
-        self.url.strip_prefix("sqlite://").map(Path::new)
+        let name = self.url.strip_prefix("sqlite://");
+        name.filter(|name| *name != ":memory:").map(Path::new)
     }
 }
 
