@@ -77,8 +77,8 @@ pub enum Fault {
     /// An entry that may not stand in a log.
     #[error("the entry is refused")]
     Entry(#[source] EntryRefusal),
-    /// The database URL names no database this program can open. Only how it begins is told: further
-    /// on there may be a password.
+    /// The database URL names no database this program can open. Only how it begins is told:
+    /// further on there may be a password.
     #[error("`{0}…` is no database URL; use sqlite:///path/to/file or postgres://…")]
     Url(String),
 }

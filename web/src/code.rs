@@ -1,4 +1,5 @@
-//! QR codes, of a certificate and of the second step's secret: a square for each dark module, drawn without any style attribute.
+//! QR codes, of a certificate and of the second step's secret: a square for each dark module, drawn
+//! without any style attribute.
 
 use std::fmt::Write as _;
 

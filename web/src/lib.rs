@@ -85,7 +85,8 @@ pub struct WebState {
 }
 
 impl WebState {
-    /// Around a node; the second step is required unless [said otherwise](Self::with_second_factor).
+    /// Around a node; the second step is required unless
+    /// [said otherwise](Self::with_second_factor).
     pub fn new(site: Site) -> Self {
         Self { site, second_factor: SecondFactorRule::Required }
     }

@@ -169,13 +169,14 @@ mod tests {
     #[test]
     fn the_refusal_names_the_command_that_mends_everything() {
         let base = tempfile::tempdir().expect("a folder");
-        let (keys, key) = (base.path().join("keys"), base.path().join("keys/log.key"));
-        let head = base.path().join("signed-head");
+        let data = base.path().join("data");
+        let (keys, key) = (data.join("keys"), data.join("keys/log.key"));
+        let head = data.join("signed-head");
         make_folder(&keys).expect("made");
         for file in [&key, &head] {
             write(file, "secret").expect("written");
         }
-        let all = || of_folder(base.path()).expect("listed");
+        let all = || of_folder(&data).expect("listed");
         demand(all()).expect("closed");
         set(&keys, 0o710);
         set(&key, 0o604);

@@ -1,6 +1,6 @@
-//! The second step of signing in: a code of six digits that an application on the person's telephone
-//! computes every half minute (RFC 6238), or one of the recovery codes kept on paper. Required of
-//! roles that hold money or access, unless the node's configuration only offers it.
+//! The second step of signing in: a code of six digits that an application on the person's
+//! telephone computes every half minute (RFC 6238), or one of the recovery codes kept on paper.
+//! Required of roles that hold money or access, unless the node's configuration only offers it.
 //!
 //! A code counts once: the step it belongs to is kept, and no code of that step or an earlier one
 //! is taken again. Attempts are slowed as at the door.
@@ -31,7 +31,8 @@ use crate::{
 /// time, then take ten thousand years.
 const PACE: Pace = Pace { free: 5, delay_ms_max: 3_600_000 };
 
-/// Whether a second step is required of the roles that [need one](super::Role::needs_second_factor).
+/// Whether a second step is required of the roles that
+/// [need one](super::Role::needs_second_factor).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SecondFactorRule {
@@ -115,7 +116,8 @@ struct Row {
     confirmed_at: Option<i64>,
 }
 
-/// Begins to set one up: the same secret until it is confirmed, so that the page can be shown again.
+/// Begins to set one up: the same secret until it is confirmed, so that the page can be shown
+/// again.
 pub fn offer_second_factor(site: &Site, user: &User) -> Result<SecondFactorOffer, Refused> {
     let fresh = random_bytes::<SECRET_BYTES>()?;
     site.db.write(|write| {

@@ -24,8 +24,8 @@ pub fn random_grouped() -> Result<String, Fault> {
     Ok(groups.join("-"))
 }
 
-/// What is kept of a secret with eighty random bits or more: a plain hash is enough, there is nothing to
-/// guess.
+/// What is kept of a secret with eighty random bits or more: a plain hash is enough, there is
+/// nothing to guess.
 pub(super) fn hash_of(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }

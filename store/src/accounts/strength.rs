@@ -14,8 +14,8 @@ use super::{
 };
 use crate::Site;
 
-/// What a guesser needs at least: beyond a hundred million guesses. A slow hash and a throttled door
-/// make that years.
+/// What a guesser needs at least: beyond a hundred million guesses. A slow hash and a throttled
+/// door make that years.
 const SCORE_MIN: Score = Score::Three;
 /// A piece of a name shorter than this is no word to look for.
 const WORD_CHARS_MIN: usize = 3;

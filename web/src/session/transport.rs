@@ -1,5 +1,5 @@
-//! Whether a browser will keep the sign-in cookie. It is for trustworthy connections only: HTTPS, or
-//! the machine itself. Over plain HTTP from elsewhere the browser throws it away without a word,
+//! Whether a browser will keep the sign-in cookie. It is for trustworthy connections only: HTTPS,
+//! or the machine itself. Over plain HTTP from elsewhere the browser throws it away without a word,
 //! so the sign-in page says so instead of asking for a password in clear.
 
 use actix_web::{HttpRequest, http::header::HOST};
