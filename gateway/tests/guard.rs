@@ -89,12 +89,15 @@ async fn no_withheld_cell_follows_from_everything_that_is_answered() {
     assert!(!solve(&only_small).is_empty(), "the attack can succeed");
 }
 
+/// A cell: a region and a year.
+type Place = (String, i64);
+
 /// The withheld cells that follow from the sums and all other cells: those whose unit vector lies
 /// in the row space of the sums.
 fn solve(withheld: &[(String, i64)]) -> Vec<(String, i64)> {
     let place =
         |region: &str, year: i64| withheld.iter().position(|(r, y)| r == region && *y == year);
-    let mut sums: Vec<((String, i64), Vec<(String, i64)>)> = Vec::new();
+    let mut sums: Vec<(Place, Vec<Place>)> = Vec::new();
     for year in [0, 2023, 2024, 2025] {
         let at = |region: &str| (region.to_owned(), year);
         sums.push((at("inner"), vec![at("east"), at("west")]));

@@ -114,7 +114,7 @@ async fn data_that_do_not_fit_the_description_are_not_answered_from() {
     assert_eq!(world.refused("cells", uncounted, rows), "dataset.no_count");
     assert_eq!(ask().await.status, 200, "the version in service stays");
     // A stricter guard asks for points that were never withheld for it.
-    let mut stricter = world.described();
+    let mut stricter = World::described();
     stricter.guard.smallest_cell = 20;
     world.publish(Fact::ProductRevised(Box::new(stricter)));
     pass(1_000);

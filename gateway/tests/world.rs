@@ -148,7 +148,7 @@ impl World {
     }
 
     /// The product as it was described, to be described anew.
-    pub fn described(&self) -> Product {
+    pub fn described() -> Product {
         described(WIDE)
     }
 

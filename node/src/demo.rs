@@ -60,7 +60,7 @@ pub struct Options {
 
 /// Builds on a first start, serves, and returns when it is told to stop.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
-    let served = build_and_serve(options).await;
+    let served = Box::pin(build_and_serve(options)).await;
     served.map_err(|error| {
         anyhow::Error::msg(mishap::told(&error, options.language, options.base_port))
     })
@@ -68,7 +68,8 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 
 async fn build_and_serve(options: &Options) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    let Some(running) = signals.unless_stopped(start(options)).await else { return Ok(()) };
+    let starting = signals.unless_stopped(Box::pin(start(options))).await;
+    let Some(running) = starting else { return Ok(()) };
     let running = running?;
     supervisor::tell_ready();
     signals.stop().await;

@@ -135,8 +135,9 @@ impl Seats {
         let from = Neighborhood::of(remote.ip());
         let mut taken = self.taken();
         let seated = taken.by_address.get(&from).into_iter().flatten();
-        let found = seated.filter(|(_, state)| state.remote == remote).map(|(number, _)| *number);
-        if let Some(number) = found.last() {
+        let mut found =
+            seated.filter(|(_, state)| state.remote == remote).map(|(number, _)| *number);
+        if let Some(number) = found.next_back() {
             taken.leave((from, number));
         }
     }

@@ -52,11 +52,11 @@ pub struct Declared {
 /// Decides on every request before its handler sees it.
 pub trait Judge: Copy + 'static {
     /// Lets the request go on to what was declared, or says why not.
-    fn judge<'r>(
+    fn judge(
         self,
-        request: &'r ServiceRequest,
+        request: &ServiceRequest,
         declared: Declared,
-    ) -> LocalBoxFuture<'r, Result<(), Error>>;
+    ) -> LocalBoxFuture<'_, Result<(), Error>>;
 
     /// The answer to a method that the path does not have; the methods it has are added.
     fn wrong_method(self, _: &HttpRequest) -> HttpResponse {
@@ -70,11 +70,11 @@ pub trait Judge: Copy + 'static {
 pub struct NoPeople;
 
 impl Judge for NoPeople {
-    fn judge<'r>(
+    fn judge(
         self,
-        _: &'r ServiceRequest,
+        _: &ServiceRequest,
         declared: Declared,
-    ) -> LocalBoxFuture<'r, Result<(), Error>> {
+    ) -> LocalBoxFuture<'_, Result<(), Error>> {
         let open = match declared.access {
             Access::Everyone | Access::Proof | Access::Operations => Ok(()),
             Access::SignedIn | Access::Owing(_) | Access::Roles(_) => {

@@ -138,12 +138,10 @@ fn a_refused_file_leaves_nothing_and_numbers_have_no_gaps() {
 
 /// A second version of the example's split, all to the operator, from a month on.
 fn second_split(number: &RegistrationNumber, from: &str, consents: &[&str]) -> String {
-    let consents: String = consents
-        .iter()
-        .map(|party| {
-            format!("[[product.split.consent]]\nparty = \"{party}\"\ndocument = \"函1号\"\n")
-        })
-        .collect();
+    let consent = |party: &&str| {
+        format!("[[product.split.consent]]\nparty = \"{party}\"\ndocument = \"函1号\"\n")
+    };
+    let consents = consents.iter().map(consent).collect::<Vec<_>>().concat();
     format!(
         "[[product]]\nnumber = \"{number}\"\n[product.split]\nfrom = \"{from}\"\n\
          base = \"invoiced\"\n{consents}[[product.split.share]]\nparty = \"91330212MA2DEM0026\"\n\

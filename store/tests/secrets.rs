@@ -33,7 +33,7 @@ fn token(site: &Site, login: &str, roles: &[Role]) -> Result<NewToken, Failure<A
 fn owner(site: &Site, token: &NewToken) -> Option<User> {
     let now = site.now();
     let found = site.db.read(|read| accounts::user_by_token(read, &token.secret, now));
-    Ok::<_, Fault>(found.expect("read")).expect("read")
+    found.expect("read")
 }
 
 fn session(site: &Site, secret: &str) -> Session {

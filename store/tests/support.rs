@@ -122,7 +122,7 @@ pub fn execute(db: &Db, sql: &str) {
 
 /// Bytes as the database's own literal.
 pub fn blob(db: &Db, bytes: impl AsRef<[u8]>) -> String {
-    let hex: String = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(bytes);
     let on_postgres = db.read(|read| Ok::<_, Fault>(matches!(**read, Conn::Postgres(_))));
     if on_postgres.expect("read") { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
 }

@@ -153,7 +153,7 @@ fn attack(points: &BTreeMap<At, Option<i64>>, sums: &[Sum]) -> Vec<At> {
         for at in points.keys().filter(|at| at[*place] == *total) {
             let part = |member: &str| {
                 let mut part = at.clone();
-                part[*place] = member.to_owned();
+                member.clone_into(&mut part[*place]);
                 part
             };
             let members = std::iter::once((1.0, at.clone()));

@@ -111,7 +111,7 @@ async fn judge(ground: &Ground, row: &Row, person: &Person) -> Vec<String> {
             row.method
         ));
     };
-    let opened = row.method != "GET" || due != Verdict::In || ground.opens(row, &reply);
+    let opened = row.method != "GET" || due != Verdict::In || Ground::opens(row, &reply);
     if verdict(&reply) != due || !opened {
         tell(&path, &reply);
     }

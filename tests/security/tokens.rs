@@ -41,9 +41,9 @@ impl Visitor {
             .header(header::ACCEPT_LANGUAGE, "en");
         let answer = request.send().await.expect("an answer");
         let given = answer.headers().get_all(header::SET_COOKIE).iter();
-        let given = given.filter_map(|value| value.to_str().ok()?.split(';').next());
-        if let Some(session) = given.filter(|pair| pair.contains("-session-")).last() {
-            self.cookie = session.to_owned();
+        let mut given = given.filter_map(|value| value.to_str().ok()?.split(';').next());
+        if let Some(session) = given.rfind(|pair| pair.contains("-session-")) {
+            session.clone_into(&mut self.cookie);
         }
         answer
     }

@@ -25,11 +25,11 @@ pub type Pages = Routes<Persons>;
 pub struct Persons;
 
 impl Judge for Persons {
-    fn judge<'r>(
+    fn judge(
         self,
-        request: &'r ServiceRequest,
+        request: &ServiceRequest,
         declared: Declared,
-    ) -> LocalBoxFuture<'r, Result<(), Error>> {
+    ) -> LocalBoxFuture<'_, Result<(), Error>> {
         Box::pin(async move { Ok(judge(request, declared).await?) })
     }
 }

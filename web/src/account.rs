@@ -63,8 +63,8 @@ impl AccountPage {
         TOKENS_MAX - i64::try_from(living).unwrap_or(TOKENS_MAX)
     }
 
-    fn chosen(&self, role: &Role) -> bool {
-        self.form.roles.contains(role)
+    fn chosen(&self, role: Role) -> bool {
+        self.form.roles.contains(&role)
     }
 }
 

@@ -32,7 +32,8 @@ fn has_control(part: &str) -> bool {
     let mut bytes = Vec::with_capacity(part.len());
     let mut rest = part.as_bytes();
     while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'%').then(|| after.first_chunk::<2>().and_then(unescape));
+        let escaped =
+            (*first == b'%').then(|| after.first_chunk::<2>().copied().and_then(unescape));
         if let Some(byte) = escaped.flatten() {
             bytes.push(byte);
             rest = after.get(2..).unwrap_or_default();
@@ -44,8 +45,8 @@ fn has_control(part: &str) -> bool {
     String::from_utf8_lossy(&bytes).chars().any(char::is_control)
 }
 
-fn unescape(digits: &[u8; 2]) -> Option<u8> {
-    let digits = std::str::from_utf8(digits).ok()?;
+fn unescape(digits: [u8; 2]) -> Option<u8> {
+    let digits = std::str::from_utf8(&digits).ok()?;
     let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     is_hex.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }

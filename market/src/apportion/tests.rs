@@ -43,9 +43,9 @@ impl Naive {
     fn step(&mut self) {
         self.count += 1;
         let n = self.parties;
-        let eligible = (0..self.weights.len()).filter(|index| self.weights[*index] > 0);
+        let mut eligible = (0..self.weights.len()).filter(|index| self.weights[*index] > 0);
         if n == 1 {
-            let only = eligible.last().expect("one");
+            let only = eligible.next_back().expect("one");
             self.given[only] += 1;
             return;
         }

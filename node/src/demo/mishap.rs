@@ -1,6 +1,6 @@
 //! What commonly keeps a demo from starting, told in the caller's language with what to do.
 
-use std::{io, path::PathBuf};
+use std::{io, path::Path};
 
 use super::{Language, cast};
 use crate::serve;
@@ -72,7 +72,7 @@ pub fn told(error: &anyhow::Error, language: Language, base_port: u16) -> String
     }
 }
 
-fn busy_folder(folder: &PathBuf, language: Language) -> String {
+fn busy_folder(folder: &Path, language: Language) -> String {
     let folder = folder.display();
     match language {
         Language::Zh => format!("已有一个演示在使用 {folder}；请先在那边按 Ctrl-C 停止它"),
@@ -139,7 +139,7 @@ mod tests {
             wait(Awaited::Request).into(),
             wait(Awaited::Agreement).into(),
             wait(Awaited::Key).into(),
-            serve::Served(PathBuf::from("lianshi-demo/haishu")).into(),
+            serve::Served("lianshi-demo/haishu".into()).into(),
             listening.context("cannot listen").expect_err("it failed"),
             anyhow::anyhow!("the disk is full"),
         ];

@@ -62,12 +62,11 @@ pub async fn until<T: Send + 'static>(
             tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
         }
     };
-    match tokio::time::timeout(Duration::from_secs(WAIT_SECONDS), looking).await {
-        Ok(found) => found,
-        Err(_) => {
-            let node = site.node.to_string();
-            Err(Mishap::InVain { node, seconds: WAIT_SECONDS, what }.into())
-        }
+    if let Ok(found) = tokio::time::timeout(Duration::from_secs(WAIT_SECONDS), looking).await {
+        found
+    } else {
+        let node = site.node.to_string();
+        Err(Mishap::InVain { node, seconds: WAIT_SECONDS, what }.into())
     }
 }
 

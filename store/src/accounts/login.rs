@@ -81,12 +81,11 @@ pub fn log_in(site: &Site, attempt: &Attempt<'_>) -> Result<NewSession, Failure<
         return Err(Failure::Refused(LoginRefusal::Busy));
     };
     let entitled = row.as_ref().filter(|row| fits && !row.disabled);
-    match entitled {
-        Some(row) => open(site, attempt, row, &subjects),
-        None => {
-            tell(site, attempt, (object, &LoginRefusal::Wrong))?;
-            Err(Failure::Refused(LoginRefusal::Wrong))
-        }
+    if let Some(row) = entitled {
+        open(site, attempt, row, &subjects)
+    } else {
+        tell(site, attempt, (object, &LoginRefusal::Wrong))?;
+        Err(Failure::Refused(LoginRefusal::Wrong))
     }
 }
 

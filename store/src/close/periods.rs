@@ -219,6 +219,9 @@ pub(super) fn check_order(
 /// escaped, so it never looks like this.
 const MONTHLY_FEE: &str = "%\"model\":\"flat_monthly\"%";
 
+/// A subscription with its beginning, end of term and ending.
+type TermRow = (String, Option<i64>, Option<i64>, Option<i64>);
+
 /// Subscriptions looked at in one query for a fee that is due.
 const FEE_ROWS: i64 = 500;
 
@@ -228,7 +231,7 @@ fn has_fee(read: &mut Read<'_>, period: Period) -> Result<bool, Fault> {
     let start = period.start().millis();
     let mut after = String::new();
     loop {
-        let rows: Vec<(String, Option<i64>, Option<i64>, Option<i64>)> = subscriptions::table
+        let rows: Vec<TermRow> = subscriptions::table
             .filter(subscriptions::id.gt(&after))
             .filter(subscriptions::side.eq(Side::Provider.as_str()))
             .filter(subscriptions::state.eq(BILLED[0]).or(subscriptions::state.eq(BILLED[1])))

@@ -170,7 +170,7 @@ impl Ground {
     }
 
     /// Whether an entitled person saw the thing itself.
-    pub fn opens(&self, row: &Row, reply: &Reply) -> bool {
+    pub fn opens(row: &Row, reply: &Reply) -> bool {
         let unanswered = matches!(
             row.pattern,
             "/products/{number}/subscribe/plan"
@@ -243,7 +243,7 @@ async fn enter(
     let account = Request { method: "GET", target: "/account", headers, body: "" };
     let page = ask(web, &account).await.body;
     let (_, rest) = page.split_once("name=\"csrf\" value=\"").expect("a form on the account page");
-    person.csrf = rest.split('"').next().expect("a value").to_owned();
+    rest.split('"').next().expect("a value").clone_into(&mut person.csrf);
     person
 }
 

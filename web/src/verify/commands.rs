@@ -28,7 +28,7 @@ pub fn tools(base: &str, log: &LogHead, policy: Option<&Policy>) -> Vec<Tool> {
     let witnessed = policy.filter(|policy| !policy.witnesses().is_empty());
     let own = match witnessed {
         Some(_) => format!("{fetch_policy}\nlianshi log verify {url} --policy {file}.policy"),
-        None => format!("lianshi log verify {url} --vkey {}", quote(&log.vkey.to_string())),
+        None => format!("lianshi log verify {url} --vkey {}", quote(&log.vkey.clone())),
     };
     let mut tools = vec![
         Tool { code: "lianshi", name: "lianshi log verify", foreign: false, commands: own },

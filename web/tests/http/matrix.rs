@@ -17,9 +17,8 @@ enum Expected {
 
 fn expected(access: Access, role: Option<Role>) -> Expected {
     match (access, role) {
-        (Access::Everyone, _) => Expected::In,
         // These people owe nothing; `secrets.rs` asks those who do.
-        (Access::SignedIn | Access::Owing(_), Some(_)) => Expected::In,
+        (Access::Everyone, _) | (Access::SignedIn | Access::Owing(_), Some(_)) => Expected::In,
         (_, None) => Expected::SignIn,
         (Access::Roles(roles), Some(role)) if roles.contains(&role) => Expected::In,
         (Access::Roles(_), Some(_)) => Expected::Forbidden,

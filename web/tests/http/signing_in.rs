@@ -30,7 +30,11 @@ async fn a_person_signs_in_works_and_signs_out() {
     let device = answer.cookies.iter().find(|c| c.name().starts_with(DEVICE_COOKIE)).unwrap();
     assert_eq!((device.secure(), device.http_only()), (Some(true), Some(true)));
     assert_eq!((device.path(), device.domain()), (Some("/"), None));
-    assert_eq!(device.max_age().map(|age| age.whole_days()), Some(DEVICE_DAYS), "it stays");
+    assert_eq!(
+        device.max_age().map(actix_web::cookie::time::SignedDuration::whole_days),
+        Some(DEVICE_DAYS),
+        "it stays"
+    );
     assert!(!device.name().contains("buyer"), "nobody who looks at the browser reads the login");
     let cookie = answer.cookies.into_iter().find(|c| c.name().starts_with(SESSION_COOKIE)).unwrap();
     assert_eq!(cookie.name(), "__Host-lianshi-session-yinzhou", "nodes may share a host");
