@@ -3,7 +3,7 @@
 
 mod approval;
 
-pub use approval::is_automatic;
+pub use approval::{Asked, is_automatic};
 
 use lianshi_registry::{
     entry::{Authorization, Plan, Product, Purpose, Split, Texts},

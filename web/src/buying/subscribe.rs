@@ -5,11 +5,15 @@
 
 use actix_web::{HttpResponse, http::StatusCode, http::header::LOCATION, web};
 use askama::Template;
-use lianshi_market::{eligibility::SubscriptionRefusal, subscription::Side};
+use lianshi_market::{
+    eligibility::{Asked, SubscriptionRefusal, is_automatic},
+    subscription::Side,
+};
 use lianshi_registry::{
     entry::Plan,
     id::RegistrationNumber,
     text::{Kind, TextRefusal},
+    uscc::Uscc,
 };
 use lianshi_store::{
     catalog::{self, Offer},
@@ -48,6 +52,14 @@ impl Answers {
     fn term(&self) -> u32 {
         let months = entered::whole_number(&self.months, u64::from(u32::MAX));
         months.and_then(|months| u32::try_from(months).ok()).unwrap_or(0)
+    }
+
+    /// Whether no person reads what the visitor answered so far.
+    fn agreed_at_once(&self, page: &Page, plan: &Plan) -> bool {
+        let buyer = page.visitor.0.as_ref().map(|visitor| Uscc::known(&visitor.organization));
+        let Some(Ok(buyer)) = buyer else { return false };
+        let (purpose_note, second_reason) = (self.note.as_str(), self.reason.trim());
+        is_automatic(plan, Asked { buyer: &buyer, purpose_note, second_reason })
     }
 }
 
@@ -96,6 +108,11 @@ struct CheckPage {
 }
 
 impl CheckPage {
+    /// Whether the term begins with the request.
+    fn begins_now(&self) -> bool {
+        self.answers.agreed_at_once(&self.page, &self.plan)
+    }
+
     /// What is promised by sending, as it would begin now.
     fn commitment(&self) -> Commitment {
         Commitment::new(&self.page, (&self.offer, &self.plan), self.answers.term())
@@ -105,7 +122,7 @@ impl CheckPage {
 impl TermsPage {
     /// Who reads the purpose: of an automatic plan nobody before the agreement is made.
     fn note_hint(&self) -> String {
-        let automatic = self.plan.automatic_approval;
+        let automatic = self.answers.agreed_at_once(&self.page, &self.plan);
         self.page.t(if automatic { "subscribe-note-kept" } else { "subscribe-note-hint" })
     }
 

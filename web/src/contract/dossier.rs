@@ -1,7 +1,10 @@
 //! One subscription with everything the pages of both parties show of it: the contract, its history
 //! in words, and names for the node at the other end, the operator and the operations.
 
-use lianshi_market::subscription::{Side, SubscriptionView};
+use lianshi_market::{
+    eligibility::{Asked, is_automatic},
+    subscription::{Side, SubscriptionView},
+};
 use lianshi_registry::entry::Texts;
 use lianshi_store::{
     accounts::User,
@@ -79,9 +82,14 @@ impl Dossier {
     }
 }
 
-/// Whether the plan is agreed to without a person: as the contract froze it, else as the catalog
+/// Whether the request is agreed to without a person: as the contract froze it, else as the catalog
 /// offers it.
 fn plan_is_automatic(view: &SubscriptionView, offer: Option<&Offer>) -> bool {
     let offered = offer.and_then(|offer| offer.plan(&view.plan_code));
-    view.plan.as_ref().or(offered).is_some_and(|plan| plan.automatic_approval)
+    let asked = Asked {
+        buyer: &view.buyer,
+        purpose_note: &view.purpose_note,
+        second_reason: &view.second_reason,
+    };
+    view.plan.as_ref().or(offered).is_some_and(|plan| is_automatic(plan, asked))
 }

@@ -88,13 +88,20 @@ async fn a_term_cut_by_the_authorization_says_so_and_costs_less() {
 async fn the_steps_say_who_decides_by_the_plan() {
     let node = Node::new();
     let number = published(&node);
-    node.person("buyer", 1, &[Role::Buyer]);
+    node.official("institution", &[Role::Buyer]);
+    node.person("enterprise", 1, &[Role::Buyer]);
+    node.person("another", 2, &[Role::Buyer]);
     let app = app!(node);
-    let cookie = sign_in(&app, "buyer").await;
     let base = format!("/products/{number}/subscribe");
     let by_person =
         ["Reviewed by the operator", "The operator reads them", "If the operator agrees"];
-    for (plan, automatic) in [("public-good", true), ("per-call", false)] {
+    let cases = [
+        ("institution", "public-good", true),
+        ("enterprise", "public-good", false),
+        ("another", "per-call", false),
+    ];
+    for (login, plan, automatic) in cases {
+        let cookie = sign_in(&app, login).await;
         let terms = format!("{base}/terms?plan={plan}&months=2");
         let terms = send(&app, get(&terms).cookie(cookie.clone())).await;
         let check = check!(&app, cookie, number, plan, 2);

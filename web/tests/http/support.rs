@@ -161,7 +161,12 @@ impl Node {
 
     /// Adds a fictitious organization.
     pub fn organization(&self, serial: u8) -> Uscc {
-        let uscc = uscc::complete(&format!("91330203MA2TEQT{serial:02}")).unwrap();
+        self.registered_as("91", serial)
+    }
+
+    /// One that was registered as what the first two characters of its code say.
+    fn registered_as(&self, kind: &str, serial: u8) -> Uscc {
+        let uscc = uscc::complete(&format!("{kind}330203MA2TEQT{serial:02}")).unwrap();
         let record = OrganizationRecord {
             uscc: uscc.clone(),
             name: Texts { zh: format!("测试单位{serial}"), en: format!("Test unit {serial}") },
@@ -175,6 +180,11 @@ impl Node {
     /// Adds a person to organization `serial`.
     pub fn person(&self, login: &str, serial: u8, roles: &[Role]) {
         self.add(login, self.organization(serial), roles);
+    }
+
+    /// Adds a person to a public institution.
+    pub fn official(&self, login: &str, roles: &[Role]) {
+        self.add(login, self.registered_as("12", 1), roles);
     }
 
     fn add(&self, login: &str, organization: Uscc, roles: &[Role]) {
