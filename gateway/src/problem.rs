@@ -200,10 +200,11 @@ fn meter_chinese(refusal: &MeterRefusal) -> String {
             format!("本月可查询的 {max} 个不同对象已用完，{}起进入下月", beijing(*resets_at))
         }
         MeterRefusal::SubjectGuessesUsed { max, resets_at } => {
-            format!("本月对该对象的陈述已有 {max} 次不一致，{resets_at} 前不再比对")
+            let until = beijing(*resets_at);
+            format!("本月对该对象的陈述已有 {max} 次不一致，{until}前不再比对")
         }
         MeterRefusal::GuessesUsed { max, resets_at } => {
-            format!("本月陈述已有 {max} 次不一致，{resets_at} 前不再比对")
+            format!("本月陈述已有 {max} 次不一致，{}前不再比对", beijing(*resets_at))
         }
         MeterRefusal::IdempotencyConflict => "该幂等键已用于另一个请求".to_owned(),
     }
