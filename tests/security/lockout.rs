@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -109,6 +110,8 @@ fn device(answer: &Response) -> String {
 fn password_file(folder: &Path) -> PathBuf {
     let file = folder.join("password");
     fs::write(&file, PASSWORD).expect("written");
+    // A password that others may read is not taken.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("closed");
     file
 }
 

@@ -27,6 +27,8 @@ pub struct Reply {
     pub status: u16,
     /// Names in lower case; the last one of a name wins.
     pub headers: BTreeMap<String, String>,
+    /// Name and value of every cookie set.
+    pub cookies: Vec<String>,
     pub body: String,
 }
 
@@ -67,9 +69,13 @@ fn read(answer: &[u8]) -> Reply {
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status line");
     let headers = lines.filter_map(|line| line.split_once(':'));
+    let headers: Vec<(String, String)> =
+        headers.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
+    let set = headers.iter().filter(|(name, _)| name == "set-cookie");
     Reply {
+        cookies: set.filter_map(|(_, value)| Some(value.split(';').next()?.to_owned())).collect(),
         status: status.parse().expect("a number"),
-        headers: headers.map(|(n, v)| (n.to_lowercase(), v.trim().to_owned())).collect(),
+        headers: headers.into_iter().collect(),
         body: body.to_owned(),
     }
 }

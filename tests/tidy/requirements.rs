@@ -1,5 +1,5 @@
-//! `docs/security.md` answers every requirement of OWASP ASVS 5.0, level 1 and 2: once, with yes and
-//! a file that exists, or with no and a reason.
+//! `docs/security.md` answers every requirement of OWASP ASVS 5.0, level 1 and 2: once, with yes
+//! and a file that exists, or with no and a reason.
 
 use std::{collections::BTreeSet, fs, ops::RangeInclusive};
 

@@ -1,5 +1,6 @@
 //! Who asks, and whether a page or an API route is for them. The declaration of a route says whose
-//! it is ([`lianshi_routes`]); [`Persons`] finds out who makes the request and holds it against that.
+//! it is ([`lianshi_routes`]); [`Persons`] finds out who makes the request and holds it against
+//! that.
 
 mod caller;
 pub(crate) mod denial;

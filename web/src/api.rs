@@ -16,8 +16,21 @@ use crate::{
     WebState,
     access::{Access::Everyone, Pages},
     contract_api::Contracts,
-    problem::ProblemDetails,
+    problem::{Problem, ProblemDetails},
 };
+
+/// Last page that can be asked for: no list has so many.
+const PAGE_MAX: u32 = 1_000_000;
+
+/// The page asked for, the first one when none is. The description names the same bounds.
+pub(crate) fn page_asked(page: Option<u32>) -> Result<u32, Problem> {
+    let page = page.unwrap_or(1);
+    if (1..=PAGE_MAX).contains(&page) {
+        Ok(page)
+    } else {
+        Err(Problem::Malformed(format!("page is from 1 to {PAGE_MAX}")))
+    }
+}
 
 #[derive(OpenApi)]
 #[openapi(

@@ -237,7 +237,8 @@ async fn enter(
     })
     .await;
     assert_eq!(reply.status, 303, "{login} signs in: {}", reply.body);
-    let cookie = reply.header("set-cookie").split(';').next().expect("a cookie").to_owned();
+    let cookie = reply.cookies.iter().find(|cookie| cookie.contains("-session-"));
+    let cookie = cookie.expect("a session").clone();
     let mut person = Person { role: Some(role), own, cookie, token, csrf: String::new(), side };
     let headers = vec![("Cookie", person.cookie.clone())];
     let account = Request { method: "GET", target: "/account", headers, body: "" };

@@ -203,8 +203,9 @@ pub async fn products(
         "newest" => Sort::Newest,
         _ => return Err(Problem::Malformed("sort is relevance or newest".to_owned())),
     };
-    if query.page == Some(0) || query.size.is_some_and(|size| size == 0 || size > 100) {
-        return Err(Problem::Malformed("page is 1 or more, size 1 to 100".to_owned()));
+    let asked = super::page_asked(query.page)?;
+    if query.size.is_some_and(|size| size == 0 || size > 100) {
+        return Err(Problem::Malformed("size is from 1 to 100".to_owned()));
     }
     let after = query.cursor.as_deref().map(|cursor| after(&query, cursor)).transpose()?;
     let is_list = after.is_some();
@@ -217,7 +218,7 @@ pub async fn products(
         field: query.field,
         charge: query.charge,
         status: query.status,
-        page: query.page.unwrap_or(1),
+        page: asked,
         size: query.size.unwrap_or(0),
         sort,
         after,

@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     WebState,
     access::Caller,
+    api::page_asked,
     problem::{Problem, ProblemDetails},
 };
 
@@ -109,12 +110,10 @@ pub async fn list_statements(
     query: Query<StatementsQuery>,
 ) -> Result<HttpResponse, Problem> {
     let malformed = |error| Problem::Malformed(format!("{error}"));
-    if query.page == Some(0) {
-        return Err(Problem::Malformed("page is 1 or more".to_owned()));
-    }
+    let asked = page_asked(query.page)?;
     let period = query.period.as_deref().map(Period::parse).transpose().map_err(malformed)?;
     let books = books_of(&caller.user, query.side.as_deref())?;
-    let wanted = StatementQuery { period, product: None, page: query.page.unwrap_or(1) };
+    let wanted = StatementQuery { period, product: None, page: asked };
     let organization = caller.user.organization;
     let page = state
         .read(move |read| match books {

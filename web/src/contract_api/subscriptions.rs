@@ -12,7 +12,8 @@ use lianshi_store::{
     catalog,
     subscriptions::{self, Decision, RequestSubscription},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::Number;
 use utoipa::ToSchema;
 
 use super::shape::Subscription;
@@ -96,11 +97,20 @@ pub struct Wanted {
     /// What it will be used for.
     purpose_note: String,
     /// Term in months.
+    #[serde(deserialize_with = "whole_number")]
     months: u32,
     /// Why another subscription is needed, for a product the organization holds one to. A person of
     /// the operator reads it.
     #[serde(default)]
     second_reason: String,
+}
+
+/// A whole number as JSON Schema means it: `3.0` is one too.
+fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = Number::deserialize(deserializer)?;
+    let text = number.to_string();
+    let whole = text.strip_suffix(".0").unwrap_or(&text);
+    whole.parse().map_err(|_| D::Error::custom(format!("{text} is no number of months")))
 }
 
 /// Asks for a subscription. The product's node decides; the answer tells the number.
