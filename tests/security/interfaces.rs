@@ -122,7 +122,8 @@ fn tools_and_path() -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fuzzer_of_descriptions_finds_nothing() {
-    let demo = Demo::shared().await;
+    // It ends subscriptions too: a demo of its own.
+    let demo = Demo::start().await;
     for (node, role) in [("haishu", "buyer"), ("yinzhou", "provider")] {
         let base = demo.node(node, "web");
         let (_, _, token) = demo.account(node, role);
