@@ -95,6 +95,8 @@ impl Stage<'_> {
         buyer.press(self.word("continue")).await;
         buyer.fill(self.word("subscribe-note"), "核对收货地址 check delivery addresses").await;
         buyer.fill(self.word("subscribe-months"), "6").await;
+        // The enterprise of the demo has a subscription to it already.
+        buyer.fill(self.word("subscribe-second"), "另一部门 another department").await;
         buyer.press(self.word("continue")).await;
         buyer.shows(self.word("subscribe-check-title")).await;
         buyer.press(self.word("subscribe-send")).await;
