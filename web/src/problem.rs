@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 
 use crate::{
     access::{denial, is_api},
+    foreign,
     page::Page,
     refusal, visitor,
 };
@@ -304,7 +305,7 @@ impl Words {
             reference: self.reference,
             status: status.as_u16(),
         };
-        let html = template.render().unwrap_or_else(|_| status.to_string());
+        let html = template.render().map_or_else(|_| status.to_string(), foreign::mark);
         HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html)
     }
 }
