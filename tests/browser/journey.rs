@@ -145,6 +145,8 @@ impl Stage<'_> {
     async fn close(&self, office: &Browser) -> String {
         let yinzhou = self.demo.node("yinzhou", "web");
         office.press(self.word("sign-out")).await;
+        // It leads home; going on before would be overtaken by it.
+        office.shows(self.word("home-title")).await;
         office.open(&format!("{yinzhou}/login")).await;
         self.sign_in(office, "yinzhou", "finance").await;
         office.open(&format!("{yinzhou}/finance/periods")).await;
