@@ -71,7 +71,7 @@ pub fn configure(config: &mut ServiceConfig, gateway: Gateway) {
 }
 
 /// The routes of the gateway, declared: whoever holds a key of the product, which
-/// [`call`] verifies first.
+/// `call.rs` verifies first.
 pub fn routes() -> Routes<KeyHolders> {
     let mut routes = Routes::new("/call", KeyHolders);
     routes.post("/call/{product}/{operation}", Access::Proof, call::call);

@@ -9,7 +9,7 @@
 //! figure, and would be computed from the means and counts around it. For each declared sum the
 //! withheld parts together count at least as many subjects as the smallest cell, since their sum is
 //! as good as shown. Beyond single sums the linear system of all of them is solved (see
-//! [`algebra`]), which also finds what only several sums together give away.
+//! `algebra`), which also finds what only several sums together give away.
 
 mod algebra;
 mod relation;
