@@ -290,14 +290,56 @@ fn federation() -> Federation {
         from_index: 12,
         reason: "试验".to_owned(),
     };
+    let (mut federation, mut root) = admissions();
+    root.1.push(entry(Fact::MemberSuspended(suspended)));
+    federation.logs = vec![root, yinzhou, haishu];
+    federation
+}
+
+/// A root that admitted itself and two districts.
+fn admissions() -> (Federation, (Origin, Vec<Vec<u8>>)) {
     let root = vec![
         entry(admission("ningbo", "330200")),
         entry(admission("yinzhou", "330212")),
         entry(admission("haishu", "330203")),
-        entry(Fact::MemberSuspended(suspended)),
     ];
     let roots = vec![Root { origin: origin("ningbo"), log_key: key("ningbo", 2).public() }];
-    Federation { roots, logs: vec![(origin("ningbo"), root), yinzhou, haishu] }
+    (Federation { roots, logs: Vec::new() }, (origin("ningbo"), root))
+}
+
+/// Lets a database know that both districts are members; `standing` is what the root says after.
+pub fn admit(db: &Db, standing: Option<Fact>) {
+    let (mut federation, mut root) = admissions();
+    root.1.extend(standing.map(entry));
+    federation.logs = vec![root];
+    fold_into(db, &federation, &[(0, 100)]);
+}
+
+#[test]
+fn a_node_that_may_not_speak_publishes_nothing_that_would_not_count() {
+    on_both(|db| {
+        let site = site(db, "haishu", "330203");
+        let number = publish(&site, EXAMPLE);
+        let change = MemberChange {
+            node: NodeName::parse("haishu").expect("valid"),
+            from_index: 0,
+            reason: "试验".to_owned(),
+        };
+        admit(db, Some(Fact::MemberSuspended(change)));
+        let head = db.read(|read| log::head(read, &site.origin)).expect("read").expect("a log");
+        for text in [EXAMPLE.to_owned(), paused(&number)] {
+            let refused = catalog::publish(&site, &Actor::node(), &text);
+            let Err(Failure::Refused(refusal)) = refused else { panic!("{refused:?}") };
+            let codes: Vec<&str> = refusal.findings.iter().map(|one| one.code.as_str()).collect();
+            assert_eq!(codes, ["member.suspended"], "{refusal}");
+        }
+        let after = db.read(|read| log::head(read, &site.origin)).expect("read").expect("a log");
+        assert_eq!(head.size, after.size);
+    });
+}
+
+fn paused(number: &RegistrationNumber) -> String {
+    format!("[[act]]\ndo = \"product.paused\"\nnumber = \"{number}\"\nreason = \"试验\"\n")
 }
 
 fn overpriced(entries: &[Vec<u8>]) -> Vec<u8> {

@@ -10,7 +10,7 @@ use lianshi_store::{
 };
 
 use crate::{
-    catalog::{EXAMPLE, act, now, publish, search, site},
+    catalog::{EXAMPLE, act, admit, now, publish, search, site},
     support::on_both,
 };
 
@@ -35,7 +35,8 @@ fn numbers(changes: &Changes) -> Vec<RegistrationNumber> {
 #[test]
 fn a_list_by_cursor_neither_skips_nor_repeats_while_the_catalog_changes() {
     on_both(|db| {
-        let city = site(db, "ningbo", "330200");
+        admit(db, None);
+        let neighbor = site(db, "haishu", "330203");
         let district = site(db, "yinzhou", "330212");
         let before: BTreeSet<RegistrationNumber> =
             (0..7).map(|_| publish(&district, EXAMPLE)).collect();
@@ -46,12 +47,10 @@ fn a_list_by_cursor_neither_skips_nor_repeats_while_the_catalog_changes() {
             let Some(last) = page.last() else { break };
             after = last.to_string();
             seen.extend(page);
-            // On a page that was read, before the cursor and behind it.
-            if seen.len() == 2 {
-                act(&district, "product.paused", seen[0].as_str());
-                act(&district, "product.resumed", seen[0].as_str());
-            }
-            publish(&city, EXAMPLE);
+            // Before and behind the cursor, and on a page that was read.
+            publish(&neighbor, EXAMPLE);
+            act(&district, "product.paused", seen[0].as_str());
+            act(&district, "product.resumed", seen[0].as_str());
             if seen.len() < 8 {
                 publish(&district, EXAMPLE);
             }

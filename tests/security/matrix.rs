@@ -119,7 +119,7 @@ async fn judge(ground: &Ground, row: &Row, person: &Person) -> Vec<String> {
         let reply = send(ground, row, person, &target).await;
         let fits = match verdict(&reply) {
             // A NUL in a query is refused before anybody asks who sent it.
-            Verdict::In if reply.status == 400 && target.contains("%00") => true,
+            Verdict::In if reply.status == 400 && asks_for_nul(&target) => true,
             Verdict::In => due == Verdict::In,
             _ => reply.status < 500,
         };
@@ -128,6 +128,10 @@ async fn judge(ground: &Ground, row: &Row, person: &Person) -> Vec<String> {
         }
     }
     wrong
+}
+
+fn asks_for_nul(target: &str) -> bool {
+    target.split_once('?').is_some_and(|(_, query)| query.contains("%00"))
 }
 
 /// A form with its token, of somebody whose role fits and whose organization is not a party.

@@ -2,8 +2,9 @@
 //! work. They belong in the trail, and whoever makes them decides how many there are. So the first
 //! of its kind in a minute becomes a row at once; the same again is counted and becomes one row
 //! with the number when the minute is over; beyond a number of kinds, and of rows in a day, only
-//! the sum is kept. A stranger can make the trail grow by about a megabyte a day, and hide nothing
-//! else in it.
+//! the sum is kept. Each source (who, from where) has its own share of both, and strangers
+//! together have another one than the people and programs of this node: whoever tries a thousand
+//! doors hides nobody else, and makes the trail grow by about a megabyte a day at most.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +13,17 @@ use lianshi_registry::time::Timestamp;
 use super::{Act, Actor, address, record};
 use crate::{Fault, Site};
 
-/// Kinds of refused attempts told apart in one minute: more than honest people make by mistake.
+/// Kinds of refused attempts of one source told apart in one minute: more than honest people make
+/// by mistake.
 pub const KINDS_PER_MINUTE_MAX: usize = 20;
-/// Rows of their own for refused attempts in one day, by one process; beyond it they are summed up
-/// by the minute: about a megabyte.
-pub const ROWS_PER_DAY_MAX: u64 = 2_000;
+/// Sources told apart in one minute: what is kept in memory is bounded.
+pub const SOURCES_PER_MINUTE_MAX: usize = 100;
+/// Rows of their own for the refused attempts of one source in one day: ten bad minutes.
+pub const ROWS_OF_A_SOURCE_MAX: u64 = 200;
+/// Rows of their own for the refused attempts of all strangers in one day, by one process, and as
+/// many for those of all who are known here; beyond it they are summed up by the minute: about
+/// half a megabyte each.
+pub const ROWS_PER_DAY_MAX: u64 = 1_000;
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
 
@@ -55,18 +62,29 @@ impl Kind {
             address: denied.address.to_owned(),
         }
     }
+
+    fn source(&self) -> Source {
+        (self.actor.clone(), self.address.clone())
+    }
 }
+
+/// Whoever attempts: who, as far as it is known, and from where.
+type Source = ((String, String), String);
 
 /// What this process refused in the running minute and on the running day.
 #[derive(Debug, Default)]
 pub(crate) struct Denials {
     minute: i64,
     /// How often again, after the first time that is a row already.
-    again: BTreeMap<Kind, u64>,
+    again: BTreeMap<Source, BTreeMap<Kind, u64>>,
     /// Attempts that are told apart no more.
     others: u64,
     day: i64,
-    rows: u64,
+    /// Rows of the day: of each source, of strangers, of those who are known here. Its sources are
+    /// as many as the rows at most.
+    rows: BTreeMap<Source, u64>,
+    rows_of_strangers: u64,
+    rows_of_known: u64,
 }
 
 /// What is to be written.
@@ -81,11 +99,12 @@ impl Denials {
     /// Takes one attempt; gives what is to be written now.
     fn take(&mut self, kind: Kind, now: Timestamp) -> Vec<Line> {
         let mut lines = self.turn(now);
-        if let Some(count) = self.again.get_mut(&kind) {
+        let source = kind.source();
+        if let Some(count) = self.again.get_mut(&source).and_then(|kinds| kinds.get_mut(&kind)) {
             *count += 1;
-        } else if self.again.len() < KINDS_PER_MINUTE_MAX && self.rows < ROWS_PER_DAY_MAX {
-            self.again.insert(kind.clone(), 0);
-            self.rows += 1;
+        } else if self.has_room(&source) {
+            self.count_row(&source);
+            self.again.entry(source).or_default().insert(kind.clone(), 0);
             lines.push(Line::First(kind));
         } else {
             self.others += 1;
@@ -93,24 +112,61 @@ impl Denials {
         lines
     }
 
+    /// Whether one more kind of this source is told apart.
+    fn has_room(&self, source: &Source) -> bool {
+        let in_minute = match self.again.get(source) {
+            Some(kinds) => kinds.len() < KINDS_PER_MINUTE_MAX,
+            None => self.again.len() < SOURCES_PER_MINUTE_MAX,
+        };
+        let of_all = if is_stranger(source) { self.rows_of_strangers } else { self.rows_of_known };
+        in_minute
+            && of_all < ROWS_PER_DAY_MAX
+            && self.rows.get(source).is_none_or(|rows| *rows < ROWS_OF_A_SOURCE_MAX)
+    }
+
+    fn count_row(&mut self, source: &Source) {
+        *self.rows.entry(source.clone()).or_default() += 1;
+        *(if is_stranger(source) {
+            &mut self.rows_of_strangers
+        } else {
+            &mut self.rows_of_known
+        }) += 1;
+    }
+
     /// Ends the minute when it is over, whichever way the clock went; gives what waited for that.
     fn turn(&mut self, now: Timestamp) -> Vec<Line> {
         let (minute, day) = (now.millis() / MINUTE_MS, now.millis() / DAY_MS);
+        let lines = if minute == self.minute { Vec::new() } else { self.end(minute) };
         if day != self.day {
-            (self.day, self.rows) = (day, 0);
+            self.day = day;
+            self.rows.clear();
+            (self.rows_of_strangers, self.rows_of_known) = (0, 0);
         }
-        if minute == self.minute { Vec::new() } else { self.end(minute) }
+        lines
     }
 
     fn end(&mut self, minute: i64) -> Vec<Line> {
         self.minute = minute;
-        let again = std::mem::take(&mut self.again).into_iter().filter(|(_, count)| *count > 0);
-        let mut lines: Vec<Line> = again.map(|(kind, count)| Line::Again(kind, count)).collect();
-        self.rows += u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        let again = std::mem::take(&mut self.again).into_values().flatten();
+        let mut lines: Vec<Line> = again
+            .filter(|(_, count)| *count > 0)
+            .map(|(kind, count)| Line::Again(kind, count))
+            .collect();
+        for line in &lines {
+            if let Line::Again(kind, _) = line {
+                self.count_row(&kind.source());
+            }
+        }
         let others = std::mem::take(&mut self.others);
         lines.extend((others > 0).then_some(Line::Others(others)));
         lines
     }
+}
+
+/// Whether nobody here is known by it.
+fn is_stranger(((name, organization), _): &Source) -> bool {
+    let stranger = Actor::stranger();
+    (name, organization) == (&stranger.name, &stranger.organization)
 }
 
 /// Tells the trail of a refused attempt: at once, or with the others of its minute.
@@ -182,7 +238,7 @@ mod tests {
 
     fn kind(object: usize) -> Kind {
         Kind {
-            actor: (String::new(), String::new()),
+            actor: (Actor::stranger().name, String::new()),
             action: "access.page",
             object: object.to_string(),
             outcome: "forbidden".to_owned(),
@@ -212,19 +268,47 @@ mod tests {
     }
 
     #[test]
-    fn however_many_kinds_somebody_makes_up_the_rows_of_a_day_are_bounded() {
+    fn however_many_kinds_and_addresses_somebody_makes_up_the_rows_of_a_day_are_bounded() {
         let mut denials = Denials::default();
         let mut written = 0;
         let mut attempts = 0_usize;
         for minute in 0..24 * 60 {
             for _ in 0..100 {
                 attempts += 1;
-                written += denials.take(kind(attempts), at(minute)).len();
+                let address = format!("192.0.2.{}", attempts % 200);
+                written += denials.take(Kind { address, ..kind(attempts) }, at(minute)).len();
             }
         }
         let by_the_minute = 24 * 60;
-        assert!(written <= 2_000 + by_the_minute, "{written} rows for {attempts} attempts");
+        let limit = usize::try_from(ROWS_PER_DAY_MAX).expect("small") + by_the_minute;
+        assert!(written <= limit, "{written} rows for {attempts} attempts");
         assert_eq!(denials.take(kind(0), at(24 * 60)).len(), 2, "the next day begins anew");
+    }
+
+    #[test]
+    fn who_tries_a_thousand_doors_hides_nobody_else() {
+        let mut denials = Denials::default();
+        let told = |lines: &[Line]| lines.iter().any(|line| matches!(line, Line::First(_)));
+        let mut rows = 0;
+        for minute in 1..=60 {
+            for door in 0..1_000 {
+                rows += u64::from(told(&denials.take(kind(door), at(minute))));
+            }
+        }
+        assert_eq!(rows, ROWS_OF_A_SOURCE_MAX, "of one source");
+        let elsewhere = Kind { address: "192.0.2.2".to_owned(), ..kind(0) };
+        assert!(told(&denials.take(elsewhere, at(60))), "of another address");
+        // Even when strangers everywhere used up what strangers have.
+        for minute in 61..=120 {
+            for other in 0..1_000 {
+                let address = format!("192.0.2.{}", other % 200);
+                denials.take(Kind { address, ..kind(other) }, at(minute));
+            }
+        }
+        let of_stranger = Kind { address: "192.0.2.250".to_owned(), ..kind(0) };
+        assert!(!told(&denials.take(of_stranger, at(121))));
+        let known = ("buyer".to_owned(), "91330212MA2DEM0026".to_owned());
+        assert!(told(&denials.take(Kind { actor: known, ..kind(0) }, at(121))));
     }
 
     #[test]

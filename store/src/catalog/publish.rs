@@ -19,6 +19,7 @@ use crate::{
     close,
     db::{Failure, Read, Write},
     fault::Fault,
+    fold::right,
     log, numbers,
     site::Site,
 };
@@ -49,9 +50,13 @@ fn write_file(
     text: &str,
     wanted: &Wanted,
 ) -> Result<Vec<Published>, Failure<PublishRefusal>> {
+    let next_index = log::head(&mut write.as_read(), &site.origin)?.map_or(0, |head| head.size);
+    // What the federation would not count is not recorded as done either.
+    right::load(&mut write.as_read(), &site.origin)?
+        .voice(&site.origin, next_index)
+        .map_err(|reason| Failure::Refused(of_file(reason.code(), reason.to_string())))?;
     let fresh = take_numbers(write, site, &wanted.numbers, now)?;
     let known = load(&mut write.as_read(), site, &wanted.mentioned)?;
-    let next_index = log::head(&mut write.as_read(), &site.origin)?.map_or(0, |head| head.size);
     let by = if actor.organization.is_empty() { site.node.as_str() } else { &actor.organization };
     let publisher = Publisher {
         origin: &site.origin,
@@ -123,10 +128,15 @@ fn take_numbers(
 
 fn exhausted(kind: NumberKind) -> PublishRefusal {
     let message = format!("all {} numbers of this year are used", kind.letter());
+    of_file("publish.numbers_exhausted", message)
+}
+
+/// A refusal of the file as a whole.
+fn of_file(code: &str, message: String) -> PublishRefusal {
     PublishRefusal::new(vec![Finding {
         line: 1,
         place: "file".to_owned(),
-        code: "publish.numbers_exhausted".to_owned(),
+        code: code.to_owned(),
         message,
         rule: None,
     }])
