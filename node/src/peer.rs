@@ -17,7 +17,7 @@ use lianshi_registry::{
     key::PublicKey,
     sync::{Digest, Input, Output, SignedHead, Sync},
 };
-use lianshi_store::{Fault, Site, log, members};
+use lianshi_store::{Site, log, members};
 use tokio::{
     sync::{Notify, mpsc, oneshot, watch},
     task::JoinHandle,
@@ -30,7 +30,7 @@ use crate::{
     serve::unless_full,
     trouble::Trouble,
 };
-use poll::{Poll, Seen};
+use poll::{Duty, Poll, Seen};
 
 /// Reads letters: called on a blocking thread with the sender, the kind and the sealed bytes. What
 /// it returns goes back to the sender; an `Err` is a refusal the sender reads.
@@ -102,7 +102,7 @@ pub async fn start(
         seen: Seen::default(),
         polling: false,
         signing_refused: String::new(),
-        poll_trouble: Trouble::new("signing the own log's head and looking for changes"),
+        troubles: BTreeMap::new(),
     };
     driver.begin(prepared).await;
     let task = tokio::spawn(driver.run(links, mail, wake));
@@ -132,7 +132,7 @@ fn prepare(folder: &Folder, site: &Site) -> anyhow::Result<Prepared> {
         head: SignedHead::open(&head.checkpoint, &head.origin, &head.log_key).ok(),
     });
     let held = held.collect();
-    let poll = poll::look(site, folder, &Seen::default(), false)?;
+    let poll = poll::look(site, folder, &Seen::default(), false);
     Ok(Prepared { held, poll })
 }
 
@@ -144,8 +144,8 @@ enum Mail {
     Heads(Input),
     /// A peer asks for the heads it does not hold.
     Asked(Digest, oneshot::Sender<Vec<SignedHead>>),
-    /// The own log and the members were looked at.
-    Polled(Result<Box<Poll>, Fault>),
+    /// The own log and the members were looked at; `None` when that ended unexpectedly.
+    Polled(Option<Box<Poll>>),
 }
 
 struct Driver {
@@ -162,7 +162,7 @@ struct Driver {
     polling: bool,
     sign_from: i64,
     signing_refused: String,
-    poll_trouble: Trouble,
+    troubles: BTreeMap<Duty, Trouble>,
 }
 
 impl Driver {
@@ -232,9 +232,9 @@ impl Driver {
                 // The asker is gone when this fails.
                 let _ = answer.send(self.sync.answer(&digest));
             }
-            Mail::Polled(outcome) => {
+            Mail::Polled(poll) => {
                 self.polling = false;
-                if let Some(poll) = self.poll_trouble.hear(outcome) {
+                if let Some(poll) = poll {
                     self.take_poll(*poll).await;
                 }
             }
@@ -266,10 +266,14 @@ impl Driver {
         let may_sign = self.sign_from <= self.site.now().millis();
         let (site, seen, mail) = (self.site.clone(), self.seen.clone(), self.mail.clone());
         let folder = self.folder.clone();
-        tokio::task::spawn_blocking(move || {
-            let poll = poll::look(&site, &folder, &seen, may_sign).map(Box::new);
+        tokio::spawn(async move {
+            let look = move || poll::look(&site, &folder, &seen, may_sign);
+            let poll = tokio::task::spawn_blocking(look).await;
+            if let Err(error) = &poll {
+                tracing::error!(%error, "looking for changes ended unexpectedly; tried again");
+            }
             // The driver is gone when this fails.
-            let _ = mail.send(Mail::Polled(poll));
+            let _ = mail.send(Mail::Polled(poll.ok().map(Box::new)));
         });
     }
 
@@ -287,6 +291,10 @@ impl Driver {
     }
 
     async fn take_poll(&mut self, poll: Poll) {
+        for (duty, outcome) in poll.outcomes {
+            let trouble = self.troubles.entry(duty);
+            trouble.or_insert_with(|| Trouble::new(duty.what())).hear(outcome);
+        }
         if let Some(refusal) = poll.refusal
             && refusal != self.signing_refused
         {

@@ -104,23 +104,8 @@ pub async fn start(folder: &Folder, share: Share) -> anyhow::Result<Running> {
         tokio::spawn(post::follow_catalog(site.clone())),
         tokio::spawn(witnessing::run(site.clone(), peers.net.clone())),
         tokio::spawn(trail::run(site.clone())),
-        tokio::spawn(every(REPORTS_MS, site.clone(), "usage reports", |site| {
-            let sealed = usage::enqueue_reports(site)?;
-            if sealed > 0 {
-                site.nudge();
-            }
-            Ok(())
-        })),
-        tokio::spawn(every(SWEEP_MS, site.clone(), "the sweep", |site| {
-            // First what gives room back.
-            datasets::sweep_abandoned(site)?;
-            recovery::beat(site)?;
-            room::keep_spare(&site.folder)?;
-            accounts::sweep(site)?;
-            site.db.write(|write| usage::forget_answers(write, site.now()))?;
-            site.db.write(|write| usage::forget_subjects(write, site.now()))?;
-            Ok(())
-        })),
+        tokio::spawn(every(REPORTS_MS, site.clone(), &REPORTS)),
+        tokio::spawn(every(SWEEP_MS, site.clone(), &SWEEP)),
     ];
     tracing::info!(node = %site.node, address = %folder.config.listen, "serving");
     Ok(Running { site, servers, peers, tasks, _lock: lock })
@@ -187,25 +172,48 @@ fn serve_operations(folder: &Folder, site: &Site, connections: usize) -> anyhow:
     })
 }
 
-/// Does a job of the store again and again, until the task is aborted. A fault is told once and the
-/// job tried again next time.
-async fn every(
-    pause_ms: u64,
-    site: Site,
-    what: &'static str,
-    job: fn(&Site) -> Result<(), lianshi_store::Fault>,
-) {
+/// A job of the store, and what it is called where it fails.
+type Job = (&'static str, fn(&Site) -> Result<(), Fault>);
+
+/// Changed counts leave for their home nodes.
+const REPORTS: [Job; 1] = [("usage reports", |site| {
+    let sealed = usage::enqueue_reports(site)?;
+    if sealed > 0 {
+        site.nudge();
+    }
+    Ok(())
+})];
+
+/// What is swept: first what gives room back.
+const SWEEP: [Job; 6] = [
+    ("sweeping loads that were given up", |site| datasets::sweep_abandoned(site).map(drop)),
+    ("counting on beside the database", recovery::beat),
+    ("keeping spare room", |site| Ok(room::keep_spare(&site.folder)?)),
+    ("sweeping ended sessions", |site| accounts::sweep(site).map(drop)),
+    ("forgetting stored answers", |site| {
+        site.db.write(|write| usage::forget_answers(write, site.now())).map(drop)
+    }),
+    ("forgetting asked subjects", |site| {
+        site.db.write(|write| usage::forget_subjects(write, site.now())).map(drop)
+    }),
+];
+
+/// Does jobs of the store again and again, until the task is aborted. A fault is told once and its
+/// job tried again next time; the others are done whatever became of it.
+async fn every(pause_ms: u64, site: Site, jobs: &'static [Job]) {
     let mut ticks = tokio::time::interval(Duration::from_millis(pause_ms));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut trouble = Trouble::new(what);
+    let mut troubles: Vec<Trouble> = jobs.iter().map(|(what, _)| Trouble::new(what)).collect();
     loop {
         ticks.tick().await;
-        let site = site.clone();
-        match tokio::task::spawn_blocking(move || job(&site)).await {
-            Ok(done) => {
-                trouble.hear(done);
+        for ((what, job), trouble) in jobs.iter().zip(&mut troubles) {
+            let site = site.clone();
+            match tokio::task::spawn_blocking(move || job(&site)).await {
+                Ok(done) => {
+                    trouble.hear(done);
+                }
+                Err(error) => tracing::error!(%error, "{what} ended unexpectedly; tried again"),
             }
-            Err(error) => tracing::error!(%error, "{what} ended unexpectedly; tried again"),
         }
     }
 }

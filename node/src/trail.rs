@@ -19,13 +19,19 @@ const ASKED_MS: u64 = 60_000;
 pub async fn run(site: Site) {
     let mut ticks = tokio::time::interval(Duration::from_millis(ASKED_MS));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut trouble = Trouble::new("sealing the audit trail");
+    let mut troubles = Troubles {
+        told: Trouble::new("telling the audit trail of refused attempts"),
+        forgotten: Trouble::new("forgetting addresses whose time is over"),
+        sealed: Trouble::new("sealing the audit trail"),
+    };
     loop {
         ticks.tick().await;
         let asked = site.clone();
         match tokio::task::spawn_blocking(move || job(&asked)).await {
-            Ok(done) => {
-                if let Some(Some(_)) = trouble.hear(done) {
+            Ok((told, forgotten, sealed)) => {
+                troubles.told.hear(told);
+                troubles.forgotten.hear(forgotten);
+                if let Some(Some(_)) = troubles.sealed.hear(sealed) {
                     site.nudge();
                 }
             }
@@ -36,12 +42,22 @@ pub async fn run(site: Site) {
     }
 }
 
+struct Troubles {
+    told: Trouble,
+    forgotten: Trouble,
+    sealed: Trouble,
+}
+
+type Done = (Result<(), Fault>, Result<(), Fault>, Result<Option<u64>, Failure<SealRefusal>>);
+
 /// Tells the trail what was refused in the minutes that are over, forgets addresses whose time is
-/// over, and seals when it is due.
-fn job(site: &Site) -> Result<Option<u64>, Failure<SealRefusal>> {
-    audit::settle_denials(site, false)?;
-    site.db.write(|write| audit::forget_addresses(write, site.now()))?;
-    audit::seal(site, When::Due)
+/// over, and seals when it is due; each whatever became of the others.
+fn job(site: &Site) -> Done {
+    (
+        audit::settle_denials(site, false),
+        site.db.write(|write| audit::forget_addresses(write, site.now())).map(drop),
+        audit::seal(site, When::Due),
+    )
 }
 
 /// Seals what waits and signs the log's new head; gives whether there was something.
@@ -63,8 +79,9 @@ pub fn seal(site: &Site, when: When) -> Result<bool, Failure<SealRefusal>> {
 /// The same when a node stops: it stops in any case.
 pub async fn seal_last(site: Site) {
     let last = move || {
-        audit::settle_denials(&site, true)?;
-        seal(&site, When::Now)
+        let told = audit::settle_denials(&site, true);
+        let sealed = seal(&site, When::Now);
+        told.map_err(Failure::Fault).and(sealed)
     };
     let sealed = tokio::task::spawn_blocking(last).await;
     let told = match sealed {

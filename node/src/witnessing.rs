@@ -16,7 +16,7 @@ use lianshi_store::{
     Failure, Fault, Read, Site, forks, log,
     quorum::{self, SettleRefusal},
 };
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::net::{NetHandle, Request};
 use gather::{Answered, Gathering};
@@ -31,24 +31,41 @@ const ROUNDS_BETWEEN_FETCHES: u64 = 5;
 /// Rounds between two looks whether what is settled still is under the keys the members use now.
 const ROUNDS_BETWEEN_CHECKS: u64 = 30;
 
-/// Runs until the task is aborted.
+/// Runs until the task is aborted: the own log is settled whatever others' settled checkpoints are
+/// waiting for.
 pub async fn run(site: Site, net: NetHandle) {
-    let mut rounds = interval(Duration::from_millis(ROUND_MS));
+    tokio::join!(settle_own(&site, &net), follow_settled(&site, &net));
+}
+
+/// Ticks at a pace, whether the work between is done in time or not.
+fn rounds(pause_ms: u64) -> Interval {
+    let mut rounds = interval(Duration::from_millis(pause_ms));
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    rounds
+}
+
+async fn settle_own(site: &Site, net: &NetHandle) {
+    let mut ticks = rounds(ROUND_MS);
     let mut own = Own::default();
     let mut unsettled = String::new();
     for round in 0_u64.. {
-        rounds.tick().await;
+        ticks.tick().await;
         let anew = round % ROUNDS_BETWEEN_CHECKS == 0;
-        if let Err(reason) = own.settle(&site, &net, anew).await
+        if let Err(reason) = own.settle(site, net, anew).await
             && reason != unsettled
         {
             tracing::warn!(%reason, "the own log is not settled");
             unsettled = reason;
         }
-        if round % ROUNDS_BETWEEN_FETCHES == 0 {
-            fetch_settled(&site, &net, anew).await;
-        }
+    }
+}
+
+async fn follow_settled(site: &Site, net: &NetHandle) {
+    let mut ticks = rounds(ROUND_MS * ROUNDS_BETWEEN_FETCHES);
+    for round in 0_u64.. {
+        ticks.tick().await;
+        let anew = round % (ROUNDS_BETWEEN_CHECKS / ROUNDS_BETWEEN_FETCHES) == 0;
+        fetch_settled(site, net, anew).await;
     }
 }
 

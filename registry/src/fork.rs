@@ -5,11 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    checkpoint::{Checkpoint, CheckpointError},
+    checkpoint::CheckpointError,
     id::Origin,
     key::PublicKey,
     merkle::{Hash, MerkleError, PROOF_HASHES_MAX, prefix_roots},
     refusal::Refusal,
+    sync::SignedHead,
 };
 
 /// Evidence that the holder of a log's key signed two histories.
@@ -81,16 +82,24 @@ impl Fork {
     }
 
     /// Checks that it proves a fork: anybody can, offline. Gives the two checkpoints.
-    pub fn verify(&self) -> Result<(Checkpoint, Checkpoint), ForkRefusal> {
+    pub fn verify(&self) -> Result<(SignedHead, SignedHead), ForkRefusal> {
         let open = |lines: &[String]| {
             let note = format!("{}\n", lines.join("\n"));
-            Checkpoint::open(note.as_bytes(), &self.origin, &self.log_key)
-                .map_err(ForkRefusal::Checkpoint)
+            SignedHead::open(&note, &self.origin, &self.log_key).map_err(ForkRefusal::Checkpoint)
         };
         let (older, newer) = (open(&self.older)?, open(&self.newer)?);
         let proof = self.hashes()?;
-        judge((older.size, older.root), (newer.size, newer.root), &proof)?;
+        judge((older.size(), older.root()), (newer.size(), newer.root()), &proof)?;
         Ok((older, newer))
+    }
+
+    /// Evidence that proves a fork, as everybody keeps it and tells it again: of each checkpoint
+    /// the three lines and the log's signature. Whatever somebody put beside them is left out, so
+    /// it fits an entry of whoever tells it.
+    pub fn normal(&self) -> Result<Self, ForkRefusal> {
+        let (older, newer) = self.verify()?;
+        let notes = (older.note(), newer.note());
+        Ok(Self::new((&self.origin, self.log_key), notes, &self.hashes()?))
     }
 
     fn hashes(&self) -> Result<Vec<Hash>, ForkRefusal> {
@@ -132,8 +141,16 @@ pub fn judge(
 mod tests {
     use super::*;
     use crate::{
+        checkpoint::Checkpoint,
+        checkpoint::SIZE_MAX,
+        entry::ENTRY_BYTES_MAX,
+        entry::{ENTRY_VERSION, Entry, Fact},
+        id::{DOMAIN_CHARS_MAX, NODE_NAME_CHARS_MAX},
+        json,
         key::KeyPair,
         merkle::{leaf_hash, prefix_proof, root_of},
+        note::{Note, SIGNATURES_MAX, Signature},
+        time::Timestamp,
     };
 
     fn origin() -> Origin {
@@ -176,7 +193,8 @@ mod tests {
             for new in old..40 {
                 for from in [0, old - 1] {
                     let evidence = fork(&leaves(old, "one", from), &leaves(new, "other", from));
-                    let sizes = evidence.verify().map(|(older, newer)| (older.size, newer.size));
+                    let told = evidence.verify();
+                    let sizes = told.map(|(older, newer)| (older.size(), newer.size()));
                     assert_eq!(sizes, Ok((old, new)), "{old} {new} {from}");
                 }
             }
@@ -191,6 +209,47 @@ mod tests {
                 assert_eq!(evidence.verify(), Err(ForkRefusal::Consistent), "{old} {new}");
             }
         }
+    }
+
+    #[test]
+    fn what_somebody_puts_beside_the_signatures_is_not_told_again() {
+        let good = fork(&leaves(5, "one", 3), &leaves(9, "other", 3));
+        let mut padded = good.clone();
+        let unknown = Signature { name: "x".repeat(90), key_id: [7; 4], bytes: vec![9; 100] };
+        let line = unknown.line().trim_end().to_owned();
+        padded.older.extend(vec![line.clone(); SIGNATURES_MAX - 1]);
+        padded.newer.insert(4, line);
+        assert!(padded.verify().is_ok(), "it proves what it proves");
+        assert_eq!(padded.normal(), Ok(good));
+        // Signed lines beside the three cannot be left out: no head of a log has them.
+        let text = Note::parse(note(&leaves(5, "one", 3)).as_bytes()).expect("a note").text;
+        let extended = Note::sign(text + "beside\n", &origin().to_string(), &key());
+        let extended = extended.expect("text").encode();
+        padded.older = Fork::new((&origin(), key().public()), (&extended, ""), &[]).older;
+        assert_eq!(padded.normal().expect_err("refused").code(), "fork.checkpoint_refused");
+    }
+
+    #[test]
+    fn the_longest_evidence_fits_an_entry_of_the_longest_name() {
+        let part = "a".repeat(63);
+        let node = "n".repeat(NODE_NAME_CHARS_MAX);
+        let domain = [part.as_str(); 4].join(".");
+        let origin = Origin::parse(&format!("{}/{node}/4294967295", &domain[..DOMAIN_CHARS_MAX]));
+        let origin = origin.expect("the longest origin");
+        let note = |size: u64| {
+            Checkpoint { origin: origin.clone(), size, root: leaf_hash(b"x") }.sign(&key())
+        };
+        let proof = vec![leaf_hash(b"y"); PROOF_HASHES_MAX];
+        let sizes = (note(SIZE_MAX - 1), note(SIZE_MAX));
+        let evidence = Fork::new((&origin, key().public()), (&sizes.0, &sizes.1), &proof);
+        let entry = Entry {
+            v: ENTRY_VERSION,
+            at: Timestamp::from_millis(0),
+            by: node,
+            fact: Fact::ForkWitnessed(Box::new(evidence)),
+        };
+        let bytes = json::encode_entry(&entry).expect("it fits");
+        assert!(bytes.len() < ENTRY_BYTES_MAX / 2, "{}", bytes.len());
     }
 
     #[test]

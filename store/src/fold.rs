@@ -147,10 +147,11 @@ impl Run {
         }
     }
 
-    /// Evidence of a fork proves itself, whoever tells of it.
+    /// Evidence of a fork proves itself, whoever tells of it. What is kept is what this node can
+    /// tell again.
     fn fork(&mut self, write: &mut Write<'_>, index: u64, fork: &Fork) -> Result<(), Fault> {
-        match fork.verify() {
-            Ok(_) => forks::record(write, (&self.origin, index), fork),
+        match fork.normal() {
+            Ok(fork) => forks::record(write, (&self.origin, index), &fork),
             Err(reason) => quarantine(write, (&self.origin, index), "fork.witnessed", &reason),
         }
     }

@@ -19,7 +19,7 @@ use crate::{
     catalog::project_log,
     db::{Read, Write},
     dialect::insert_if_absent,
-    log,
+    log, recovery,
     schema::{forks, logs},
 };
 
@@ -68,8 +68,8 @@ pub(crate) fn record(
 
 /// Tells the federation of a fork this node has seen: the evidence is checked, appended to its own
 /// log and recorded in the audit trail. `log_key` is the key the log is known by; what is held of
-/// the log may be nothing. Gives whether it was news. The caller nudges the jobs, which sign the
-/// new head.
+/// the log may be nothing. A node that awaits recovery keeps it, and tells it after that
+/// ([`attend`]). Gives whether it was news. The caller nudges the jobs, which sign the new head.
 pub fn witness(
     site: &Site,
     log_key: PublicKey,
@@ -86,7 +86,11 @@ pub fn witness(
         if is_forked(&mut write.as_read(), origin)? {
             return Ok(false);
         }
-        tell(write, site, &evidence)?;
+        if recovery::pending(&mut write.as_read())?.is_some() {
+            record(write, (&site.origin, 0), &evidence)?;
+        } else {
+            tell(write, site, &evidence)?;
+        }
         let act = Act {
             at: now,
             actor: &Actor::node(),
@@ -101,7 +105,8 @@ pub fn witness(
     })
 }
 
-/// Appends the evidence to the own log, once.
+/// Appends the evidence to the own log, once. Of what this node saw itself, its own entry is where
+/// it was told first.
 fn tell(write: &mut Write<'_>, site: &Site, evidence: &Fork) -> Result<(), Fault> {
     let entry = Entry {
         v: ENTRY_VERSION,
@@ -109,9 +114,13 @@ fn tell(write: &mut Write<'_>, site: &Site, evidence: &Fork) -> Result<(), Fault
         by: site.node.to_string(),
         fact: Fact::ForkWitnessed(Box::new(evidence.clone())),
     };
-    log::append(write, &site.origin, std::slice::from_ref(&entry), site.now())?;
-    let row = forks::table.find((evidence.origin.to_string(), evidence.log_key.to_string()));
-    diesel::update(row).set(forks::told_here.eq(true)).execute(&mut **write)?;
+    let indexes = log::append(write, &site.origin, std::slice::from_ref(&entry), site.now())?;
+    let row = || forks::table.find((evidence.origin.to_string(), evidence.log_key.to_string()));
+    diesel::update(row()).set(forks::told_here.eq(true)).execute(&mut **write)?;
+    let index = indexes.first().and_then(|index| i64::try_from(*index).ok()).unwrap_or_default();
+    diesel::update(row().filter(forks::told_by.eq(site.origin.to_string())))
+        .set(forks::told_index.eq(index))
+        .execute(&mut **write)?;
     Ok(())
 }
 
@@ -152,26 +161,25 @@ pub fn compare(site: &Site, older: &SignedHead) -> Result<Option<Conflict>, Faul
 
 /// Attends to forks that other nodes told of: notes when this node learned of them, for a fold
 /// knows no clock, and tells of them in its own log, for whoever told of them may be cut off before
-/// everybody has read it.
+/// everybody has read it; one by one, so that none holds another up. A node that may not append
+/// now, because it awaits recovery or its own log is over, tells nothing yet.
 pub fn attend(site: &Site) -> Result<(), Fault> {
     let undated = || forks::table.filter(forks::known_at.eq(0));
-    let count: i64 =
-        site.db.read(|read| undated().count().get_result(&mut **read).map_err(Fault::from))?;
-    let untold = site.db.read(untold)?;
-    if count == 0 && untold.is_empty() {
-        return Ok(());
+    let (count, untold) = site.db.read(|read| {
+        let count: i64 = undated().count().get_result(&mut **read)?;
+        let is_silent = recovery::pending(read)?.is_some() || is_forked(read, &site.origin)?;
+        Ok::<_, Fault>((count, if is_silent { Vec::new() } else { untold(read)? }))
+    })?;
+    if count > 0 {
+        let now = site.now().millis();
+        site.db.write(|write| {
+            diesel::update(undated()).set(forks::known_at.eq(now)).execute(&mut **write)?;
+            Ok::<_, Fault>(())
+        })?;
     }
-    let now = site.now().millis();
-    site.db.write(|write| {
-        diesel::update(undated()).set(forks::known_at.eq(now)).execute(&mut **write)?;
-        if is_forked(&mut write.as_read(), &site.origin)? {
-            return Ok(());
-        }
-        for evidence in &untold {
-            tell(write, site, evidence)?;
-        }
-        Ok(())
-    })
+    let told = untold.iter().map(|evidence| site.db.write(|write| tell(write, site, evidence)));
+    // Each is tried, whatever became of those before it.
+    told.fold(Ok(()), |before, this| before.and(this))
 }
 
 /// Evidence that this node has read and not told.

@@ -3,6 +3,10 @@
 
 use lianshi_registry::{
     checkpoint::Checkpoint,
+    entry::{ENTRY_BYTES_MAX, ENTRY_VERSION, Entry, Fact},
+    fork::Fork,
+    json,
+    key::PublicKey,
     merkle::leaf_hash,
     note::{Note, Signature},
     policy::Rule,
@@ -11,10 +15,11 @@ use lianshi_registry::{
     witness::{Submission, read_cosignatures},
 };
 use lianshi_store::{
-    Db, Failure, Site,
+    Db, Failure, Site, Write,
     audit::{self, Actor},
     forks, log, members,
     quorum::{self, Reach},
+    recovery::{self, Cause},
     witness,
 };
 
@@ -192,6 +197,95 @@ fn a_fork_is_told_before_anything_of_the_log_is_held_and_by_everybody() {
         }
         let known = reader.db.read(forks::all).expect("read");
         assert_eq!(known[0].told_by, root.origin, "who told it first stays");
+    });
+}
+
+/// An entry that tells of a fork, as long as an entry may be: an unknown signature beside the log's
+/// fills it up.
+fn padded(author: &Site, conflict: &Conflict, log_key: PublicKey) -> Entry {
+    let evidence = conflict.evidence(log_key);
+    let filled = |bytes: usize| {
+        let junk = Signature { name: "junk".to_owned(), key_id: [9; 4], bytes: vec![9; bytes] };
+        let mut evidence = evidence.clone();
+        evidence.older.push(junk.line().trim_end().to_owned());
+        let fact = Fact::ForkWitnessed(Box::new(evidence));
+        Entry { v: ENTRY_VERSION, at: author.now(), by: author.node.to_string(), fact }
+    };
+    let fits = |entry: &Entry| json::encode_entry(entry).is_ok();
+    let longest = (1..ENTRY_BYTES_MAX).rev().map(filled).find(fits).expect("one fits");
+    assert!(json::encode_entry(&longest).expect("fits").len() > ENTRY_BYTES_MAX - 4);
+    longest
+}
+
+fn say(author: &Site, entry: &Entry) {
+    let entries = std::slice::from_ref(entry);
+    let said = author.db.write(|write| log::append(write, &author.origin, entries, author.now()));
+    said.expect("appended");
+    log::publish_head(author).expect("signed");
+}
+
+/// What a node tells of forks in its own log.
+fn told(site: &Site) -> Vec<Fork> {
+    let size = head(site, &site.origin).map_or(0, |head| head.size);
+    let entries = site.db.read(|read| log::entries(read, &site.origin, 0, size)).expect("read");
+    let facts = entries.iter().filter_map(|bytes| match json::parse_entry(bytes).ok()?.fact {
+        Fact::ForkWitnessed(fork) => Some(*fork),
+        _ => None,
+    });
+    facts.collect()
+}
+
+#[test]
+fn evidence_that_fills_an_entry_is_told_again_without_what_fills_it() {
+    on_both(|db| {
+        let Three { root, writer, reader, .. } = &acquainted(db);
+        let conflict = conflict(writer, 7);
+        say(root, &padded(root, &conflict, writer.log_key.public()));
+        adopt_all(reader, writer);
+        adopt_all(reader, root);
+        forks::attend(reader).expect("attended");
+        assert_eq!(told(reader), [conflict.evidence(writer.log_key.public())]);
+        assert_eq!(reader.db.read(forks::origins).expect("read"), [writer.origin.clone()]);
+        log::publish_head(reader).expect("signed");
+    });
+}
+
+#[test]
+fn a_node_that_awaits_recovery_keeps_forks_and_tells_them_after_it() {
+    on_both(|db| {
+        let Three { root, writer, reader, .. } = &acquainted(db);
+        let key = writer.log_key.public();
+        let require =
+            |write: &mut Write<'_>| recovery::require(write, Cause::Restored, reader.now());
+        reader.db.write(require).expect("required");
+        let conflict = conflict(writer, 7);
+        say(root, &padded(root, &conflict, key));
+        adopt_all(reader, writer);
+        adopt_all(reader, root);
+        // Another one, which it sees itself.
+        let mut of_root = conflict.clone();
+        let checkpoint = |seed: &[u8]| {
+            let root_hash = leaf_hash(seed);
+            let checkpoint = Checkpoint { origin: root.origin.clone(), size: 9, root: root_hash };
+            let note = checkpoint.sign(&root.log_key);
+            SignedHead::open(&note, &root.origin, &root.log_key.public()).expect("signed")
+        };
+        (of_root.older, of_root.newer) = (checkpoint(b"one"), checkpoint(b"other"));
+        assert!(forks::witness(reader, root.log_key.public(), &of_root).expect("kept"));
+        for _ in 0..2 {
+            forks::attend(reader).expect("attended");
+        }
+        assert!(told(reader).is_empty());
+        let known = reader.db.read(forks::all).expect("read");
+        assert!(known.len() == 2 && known.iter().all(|one| one.known_at.millis() > 0), "{known:?}");
+        reader.db.write(|write| recovery::finish(write, reader, &[])).expect("recovered");
+        forks::attend(reader).expect("attended");
+        assert_eq!(told(reader).len(), 2);
+        let known = reader.db.read(forks::all).expect("read");
+        let seen = known.iter().find(|one| one.told_by == reader.origin).expect("its own");
+        let place = reader.db.read(|read| log::entries(read, &reader.origin, seen.told_index, 1));
+        let place = json::parse_entry(&place.expect("read")[0]).expect("an entry");
+        assert_eq!(place.fact, Fact::ForkWitnessed(Box::new(seen.evidence.clone())));
     });
 }
 

@@ -41,6 +41,36 @@ pub(super) struct Poll {
     pub(super) forked: Vec<Origin>,
     /// Why the own log is not signed.
     pub(super) refusal: Option<String>,
+    /// How each duty went.
+    pub(super) outcomes: Vec<(Duty, Result<(), Fault>)>,
+}
+
+/// What is looked after in one look, each by itself: whichever fails, the others go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Duty {
+    /// Signing the own log's head.
+    Sign,
+    /// Reading the own log's head.
+    OwnHead,
+    /// Reading the members, when a root authority's log grew.
+    Members,
+    /// Telling of forks that others told of.
+    TellForks,
+    /// Reading which logs are known to be forked.
+    Forks,
+}
+
+impl Duty {
+    /// What is said when it fails.
+    pub(super) fn what(self) -> &'static str {
+        match self {
+            Self::Sign => "signing the own log's head",
+            Self::OwnHead => "reading the own log's head",
+            Self::Members => "reading the members",
+            Self::TellForks => "telling of forks in the own log",
+            Self::Forks => "reading which logs are forked",
+        }
+    }
 }
 
 /// The members as the network and the state machine need them.
@@ -56,52 +86,77 @@ pub(super) struct MemberView {
 const STRANGE_LOG_KEY: &str = "keys/log.key is not the key this node was admitted with, so no node \
     would take what it signs; bring the admitted key back from the backup of the keys";
 
-/// Looks, on a blocking thread.
-pub(super) fn look(
-    site: &Site,
-    folder: &Folder,
-    seen: &Seen,
-    may_sign: bool,
-) -> Result<Poll, Fault> {
-    let mut refusal = None;
-    if seen.strange_keys.contains(&"log") {
-        refusal = Some(STRANGE_LOG_KEY.to_owned());
+/// Looks, on a blocking thread. What cannot be looked after is said in the outcomes and looked
+/// after again next time.
+pub(super) fn look(site: &Site, folder: &Folder, seen: &Seen, may_sign: bool) -> Poll {
+    let mut poll = Poll {
+        seen: seen.clone(),
+        own: None,
+        members: None,
+        forked: Vec::new(),
+        refusal: None,
+        outcomes: Vec::new(),
+    };
+    let duties = [
+        (Duty::Sign, sign(site, may_sign, &mut poll)),
+        (Duty::OwnHead, look_at_own(site, &mut poll)),
+        (Duty::Members, look_at_members(site, folder, &mut poll)),
+        (Duty::TellForks, forks::attend(site)),
+        (Duty::Forks, look_at_forks(site, &mut poll)),
+    ];
+    poll.outcomes.extend(duties);
+    poll
+}
+
+fn sign(site: &Site, may_sign: bool, poll: &mut Poll) -> Result<(), Fault> {
+    if poll.seen.strange_keys.contains(&"log") {
+        poll.refusal = Some(STRANGE_LOG_KEY.to_owned());
     } else if may_sign {
         match log::publish_head(site) {
             Ok(_) => {}
-            Err(Failure::Refused(reason)) => refusal = Some(reason.to_string()),
+            Err(Failure::Refused(reason)) => poll.refusal = Some(reason.to_string()),
             Err(Failure::Fault(fault)) => return Err(fault),
         }
     }
+    Ok(())
+}
+
+fn look_at_own(site: &Site, poll: &mut Poll) -> Result<(), Fault> {
+    let own = site.db.read(|read| log::head(read, &site.origin))?;
+    let note = own.map(|head| head.checkpoint).unwrap_or_default();
+    if note != poll.seen.own_note {
+        poll.own = SignedHead::open(&note, &site.origin, &site.log_key.public()).ok();
+        poll.seen.own_note = note;
+    }
+    Ok(())
+}
+
+fn look_at_members(site: &Site, folder: &Folder, poll: &mut Poll) -> Result<(), Fault> {
     // Only these: a large federation has thousands of logs, and this is done several times a
     // second.
-    let (own, root_sizes) = site.db.read(|read| {
+    let sizes = site.db.read(|read| {
         let mut sizes = BTreeMap::new();
         for root in &folder.charter.root {
             if let Some(head) = log::head(read, &root.origin)? {
                 sizes.insert(head.origin, head.size);
             }
         }
-        Ok::<_, Fault>((log::head(read, &site.origin)?, sizes))
+        Ok::<_, Fault>(sizes)
     })?;
-    let own_note = own.map(|head| head.checkpoint).unwrap_or_default();
-    let own = (own_note != seen.own_note)
-        .then(|| SignedHead::open(&own_note, &site.origin, &site.log_key.public()).ok())
-        .flatten();
-    let members = if seen.root_sizes.as_ref() == Some(&root_sizes) {
-        None
-    } else {
-        Some(view(site, folder, &site.db.read(members::all)?))
-    };
-    let strange_keys = match &members {
-        Some(view) => view.strange_keys.clone(),
-        None => seen.strange_keys.clone(),
-    };
-    forks::attend(site)?;
+    if poll.seen.root_sizes.as_ref() != Some(&sizes) {
+        let members = view(site, folder, &site.db.read(members::all)?);
+        poll.seen.strange_keys.clone_from(&members.strange_keys);
+        poll.seen.root_sizes = Some(sizes);
+        poll.members = Some(members);
+    }
+    Ok(())
+}
+
+fn look_at_forks(site: &Site, poll: &mut Poll) -> Result<(), Fault> {
     let known: BTreeSet<Origin> = site.db.read(forks::origins)?.into_iter().collect();
-    let forked = known.difference(&seen.forked).cloned().collect();
-    let seen = Seen { own_note, root_sizes: Some(root_sizes), strange_keys, forked: known };
-    Ok(Poll { seen, own, members, forked, refusal })
+    poll.forked = known.difference(&poll.seen.forked).cloned().collect();
+    poll.seen.forked = known;
+    Ok(())
 }
 
 fn source_of(admission: &Admission) -> Source {

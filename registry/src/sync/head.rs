@@ -34,14 +34,10 @@ struct Opened {
 
 impl SignedHead {
     /// Verifies a checkpoint note against the log it must be of. What is kept is the text and the
-    /// log's signature: nobody who hands a note on can make it larger. Lines beside the three of a
-    /// checkpoint, which no log of a federation has, are refused.
+    /// log's signature: nobody who hands a note on can make it larger.
     pub fn open(note: &str, origin: &Origin, log_key: &PublicKey) -> Result<Self, CheckpointError> {
         let checkpoint = Checkpoint::open(note.as_bytes(), origin, log_key)?;
         let mut kept = Note::parse(note.as_bytes()).map_err(CheckpointError::Note)?;
-        if kept.text != checkpoint.text() {
-            return Err(CheckpointError::Malformed("it has lines beside the three of a log"));
-        }
         let key = vkey(origin, *log_key);
         let of_log = kept.signatures.iter().position(|signature| key.made(signature));
         kept.signatures.swap(0, of_log.unwrap_or(0));

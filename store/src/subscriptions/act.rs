@@ -132,14 +132,18 @@ pub fn follow_catalog(site: &Site) -> Result<usize, Fault> {
         }
         Ok::<_, Fault>(())
     })?;
-    let mut changed = 0;
+    let (mut changed, mut failed) = (0, Ok(()));
     for id in due {
-        changed += usize::from(site.db.write(|write| follow(write, site, &id))?);
+        // One contract that cannot be written holds no other up.
+        match site.db.write(|write| follow(write, site, &id)) {
+            Ok(done) => changed += usize::from(done),
+            Err(fault) => failed = failed.and(Err(fault)),
+        }
     }
     if changed > 0 {
         site.nudge();
     }
-    Ok(changed)
+    failed.map(|()| changed)
 }
 
 fn follow(write: &mut Write<'_>, site: &Site, id: &SubscriptionId) -> Result<bool, Fault> {

@@ -51,17 +51,17 @@ pub(super) fn judge(at: &At, file: &Path, vkey: &str) -> anyhow::Result<()> {
     let value = json!({
         "origin": origin,
         "log_key": evidence.log_key,
-        "older": { "size": older.size, "root": older.root.to_base64() },
-        "newer": { "size": newer.size, "root": newer.root.to_base64() },
+        "older": { "size": older.size(), "root": older.root().to_base64() },
+        "newer": { "size": newer.size(), "root": newer.root().to_base64() },
         "forked": true,
     });
     let text = format!(
         "{origin} was forked: its key signed {} entries with root {} and {} entries with root {}, \
          and no single history has both.",
-        older.size,
-        older.root.to_base64(),
-        newer.size,
-        newer.root.to_base64()
+        older.size(),
+        older.root().to_base64(),
+        newer.size(),
+        newer.root().to_base64()
     );
     at.print(&value, text)
 }
