@@ -12,8 +12,13 @@ use lianshi_node::{
     peer::{self, Inbound, Letters, Peers},
 };
 use lianshi_registry::{
+    checkpoint::Checkpoint,
+    entry::{ENTRY_BYTES_MAX, ENTRY_VERSION, Entry, Fact},
+    fork::Fork,
     id::{DivisionCode, NodeName, NumberKind, RegistrationNumber},
     json,
+    merkle::leaf_hash,
+    note::Signature,
     seal::Sealed,
     uscc,
     wire::Receipt,
@@ -21,7 +26,7 @@ use lianshi_registry::{
 use lianshi_store::{Site, log};
 use serde_json::{Value, json};
 use tests::{
-    federation::{Federation, Node},
+    federation::{Federation, Node, publish},
     run, run_json, wait_for,
 };
 use tokio::sync::Notify;
@@ -67,10 +72,10 @@ struct Hostile {
 }
 
 impl Hostile {
-    async fn start(data: &Path) -> Self {
+    async fn start(data: &Path, say: impl FnOnce(&Site) -> Vec<Vec<u8>>) -> Self {
         let folder = Folder::open(data).expect("its folder");
         let site = folder.command_site().expect("its database");
-        let entries: Vec<Vec<u8>> = entries().into_iter().map(|(_, bytes)| bytes).collect();
+        let entries = say(&site);
         site.db
             .write(|write| {
                 log::create_own(write, &site)?;
@@ -192,21 +197,103 @@ async fn letters_are_refused(hostile: &Hostile, node: &str) {
     assert_eq!(good, Receipt::Taken, "{node} takes what is written as it should be");
 }
 
-#[tokio::test]
-async fn a_member_that_writes_what_nobody_may_read_harms_nobody_on_either_database() {
+/// The city on PostgreSQL, a district on SQLite, both serving; the other district is the test's.
+async fn two_serve(name: &str) -> Federation {
     let cluster = std::env::var("LIANSHI_TEST_POSTGRES")
         .expect("LIANSHI_TEST_POSTGRES is not set; run the tests with tests/run");
-    let name = format!("hostile_{}", std::process::id());
+    let name = format!("{name}_{}", std::process::id());
     let made = std::process::Command::new("psql")
         .args([&format!("{cluster}/postgres"), "-qc", &format!("CREATE DATABASE {name}")])
         .status()
         .expect("psql runs");
     assert!(made.success());
-    // The city on PostgreSQL, the district on SQLite.
     let mut federation = Federation::found(&format!("{cluster}/{name}"));
     federation.ningbo.start().await;
     federation.yinzhou.start().await;
-    let hostile = Hostile::start(&federation.haishu.data).await;
+    federation
+}
+
+/// Evidence against the member itself, as long as an entry may be: it signs two heads, and fills up
+/// what it tells of them.
+fn padded_evidence(site: &Site) -> Vec<Vec<u8>> {
+    let head = |seed: &[u8]| {
+        Checkpoint { origin: site.origin.clone(), size: 7, root: leaf_hash(seed) }
+            .sign(&site.log_key)
+    };
+    let key = site.log_key.public();
+    let evidence = Fork::new((&site.origin, key), (&head(b"one"), &head(b"other")), &[]);
+    let longest = (1..ENTRY_BYTES_MAX).rev().find_map(|bytes| {
+        let junk = Signature { name: "junk".to_owned(), key_id: [9; 4], bytes: vec![9; bytes] };
+        let mut evidence = evidence.clone();
+        evidence.older.push(junk.line().trim_end().to_owned());
+        let fact = Fact::ForkWitnessed(Box::new(evidence));
+        let entry = Entry { v: ENTRY_VERSION, at: site.now(), by: "haishu".to_owned(), fact };
+        json::encode_entry(&entry).ok()
+    });
+    vec![longest.expect("one fits")]
+}
+
+/// A publishing file with one organization.
+fn organization(round: usize) -> String {
+    let uscc = uscc::complete(&format!("91330212MA2TEQT{round}1")).expect("valid");
+    format!(
+        "[[organization]]\nuscc = \"{uscc}\"\nname = {{ zh = \"示例\", en = \"Example\" }}\n\
+         kind = \"provider\"\ndivision = \"330212\"\n"
+    )
+}
+
+/// How much of a log a node holds, and how much of it is signed.
+fn signed(node: &Node, log: &str) -> Value {
+    let told = run_json(&node.data, &["log", "list"]);
+    let logs = told.as_array().expect("a list").iter();
+    let origin = format!("ningbo.example/{log}/1");
+    let found = logs.clone().find(|one| one["origin"] == origin.as_str());
+    let found = found.unwrap_or_else(|| panic!("{} holds {log}: {told}", node.name));
+    json!({ "size": found["size"], "signed_size": found["checkpoint_size"] })
+}
+
+#[tokio::test]
+async fn evidence_that_fills_an_entry_stops_no_duty_of_anybody() {
+    let mut federation = two_serve("padded").await;
+    let hostile = Hostile::start(&federation.haishu.data, padded_evidence).await;
+    let is_told = |node: &Node, by: &str| {
+        let known = run_json(&node.data, &["log", "forks"]);
+        known.as_array().expect("a list").iter().any(|fork| {
+            fork["origin"] == "ningbo.example/haishu/1" && fork["told_by"].as_str() == Some(by)
+        })
+    };
+    for node in [&federation.ningbo, &federation.yinzhou] {
+        wait_for(&format!("{} to know that haishu forked", node.name), 60, || async {
+            is_told(node, "ningbo.example/haishu/1").then_some(())
+        })
+        .await;
+    }
+    hostile.peers.stop().await;
+    // Each tells of it, signs, pulls and settles as before, also after a new start.
+    for round in 1..=2 {
+        for (from, to) in [("ningbo", "yinzhou"), ("yinzhou", "ningbo")] {
+            let node = |name: &str| {
+                if name == "ningbo" { &federation.ningbo } else { &federation.yinzhou }
+            };
+            let file = node(from).data.join("organization.toml");
+            std::fs::write(&file, organization(round)).expect("written");
+            publish(node(from), &file);
+            wait_for(&format!("{to} to hold what {from} signed {round}"), 60, || async {
+                let (own, held) = (signed(node(from), from), signed(node(to), from));
+                (own["size"] == own["signed_size"] && own == held).then_some(())
+            })
+            .await;
+        }
+        federation.yinzhou.kill();
+        federation.yinzhou.start().await;
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_writes_what_nobody_may_read_harms_nobody_on_either_database() {
+    let federation = two_serve("hostile").await;
+    let written = |_: &Site| entries().into_iter().map(|(_, bytes)| bytes).collect();
+    let hostile = Hostile::start(&federation.haishu.data, written).await;
     let honest = [&federation.ningbo, &federation.yinzhou];
     let expected: Vec<(u64, String)> = (0..)
         .zip(entries())
