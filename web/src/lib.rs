@@ -125,10 +125,13 @@ impl WebState {
 pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
     logs::configure(cfg, state.clone());
     witness::configure(cfg, state.clone());
+    let pages = pages();
+    let ways = preferences::Ways::of(&pages.declared());
     cfg.service(
-        pages()
+        pages
             .scope(|| async { Err::<&str, _>(Problem::NotFound) })
             .app_data(web::Data::new(state))
+            .app_data(web::Data::new(ways))
             .app_data(web::FormConfig::default().limit(BODY_BYTES_MAX))
             .app_data(web::JsonConfig::default().limit(BODY_BYTES_MAX))
             .wrap(from_fn(address::admit))

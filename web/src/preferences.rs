@@ -7,6 +7,7 @@ use actix_web::{
     http::header::LOCATION,
     web,
 };
+use lianshi_routes::Declared;
 use serde::Deserialize;
 
 use crate::{
@@ -29,14 +30,59 @@ pub struct Preferences {
     back: String,
 }
 
+/// Which addresses can be gone back to. A page may be the answer to a `POST`; where nothing answers
+/// a `GET` at its address, the reader is led to the nearest page above it.
+#[derive(Debug, Clone)]
+pub struct Ways {
+    gets: Vec<&'static str>,
+    posts: Vec<&'static str>,
+}
+
+impl Ways {
+    /// Of all routes there are.
+    pub fn of(declared: &[Declared]) -> Self {
+        let by = |method: &str| {
+            let these = declared.iter().filter(|route| route.method == method);
+            these.map(|route| route.pattern).collect()
+        };
+        Self { gets: by("GET"), posts: by("POST") }
+    }
+
+    /// The address itself, or the page above it where the address takes a `POST` alone.
+    fn back(&self, address: &str) -> String {
+        let path = address.split(['?', '#']).next().unwrap_or_default();
+        let shown = |path: &str| self.gets.iter().any(|pattern| fits(pattern, path));
+        if shown(path) || !self.posts.iter().any(|pattern| fits(pattern, path)) {
+            return address.to_owned();
+        }
+        let mut above = path;
+        while let Some((parent, _)) = above.rsplit_once('/') {
+            if shown(parent) {
+                return parent.to_owned();
+            }
+            above = parent;
+        }
+        "/".to_owned()
+    }
+}
+
+/// Whether a path is one of a pattern with `{parameters}`.
+fn fits(pattern: &str, path: &str) -> bool {
+    let same =
+        |(part, given): (&str, &str)| part == given || (part.starts_with('{') && !given.is_empty());
+    pattern.split('/').count() == path.split('/').count()
+        && pattern.split('/').zip(path.split('/')).all(same)
+}
+
 /// `POST /preferences`
 pub async fn keep(
     request: HttpRequest,
+    ways: web::Data<Ways>,
     form: web::Form<Preferences>,
 ) -> Result<HttpResponse, Problem> {
     origin::demand_own(&request)?;
     let mut response = HttpResponse::SeeOther();
-    response.insert_header((LOCATION, own_path(&form.back)));
+    response.insert_header((LOCATION, ways.back(&own_path(&form.back))));
     if let Some(lang) = form.lang.as_deref().and_then(Lang::from_tag) {
         response.cookie(cookie(LANG_COOKIE, lang.tag()));
     }
@@ -93,6 +139,32 @@ mod tests {
         assert_eq!(own_path("/catalog?q=%E5%8C%BA"), "/catalog?q=%E5%8C%BA");
         for bad in ["", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb"] {
             assert_eq!(own_path(bad), "/", "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_takes_a_post_alone_leads_to_the_page_above() {
+        let route = |(method, pattern)| {
+            let access = lianshi_routes::Access::Everyone;
+            Declared { method, pattern, access }
+        };
+        let routes = [
+            ("GET", "/"),
+            ("GET", "/users/{login}"),
+            ("POST", "/users/{login}/second-factor/reset"),
+            ("GET", "/bills"),
+            ("POST", "/bills"),
+            ("POST", "/logout"),
+        ];
+        let ways = Ways::of(&routes.map(route));
+        for (address, back) in [
+            ("/users/wang/second-factor/reset", "/users/wang"),
+            ("/logout", "/"),
+            ("/bills?page=2", "/bills?page=2"),
+            ("/nowhere", "/nowhere"),
+            ("/", "/"),
+        ] {
+            assert_eq!(ways.back(address), back, "{address}");
         }
     }
 

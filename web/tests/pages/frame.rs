@@ -143,6 +143,30 @@ async fn settings_are_kept_in_cookies_and_lead_back() {
     assert!(html.contains(r#"<html lang="en" data-theme="dark" data-care="on">"#), "{html:.200}");
 }
 
+/// The switches once sent the reader of an answer to a `POST` to an address that takes no `GET`.
+#[actix_web::test]
+async fn settings_lead_back_from_every_answer_to_a_form() {
+    let seeded = support::empty();
+    let app = app!(seeded);
+    let parameter = |part: &'static str| if part.starts_with('{') { "x" } else { part };
+    let mut forms = 0;
+    for route in lianshi_web::pages().declared() {
+        if route.method != "POST" || route.pattern.starts_with("/api/") {
+            continue;
+        }
+        forms += 1;
+        let back = route.pattern.split('/').map(parameter).collect::<Vec<_>>().join("/");
+        let form = [("theme", "dark"), ("back", back.as_str())];
+        let request = TestRequest::post().uri("/preferences").set_form(form).to_request();
+        let response = call_service(&app, request).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{back}");
+        let location = response.headers().get(header::LOCATION).unwrap().to_str().unwrap();
+        let page = call_service(&app, TestRequest::get().uri(location).to_request()).await;
+        assert_ne!(page.status(), StatusCode::METHOD_NOT_ALLOWED, "{back} leads to {location}");
+    }
+    assert!(forms > 10, "{forms}");
+}
+
 #[actix_web::test]
 async fn settings_sent_by_another_site_are_refused() {
     let seeded = support::empty();
