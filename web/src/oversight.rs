@@ -26,9 +26,8 @@ use seals::Told;
 const ROWS_MAX: usize = 50;
 /// Characters shown of a hash: enough to compare by eye.
 const HASH_SHOWN: usize = 16;
-/// Lists a word of a state may come from.
-const STATES: [&str; 3] = ["state", "role", "entry"];
-
+/// Characters of a whole one.
+const HASH_CHARS: usize = 64;
 /// Which part of the trail.
 #[derive(Debug, Deserialize)]
 pub struct Wanted {
@@ -88,23 +87,62 @@ impl AuditPage {
             .unwrap_or_else(|| row.outcome.clone())
     }
 
-    /// States and roles in words, the beginning of a hash, the rest as it is.
-    fn change(&self, text: &str) -> String {
-        let word = |code: &str| {
-            let code = code.replace(['_', '.'], "-");
-            STATES.iter().find_map(|list| self.page.lang.find(&format!("{list}-{code}")))
-        };
-        let short = |code: &str| match code.get(..HASH_SHOWN) {
-            Some(head) if code.len() == 64 => format!("{head}…"),
-            _ => code.to_owned(),
-        };
-        let address = |code: &str| {
-            let is_mark = code.starts_with(audit::MARK_PREFIX);
+    /// From what to what, in words; a dash where nothing changed.
+    fn change(&self, row: &AuditRow) -> String {
+        if row.before == row.after {
+            return "–".to_owned();
+        }
+        let after =
+            if row.after.is_empty() { "–".to_owned() } else { self.words(row, &row.after) };
+        if row.before.is_empty() {
+            after
+        } else {
+            format!("{} → {after}", self.words(row, &row.before))
+        }
+    }
+
+    /// What a row says of a state: counts and places in a sentence, codes in words.
+    fn words(&self, row: &AuditRow, text: &str) -> String {
+        if let Some(count) = text.strip_prefix("tokens ended: ").and_then(|n| n.parse::<u64>().ok())
+        {
+            return self.page.tn("change-tokens-ended", count);
+        }
+        let parts = text.split(", ").map(|part| match part.split_once(' ') {
+            Some(("entry", index)) => self.page.t1("change-entry", "index", index),
+            Some(("version", version)) => self.page.t1("change-version", "version", version),
+            Some((count, "rows")) => self.page.t1("change-rows", "count", count),
+            _ => {
+                let shown = part.split(' ').map(|code| self.code(row, code));
+                shown.collect::<Vec<_>>().join(" ")
+            }
+        });
+        parts.collect::<Vec<_>>().join(&self.page.t("list-comma"))
+    }
+
+    /// One code in words, an address said to be one, the beginning of a hash, the rest as it is.
+    fn code(&self, row: &AuditRow, code: &str) -> String {
+        if code.starts_with(audit::MARK_PREFIX) {
             let gone = || format!("{code} ({})", self.page.t("audit-address-gone"));
-            is_mark.then(|| self.addresses.get(code).cloned().unwrap_or_else(gone))
-        };
-        let shown = |code| address(code).or_else(|| word(code)).unwrap_or_else(|| short(code));
-        text.split(' ').map(shown).collect::<Vec<_>>().join(" ")
+            let address = self.addresses.get(code).cloned().unwrap_or_else(gone);
+            return self.page.t1("change-from", "address", address);
+        }
+        match code.get(..HASH_SHOWN) {
+            Some(head) if code.len() == HASH_CHARS => format!("{head}…"),
+            _ => word(&self.page, &row.action, code),
+        }
+    }
+}
+
+/// The word for a state, from the list of what was acted on.
+fn word(page: &Page, action: &str, code: &str) -> String {
+    match action {
+        "catalog.publish" => page.word("entry", code),
+        "organization.add" => page.word("organization-kind", code),
+        "period.close" => page.word("period-state", code),
+        "period.park" => page.word("parked-reason", code),
+        "token.create" | "user.add" | "user.roles" => page.word("role", code),
+        "user.recovery_codes" | "user.second_factor" => page.word("second-state", code),
+        _ => page.word("state", code),
     }
 }
 
@@ -136,4 +174,39 @@ pub async fn show(
     let organizations = organizations.into_iter().map(named).collect();
     let newest = before.is_none();
     render(&AuditPage { page, rows, organizations, addresses, told, newest, older })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Kinds of organizations and the states of second steps once stood there as codes.
+    #[test]
+    fn every_state_of_the_trail_has_a_word() {
+        let page = Page::of(&actix_web::test::TestRequest::default().to_http_request());
+        let kinds = [
+            "enterprise",
+            "authority",
+            "provider",
+            "operator",
+            "partner",
+            "platform_operator",
+            "regulator",
+        ];
+        let kinds = kinds.map(|kind| ("organization.add", kind));
+        let others = [
+            ("user.second_factor", "on"),
+            ("user.second_factor", "off"),
+            ("user.recovery_codes", "renewed"),
+            ("user.disable", "disabled"),
+            ("user.roles", "node_admin"),
+            ("key.create", "finalized"),
+            ("catalog.publish", "product.listed"),
+            ("period.close", "open"),
+            ("period.park", "no_contract"),
+        ];
+        for (action, code) in kinds.into_iter().chain(others) {
+            assert_ne!(word(&page, action, code), code, "{action}");
+        }
+    }
 }

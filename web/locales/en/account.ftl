@@ -103,6 +103,7 @@ second-step-hint = Open the authenticator application on your telephone and ente
 second-step-help = If you lost the telephone, enter a recovery code. If you have none, your organization's administrator or the node can reset the second step after making sure who you are.
 second-state-on = set up
 second-state-off = not set up
+second-state-renewed = made anew
 second-owed = Your roles hold money or access, so signing in needs a second step. Set it up; then you can go on.
 second-what = After this, signing in asks for your password and for a code of six digits from an authenticator application on your telephone. First install any application for TOTP codes.
 second-begin = Set it up

@@ -17,3 +17,18 @@ audit-command = command line, { $account }
 audit-token = program with the token of { $login }
 audit-stranger = not signed in
 audit-address-gone = address no longer kept
+change-from = from { $address }
+change-entry = entry { $index }
+change-version = version { $version }
+change-rows = { $count } rows
+change-tokens-ended = { $n ->
+    [one] { $n } access token ended
+   *[other] { $n } access tokens ended
+    }
+organization-kind-enterprise = Enterprise
+organization-kind-authority = Data authority
+organization-kind-provider = Data provider
+organization-kind-operator = Operator
+organization-kind-partner = Partner
+organization-kind-platform-operator = Platform operator
+organization-kind-regulator = Regulator

@@ -97,6 +97,7 @@ second-step-hint = 打开手机上的验证器应用，输入当前显示的六�
 second-step-help = 手机丢失时，可输入一个恢复码。恢复码也没有时，请联系本单位管理员或节点管理员重设，他们会先核实您的身份。
 second-state-on = 已设置
 second-state-off = 未设置
+second-state-renewed = 已重新生成
 second-owed = 您的角色涉及资金或权限，登录须有第二步验证。请先设置，然后才能继续。
 second-what = 设置后，登录时除密码外还需输入手机验证器应用显示的六位验证码。请先在手机上安装任意一款支持 TOTP 的验证器应用。
 second-begin = 开始设置
