@@ -39,7 +39,7 @@ token-room = { $n ->
     [one] You can make { $n } more.
    *[other] You can make { $n } more.
     }
-sessions-end-what = You are signed out on every device, and all your access tokens end.
+sessions-end-what = This signs you out everywhere and ends all access tokens.
 refusal-account-token-unknown = There is no such token.
 refusal-account-token-term = A token lives from 1 to 366 days.
 account-title = My account
