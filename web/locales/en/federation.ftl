@@ -30,10 +30,10 @@ head-root = Root hash
 head-at = Signed
 head-files = Files
 head-key = Key
-head-reach = Vouched for
-reach-settled = Settled
-reach-signed = Signed
-reach-local = Local
+head-reach = Confirmation
+reach-settled = Settled by witnesses
+reach-signed = Signed by its node only
+reach-local = Not signed yet
 reach-since = since
 reach-settled-size = { $n ->
     [one] settled up to { $n } entry
