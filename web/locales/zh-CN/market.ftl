@@ -18,6 +18,7 @@ subscribe-plan = 方案
 subscribe-purpose = 使用目的
 subscribe-forbidden = 禁止用途
 subscribe-note = 用途说明
+stated-use = 用途说明
 subscribe-note-kept = 一两句话即可。内容写入协议，运营单位可以看到。
 subscribe-note-hint = 一两句话即可。运营单位会阅读，并写入协议。
 subscribe-second = 再次订阅的理由

@@ -128,7 +128,7 @@ async fn a_subscription_is_asked_for_agreed_used_and_ended_through_the_pages() {
 
     let path = format!("/subscriptions/{id}");
     let detail = send(&app, see(&path, &buyer)).await;
-    assert!(detail.body.contains("in force"), "{}", detail.body);
+    assert!(detail.body.contains(">In force<"), "{}", detail.body);
     let token = csrf!(&app, buyer);
     let form = format!("csrf={token}&label=billing");
     let keys = format!("{path}/keys");
@@ -199,7 +199,7 @@ async fn another_organization_gets_the_answer_for_what_is_absent() {
         assert_eq!(foreign, missing, "{base} {path}");
     }
     let own = send(&app, see(&format!("/subscriptions/{id}"), &buyer)).await;
-    assert!(own.body.contains("in force"), "nothing was changed: {}", own.body);
+    assert!(own.body.contains(">In force<"), "nothing was changed: {}", own.body);
 }
 
 /// What is answered but for the address and the fresh token, which the frame of a page repeats.
@@ -243,7 +243,7 @@ async fn another_organizations_programs_get_the_answer_for_what_is_absent() {
         assert_eq!(foreign, plain(send(&app, call(ABSENT)).await, ABSENT), "{path}");
     }
     let own = send(&app, see(&format!("/subscriptions/{id}"), &buyer)).await;
-    assert!(own.body.contains("in force"), "nothing was changed: {}", own.body);
+    assert!(own.body.contains(">In force<"), "nothing was changed: {}", own.body);
 }
 
 #[actix_web::test]
