@@ -2,6 +2,7 @@
 error-title = Error: { $title }
 error-summary = There is a problem
 login-title = Sign in
+login-first = Sign in to go on to the page you asked for.
 login-name = Login
 login-password = Password
 login-help = Forgotten your password? Your organization's administrator or the node can give you a new one. We never ask for it by telephone.

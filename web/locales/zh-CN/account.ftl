@@ -2,6 +2,7 @@
 error-title = 错误：{ $title }
 error-summary = 有问题需要处理
 login-title = 登录
+login-first = 您要打开的页面需要登录，登录后即可继续。
 login-name = 登录名
 login-password = 密码
 login-help = 忘记密码请联系本单位管理员或节点管理员重设。我们不会通过电话询问密码。

@@ -22,6 +22,9 @@ async fn a_person_signs_in_works_and_signs_out() {
     let asked = send(&app, get("/account?x=1")).await;
     assert_eq!(asked.status, StatusCode::SEE_OTHER);
     assert_eq!(asked.location, "/login?next=%2Faccount%3Fx%3D1");
+    let words = "Sign in to go on";
+    assert!(send(&app, get(&asked.location)).await.body.contains(words), "why there is a form");
+    assert!(!send(&app, get("/login")).await.body.contains(words), "nothing was asked for");
     let answer = send(&app, post("/login", &credentials("buyer", PASSWORD))).await;
     assert_eq!(
         (answer.status, answer.location.as_str()),
