@@ -54,6 +54,8 @@ pub async fn periods(page: Page, state: web::Data<WebState>) -> Result<HttpRespo
 #[template(path = "finance/period.html")]
 struct PeriodPage {
     page: Page,
+    /// The own log, `node/generation`.
+    log: String,
     view: PeriodView,
     statements: StatementPage,
     divisions: Vec<DivisionView>,
@@ -84,7 +86,9 @@ pub async fn period(
             Ok((view, statements, divisions, parked, (names, buyers)))
         })
         .await?;
-    render(&PeriodPage { page, view, statements, divisions, parked, names, buyers })
+    let origin = &state.site.origin;
+    let log = format!("{}/{}", origin.node(), origin.generation());
+    render(&PeriodPage { page, log, view, statements, divisions, parked, names, buyers })
 }
 
 #[derive(Template)]
