@@ -18,6 +18,10 @@ const DAYS_MIN: i64 = 31;
 /// Size of the texts at the axes; the picture is drawn at twice its size, because the library keeps
 /// a fixed gap between bars.
 const AXIS_TEXT: f32 = 27.0;
+/// From the axis to its dates: below the lower half of the 0 beside the axis.
+const DATE_GAP: f32 = 18.0;
+/// Room for a row of dates with that gap.
+const DATES_HEIGHT: f32 = 56.0;
 
 /// Calls by day as bars, all operations together; empty for no days. The axis has every day of the
 /// span, a month at least, so that days without calls are seen as such.
@@ -50,6 +54,8 @@ fn bars(name: &str, labels: Vec<String>, values: impl Iterator<Item = u64>) -> S
     chart.height = 520.0;
     chart.legend.show = Some(false);
     chart.x_axis.font.size = AXIS_TEXT;
+    chart.x_axis.name_gap = DATE_GAP;
+    chart.x_axis.height = DATES_HEIGHT;
     for axis in &mut chart.y_axis_configs {
         axis.font.size = AXIS_TEXT;
         axis.min = Some(0.0);
