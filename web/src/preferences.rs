@@ -49,7 +49,7 @@ impl Ways {
     }
 
     /// The address itself, or the page above it where the address takes a `POST` alone.
-    fn back(&self, address: &str) -> String {
+    pub fn back(&self, address: &str) -> String {
         let path = address.split(['?', '#']).next().unwrap_or_default();
         let shown = |path: &str| self.gets.iter().any(|pattern| fits(pattern, path));
         if shown(path) || !self.posts.iter().any(|pattern| fits(pattern, path)) {

@@ -10,6 +10,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{StatusCode, header},
     middleware::Next,
+    web::Data,
 };
 use askama::Template;
 use lianshi_registry::refusal::Refusal;
@@ -21,6 +22,7 @@ use crate::{
     access::{denial, is_api},
     foreign,
     page::Page,
+    preferences::{Ways, encode},
     refusal, visitor,
 };
 
@@ -286,8 +288,9 @@ impl Words {
             });
         }
         if status == StatusCode::UNAUTHORIZED && self.code == "web.sign_in" {
-            let back = crate::preferences::encode(&page.path);
-            let location = format!("/login?next={back}");
+            let ways = request.app_data::<Data<Ways>>();
+            let back = ways.map_or_else(|| page.path.clone(), |ways| ways.back(&page.path));
+            let location = format!("/login?next={}", encode(&back));
             return HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish();
         }
         if let Some(owed) = self.owed {

@@ -58,6 +58,15 @@ async fn a_person_signs_in_works_and_signs_out() {
 }
 
 #[actix_web::test]
+async fn a_form_sent_without_a_session_leads_back_to_its_page() {
+    let node = Node::new();
+    let app = app!(node);
+    let sent = send(&app, post("/account/tokens", "label=x")).await;
+    assert_eq!(sent.status, StatusCode::SEE_OTHER);
+    assert_eq!(sent.location, "/login?next=%2Faccount");
+}
+
+#[actix_web::test]
 async fn every_way_to_fail_looks_the_same() {
     let node = Node::new();
     node.person("buyer", 1, &[Role::Buyer]);
