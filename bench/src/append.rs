@@ -30,6 +30,7 @@ use serde_json::{Value, json as value};
 
 use crate::{
     disk::fdatasync,
+    filler,
     report::Report,
     stopwatch::{Stopwatch, millis, per_second, percentile},
 };
@@ -210,9 +211,7 @@ fn entry(bytes: usize) -> anyhow::Result<Entry> {
         by: "bench".to_owned(),
         fact: Fact::OrganizationListed(Organization {
             uscc: Uscc::parse(ORGANIZATION)?,
-            name: Texts {
-                zh: "测量单位".to_owned(), en: "x".repeat(bytes.saturating_sub(250))
-            },
+            name: filler::names(bytes),
             kind: OrganizationKind::Provider,
             division: DivisionCode::parse("330212")?,
         }),

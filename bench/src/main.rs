@@ -8,6 +8,7 @@ mod catalog;
 mod close;
 mod disk;
 mod federation;
+mod filler;
 mod memory;
 mod proof;
 mod replica;

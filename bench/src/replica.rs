@@ -35,6 +35,7 @@ use tokio::sync::Notify;
 
 use crate::{
     disk::fdatasync,
+    filler,
     memory,
     report::Report,
     stopwatch::{Stopwatch, millis, per_second},
@@ -77,6 +78,7 @@ impl Replica {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let elapsed = runtime.block_on(replicate((&root, &root_site), &reader, size))?;
         let peak_mib = memory::peak_mib()?;
+        filler::is_folded(&reader.command_site()?.db)?;
         let held = (&reader.command_site()?.db, &root_site.origin);
         let hashing = over_entries(held, size, |entry| {
             std::hint::black_box(leaf_hash(entry));
@@ -131,10 +133,7 @@ impl Replica {
         let code = uscc::complete(&format!("91{}{number:09}", site.division));
         let fact = Fact::OrganizationListed(Organization {
             uscc: code.context("nine digits")?,
-            name: Texts {
-                zh: "测量单位".to_owned(),
-                en: "x".repeat(self.bytes.saturating_sub(250)),
-            },
+            name: filler::names(self.bytes),
             kind: OrganizationKind::Provider,
             division: site.division.clone(),
         });

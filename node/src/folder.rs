@@ -20,10 +20,10 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use lianshi_registry::{
-    entry::{Admission, Texts},
+    entry::{Admission, Possession, Texts},
     id::{DivisionCode, FederationDomain, NodeName, Origin},
-    key::{KeyPair, PublicKey},
-    member,
+    key::{NodeKeys, PublicKey},
+    member::{self, FormerLog},
     policy::Rule,
 };
 use lianshi_routes::proxies::Proxies;
@@ -99,11 +99,50 @@ pub struct Charter {
 }
 
 impl Charter {
-    /// The root authorities as the membership fold needs them.
+    /// The root authorities as the membership fold needs them, in the order of the charter.
     pub fn roots(&self) -> Vec<member::Root> {
-        let root =
-            |root: &Root| member::Root { origin: root.origin.clone(), log_key: root.log_key };
+        let root = |root: &Root| member::Root {
+            origin: root.origin.clone(),
+            division: root.division.clone(),
+            log_key: root.log_key,
+            identity_key: root.identity_key,
+            witness_key: root.witness_key,
+            seal_key: root.seal_key,
+            former: root.former.clone(),
+        };
         self.root.iter().map(root).collect()
+    }
+
+    /// Refuses a charter under which names or keys of root authorities would be ambiguous.
+    pub fn check(&self) -> anyhow::Result<()> {
+        ensure!(!self.root.is_empty(), "it names no root authority");
+        for (place, root) in self.root.iter().enumerate() {
+            let name = root.origin.node();
+            let logs = root.former.iter().map(|former| &former.origin).chain([&root.origin]);
+            for log in logs.clone() {
+                let is_its_own = log.node() == name && log.domain() == &self.domain;
+                ensure!(
+                    is_its_own,
+                    "{log} is no log of the root authority {name} of {}",
+                    self.domain
+                );
+            }
+            let generations = logs.map(Origin::generation);
+            ensure!(
+                generations.is_sorted_by(|before, after| before < after),
+                "the former logs of {name} are not given from the oldest to the one before {}",
+                root.origin
+            );
+            for other in self.root.iter().skip(place + 1) {
+                let shares = other.keys().into_iter().any(|key| root.keys().contains(&key));
+                ensure!(
+                    other.origin.node() != name && !shares,
+                    "{name} and {} have a name or a key in common",
+                    other.origin.node()
+                );
+            }
+        }
+        Ok(())
     }
 }
 
@@ -113,25 +152,28 @@ impl Charter {
 pub struct Root {
     /// Its log.
     pub origin: Origin,
+    /// The division inside which it admits.
+    pub division: DivisionCode,
     /// Public log key.
     pub log_key: PublicKey,
     /// Public libp2p identity key.
     pub identity_key: PublicKey,
+    /// Public key of its witness.
+    pub witness_key: PublicKey,
+    /// Public seal key.
+    pub seal_key: PublicKey,
     /// libp2p addresses for the first contact.
     pub addresses: Vec<String>,
+    /// Logs it wrote before their key was lost or stolen, the oldest first, each with the number of
+    /// its entries that count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerLog>,
 }
 
-/// The four keys.
-#[derive(Clone)]
-pub struct Keys {
-    /// libp2p identity.
-    pub identity: KeyPair,
-    /// Signs checkpoints.
-    pub log: KeyPair,
-    /// Cosigns checkpoints of others.
-    pub witness: KeyPair,
-    /// Signs contracts and statements.
-    pub seal: KeyPair,
+impl Root {
+    fn keys(&self) -> [PublicKey; 4] {
+        [self.identity_key, self.log_key, self.witness_key, self.seal_key]
+    }
 }
 
 /// An opened data folder.
@@ -144,7 +186,7 @@ pub struct Folder {
     /// `charter.toml`.
     pub charter: Charter,
     /// The keys.
-    pub keys: Keys,
+    pub keys: NodeKeys,
 }
 
 impl Folder {
@@ -195,25 +237,21 @@ impl Folder {
         private::make_folder(&keys_path)?;
         let keys = match kept {
             Some(kept) => {
-                let keys = Keys::read(kept)?;
-                keys.write(&keys_path)?;
+                let keys = keys::read(kept)?;
+                keys::write(&keys_path, &keys)?;
                 keys
             }
-            None => Keys::make(&keys_path)?,
+            None => keys::make(&keys_path)?,
         };
         let charter = match charter {
             CharterSource::Join(charter) => charter,
             CharterSource::Found(domain) => Charter {
-                root: vec![Root {
-                    origin: Origin::new(domain.clone(), config.node.clone(), config.generation),
-                    log_key: keys.log.public(),
-                    identity_key: keys.identity.public(),
-                    addresses: config.peer_addresses.clone(),
-                }],
+                root: vec![root_of(&domain, &config, &keys)],
                 domain,
                 quorum: Rule::default(),
             },
         };
+        charter.check().context("the charter is refused")?;
         private::write(&path.join("charter.toml"), toml::to_string(&charter)?)?;
         // Written last: a folder without it was never finished.
         private::write(&path.join("node.toml"), toml::to_string(&config)?)?;
@@ -235,9 +273,10 @@ impl Folder {
         };
         let config: Config = toml::from_str(&read("node.toml")?)
             .with_context(|| invalid("node.toml", "the description of a node"))?;
-        let charter = toml::from_str(&read("charter.toml")?)
+        let charter: Charter = toml::from_str(&read("charter.toml")?)
             .with_context(|| invalid("charter.toml", "a charter"))?;
-        let keys = Keys::read(&path.join("keys"))?;
+        charter.check().with_context(|| invalid("charter.toml", "a charter"))?;
+        let keys = keys::read(&path.join("keys"))?;
         let folder = Self { path: path.to_owned(), config, charter, keys };
         private::demand(folder.database_files())?;
         Ok(folder)
@@ -285,7 +324,14 @@ impl Folder {
             addresses: self.config.peer_addresses.clone(),
             public_url: self.config.public_url.clone(),
             quota_entries: ADMISSION_QUOTA_ENTRIES,
+            possession: Possession::default(),
         }
+        .proved(&self.keys)
+    }
+
+    /// This node as a charter names a root authority.
+    pub fn as_root(&self) -> Root {
+        root_of(&self.charter.domain, &self.config, &self.keys)
     }
 
     /// Opens the database and gives the shell rooms what they share. `nudge` wakes the jobs of a
@@ -329,6 +375,19 @@ impl Folder {
     /// Opens the database for a command that runs beside or without a serving process.
     pub fn command_site(&self) -> anyhow::Result<Site> {
         self.site(Arc::new(|| {}))
+    }
+}
+
+fn root_of(domain: &FederationDomain, config: &Config, keys: &NodeKeys) -> Root {
+    Root {
+        origin: Origin::new(domain.clone(), config.node.clone(), config.generation),
+        division: config.division.clone(),
+        log_key: keys.log.public(),
+        identity_key: keys.identity.public(),
+        witness_key: keys.witness.public(),
+        seal_key: keys.seal.public(),
+        addresses: config.peer_addresses.clone(),
+        former: Vec::new(),
     }
 }
 

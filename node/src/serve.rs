@@ -127,6 +127,9 @@ pub fn unless_full(done: Result<(), Fault>, what: &'static str) -> Result<(), Fa
 /// where its configuration is not what others were told.
 async fn as_admitted(mut folder: Folder) -> anyhow::Result<Folder> {
     let taken = tokio::task::spawn_blocking(move || {
+        for role in folder.take_charter_keys()? {
+            tracing::info!(role = role.as_str(), "a new key is in use");
+        }
         let site = folder.command_site()?;
         let member = site.db.read(|read| members::by_origin(read, &site.origin))?;
         if let Some(member) = member {

@@ -124,11 +124,10 @@ impl Proved {
         }
     }
 
-    /// The last moment a witness spoke for the log as it is proved here; `None` without witnesses,
-    /// for then nothing in the file tells when it was made.
+    /// The last moment the witnesses spoke for the log as it is proved here, whatever a dishonest
+    /// minority of them states; `None` without witnesses, for then nothing in the file tells when it
+    /// was made.
     pub fn witnessed_at(&self) -> Option<Timestamp> {
-        let seconds = self.vouched.witnesses.iter().map(|(_, seconds)| *seconds).max()?;
-        let millis = i64::try_from(seconds).ok()?.checked_mul(1000)?;
-        Some(Timestamp::from_millis(millis))
+        self.vouched.seconds().map(Timestamp::from_seconds)
     }
 }

@@ -12,7 +12,7 @@ pub use catalog::{
     Operation, Organization, OrganizationKind, Product, ProductForm, ProductNotice, Purpose,
     Regrade, Resource, ResourceWithdrawn, Texts,
 };
-pub use member::{Admission, MemberChange, witness_name};
+pub use member::{Admission, MemberChange, Possession, witness_name};
 pub use offer::{
     AuditSealed, BuyerKind, Ceiling, Charge, Consent, Plan, PlanRetired, Share, Split,
     StatementSealed,

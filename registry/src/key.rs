@@ -69,6 +69,19 @@ impl fmt::Debug for KeyPair {
     }
 }
 
+/// The four keys of a node.
+#[derive(Debug, Clone)]
+pub struct NodeKeys {
+    /// libp2p identity.
+    pub identity: KeyPair,
+    /// Signs checkpoints.
+    pub log: KeyPair,
+    /// Cosigns checkpoints of others.
+    pub witness: KeyPair,
+    /// Signs contracts, receipts and statements.
+    pub seal: KeyPair,
+}
+
 /// A public key, printed `ed25519:<base64>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; 32]);

@@ -1,10 +1,12 @@
 //! Membership: the fold of the root authorities' logs that says who is a node of the federation,
 //! which division it may speak for, and which entries of its log count.
 //!
-//! A root authority admits itself first, then nodes of divisions its own covers. Every member is
-//! changed only by the root that admitted it. Standing is a list of changes, each from an index of
-//! the member's own log on, so the right of one entry never depends on when anybody learned of a
-//! suspension.
+//! Which nodes are root authorities, with which division and keys, stands in the charter and nowhere
+//! else. A root authority admits nodes of divisions its own covers, and itself as the charter says.
+//! Every member is changed only by the root that admitted it. What several roots say is folded in
+//! the order of the charter: a name or a key that an earlier one gave away is taken, whichever was
+//! seen first. Standing is a list of changes, each from an index of the member's own log on, so the
+//! right of one entry never depends on when anybody learned of a suspension.
 //!
 //! A node that withdrew, because its keys were lost or stolen, is admitted anew with fresh keys and
 //! the next generation of its log; what it was before stays its [`Past`]. The keys of other roles
@@ -35,8 +37,72 @@ pub const LEVELS: [&str; 3] = ["province", "city", "district"];
 pub struct Root {
     /// Its log.
     pub origin: Origin,
+    /// The division inside which it admits, and speaks.
+    pub division: DivisionCode,
     /// The key that signs the log's checkpoints.
     pub log_key: PublicKey,
+    /// Its libp2p identity.
+    pub identity_key: PublicKey,
+    /// Cosigns checkpoints of others.
+    pub witness_key: PublicKey,
+    /// Signs contracts and statements.
+    pub seal_key: PublicKey,
+    /// Logs it wrote before, when their keys were lost or stolen: what they said counts up to an
+    /// index. The oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerLog>,
+}
+
+/// A log that a root authority wrote before, as the charter ends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormerLog {
+    /// The log.
+    pub origin: Origin,
+    /// The key that signed its checkpoints.
+    pub log_key: PublicKey,
+    /// Entries that count: those from this index on may be a thief's.
+    pub until: u64,
+}
+
+impl Root {
+    /// The root authority that an admission describes: what a charter says of it.
+    pub fn of(admission: &Admission) -> Self {
+        Self {
+            origin: admission.origin.clone(),
+            division: admission.division.clone(),
+            log_key: admission.log_key,
+            identity_key: admission.identity_key,
+            witness_key: admission.witness_key,
+            seal_key: admission.seal_key,
+            former: Vec::new(),
+        }
+    }
+
+    /// Its name.
+    pub fn node(&self) -> &NodeName {
+        self.origin.node()
+    }
+
+    /// Its logs, the oldest first.
+    pub fn logs(&self) -> impl Iterator<Item = &Origin> {
+        self.former.iter().map(|former| &former.origin).chain([&self.origin])
+    }
+
+    /// Whether the entry at `index` of a log is this root authority's word.
+    fn says(&self, origin: &Origin, index: u64) -> bool {
+        let ended = |former: &FormerLog| former.origin == *origin && index < former.until;
+        self.origin == *origin || self.former.iter().any(ended)
+    }
+
+    /// Whether a log is or was this root authority's.
+    pub fn wrote(&self, origin: &Origin) -> bool {
+        self.logs().any(|log| log == origin)
+    }
+
+    fn keys(&self) -> [PublicKey; 4] {
+        [self.identity_key, self.log_key, self.witness_key, self.seal_key]
+    }
 }
 
 /// A node of the federation.
@@ -158,83 +224,106 @@ pub fn first_index_changed(before: Option<&Member>, after: &Member) -> Option<u6
     before.changes.iter().skip(kept).chain(after.changes.iter().skip(kept)).map(|c| c.from).min()
 }
 
+/// The place in the charter of the root authority that says the entry at `index` of a log.
+pub fn place_of(roots: &[Root], (origin, index): (&Origin, u64)) -> Option<usize> {
+    roots.iter().position(|root| root.says(origin, index))
+}
+
 /// Applies one entry about members: the new state of the member it speaks of, or why it changes
-/// nothing. `None` for entries of other kinds.
+/// nothing. `None` for entries of other kinds. `members` are those whom this root authority and
+/// those before it in the charter admitted.
 pub fn decide(
     members: &Members,
     roots: &[Root],
     at: (&Origin, u64),
     fact: &Fact,
 ) -> Result<Option<Member>, MemberRefusal> {
-    let (origin, index) = at;
     let (change, status) = match fact {
         Fact::MemberAdmitted(admission) => {
-            let root = root_of(roots, origin)?;
+            let root = root_of(roots, at)?;
             writing::check_fact(fact)?;
-            return admit(members, root, index, admission).map(Some);
+            return admit(members, (roots, root), at, admission).map(Some);
         }
         Fact::MemberSuspended(change) => (change, Status::Suspended),
         Fact::MemberReinstated(change) => (change, Status::Active),
         Fact::MemberWithdrawn(change) => (change, Status::Withdrawn),
         _ => return Ok(None),
     };
-    root_of(roots, origin)?;
+    let root = root_of(roots, at)?;
     writing::check_fact(fact)?;
-    alter(members, origin, change, status).map(Some)
+    alter(members, root, change, status).map(Some)
 }
 
-fn root_of<'r>(roots: &'r [Root], origin: &Origin) -> Result<&'r Root, MemberRefusal> {
-    let root = roots.iter().find(|root| root.origin == *origin);
-    root.ok_or_else(|| MemberRefusal::NotARoot(origin.clone()))
+fn root_of<'r>(roots: &'r [Root], at: (&Origin, u64)) -> Result<&'r Root, MemberRefusal> {
+    let root = place_of(roots, at).and_then(|place| roots.get(place));
+    root.ok_or_else(|| MemberRefusal::NotARoot(at.0.clone()))
 }
 
 fn admit(
     members: &Members,
-    root: &Root,
-    index: u64,
+    (roots, root): (&[Root], &Root),
+    (log, index): (&Origin, u64),
     admission: &Admission,
 ) -> Result<Member, MemberRefusal> {
-    check_place(members, root, admission)?;
+    check_place((roots, root), log, admission)?;
     let (node, origin) = (&admission.node, &admission.origin);
-    let known = members.get(node).filter(|known| known.admitted_by == root.origin);
+    let known = members.get(node);
+    if let Some(known) = known.filter(|known| !root.wrote(&known.admitted_by)) {
+        return Err(other_root(known));
+    }
+    let known = known.map(|known| ended(root, known, origin));
+    let known = known.as_ref();
     let withdrawn = known.filter(|known| known.status() == Status::Withdrawn);
     let is_next = |known: &Member| origin.generation() > known.admission.origin.generation();
     if withdrawn.is_some_and(|known| !is_next(known)) {
         return Err(MemberRefusal::Withdrawn(node.clone()));
     }
-    check_keys(members, root, admission)?;
+    check_keys(members, (roots, root), admission)?;
+    if !admission.is_proved() {
+        return Err(MemberRefusal::Unproved(node.clone()));
+    }
     let mut member = Member {
         admission: admission.clone(),
-        admitted_by: root.origin.clone(),
+        admitted_by: log.clone(),
         admitted_index: index,
         changes: Vec::new(),
         past: Past::default(),
     };
-    let Some(known) = members.get(node) else { return Ok(member) };
-    if known.admitted_by != root.origin {
-        // Two roots admitted the same name: the smaller origin keeps it, whichever entry was seen
-        // first.
-        if known.admitted_by < root.origin {
-            return Err(other_root(known));
-        }
-        return Ok(member);
-    }
+    let Some(known) = known else { return Ok(member) };
     if known.status() == Status::Withdrawn {
-        member.past = known.past.succeeded(known, index);
+        member.past = known.past.succeeded(known, admission, index);
         return Ok(member);
     }
     if known.admission.origin != *origin || known.admission.log_key != admission.log_key {
         return Err(MemberRefusal::LogChanged(node.clone()));
     }
+    member.admitted_by.clone_from(&known.admitted_by);
     member.admitted_index = known.admitted_index;
     member.changes.clone_from(&known.changes);
     member.past = known.past.rekeyed(&known.admission, admission, index);
     Ok(member)
 }
 
+/// A root authority that writes another log than before withdrew the one before at the index where
+/// the charter ends it.
+fn ended(root: &Root, known: &Member, next: &Origin) -> Member {
+    let mut known = known.clone();
+    let former = root.former.iter().find(|former| former.origin == known.admission.origin);
+    if let Some(former) = former.filter(|former| former.origin != *next) {
+        let reason = "the charter ends this log".to_owned();
+        let from = former.until;
+        known.changes.push(StandingChange { from, status: Status::Withdrawn, reason });
+    }
+    known
+}
+
 /// The level is one there is, the log is the node's own in this federation, and its division lies
-/// inside that of the root authority.
-fn check_place(members: &Members, root: &Root, admission: &Admission) -> Result<(), MemberRefusal> {
+/// inside that of the root authority; a root authority is admitted as the charter names it.
+fn check_place(
+    (roots, root): (&[Root], &Root),
+    log: &Origin,
+    admission: &Admission,
+) -> Result<(), MemberRefusal> {
     let node = &admission.node;
     if !LEVELS.contains(&admission.level.as_str()) {
         return Err(MemberRefusal::Level(admission.level.clone()));
@@ -243,29 +332,36 @@ fn check_place(members: &Members, root: &Root, admission: &Admission) -> Result<
     if origin.node() != node || origin.domain() != root.origin.domain() {
         return Err(MemberRefusal::OriginMismatch { origin: origin.clone(), node: node.clone() });
     }
-    let is_root_itself = *origin == root.origin;
-    if is_root_itself && admission.log_key != root.log_key {
-        return Err(MemberRefusal::LogChanged(node.clone()));
+    if let Some(named) = roots.iter().find(|named| named.node() == node) {
+        let keys = past::keys(admission).map(|(_, key)| key);
+        let is_now = named.origin == *origin && keys == named.keys();
+        // What the charter ended had the keys that its own log said.
+        let was = |former: &FormerLog| {
+            former.origin == *origin && origin == log && former.log_key == admission.log_key
+        };
+        let is_named = is_now || named.former.iter().any(was);
+        return if named == root && is_named && admission.division == named.division {
+            Ok(())
+        } else {
+            Err(MemberRefusal::NotAsCharter(node.clone()))
+        };
     }
-    if !is_root_itself {
-        let own = members
-            .get(root.origin.node())
-            .filter(|own| own.admission.origin == root.origin)
-            .ok_or_else(|| MemberRefusal::RootNotAdmitted(root.origin.clone()))?;
-        let root_division = &own.admission.division;
-        if !root_division.covers(&admission.division) {
-            return Err(MemberRefusal::OutsideDivision {
-                division: admission.division.clone(),
-                root_division: root_division.clone(),
-            });
-        }
+    if !root.division.covers(&admission.division) {
+        return Err(MemberRefusal::OutsideDivision {
+            division: admission.division.clone(),
+            root_division: root.division.clone(),
+        });
     }
     Ok(())
 }
 
-/// A key serves one role of one node, once: inside the admission, and among members of the same
-/// root, also those that do not use it any more.
-fn check_keys(members: &Members, root: &Root, admission: &Admission) -> Result<(), MemberRefusal> {
+/// A key serves one role of one node, once: inside the admission, among all members, also those
+/// that do not use it any more, and among the root authorities.
+fn check_keys(
+    members: &Members,
+    (roots, root): (&[Root], &Root),
+    admission: &Admission,
+) -> Result<(), MemberRefusal> {
     let taken = |other: &NodeName| MemberRefusal::KeyTaken {
         node: admission.node.clone(),
         other: other.clone(),
@@ -276,7 +372,13 @@ fn check_keys(members: &Members, root: &Root, admission: &Admission) -> Result<(
             return Err(taken(&admission.node));
         }
     }
-    for (node, other) in members.iter().filter(|(_, other)| other.admitted_by == root.origin) {
+    for named in roots.iter().filter(|named| *named != root || *named.node() != admission.node) {
+        let former = named.former.iter().map(|former| former.log_key);
+        if named.keys().into_iter().chain(former).any(|key| wanted.contains(&key)) {
+            return Err(taken(named.node()));
+        }
+    }
+    for (node, other) in members {
         let current = past::keys(&other.admission);
         let is_used = |(role, key): &(KeyRole, PublicKey)| {
             // A node keeps the keys it does not change, unless it left for good.
@@ -302,13 +404,13 @@ fn other_root(known: &Member) -> MemberRefusal {
 
 fn alter(
     members: &Members,
-    origin: &Origin,
+    root: &Root,
     change: &MemberChange,
     status: Status,
 ) -> Result<Member, MemberRefusal> {
     let known =
         members.get(&change.node).ok_or_else(|| MemberRefusal::Unknown(change.node.clone()))?;
-    if known.admitted_by != *origin {
+    if !root.wrote(&known.admitted_by) {
         return Err(other_root(known));
     }
     match (known.status(), status) {

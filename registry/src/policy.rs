@@ -162,6 +162,23 @@ pub struct Vouched {
     pub witnesses: Vec<(String, u64)>,
     /// Whether the policy asked for witnesses at all.
     pub settled: bool,
+    /// The fewest witnesses two quorums of the policy share: fewer than these may be dishonest.
+    pub shared: usize,
+    /// The checkpoint with the signatures of the log and of witnesses of the policy, one each, and
+    /// no other: what is kept and passed on.
+    pub note: String,
+}
+
+impl Vouched {
+    /// The last moment, in seconds since 1970, that no dishonest minority of the witnesses chose:
+    /// where `f` of them may state any time, the one that `f` others state as late or later.
+    /// `None` without witnesses.
+    pub fn seconds(&self) -> Option<u64> {
+        let mut stated: Vec<u64> = self.witnesses.iter().map(|(_, seconds)| *seconds).collect();
+        stated.sort_unstable_by(|a, b| b.cmp(a));
+        let place = self.shared.saturating_sub(1).min(stated.len().checked_sub(1)?);
+        stated.get(place).copied()
+    }
 }
 
 impl Policy {
@@ -242,7 +259,10 @@ impl Policy {
             self.witnesses.get(*place).map(|witness| (witness.name.clone(), *seconds))
         };
         let witnesses = cosigned.iter().filter_map(name).collect();
-        Ok(Vouched { body, witnesses, settled: self.quorum != Quorum::None })
+        let settled = self.quorum != Quorum::None;
+        let signatures = verified.into_iter().map(|(_, signature)| signature.clone()).collect();
+        let note = Note { text: note.text.clone(), signatures }.encode();
+        Ok(Vouched { body, witnesses, settled, shared: self.quorum.shared(), note })
     }
 }
 

@@ -35,6 +35,12 @@ impl Timestamp {
         Self(millis)
     }
 
+    /// From UTC seconds as foreign formats state them; the largest time there is for what lies
+    /// beyond.
+    pub fn from_seconds(seconds: u64) -> Self {
+        Self(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000))
+    }
+
     /// UTC milliseconds.
     pub const fn millis(self) -> i64 {
         self.0
@@ -80,10 +86,13 @@ impl Timestamp {
     }
 }
 
-/// `YYYY-MM-DDTHH:MM:SSZ`; milliseconds are cut off.
+/// `YYYY-MM-DDTHH:MM:SSZ`; milliseconds are cut off. What lies beyond the calendar is printed as its
+/// end: whoever states a time from outside may state any, and printing it never fails.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let instant = jiff::Timestamp::from_second(self.seconds()).map_err(|_| fmt::Error)?;
+        let (first, last) = (jiff::Timestamp::MIN.as_second(), jiff::Timestamp::MAX.as_second());
+        let seconds = self.seconds().clamp(first, last);
+        let instant = jiff::Timestamp::from_second(seconds).map_err(|_| fmt::Error)?;
         write!(f, "{}", instant.strftime("%Y-%m-%dT%H:%M:%SZ"))
     }
 }
@@ -242,6 +251,18 @@ serde_as_text!(Timestamp, Date, Period);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_time_prints_whoever_stated_it() {
+        let end = "9999-12-30T22:00:00Z";
+        for seconds in [253_402_207_200, 253_402_300_800, 1 << 62, u64::MAX] {
+            let time = Timestamp::from_seconds(seconds);
+            assert_eq!(time.to_string(), end);
+            assert_eq!(time.local(), end.trim_end_matches('Z').replace('T', " "));
+        }
+        assert!(!Timestamp::from_millis(i64::MIN).to_string().is_empty());
+        assert!(!Timestamp::from_millis(i64::MAX).date().to_string().is_empty());
+    }
 
     #[test]
     fn timestamps_print_and_parse_back() {

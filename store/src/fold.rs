@@ -47,11 +47,31 @@ pub fn apply(
             again.insert(origin);
         }
     }
+    let precedes = run.precedes;
     run.finish(write, first_index, entries.len())?;
-    for origin in again {
-        refold(write, &origin)?;
+    if precedes {
+        again.extend(judge_members_anew(write)?);
     }
-    Ok(())
+    again.iter().try_for_each(|origin| refold(write, origin))
+}
+
+/// Judges everything that was said about members anew, and folds again what that concerns.
+pub(crate) fn members_anew(write: &mut Write<'_>) -> Result<(), Fault> {
+    let again = judge_members_anew(write)?;
+    again.iter().try_for_each(|origin| refold(write, origin))
+}
+
+/// Gives the logs to fold again.
+fn judge_members_anew(write: &mut Write<'_>) -> Result<BTreeSet<Origin>, Fault> {
+    let members::Anew { logs, judged, refused } = members::anew(write)?;
+    let told = quarantined_entries::kind
+        .like(members::MEMBER_KINDS)
+        .and(quarantined_entries::origin.eq_any(judged));
+    diesel::delete(quarantined_entries::table.filter(told)).execute(&mut **write)?;
+    for (origin, index, kind, reason) in &refused {
+        quarantine(write, (origin, *index), kind, reason)?;
+    }
+    Ok(logs)
 }
 
 /// The same for the catalog alone: members are kept when it is rebuilt.
@@ -78,6 +98,8 @@ struct Run {
     /// Changed objects with the index that changed them last.
     changed: BTreeMap<ObjectKey, u64>,
     touched: project::Touched,
+    /// Members changed of which other root authorities spoke as well.
+    precedes: bool,
 }
 
 impl Run {
@@ -95,6 +117,7 @@ impl Run {
             known,
             changed: BTreeMap::new(),
             touched: project::Touched::default(),
+            precedes: false,
         })
     }
 
@@ -135,8 +158,9 @@ impl Run {
                 quarantine(write, (&self.origin, index), entry.fact.kind(), &reason)?;
                 Ok(None)
             }
-            Ok(None) => Ok(None),
-            Ok(Some(refold)) => {
+            Ok(applied) => {
+                self.precedes |= applied.precedes;
+                let Some(refold) = applied.refold else { return Ok(None) };
                 let own = refold.origin == self.origin;
                 if own {
                     self.right = right::load(&mut write.as_read(), &self.origin)?;

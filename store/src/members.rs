@@ -2,23 +2,25 @@
 //! `registry::member`.
 
 mod act;
+mod anew;
 mod history;
 
 pub use act::{admit, change};
+pub(crate) use anew::{Anew, MEMBER_KINDS, anew};
 pub use history::{HISTORY_MAX, heard_version, history, versions};
 
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use lianshi_registry::{
-    entry::{Admission, Entry, Texts},
+    entry::{Admission, Entry, Possession, Texts},
     id::{DivisionCode, NodeName, Origin},
     key::PublicKey,
     member::{self, Member, MemberRefusal, Members, Past, Root},
 };
 
 use crate::{
-    Db, Fault, Read, Site, Write,
+    Db, Fault, Read, Site, Write, fold,
     schema::{member_entries, member_pasts, members, node_state},
 };
 
@@ -96,6 +98,7 @@ impl MemberRow {
                 addresses: serde_json::from_str(&self.addresses).map_err(json)?,
                 public_url: self.public_url,
                 quota_entries: number(self.quota_entries)?,
+                possession: Possession::default(),
             },
             admitted_by: origin(&self.admitted_by)?,
             admitted_index: number(self.admitted_index)?,
@@ -106,30 +109,35 @@ impl MemberRow {
 }
 
 /// Remembers the charter's root authorities. Called whenever a data folder is opened; writes only
-/// what is new.
+/// what is new. Under another charter everything that was said about members is judged anew.
 pub fn set_roots(db: &Db, roots: &[Root]) -> Result<(), Fault> {
-    if db.read(self::roots)? == roots {
+    let before = db.read(stored_roots)?;
+    let value = serde_json::to_string(roots).map_err(|e| Fault::corrupt("node_state", e))?;
+    if before.as_ref() == Some(&value) {
         return Ok(());
     }
-    let value = serde_json::to_string(roots).map_err(|e| Fault::corrupt("node_state", e))?;
     db.write(|write| {
         diesel::delete(node_state::table.filter(node_state::name.eq(ROOTS)))
             .execute(&mut **write)?;
         diesel::insert_into(node_state::table)
             .values((node_state::name.eq(ROOTS), node_state::value.eq(&value)))
             .execute(&mut **write)?;
-        Ok(())
+        if before.is_some() { fold::members_anew(write) } else { Ok(()) }
     })
 }
 
-/// The charter's root authorities.
-pub fn roots(read: &mut Read<'_>) -> Result<Vec<Root>, Fault> {
-    let stored: Option<String> = node_state::table
+fn stored_roots(read: &mut Read<'_>) -> Result<Option<String>, Fault> {
+    let stored = node_state::table
         .filter(node_state::name.eq(ROOTS))
         .select(node_state::value)
         .first(&mut **read)
         .optional()?;
-    let Some(stored) = stored else { return Ok(Vec::new()) };
+    Ok(stored)
+}
+
+/// The charter's root authorities.
+pub fn roots(read: &mut Read<'_>) -> Result<Vec<Root>, Fault> {
+    let Some(stored) = stored_roots(read)? else { return Ok(Vec::new()) };
     serde_json::from_str(&stored).map_err(|error| Fault::corrupt("node_state", error))
 }
 
@@ -228,35 +236,60 @@ pub struct Refold {
     pub from: u64,
 }
 
+/// What an entry about members changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The log whose right changed.
+    pub refold: Option<Refold>,
+    /// Whether what root authorities later in the charter said has to be judged anew, because this
+    /// one comes before them.
+    pub precedes: bool,
+}
+
 /// Applies one entry about members (`member.*`) of the log `at.0` at index `at.1`. Other kinds
 /// change nothing.
 pub fn apply(
     write: &mut Write<'_>,
     at: (&Origin, u64),
     entry: &Entry,
-) -> Result<Result<Option<Refold>, MemberRefusal>, Fault> {
+) -> Result<Result<Applied, MemberRefusal>, Fault> {
     let read = &mut write.as_read();
     let roots = roots(read)?;
+    let all = all(read)?;
+    let place = member::place_of(&roots, at);
+    // What a root authority may do never depends on those after it.
+    let is_before = |member: &&Member| {
+        let of = roots.iter().position(|root| root.wrote(&member.admitted_by));
+        of <= place
+    };
     let known: Members =
-        all(read)?.into_iter().map(|m| (m.admission.node.clone(), m)).collect::<BTreeMap<_, _>>();
+        all.iter().filter(is_before).map(|m| (m.admission.node.clone(), m.clone())).collect();
     let member = match member::decide(&known, &roots, at, &entry.fact) {
         Ok(Some(member)) => member,
-        Ok(None) => return Ok(Ok(None)),
+        Ok(None) => return Ok(Ok(Applied::default())),
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let before = known.get(&member.admission.node);
-    let from = member::first_index_changed(before, &member);
-    let row = MemberRow::from_member(&member)?;
-    if before.is_some() {
+    let node = &member.admission.node;
+    let from = member::first_index_changed(known.get(node), &member);
+    keep(write, &member, all.iter().any(|other| other.admission.node == *node))?;
+    history::note(write, at, node)?;
+    let later = place.map_or(&[][..], |place| roots.get(place + 1..).unwrap_or_default());
+    let precedes = !later.is_empty() && anew::has_said(&mut write.as_read(), later)?;
+    let refold = from.map(|from| Refold { origin: member.admission.origin, from });
+    Ok(Ok(Applied { refold, precedes }))
+}
+
+/// Writes a member; `stored` tells whether there is one of the name.
+fn keep(write: &mut Write<'_>, member: &Member, stored: bool) -> Result<(), Fault> {
+    let row = MemberRow::from_member(member)?;
+    if stored {
         diesel::update(members::table.filter(members::node.eq(&row.node)))
             .set(&row)
             .execute(&mut **write)?;
     } else {
         diesel::insert_into(members::table).values(&row).execute(&mut **write)?;
     }
-    keep_past(write, &member)?;
-    history::note(write, at, &member.admission.node)?;
-    Ok(Ok(from.map(|from| Refold { origin: member.admission.origin, from })))
+    keep_past(write, member)
 }
 
 /// A node with nothing before it has no row.

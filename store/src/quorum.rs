@@ -151,7 +151,8 @@ pub fn settle(site: &Site, origin: &Origin, note: &str) -> Result<bool, Failure<
         return Err(Failure::Refused(SettleRefusal::NoWitness));
     }
     let opened = policy.open(note.as_bytes());
-    let body = opened.map_err(|error| Failure::Refused(SettleRefusal::Policy(error)))?.body;
+    let vouched = opened.map_err(|error| Failure::Refused(SettleRefusal::Policy(error)))?;
+    let body = &vouched.body;
     let checkpoint = Checkpoint::claimed(note.as_bytes())
         .map_err(|error| Failure::Refused(SettleRefusal::Checkpoint(error)))?;
     let now = site.now();
@@ -165,7 +166,7 @@ pub fn settle(site: &Site, origin: &Origin, note: &str) -> Result<bool, Failure<
             }
             Some(_) => {}
         }
-        keep(write, (&policy, origin, body.size), note, now).map_err(Failure::Fault)
+        keep(write, (&policy, origin, body.size), &vouched.note, now).map_err(Failure::Fault)
     })
 }
 

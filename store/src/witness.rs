@@ -61,7 +61,12 @@ impl TryFrom<WitnessedRow> for Cosigned {
 pub fn submit(site: &Site, body: &[u8]) -> Result<Answer, Fault> {
     let decided = match Submission::parse(body) {
         Ok(submission) if !knows(site, &submission)? => return Ok(forgetful()),
-        Ok(submission) => site.db.write(|write| cosign(write, site, &submission)),
+        // Judged before the one write lock is taken: what no log signed, and what leads nowhere,
+        // holds nobody up.
+        Ok(submission) => site
+            .db
+            .read(|read| judge(read, site, &submission))
+            .and_then(|_| site.db.write(|write| cosign(write, site, &submission))),
         Err(error) => Err(Failure::Refused(WitnessRefusal::Malformed(error))),
     };
     match decided {
@@ -141,28 +146,34 @@ pub fn cosigned(read: &mut Read<'_>, origin_hash: &str) -> Result<Option<String>
     Ok(note)
 }
 
+/// Whether a submission may be cosigned, and what would be remembered of it; and whether something
+/// of its log is remembered already.
+fn judge(
+    read: &mut Read<'_>,
+    site: &Site,
+    submission: &Submission,
+) -> Result<(Advance, bool), Failure<WitnessRefusal>> {
+    let origin = &submission.body().origin;
+    let keys = trusted(read, site, origin)?;
+    let last = last(read, origin)?;
+    let seconds = u64::try_from(site.now().seconds()).unwrap_or(0);
+    let decided = witness::decide(submission, &keys, last.as_ref(), (&site.cosigner(), seconds));
+    let advance = decided.map_err(Failure::Refused)?;
+    if is_contradicted(read, &advance.next, origin)? {
+        return Err(Failure::Refused(WitnessRefusal::Contradicted(advance.next.size)));
+    }
+    Ok((advance, last.is_some()))
+}
+
 fn cosign(
     write: &mut Write<'_>,
     site: &Site,
     submission: &Submission,
 ) -> Result<Advance, Failure<WitnessRefusal>> {
-    let origin = &submission.body().origin;
-    let keys = trusted(&mut write.as_read(), site, origin)?;
-    let last = last(&mut write.as_read(), origin)?;
-    let seconds = u64::try_from(site.now().seconds()).unwrap_or(0);
-    let decided = witness::decide(submission, &keys, last.as_ref(), (&site.cosigner(), seconds));
-    match decided {
-        Ok(advance) => {
-            if is_contradicted(&mut write.as_read(), &advance.next, origin)? {
-                let size = advance.next.size;
-                return Err(Failure::Refused(WitnessRefusal::Contradicted(size)));
-            }
-            remember(write, origin, (&advance.next, last.is_some()))?;
-            crash::point("cosign.remembered");
-            Ok(advance)
-        }
-        Err(refusal) => Err(Failure::Refused(refusal)),
-    }
+    let (advance, known) = judge(&mut write.as_read(), site, submission)?;
+    remember(write, &submission.body().origin, (&advance.next, known))?;
+    crash::point("cosign.remembered");
+    Ok(advance)
 }
 
 /// Whether a refused submission may be one of two signed histories: the log signed it.

@@ -1,25 +1,22 @@
-//! The catalog: publishing whole or not at all, the chain above a product, search, quarantine, and
-//! the same digest on every node whatever the order of arrival.
+//! The catalog of one node: publishing whole or not at all, the chain above a product, search.
 
 use std::sync::Arc;
 
 use lianshi_registry::{
     catalog::ProductStatus,
-    entry::{Admission, Entry, Fact, MemberChange, Plan, Texts},
+    entry::Texts,
     id::{DivisionCode, NodeName, Origin, RegistrationNumber},
-    json,
     key::KeyPair,
-    member::Root,
     time::{Date, Timestamp},
 };
 use lianshi_store::{
-    Db, Failure, Fault, Site,
+    Db, Failure, Site,
     audit::Actor,
     catalog::{self, Offer, Query},
-    fold, log, members,
+    log,
 };
 
-use crate::support::{fresh_postgres, on_both};
+use crate::support::on_both;
 
 pub const EXAMPLE: &str = include_str!("../../docs/examples/division-code.toml");
 const DAY: &str = "2026-11-21T03:00:00Z";
@@ -28,11 +25,11 @@ pub fn now() -> Timestamp {
     Timestamp::parse(DAY).expect("valid")
 }
 
-fn origin(name: &str) -> Origin {
+pub fn origin(name: &str) -> Origin {
     Origin::parse(&format!("ningbo.example/{name}/1")).expect("valid")
 }
 
-fn key(name: &str, role: u8) -> KeyPair {
+pub fn key(name: &str, role: u8) -> KeyPair {
     let mut seed = [role; 32];
     for (place, byte) in seed.iter_mut().zip(name.bytes()) {
         *place ^= byte;
@@ -71,11 +68,11 @@ pub fn act(site: &Site, act: &str, number: &str) {
     catalog::publish(site, &Actor::node(), &text).expect(act);
 }
 
-fn offer(db: &Db, number: &RegistrationNumber) -> Offer {
+pub fn offer(db: &Db, number: &RegistrationNumber) -> Offer {
     db.read(|read| catalog::product(read, number)).expect("read").expect("known")
 }
 
-fn digest(db: &Db) -> [u8; 32] {
+pub fn digest(db: &Db) -> [u8; 32] {
     db.read(catalog::digest).expect("read")
 }
 
@@ -234,219 +231,6 @@ fn a_rebuild_makes_the_same_tables() {
         let rebuilt = catalog::rebuild(db, &|_, _| {}).expect("rebuilt");
         assert_eq!(rebuilt.before, rebuilt.after);
         assert_eq!((digest(db), pages(db)), before);
-    });
-}
-
-/// A federation of three logs, each with entries in order, as bytes.
-struct Federation {
-    roots: Vec<Root>,
-    logs: Vec<(Origin, Vec<Vec<u8>>)>,
-}
-
-fn admission(name: &str, division: &str) -> Fact {
-    Fact::MemberAdmitted(Admission {
-        node: NodeName::parse(name).expect("valid"),
-        name: Texts { zh: name.to_owned(), en: name.to_owned() },
-        division: DivisionCode::parse(division).expect("valid"),
-        level: "district".to_owned(),
-        origin: origin(name),
-        identity_key: key(name, 1).public(),
-        log_key: key(name, 2).public(),
-        witness_key: key(name, 3).public(),
-        seal_key: key(name, 4).public(),
-        addresses: Vec::new(),
-        public_url: format!("http://{name}.example"),
-        quota_entries: 1000,
-    })
-}
-
-fn entry(fact: Fact) -> Vec<u8> {
-    let entry = Entry { v: 1, at: now(), by: "ningbo".to_owned(), fact };
-    json::encode_entry(&entry).expect("encoded")
-}
-
-fn bytes_of(db: &Db, origin: &Origin) -> Vec<Vec<u8>> {
-    db.read(|read| log::entries(read, origin, 0, 10_000)).expect("read")
-}
-
-fn federation() -> Federation {
-    let folder = tempfile::tempdir().expect("a folder");
-    let made = |name: &str, division: &str, text: &str| {
-        let db = Db::open_file(&folder.path().join(format!("{name}.sqlite"))).expect("a database");
-        let site = site(&db, name, division);
-        publish(&site, text);
-        publish(&site, text);
-        (origin(name), bytes_of(&db, &origin(name)))
-    };
-    let yinzhou = made("yinzhou", "330212", EXAMPLE);
-    let mut haishu = made("haishu", "330203", EXAMPLE);
-    // What no honest node writes: garbage, a copy of a neighbor's product, a price above the
-    // ceiling.
-    haishu.1.push(b"{\"not\":\"canonical\" }".to_vec());
-    haishu.1.push(yinzhou.1[5].clone());
-    haishu.1.push(overpriced(&haishu.1));
-    let suspended = MemberChange {
-        node: NodeName::parse("haishu").expect("valid"),
-        from_index: 12,
-        reason: "试验".to_owned(),
-    };
-    let (mut federation, mut root) = admissions();
-    root.1.push(entry(Fact::MemberSuspended(suspended)));
-    federation.logs = vec![root, yinzhou, haishu];
-    federation
-}
-
-/// A root that admitted itself and two districts.
-fn admissions() -> (Federation, (Origin, Vec<Vec<u8>>)) {
-    let root = vec![
-        entry(admission("ningbo", "330200")),
-        entry(admission("yinzhou", "330212")),
-        entry(admission("haishu", "330203")),
-    ];
-    let roots = vec![Root { origin: origin("ningbo"), log_key: key("ningbo", 2).public() }];
-    (Federation { roots, logs: Vec::new() }, (origin("ningbo"), root))
-}
-
-/// Lets a database know that both districts are members; `standing` is what the root says after.
-pub fn admit(db: &Db, standing: Option<Fact>) {
-    let (mut federation, mut root) = admissions();
-    root.1.extend(standing.map(entry));
-    federation.logs = vec![root];
-    fold_into(db, &federation, &[(0, 100)]);
-}
-
-#[test]
-fn a_node_that_may_not_speak_publishes_nothing_that_would_not_count() {
-    on_both(|db| {
-        let site = site(db, "haishu", "330203");
-        let number = publish(&site, EXAMPLE);
-        let change = MemberChange {
-            node: NodeName::parse("haishu").expect("valid"),
-            from_index: 0,
-            reason: "试验".to_owned(),
-        };
-        admit(db, Some(Fact::MemberSuspended(change)));
-        let head = db.read(|read| log::head(read, &site.origin)).expect("read").expect("a log");
-        for text in [EXAMPLE.to_owned(), paused(&number)] {
-            let refused = catalog::publish(&site, &Actor::node(), &text);
-            let Err(Failure::Refused(refusal)) = refused else { panic!("{refused:?}") };
-            let codes: Vec<&str> = refusal.findings.iter().map(|one| one.code.as_str()).collect();
-            assert_eq!(codes, ["member.suspended"], "{refusal}");
-        }
-        let after = db.read(|read| log::head(read, &site.origin)).expect("read").expect("a log");
-        assert_eq!(head.size, after.size);
-    });
-}
-
-fn paused(number: &RegistrationNumber) -> String {
-    format!("[[act]]\ndo = \"product.paused\"\nnumber = \"{number}\"\nreason = \"试验\"\n")
-}
-
-fn overpriced(entries: &[Vec<u8>]) -> Vec<u8> {
-    let mut plans = entries.iter().filter_map(|bytes| match json::parse_entry(bytes).ok()?.fact {
-        Fact::PlanPublished(plan) if plan.code == "per-call" => Some(plan),
-        _ => None,
-    });
-    let plan: Plan = plans.next_back().expect("a plan");
-    let text = serde_json::to_string(&Fact::PlanPublished(plan))
-        .expect("text")
-        .replace("per-call", "greedy")
-        .replace("0.500000", "0.900000");
-    entry(serde_json::from_str(&text).expect("a fact"))
-}
-
-/// Folds the logs into a fresh database, in the order of `turns`, each a log and how many entries.
-fn fold_into(db: &Db, federation: &Federation, turns: &[(usize, usize)]) {
-    members::set_roots(db, &federation.roots).expect("roots");
-    let mut next = vec![0; federation.logs.len()];
-    for (log_place, count) in turns {
-        let (origin, entries) = &federation.logs[*log_place];
-        let from = next[*log_place];
-        let to = entries.len().min(from + count);
-        next[*log_place] = to;
-        let part = &entries[from..to];
-        let done: Result<(), Fault> = db.write(|write| {
-            log::create_replica(write, origin, key(origin.node().as_str(), 2).public())?;
-            log::extend(write, origin, part)?;
-            fold::apply(write, origin, u64::try_from(from).expect("small"), &fold::parse(part))
-        });
-        done.expect("folded");
-    }
-}
-
-#[test]
-fn logs_in_any_order_of_arrival_give_the_same_catalog() {
-    let federation = federation();
-    let all = 1000;
-    let orders: [&[(usize, usize)]; 4] = [
-        &[(0, all), (1, all), (2, all)],
-        &[(2, all), (1, all), (0, all)],
-        &[(1, 3), (0, 2), (2, 7), (1, 4), (0, 1), (2, all), (0, all), (1, all)],
-        &[(0, 3), (2, 13), (1, 1), (0, 1), (2, 1), (2, 1), (2, all), (1, all)],
-    ];
-    let mut seen = Vec::new();
-    for turns in orders {
-        let folder = tempfile::tempdir().expect("a folder");
-        let sqlite = Db::open_file(&folder.path().join("node.sqlite")).expect("a database");
-        let postgres = Db::open(&fresh_postgres()).expect("a database");
-        for db in [&sqlite, &postgres] {
-            fold_into(db, &federation, turns);
-            let quarantined = db.read(|read| catalog::quarantined(read, 100)).expect("read");
-            let page = search(db, &Query { status: "any".to_owned(), ..Query::default() });
-            seen.push((digest(db), quarantined, page));
-            let rebuilt = catalog::rebuild(db, &|_, _| {}).expect("rebuilt");
-            assert_eq!(rebuilt.before, rebuilt.after);
-        }
-    }
-    for other in &seen {
-        assert_eq!(other, &seen[0]);
-    }
-    let (_, quarantined, page) = &seen[0];
-    // haishu's second product began after its suspension and never counted.
-    assert_eq!(page.total, 3, "{page:?}");
-    assert!(quarantined.iter().any(|one| one.code == "member.suspended"), "{quarantined:?}");
-}
-
-#[test]
-fn what_no_rule_allows_is_quarantined_on_receipt() {
-    let mut federation = federation();
-    // Without the suspension every entry of haishu is judged by itself.
-    federation.logs[0].1.pop();
-    on_both(|db| {
-        fold_into(db, &federation, &[(0, 100), (1, 100), (2, 100)]);
-        let quarantined = db.read(|read| catalog::quarantined(read, 100)).expect("read");
-        let codes: Vec<&str> = quarantined.iter().map(|one| one.code.as_str()).collect();
-        assert_eq!(codes.len(), 3, "{quarantined:?}");
-        assert!(codes[0].starts_with("catalog.above_ceiling"), "{quarantined:?}");
-        assert!(codes[1].starts_with("entry.out_of_scope"), "{quarantined:?}");
-        assert!(codes[2].starts_with("entry."), "{quarantined:?}");
-        let page = search(db, &Query { node: "haishu".to_owned(), ..Query::default() });
-        assert_eq!((page.total, page.facets.node.len()), (2, 2));
-        let offer = offer(db, &page.items[0].number);
-        assert_eq!(offer.public_url, "http://haishu.example");
-        assert!(offer.plan("greedy").is_none() && offer.plan("per-call").is_some());
-    });
-}
-
-#[test]
-fn what_an_older_program_admitted_as_an_address_is_no_link() {
-    use diesel::RunQueryDsl as _;
-    let federation = federation();
-    on_both(|db| {
-        fold_into(db, &federation, &[(0, 100), (1, 100), (2, 100)]);
-        let page = search(db, &Query { node: "yinzhou".to_owned(), ..Query::default() });
-        let number = &page.items[0].number;
-        assert_eq!(offer(db, number).public_url, "http://yinzhou.example");
-        for old in ["javascript:alert(1)", "http://a.example''; id; ''"] {
-            let update = format!("UPDATE members SET public_url = '{old}' WHERE node = 'yinzhou'");
-            let done =
-                db.write(|write| Ok::<_, Fault>(diesel::sql_query(&update).execute(&mut **write)?));
-            assert_eq!(done.expect("updated"), 1);
-            assert_eq!(offer(db, number).public_url, "", "{old}");
-            let yinzhou = NodeName::parse("yinzhou").expect("valid");
-            let member = db.read(|read| members::by_node(read, &yinzhou)).expect("read");
-            assert_eq!(member.expect("still a member").admission.base(), None);
-        }
     });
 }
 

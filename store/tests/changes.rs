@@ -10,7 +10,8 @@ use lianshi_store::{
 };
 
 use crate::{
-    catalog::{EXAMPLE, act, admit, now, publish, search, site},
+    catalog::{EXAMPLE, act, now, publish, search, site},
+    federation::admit,
     support::on_both,
 };
 

@@ -11,6 +11,7 @@ mod catalog;
 mod changes;
 mod clock;
 mod datasets;
+mod federation;
 mod foundation;
 mod group;
 mod log;

@@ -5,10 +5,11 @@ use std::{path::Path, sync::Arc};
 
 use lianshi_registry::{
     entry::{
-        Admission, ENTRY_VERSION, Entry, Fact, MemberChange, Organization, OrganizationKind, Texts,
+        Admission, ENTRY_VERSION, Entry, Fact, MemberChange, Organization, OrganizationKind,
+        Possession, Texts,
     },
     id::{DivisionCode, NodeName, Origin},
-    key::KeyPair,
+    key::{KeyPair, NodeKeys},
     member::{Root, Status},
     refusal::Refusal as _,
     sync::{Pulled, SignedHead},
@@ -47,9 +48,27 @@ fn site(db: &Db, folder: &Path, node: &str, division: &str) -> Site {
     site
 }
 
+fn keys(seed: u8) -> NodeKeys {
+    NodeKeys {
+        identity: KeyPair::from_seed([seed + 50; 32]),
+        log: KeyPair::from_seed([seed; 32]),
+        witness: KeyPair::from_seed([seed + 70; 32]),
+        seal: KeyPair::from_seed([seed + 100; 32]),
+    }
+}
+
 fn roots() -> Vec<Root> {
     let origin = Origin::parse("ningbo.example/ningbo/1").expect("an origin");
-    vec![Root { origin, log_key: KeyPair::from_seed([b'n'; 32]).public() }]
+    let keys = keys(b'n');
+    vec![Root {
+        origin,
+        division: DivisionCode::parse("330200").expect("a code"),
+        log_key: keys.log.public(),
+        identity_key: keys.identity.public(),
+        witness_key: keys.witness.public(),
+        seal_key: keys.seal.public(),
+        former: Vec::new(),
+    }]
 }
 
 fn admission(site: &Site) -> Admission {
@@ -67,7 +86,9 @@ fn admission(site: &Site) -> Admission {
         addresses: vec!["/ip4/127.0.0.1/tcp/1".to_owned()],
         public_url: site.public_url.clone(),
         quota_entries: 10_000,
+        possession: Possession::default(),
     }
+    .proved(&keys(seed))
 }
 
 /// Three nodes: the root on a SQLite file, yinzhou on another, and the reader under test.
@@ -313,7 +334,9 @@ fn members_are_read_back_as_admitted_and_refused_acts_are_recorded() {
         assert_eq!(ours.expect("read"), theirs.expect("read"));
         let member = reader.db.read(|read| members::by_node(read, &writer.node)).expect("read");
         let member = member.expect("admitted");
-        assert_eq!(member.admission, admission(writer));
+        // That it holds its keys was judged when the entry came.
+        let judged = Admission { possession: Possession::default(), ..admission(writer) };
+        assert_eq!(member.admission, judged);
         let key = member.admission.identity_key;
         let by_peer = reader.db.read(|read| members::by_peer(read, &key)).expect("read");
         assert_eq!(by_peer, Some(member));

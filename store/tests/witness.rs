@@ -347,7 +347,12 @@ fn a_checkpoint_is_settled_by_the_quorum_of_the_charter() {
             quorum::reach(&head, settled.expect("read").as_ref()).0
         };
         assert_eq!(standing(reader), Reach::Signed);
-        assert_eq!(settle(reader, writer, &whole), Ok(true));
+        let mut padded = Note::parse(whole.as_bytes()).expect("a note");
+        let junk = Signature { name: "junk".to_owned(), key_id: [9; 4], bytes: vec![9; 900] };
+        padded.signatures.insert(1, junk);
+        assert_eq!(settle(reader, writer, &padded.encode()), Ok(true));
+        let kept = reader.db.read(|read| quorum::settled(read, &writer.origin)).expect("read");
+        assert_eq!(kept.expect("kept").note, whole, "what others put beside it is left out");
         assert_eq!(settle(reader, writer, &whole), Ok(false), "known already");
         assert_eq!(settle(writer, writer, &whole), Ok(true));
         assert_eq!(standing(reader), Reach::Settled);

@@ -36,8 +36,15 @@ fn site(folder: &Path, node: &str, division: &str) -> Site {
     fs::create_dir_all(&folder).expect("a folder");
     let db = Db::open_file(&folder.join("node.sqlite")).expect("a database");
     let origin = |node: &str| Origin::parse(&format!("ningbo.example/{node}/1")).expect("valid");
-    let root_key = KeyPair::from_seed([b'n'; 32]).public();
-    let root = Root { origin: origin("ningbo"), log_key: root_key };
+    let root = Root {
+        origin: origin("ningbo"),
+        division: DivisionCode::parse("330200").expect("a code"),
+        log_key: KeyPair::from_seed([b'n'; 32]).public(),
+        identity_key: KeyPair::from_seed([b'n' + 50; 32]).public(),
+        witness_key: KeyPair::from_seed([b'n' + 70; 32]).public(),
+        seal_key: KeyPair::from_seed([b'n' + 100; 32]).public(),
+        former: Vec::new(),
+    };
     members::set_roots(&db, &[root]).expect("remembered");
     let site = Site {
         db,

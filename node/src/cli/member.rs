@@ -15,7 +15,7 @@ use lianshi_store::{Fault, Site, log, members, recovery};
 use serde_json::json;
 
 use super::At;
-use crate::folder::{Difference, Folder, public_url};
+use crate::folder::{Difference, Folder, Root, public_url};
 
 /// What `lianshi member` can do.
 #[derive(Debug, Subcommand)]
@@ -37,6 +37,8 @@ pub enum Command {
     Withdraw(Change),
     /// List the members this node knows.
     List,
+    /// Print this node as a root authority, to be put into charter.toml on every node.
+    Root,
 }
 
 /// A change of standing.
@@ -64,6 +66,7 @@ impl Command {
             Self::Reinstate(change) => alter(at, &folder, &site, (change, Status::Active)),
             Self::Withdraw(change) => alter(at, &folder, &site, (change, Status::Withdrawn)),
             Self::List => list(at, &site),
+            Self::Root => root(at, &folder),
         }
     }
 }
@@ -153,6 +156,16 @@ fn alter(
         &json!({ "node": node, "status": status, "from_index": from_index, "index": index }),
         format!("{node} is {} from its entry {from_index} on, by entry {index}.", status.as_str()),
     )
+}
+
+fn root(at: &At, folder: &Folder) -> anyhow::Result<()> {
+    #[derive(serde::Serialize)]
+    struct Block {
+        root: [Root; 1],
+    }
+    let root = folder.as_root();
+    let text = toml::to_string(&Block { root: [root.clone()] })?;
+    at.print(&root, text.trim_end())
 }
 
 fn held_size(site: &Site, node: &NodeName) -> anyhow::Result<u64> {

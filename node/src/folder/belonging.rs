@@ -2,10 +2,10 @@
 //! back apart, and one that is another node's, or another federation's, must not be worked with.
 
 use anyhow::ensure;
-use lianshi_registry::{entry::Admission, id::Origin};
+use lianshi_registry::{entry::Admission, id::Origin, key::NodeKeys};
 use lianshi_store::log::Head;
 
-use super::{Folder, Keys};
+use super::Folder;
 
 /// Refuses a folder whose database holds other logs than its keys and its charter speak of.
 pub(super) fn check(folder: &Folder, heads: &[Head]) -> anyhow::Result<()> {
@@ -44,7 +44,7 @@ fn continues(held: &Origin, origin: &Origin) -> bool {
 }
 
 /// The roles whose key is not the one the node was admitted with.
-pub fn strange_keys(keys: &Keys, admission: &Admission) -> Vec<&'static str> {
+pub fn strange_keys(keys: &NodeKeys, admission: &Admission) -> Vec<&'static str> {
     let roles = [
         ("identity", &keys.identity, admission.identity_key),
         ("log", &keys.log, admission.log_key),

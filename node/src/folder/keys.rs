@@ -3,37 +3,35 @@
 use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 use anyhow::Context as _;
-use lianshi_registry::key::KeyPair;
+use lianshi_registry::key::{KeyPair, NodeKeys};
 
-use super::{Keys, private};
+use super::private;
 
-impl Keys {
-    /// Makes four fresh keys in a folder.
-    pub(super) fn make(folder: &Path) -> anyhow::Result<Self> {
-        Self::each(|role| make_key(folder, role))
-    }
+/// Makes four fresh keys in a folder.
+pub(super) fn make(folder: &Path) -> anyhow::Result<NodeKeys> {
+    each(|role| make_key(folder, role))
+}
 
-    /// Reads the four keys of a folder.
-    pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
-        Self::each(|role| read_key(folder, role))
-    }
+/// Reads the four keys of a folder.
+pub(super) fn read(folder: &Path) -> anyhow::Result<NodeKeys> {
+    each(|role| read_key(folder, role))
+}
 
-    /// Writes these keys into a folder that has none.
-    pub(super) fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        write_key(folder, "identity", &self.identity)?;
-        write_key(folder, "log", &self.log)?;
-        write_key(folder, "witness", &self.witness)?;
-        write_key(folder, "seal", &self.seal)
-    }
+/// Writes these keys into a folder that has none.
+pub(super) fn write(folder: &Path, keys: &NodeKeys) -> anyhow::Result<()> {
+    write_key(folder, "identity", &keys.identity)?;
+    write_key(folder, "log", &keys.log)?;
+    write_key(folder, "witness", &keys.witness)?;
+    write_key(folder, "seal", &keys.seal)
+}
 
-    fn each(key: impl Fn(&str) -> anyhow::Result<KeyPair>) -> anyhow::Result<Self> {
-        Ok(Self {
-            identity: key("identity")?,
-            log: key("log")?,
-            witness: key("witness")?,
-            seal: key("seal")?,
-        })
-    }
+fn each(key: impl Fn(&str) -> anyhow::Result<KeyPair>) -> anyhow::Result<NodeKeys> {
+    Ok(NodeKeys {
+        identity: key("identity")?,
+        log: key("log")?,
+        witness: key("witness")?,
+        seal: key("seal")?,
+    })
 }
 
 pub(super) fn make_key(folder: &Path, role: &str) -> anyhow::Result<KeyPair> {

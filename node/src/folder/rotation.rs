@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use lianshi_registry::{
     entry::Admission,
-    key::{KeyPair, PublicKey},
+    key::{KeyPair, NodeKeys, PublicKey},
     member::KeyRole,
 };
 
@@ -31,13 +31,13 @@ impl Folder {
 
     /// What the root authority needs to admit the node with the keys that wait.
     pub fn application_with_next_keys(&self) -> anyhow::Result<Admission> {
-        let mut application = self.application();
+        let mut keys = self.keys.clone();
         for role in ROTATED {
             if let Some(next) = self.next_key(role)? {
-                *place(&mut application, role) = next.public();
+                *key_of(&mut keys, role) = next;
             }
         }
-        Ok(application)
+        Ok(self.application().proved(&keys))
     }
 
     /// The key of a role that waits to be admitted.
@@ -60,21 +60,29 @@ impl Folder {
         fs::rename(self.next_path(role), &path)
             .and_then(|()| File::open(&folder)?.sync_all())
             .with_context(|| format!("cannot put {} into use", path.display()))?;
-        match role {
-            KeyRole::Identity => self.keys.identity = next,
-            KeyRole::Log => self.keys.log = next,
-            KeyRole::Witness => self.keys.witness = next,
-            KeyRole::Seal => self.keys.seal = next,
-        }
+        *key_of(&mut self.keys, role) = next;
         Ok(())
     }
 
     /// Puts into use every waiting key that the node is admitted with. Gives their roles.
     pub fn take_admitted_keys(&mut self, admission: &Admission) -> anyhow::Result<Vec<KeyRole>> {
+        let admitted = [admission.identity_key, admission.witness_key, admission.seal_key];
+        self.take_keys(admitted)
+    }
+
+    /// The same for a root authority, whose keys stand in the charter.
+    pub fn take_charter_keys(&mut self) -> anyhow::Result<Vec<KeyRole>> {
+        let origin = self.origin();
+        let named = self.charter.root.iter().find(|root| root.origin == origin);
+        let named = named.map(|root| [root.identity_key, root.witness_key, root.seal_key]);
+        named.map_or(Ok(Vec::new()), |named| self.take_keys(named))
+    }
+
+    /// Takes the waiting keys that these are, in the order of [`ROTATED`].
+    fn take_keys(&mut self, named: [PublicKey; 3]) -> anyhow::Result<Vec<KeyRole>> {
         let mut taken = Vec::new();
-        for role in ROTATED {
-            let admitted = *place(&mut admission.clone(), role);
-            if self.next_key(role)?.is_some_and(|next| next.public() == admitted) {
+        for (role, named) in ROTATED.into_iter().zip(named) {
+            if self.next_key(role)?.is_some_and(|next| next.public() == named) {
                 self.take_key(role)?;
                 taken.push(role);
             }
@@ -91,12 +99,12 @@ fn next_name(role: KeyRole) -> String {
     format!("{}.next", role.as_str())
 }
 
-fn place(admission: &mut Admission, role: KeyRole) -> &mut PublicKey {
+fn key_of(keys: &mut NodeKeys, role: KeyRole) -> &mut KeyPair {
     match role {
-        KeyRole::Identity => &mut admission.identity_key,
-        KeyRole::Log => &mut admission.log_key,
-        KeyRole::Witness => &mut admission.witness_key,
-        KeyRole::Seal => &mut admission.seal_key,
+        KeyRole::Identity => &mut keys.identity,
+        KeyRole::Log => &mut keys.log,
+        KeyRole::Witness => &mut keys.witness,
+        KeyRole::Seal => &mut keys.seal,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The peers the swarm should be connected to, and when to dial them next: at once when they are
 //! new or lost, then with growing pauses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lianshi_registry::id::NodeName;
 use libp2p::{Multiaddr, PeerId};
@@ -40,6 +40,8 @@ impl Link {
 pub(super) struct Change {
     pub(super) allowed: Vec<PeerId>,
     pub(super) removed: Vec<(NodeName, PeerId)>,
+    /// Those of them that no name has any more.
+    pub(super) closed: Vec<PeerId>,
 }
 
 /// All peers by name.
@@ -47,12 +49,17 @@ pub(super) struct Change {
 pub(super) struct Links(BTreeMap<NodeName, Link>);
 
 impl Links {
-    /// Replaces the list. Peers whose key does not parse or is `own` are left out.
+    /// Replaces the list. Peers whose key does not parse or is `own` are left out; of two names
+    /// with one key the first has it, and neither takes it from the other.
     pub(super) fn replace(&mut self, peers: &[Peer], own: PeerId, now: Instant) -> Change {
         let mut change = Change::default();
         let mut next = BTreeMap::new();
+        let mut ids = BTreeSet::new();
         for peer in peers {
             let Some(id) = peer_id(&peer.identity_key).filter(|id| *id != own) else { continue };
+            if !ids.insert(id) {
+                continue;
+            }
             let addresses = peer.addresses.iter().filter_map(|text| text.parse().ok()).collect();
             let kept = peer.kept;
             let mut link = Link { peer: id, addresses, kept, failures: 0, next_dial: now };
@@ -72,6 +79,9 @@ impl Links {
         }
         let left = std::mem::replace(&mut self.0, next);
         change.removed.extend(left.into_iter().map(|(node, link)| (node, link.peer)));
+        // A key that another name has now stays allowed.
+        change.closed = change.removed.iter().map(|(_, peer)| *peer).collect();
+        change.closed.retain(|peer| !ids.contains(peer));
         change
     }
 

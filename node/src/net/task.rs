@@ -157,9 +157,11 @@ impl Loop {
             Command::SetPeers(peers) => {
                 let own = *self.swarm.local_peer_id();
                 let change = links.replace(&peers, own, Instant::now());
-                for (node, peer) in change.removed {
+                for peer in change.closed {
                     self.swarm.behaviour_mut().allowed.disallow_peer(peer);
                     self.serving.forget(&peer);
+                }
+                for (node, _) in change.removed {
                     self.lost(&node);
                 }
                 self.shared.port.expect(links.addresses());

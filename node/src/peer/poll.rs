@@ -169,7 +169,8 @@ fn source_of(admission: &Admission) -> Source {
 
 /// The charter's root authorities first, then what the logs say. A suspended node stays linked: it
 /// must be able to read that it is suspended, and its log goes on to be held though it is not
-/// folded. A withdrawn one is cut off.
+/// folded. A withdrawn one is cut off, and its log stays what others give: what it said before counts
+/// on every node, also on one that joins later.
 fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
     let own = members.iter().find(|member| member.admission.origin == site.origin);
     let strange_keys = own.map(|own| strange_keys(&folder.keys, &own.admission));
@@ -183,6 +184,11 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
             quota_entries: ROOT_QUOTA_ENTRIES,
         };
         sources.insert(root.origin.clone(), source);
+        for former in &root.former {
+            let (origin, log_key) = (former.origin.clone(), former.log_key);
+            let source = Source { origin, log_key, quota_entries: ROOT_QUOTA_ENTRIES };
+            sources.insert(former.origin.clone(), source);
+        }
         let node = root.origin.node().clone();
         let addresses = root.addresses.clone();
         // Whoever holds nothing yet begins with the addresses of the charter.
@@ -197,12 +203,11 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
         }
         let admission = &member.admission;
         let node = admission.node.clone();
+        sources.insert(admission.origin.clone(), source_of(admission));
         if member.status() == Status::Withdrawn {
-            sources.remove(&admission.origin);
             peers.remove(&node);
             continue;
         }
-        sources.insert(admission.origin.clone(), source_of(admission));
         let (identity_key, addresses) = (admission.identity_key, admission.addresses.clone());
         let peer = Peer { kept: kept.contains(&node), node, identity_key, addresses };
         peers.insert(peer.node.clone(), peer);

@@ -152,6 +152,11 @@ impl Fold<'_> {
         // its own node's log relies on this record, so its division is shown and not limited.
         let key = ObjectKey::organization(&body.uscc, self.located.origin);
         self.check(&key, &body.uscc, existing)?;
+        if let Some(Object::Organization(OrganizationState { withdrawn: true, .. })) =
+            self.known.get(&key)
+        {
+            return Err(Quarantine::WrongState { what: body.uscc.to_string(), state: "withdrawn" });
+        }
         let state = OrganizationState { organization: body.clone(), withdrawn };
         Ok(Change { key, object: Object::Organization(state) })
     }

@@ -286,6 +286,14 @@ fn each_unlawful_entry_is_quarantined_with_its_code() {
         ("catalog.duplicate", vec![Fact::ProductRegistered(Box::new(product(1)))]),
         ("catalog.unknown", vec![Fact::ResourceRevised(resource(2))]),
         ("catalog.unknown", vec![Fact::OrganizationRevised(organization(9))]),
+        (
+            "catalog.wrong_state",
+            vec![
+                Fact::OrganizationListed(organization(9)),
+                Fact::OrganizationWithdrawn(organization(9)),
+                Fact::OrganizationRevised(organization(9)),
+            ],
+        ),
         ("catalog.unknown", vec![split(2, &[1_000_000])]),
         (
             "catalog.unknown",

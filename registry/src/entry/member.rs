@@ -1,14 +1,33 @@
 //! Bodies by which a root authority admits, suspends, reinstates and withdraws nodes.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 
 use super::Texts;
 use crate::{
     address::PublicUrl,
     id::{DivisionCode, NodeName, Origin},
-    key::PublicKey,
+    key::{KeyPair, NodeKeys, PublicKey},
     note::{Algorithm, VerifierKey},
 };
+
+/// First line of what the four keys sign, so that it passes for nothing else they sign.
+const POSSESSION_CONTEXT: &str = "lianshi/admission/v1";
+
+/// That whoever asks to be admitted holds the four keys: each signs the log and all four public
+/// keys. Base64 of 64 bytes each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Possession {
+    /// By the identity key.
+    pub identity: String,
+    /// By the log key.
+    pub log: String,
+    /// By the witness key.
+    pub witness: String,
+    /// By the seal key.
+    pub seal: String,
+}
 
 /// A node becomes a member: who it is, which division it may speak for, its four public keys and
 /// where it is reached.
@@ -39,9 +58,58 @@ pub struct Admission {
     pub public_url: String,
     /// How many entries its log may hold before peers stop pulling it.
     pub quota_entries: u64,
+    /// That the node holds the four keys. Nothing where it is not asked for again: what was judged
+    /// when the entry came is not kept beside it.
+    #[serde(default)]
+    pub possession: Possession,
 }
 
 impl Admission {
+    /// The same with these keys, and the proof that the node holds them.
+    #[must_use]
+    pub fn proved(self, keys: &NodeKeys) -> Self {
+        let NodeKeys { identity, log, witness, seal } = keys;
+        let mut proved = Self {
+            identity_key: identity.public(),
+            log_key: log.public(),
+            witness_key: witness.public(),
+            seal_key: seal.public(),
+            ..self
+        };
+        let text = proved.possession_text();
+        let sign = |key: &KeyPair| BASE64_STANDARD.encode(key.sign(text.as_bytes()));
+        proved.possession = Possession {
+            identity: sign(identity),
+            log: sign(log),
+            witness: sign(witness),
+            seal: sign(seal),
+        };
+        proved
+    }
+
+    /// Whether each of the four keys signed. What a root authority may decide (names, addresses,
+    /// division, quota) is not part of it; the log and the keys, which nobody else may choose, are.
+    pub fn is_proved(&self) -> bool {
+        let text = self.possession_text();
+        let pairs = [
+            (self.identity_key, &self.possession.identity),
+            (self.log_key, &self.possession.log),
+            (self.witness_key, &self.possession.witness),
+            (self.seal_key, &self.possession.seal),
+        ];
+        pairs.into_iter().all(|(key, signature)| {
+            let bytes = BASE64_STANDARD.decode(signature).ok().and_then(|b| b.try_into().ok());
+            bytes.is_some_and(|bytes: [u8; 64]| key.verify(text.as_bytes(), &bytes).is_ok())
+        })
+    }
+
+    fn possession_text(&self) -> String {
+        let Self { origin, identity_key, log_key, witness_key, seal_key, .. } = self;
+        format!(
+            "{POSSESSION_CONTEXT}\n{origin}\n{identity_key}\n{log_key}\n{witness_key}\n{seal_key}\n"
+        )
+    }
+
     /// The base of its pages; `None` where an older program admitted what is no address, which is
     /// neither linked nor fetched from.
     pub fn base(&self) -> Option<PublicUrl> {

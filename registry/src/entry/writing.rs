@@ -161,6 +161,8 @@ fn admission(body: &Admission) -> Checked {
         addresses,
         public_url,
         quota_entries: _,
+        // Judged with the keys, where the entry counts.
+        possession: _,
     } = body;
     texts(Kind::Name, "name", name)?;
     text(Kind::Code, "level", level)?;

@@ -90,16 +90,18 @@ impl Past {
         past
     }
 
-    /// The past of a node that withdrew as `before` and is admitted anew by entry `index`.
-    pub(super) fn succeeded(&self, before: &Member, index: u64) -> Self {
+    /// The past of a node that withdrew as `before` and is admitted anew by entry `index`. A root
+    /// authority whose log alone ended keeps its other keys.
+    pub(super) fn succeeded(&self, before: &Member, after: &Admission, index: u64) -> Self {
         let mut past = self.clone();
         past.generations.push(Generation {
             admission: before.admission.clone(),
             admitted_index: before.admitted_index,
             changes: before.changes.clone(),
         });
-        let retired = |(role, key)| RetiredKey { role, key, until_index: index };
-        past.retired.extend(keys(&before.admission).map(retired));
+        let kept = keys(after);
+        let left = keys(&before.admission).into_iter().filter(|key| !kept.contains(key));
+        past.retired.extend(left.map(|(role, key)| RetiredKey { role, key, until_index: index }));
         past
     }
 }

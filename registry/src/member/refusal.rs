@@ -12,9 +12,15 @@ pub enum MemberRefusal {
     /// Only root authorities speak of members.
     #[error("`{0}` is not the log of a root authority")]
     NotARoot(Origin),
-    /// The first entry of a root about members must admit the root itself.
-    #[error("the root authority of `{0}` has not admitted itself yet")]
-    RootNotAdmitted(Origin),
+    /// A root authority is what the charter says it is, and nobody else is.
+    #[error(
+        "`{0}` is a root authority: its division and its keys stand in the charter, and it alone \
+         admits itself with them"
+    )]
+    NotAsCharter(NodeName),
+    /// Whoever asks does not show that it holds the four keys.
+    #[error("the admission of `{0}` is not signed by all four of its keys")]
+    Unproved(NodeName),
     /// A root admits only inside its own division.
     #[error("division {division} lies outside {root_division}, the division of the root authority")]
     OutsideDivision {
@@ -79,7 +85,8 @@ impl Refusal for MemberRefusal {
     fn code(&self) -> &'static str {
         match self {
             Self::NotARoot(_) => "member.not_a_root",
-            Self::RootNotAdmitted(_) => "member.root_not_admitted",
+            Self::NotAsCharter(_) => "member.not_as_charter",
+            Self::Unproved(_) => "member.keys_unproved",
             Self::OutsideDivision { .. } => "member.outside_division",
             Self::Level(_) => "member.level_unknown",
             Self::Writing(refusal) => refusal.code(),

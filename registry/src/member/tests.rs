@@ -1,12 +1,17 @@
 //! Admission, standing and every refusal.
 
 use super::*;
-use crate::{entry::Texts, id::FederationDomain, key::KeyPair, refusal::Refusal as _};
+use crate::{
+    entry::{Possession, Texts},
+    id::FederationDomain,
+    key::{KeyPair, NodeKeys},
+    refusal::Refusal as _,
+};
 
 fn admission(node: &str, division: &str, seed: u8) -> Admission {
     let node = NodeName::parse(node).expect("valid");
     let key = |role: u8| KeyPair::from_seed([seed * 10 + role; 32]).public();
-    Admission {
+    prove(Admission {
         name: Texts { zh: "节点".to_owned(), en: "Node".to_owned() },
         division: DivisionCode::parse(division).expect("valid"),
         level: "district".to_owned(),
@@ -23,7 +28,23 @@ fn admission(node: &str, division: &str, seed: u8) -> Admission {
         addresses: vec!["/ip4/127.0.0.1/tcp/1".to_owned()],
         public_url: "http://127.0.0.1:1".to_owned(),
         quota_entries: 1000,
-    }
+        possession: Possession::default(),
+    })
+}
+
+/// The same, signed with the keys it names: each is that of a seed of one repeated byte.
+fn prove(admission: Admission) -> Admission {
+    let of = |wanted: PublicKey| {
+        let keys = (0..=u8::MAX).map(|seed| KeyPair::from_seed([seed; 32]));
+        keys.into_iter().find(|key| key.public() == wanted).expect("a key of the tests")
+    };
+    let keys = NodeKeys {
+        identity: of(admission.identity_key),
+        log: of(admission.log_key),
+        witness: of(admission.witness_key),
+        seal: of(admission.seal_key),
+    };
+    admission.proved(&keys)
 }
 
 struct Fold {
@@ -35,7 +56,7 @@ struct Fold {
 impl Fold {
     fn new() -> Self {
         let root = admission("ningbo", "330200", 1);
-        let roots = vec![Root { origin: root.origin.clone(), log_key: root.log_key }];
+        let roots = vec![Root::of(&root)];
         Self { roots, members: Members::new(), next: 0 }
     }
 
@@ -77,12 +98,11 @@ fn change(node: &str, from_index: u64) -> MemberChange {
 }
 
 #[test]
-fn a_root_admits_itself_first_and_only_its_own_division() {
+fn a_root_admits_what_lies_inside_the_division_of_its_charter() {
     let mut fold = Fold::new();
     let yinzhou = Fact::MemberAdmitted(admission("yinzhou", "330212", 2));
-    assert_eq!(fold.refused(yinzhou.clone()), "member.root_not_admitted");
+    assert_eq!(fold.root_says(yinzhou).expect("admitted"), Some(0), "before it admits itself");
     fold.root_says(Fact::MemberAdmitted(admission("ningbo", "330200", 1))).expect("itself");
-    assert_eq!(fold.root_says(yinzhou).expect("admitted"), Some(0));
     let hangzhou = admission("shangcheng", "330102", 3);
     assert_eq!(fold.refused(Fact::MemberAdmitted(hangzhou)), "member.outside_division");
 }
@@ -148,6 +168,7 @@ fn a_new_address_is_taken_and_a_new_log_key_is_not() {
     assert_eq!(fold.yinzhou().admission.public_url, "http://127.0.0.1:2");
     assert_eq!(fold.yinzhou().admitted_index, 1);
     again.log_key = KeyPair::from_seed([99; 32]).public();
+    let again = prove(again);
     assert_eq!(fold.refused(Fact::MemberAdmitted(again)), "member.log_changed");
 }
 
@@ -172,36 +193,139 @@ fn a_suspension_silences_from_its_index_on_until_a_reinstatement() {
     assert_eq!(fold.refused(again), "member.withdrawn");
 }
 
+/// A city and the province, in the order of the charter.
+fn two_roots() -> (Fold, Admission) {
+    let province = admission("zhejiang", "330000", 4);
+    let mut fold = Fold::founded();
+    fold.roots.push(Root::of(&province));
+    fold.says(&province.origin, Fact::MemberAdmitted(province.clone())).expect("itself");
+    (fold, province)
+}
+
 #[test]
-fn of_two_roots_the_smaller_origin_keeps_a_name_in_any_order() {
-    let second = admission("zhejiang", "330000", 4);
-    let build = |second_first: bool| {
-        let mut fold = Fold::new();
-        fold.roots.push(Root { origin: second.origin.clone(), log_key: second.log_key });
-        let first_origin = fold.roots[0].origin.clone();
-        let first = |fold: &mut Fold| {
-            let _ =
-                fold.says(&first_origin, Fact::MemberAdmitted(admission("ningbo", "330200", 1)));
-            let _ =
-                fold.says(&first_origin, Fact::MemberAdmitted(admission("yinzhou", "330212", 2)));
-        };
-        let other = |fold: &mut Fold| {
-            let _ = fold.says(&second.origin, Fact::MemberAdmitted(second.clone()));
-            let yinzhou = Fact::MemberAdmitted(admission("yinzhou", "330299", 5));
-            let _ = fold.says(&second.origin, yinzhou);
-            let _ = fold.says(&second.origin, Fact::MemberSuspended(change("yinzhou", 0)));
-        };
-        if second_first {
-            other(&mut fold);
-            first(&mut fold);
-        } else {
-            first(&mut fold);
-            other(&mut fold);
-        }
-        fold.yinzhou().admission.clone()
+fn a_name_and_a_key_that_an_earlier_root_gave_away_are_taken() {
+    let (mut fold, province) = two_roots();
+    let mut refused = |admission: Admission| {
+        let said = Fact::MemberAdmitted(prove(admission));
+        fold.says(&province.origin, said).expect_err("refused").code()
     };
-    assert_eq!(build(true), build(false));
-    assert_eq!(build(true).division.as_str(), "330212");
+    assert_eq!(refused(admission("yinzhou", "330212", 5)), "member.other_root");
+    for take in [
+        |a: &mut Admission, of: &Admission| a.identity_key = of.identity_key,
+        |a: &mut Admission, of: &Admission| a.log_key = of.identity_key,
+        |a: &mut Admission, of: &Admission| a.witness_key = of.witness_key,
+        |a: &mut Admission, of: &Admission| a.seal_key = of.log_key,
+    ] {
+        for of in [admission("yinzhou", "330212", 2), admission("ningbo", "330200", 1)] {
+            let mut copied = admission("haishu", "330203", 5);
+            take(&mut copied, &of);
+            assert_eq!(refused(copied), "member.key_taken");
+        }
+    }
+    let said = Fact::MemberSuspended(change("yinzhou", 0));
+    let refused = fold.says(&province.origin, said).expect_err("refused");
+    assert_eq!(refused.code(), "member.other_root");
+    let said = Fact::MemberAdmitted(admission("haishu", "330203", 5));
+    fold.says(&province.origin, said).expect("a name that is free");
+}
+
+#[test]
+fn a_root_authority_is_what_the_charter_says_and_nothing_else() {
+    let (mut fold, province) = two_roots();
+    let mut refused = |origin: &Origin, admission: Admission| {
+        fold.says(origin, Fact::MemberAdmitted(prove(admission))).expect_err("refused").code()
+    };
+    let city = admission("ningbo", "330200", 1);
+    // Not under another name, key or log by another root.
+    assert_eq!(refused(&province.origin, city.clone()), "member.not_as_charter");
+    assert_eq!(
+        refused(&province.origin, admission("ningbo", "330200", 6)),
+        "member.not_as_charter"
+    );
+    assert_eq!(refused(&city.origin, province.clone()), "member.not_as_charter");
+    // Nor by itself with another division or another key.
+    let wider = Admission { division: province.division.clone(), ..city.clone() };
+    assert_eq!(refused(&city.origin, wider), "member.not_as_charter");
+    for change in [
+        |a: &mut Admission, key| a.identity_key = key,
+        |a: &mut Admission, key| a.log_key = key,
+        |a: &mut Admission, key| a.witness_key = key,
+        |a: &mut Admission, key| a.seal_key = key,
+    ] {
+        let mut changed = city.clone();
+        change(&mut changed, KeyPair::from_seed([99; 32]).public());
+        assert_eq!(refused(&city.origin, changed), "member.not_as_charter");
+    }
+    let second = Origin::new(city.origin.domain().clone(), city.node.clone(), 2);
+    let next = Admission { origin: second, ..city.clone() };
+    assert_eq!(refused(&city.origin, next), "member.not_as_charter");
+    // It speaks inside its division, whatever it admitted before.
+    let outside = admission("wenzhou", "330300", 7);
+    assert_eq!(refused(&city.origin, outside), "member.outside_division");
+}
+
+#[test]
+fn who_does_not_hold_the_four_keys_is_not_admitted() {
+    let mut fold = Fold::founded();
+    let good = admission("haishu", "330203", 3);
+    let other = admission("haishu", "330203", 5).possession;
+    for spoil in [
+        |p: &mut Possession, other: &Possession| p.identity.clone_from(&other.identity),
+        |p: &mut Possession, other: &Possession| p.log.clone_from(&other.log),
+        |p: &mut Possession, other: &Possession| p.witness.clone_from(&other.witness),
+        |p: &mut Possession, other: &Possession| p.seal.clone_from(&other.seal),
+        |p: &mut Possession, _: &Possession| p.seal.clear(),
+        |p: &mut Possession, _: &Possession| p.log = p.seal.clone(),
+    ] {
+        let mut spoiled = good.clone();
+        spoil(&mut spoiled.possession, &other);
+        assert_eq!(fold.refused(Fact::MemberAdmitted(spoiled)), "member.keys_unproved");
+    }
+    // A proof for one log is none for another.
+    let mut moved = good.clone();
+    moved.origin = Origin::new(moved.origin.domain().clone(), moved.node.clone(), 2);
+    assert_eq!(fold.refused(Fact::MemberAdmitted(moved)), "member.keys_unproved");
+    // The root authority decides the rest.
+    let decided = Admission { quota_entries: 7, public_url: "http://a.example".to_owned(), ..good };
+    fold.root_says(Fact::MemberAdmitted(decided)).expect("admitted");
+}
+
+#[test]
+fn a_root_authority_whose_log_key_is_stolen_goes_on_under_the_next_charter() {
+    let mut fold = Fold::founded();
+    let old = fold.roots[0].clone();
+    let until = fold.next;
+    // Whoever stole the key says something after the index at which the charter ends the log.
+    fold.root_says(Fact::MemberSuspended(change("yinzhou", 0))).expect("said");
+    let mut next = admission("ningbo", "330200", 1);
+    next.origin = Origin::new(next.origin.domain().clone(), next.node.clone(), 2);
+    next.log_key = KeyPair::from_seed([98; 32]).public();
+    let next = prove(next);
+    let mut anew = Fold { roots: vec![Root::of(&next)], members: Members::new(), next: 0 };
+    anew.roots[0].former =
+        vec![FormerLog { origin: old.origin.clone(), log_key: old.log_key, until }];
+    anew.says(&old.origin, Fact::MemberAdmitted(admission("ningbo", "330200", 1))).expect("then");
+    let yinzhou = Fact::MemberAdmitted(admission("yinzhou", "330212", 2));
+    anew.says(&old.origin, yinzhou).expect("then");
+    let thief = Fact::MemberSuspended(change("yinzhou", 0));
+    let refused = anew.says(&old.origin, thief).expect_err("refused");
+    assert_eq!(refused.code(), "member.not_a_root");
+    anew.next = 0;
+    anew.says(&next.origin, Fact::MemberAdmitted(next.clone())).expect("the charter says so");
+    let root = &anew.members[&next.node];
+    assert_eq!((root.status(), root.admission.origin.generation()), (Status::Active, 2));
+    let former = root.of_log(&old.origin).expect("its old log");
+    assert!(former.voice(until - 1).is_ok());
+    assert_eq!(former.voice(until).expect_err("ended").code(), "member.withdrawn");
+    anew.says(&next.origin, Fact::MemberAdmitted(next.clone())).expect("said again");
+    // Members it admitted before are its own still.
+    anew.says(&next.origin, Fact::MemberSuspended(change("yinzhou", 3))).expect("said");
+    assert_eq!(anew.yinzhou().status(), Status::Suspended);
+    // The stolen key admits nobody.
+    let mut thief = admission("haishu", "330203", 3);
+    thief.log_key = old.log_key;
+    let refused = anew.says(&next.origin, Fact::MemberAdmitted(prove(thief)));
+    assert_eq!(refused.expect_err("refused").code(), "member.key_taken");
 }
 
 #[test]
@@ -210,7 +334,7 @@ fn a_withdrawn_node_is_admitted_anew_with_fresh_keys_and_the_next_generation() {
     let anew = |generation: u32, seed: u8| {
         let mut anew = admission("yinzhou", "330212", seed);
         anew.origin = Origin::new(anew.origin.domain().clone(), anew.node.clone(), generation);
-        anew
+        prove(anew)
     };
     assert_eq!(fold.refused(Fact::MemberAdmitted(anew(2, 7))), "member.log_changed", "not yet");
     fold.root_says(Fact::MemberWithdrawn(change("yinzhou", 12))).expect("withdrawn");
@@ -254,6 +378,7 @@ fn a_replaced_key_stays_known_and_is_never_used_again() {
     rotated.seal_key = KeyPair::from_seed([90; 32]).public();
     rotated.witness_key = KeyPair::from_seed([91; 32]).public();
     rotated.identity_key = KeyPair::from_seed([92; 32]).public();
+    let rotated = prove(rotated);
     let entry = fold.next;
     fold.root_says(Fact::MemberAdmitted(rotated.clone())).expect("rotated");
     let member = fold.yinzhou();

@@ -9,11 +9,13 @@ use lianshi_registry::{
     catalog::Catalog,
     checkpoint::{Checkpoint, vkey},
     cosignature::Cosigner,
-    entry::{Admission, Entry, Fact, MemberChange, Organization, OrganizationKind, Texts},
+    entry::{
+        Admission, Entry, Fact, MemberChange, Organization, OrganizationKind, Possession, Texts,
+    },
     fork::Fork,
     id::{DivisionCode, FederationDomain, NodeName, Origin},
     json::{encode_entry, parse_entry},
-    key::KeyPair,
+    key::{KeyPair, NodeKeys},
     member::{self, Members, Root},
     merkle::Hash,
     note::VerifierKey,
@@ -115,21 +117,25 @@ impl Node {
     }
 
     pub fn admission(&self) -> Admission {
-        let key = |role| role_key(usize::from(self.place), role).public();
+        let key = |role| role_key(usize::from(self.place), role);
+        let keys =
+            NodeKeys { identity: key(0), log: self.key.clone(), witness: key(1), seal: key(2) };
         Admission {
             node: self.name.clone(),
             name: texts(self.name.as_str()),
             division: self.division.clone(),
             level: "district".to_owned(),
             origin: self.origin.clone(),
-            identity_key: key(0),
-            log_key: self.key.public(),
-            witness_key: key(1),
-            seal_key: key(2),
+            identity_key: keys.identity.public(),
+            log_key: keys.log.public(),
+            witness_key: keys.witness.public(),
+            seal_key: keys.seal.public(),
             addresses: Vec::new(),
             public_url: "http://127.0.0.1:1".to_owned(),
             quota_entries: 1_000_000,
+            possession: Possession::default(),
         }
+        .proved(&keys)
     }
 
     /// Appends to the own log: lost in a crash until it is synced.

@@ -17,11 +17,7 @@ use lianshi_registry::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    disk::StoredLog,
-    node::{Node, key_of, origin_of},
-    random::Random,
-};
+use crate::{disk::StoredLog, node::Node, random::Random};
 
 use checks::Sworn;
 pub use traitor::Traitor;
@@ -136,7 +132,7 @@ pub struct World {
 impl World {
     /// `opened` is what an earlier run of the same seed verified.
     pub fn new(seed: u64, count: usize, faults: Faults, opened: Opened) -> Self {
-        let roots = [Root { origin: origin_of(0), log_key: key_of(0).public() }];
+        let roots = [Root::of(&Node::new(0, &[]).admission())];
         let mut world = Self {
             now: 0,
             random: Random::new(seed),

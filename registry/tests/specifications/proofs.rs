@@ -155,6 +155,18 @@ fn a_certificate_is_proved_by_the_policy_alone() {
 }
 
 #[test]
+fn a_dishonest_minority_does_not_choose_the_time_of_a_certificate() {
+    let mut vouched = certificate::prove(&file().encode(), &policy()).expect("sound").vouched;
+    let stated = [9, 1 << 62, 5, 7].map(|seconds| ("witness".to_owned(), seconds));
+    vouched.witnesses = stated.to_vec();
+    // Quorums that share two have at most one that lies.
+    for (shared, seconds) in [(0, 1 << 62), (1, 1 << 62), (2, 9), (3, 7), (4, 5), (9, 5)] {
+        vouched.shared = shared;
+        assert_eq!(vouched.seconds(), Some(seconds), "{shared}");
+    }
+}
+
+#[test]
 fn a_window_has_a_first_day_and_a_first_day_beyond() {
     let proved = certificate::prove(&file().encode(), &policy()).expect("sound");
     let window = |day: &str| proved.window(Date::parse(day).expect("a date"));

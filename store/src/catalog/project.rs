@@ -22,6 +22,7 @@ use crate::{
     db::{Read, Write},
     dialect::{BULK_ROWS_MAX, insert_all},
     fault::Fault,
+    members,
     schema::{catalog_counts, catalog_products, catalog_terms},
 };
 
@@ -169,22 +170,32 @@ fn product(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Fau
     if same_words { Ok(()) } else { store_terms(write, &state, &row, old.is_some()) }
 }
 
-/// The log whose word on a number counts. Numbers cannot collide between divisions; where a city
-/// and a district, or two generations of a node, both claim one, the nearer node and the later
-/// generation win, the same everywhere.
+/// The log whose word on a number counts, the same everywhere. Numbers cannot collide between
+/// divisions; where a city and a district both claim one, the nearer node wins; of two nodes the
+/// one whose root authority comes first in the charter, then the one that was admitted first; and
+/// of two generations of one node the later.
 fn speaker(
     read: &mut Read<'_>,
     number: &RegistrationNumber,
 ) -> Result<Option<(Origin, ProductState)>, Fault> {
     let mut claims = objects::by_name(read, ObjectKind::Product, number.as_str())?;
     if claims.len() > 1 {
+        let roots = members::roots(read)?;
         let mut ranked = Vec::with_capacity(claims.len());
         for claim in claims {
-            let near = division(read, &claim.origin)? == Some(number.division());
-            ranked.push((!near, std::cmp::Reverse(claim.origin.generation()), claim));
+            let far = division(read, &claim.origin)? != Some(number.division());
+            let node = claim.origin.node().clone();
+            let seniority = members::by_node(read, &node)?.map(|member| {
+                let root = roots.iter().position(|root| root.wrote(&member.admitted_by));
+                let first = member.past.generations.first();
+                (root, first.map_or(member.admitted_index, |first| first.admitted_index))
+            });
+            let generation = std::cmp::Reverse(claim.origin.generation());
+            // Before its own admission arrived a node knows nobody else.
+            ranked.push(((far, seniority.is_none(), seniority, node, generation), claim));
         }
-        ranked.sort_by(|a, b| (a.0, a.1, &a.2.origin).cmp(&(b.0, b.1, &b.2.origin)));
-        claims = ranked.into_iter().map(|(_, _, claim)| claim).collect();
+        ranked.sort_by(|(a, _), (b, _)| a.cmp(b));
+        claims = ranked.into_iter().map(|(_, claim)| claim).collect();
     }
     Ok(claims.into_iter().find_map(|claim| match claim.object {
         Object::Product(state) => Some((claim.origin, *state)),

@@ -9,6 +9,7 @@ use crate::{
     db::{Db, Write},
     fault::Fault,
     fold, log,
+    members::MEMBER_KINDS,
     schema::{
         catalog_counts, catalog_objects, catalog_products, catalog_terms, logs, quarantined_entries,
     },
@@ -16,8 +17,6 @@ use crate::{
 
 /// Entries folded at once: bounds memory at a few MiB.
 const FOLD_ENTRIES: u64 = 1024;
-/// Member entries are not folded again here, so what was said about them stays.
-const MEMBER_KINDS: &str = "member.%";
 
 /// What a rebuild found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +42,7 @@ pub fn rebuild(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<Rebuilt, Fault> {
         diesel::delete(catalog_counts::table).execute(&mut **write)?;
         diesel::delete(catalog_products::table).execute(&mut **write)?;
         diesel::delete(catalog_objects::table).execute(&mut **write)?;
+        // Entries about members are not folded again here, so what was said about them stays.
         let told = quarantined_entries::kind.not_like(MEMBER_KINDS);
         diesel::delete(quarantined_entries::table.filter(told)).execute(&mut **write)?;
         let logs = stored_logs(write)?;

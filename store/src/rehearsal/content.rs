@@ -4,11 +4,11 @@
 use lianshi_registry::{
     entry::{
         Admission, Authorization, Charge, ENTRY_VERSION, Entry, Fact, Field, FieldType, Grade,
-        Guard, Organization, OrganizationKind, Plan, Product, ProductForm, ProductNotice, Purpose,
-        Resource, Share, Split, Texts,
+        Guard, Organization, OrganizationKind, Plan, Possession, Product, ProductForm,
+        ProductNotice, Purpose, Resource, Share, Split, Texts,
     },
     id::{NumberKind, RegistrationNumber},
-    key::KeyPair,
+    key::{KeyPair, NodeKeys},
     member::Root,
     price::Price,
     time::Date,
@@ -68,7 +68,7 @@ pub fn stage(site: &Site, products: u32) -> Result<(), Fault> {
         facts.push(Fact::SplitAgreed(split(site, &product)?));
         facts.push(Fact::ProductListed(ProductNotice { number: product, reason: String::new() }));
     }
-    let own = Root { origin: site.origin.clone(), log_key: site.log_key.public() };
+    let own = Root::of(&admission(site));
     let mut roots = site.db.read(members::roots)?;
     if roots.is_empty() {
         members::set_roots(&site.db, std::slice::from_ref(&own))?;
@@ -93,21 +93,29 @@ pub fn stage(site: &Site, products: u32) -> Result<(), Fault> {
 }
 
 fn admission(site: &Site) -> Admission {
-    let key = |seed| KeyPair::from_seed([seed; 32]).public();
+    let key = |seed| KeyPair::from_seed([seed; 32]);
+    let keys = NodeKeys {
+        identity: key(201),
+        log: site.log_key.clone(),
+        witness: key(202),
+        seal: site.seal_key.clone(),
+    };
     Admission {
         node: site.node.clone(),
         name: site.name.clone(),
         division: site.division.clone(),
         level: "district".to_owned(),
         origin: site.origin.clone(),
-        identity_key: key(201),
-        log_key: site.log_key.public(),
-        witness_key: key(202),
-        seal_key: site.seal_key.public(),
+        identity_key: keys.identity.public(),
+        log_key: keys.log.public(),
+        witness_key: keys.witness.public(),
+        seal_key: keys.seal.public(),
         addresses: Vec::new(),
         public_url: site.public_url.clone(),
         quota_entries: 1_000_000,
+        possession: Possession::default(),
     }
+    .proved(&keys)
 }
 
 fn organization(site: &Site, uscc: Uscc, kind: OrganizationKind) -> Fact {

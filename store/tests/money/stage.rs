@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use lianshi_market::{agreement::Agreement, subscription::Side};
 use lianshi_registry::{
-    entry::{Admission, Entry, Fact, Texts},
+    entry::{Admission, Entry, Fact, Possession, Texts},
     id::{DivisionCode, NodeName, Origin},
-    key::KeyPair,
+    key::{KeyPair, NodeKeys},
     member::Root,
     time::{Period, Timestamp},
 };
@@ -63,7 +63,7 @@ pub fn site(db: &Db, name: &str, division: &str) -> Site {
         clock: || time(NOW),
         nudge: Arc::new(|| {}),
     };
-    let root = Root { origin: origin("ningbo"), log_key: key("ningbo", 1).public() };
+    let root = Root::of(&admission("ningbo", "330200"));
     members::set_roots(db, &[root]).expect("the charter");
     let admitted = [("ningbo", "330200"), ("yinzhou", "330212"), ("haishu", "330203")];
     db.write(|write| {
@@ -96,7 +96,14 @@ fn admission(name: &str, division: &str) -> Admission {
         addresses: Vec::new(),
         public_url: "http://127.0.0.1:1".to_owned(),
         quota_entries: 1000,
+        possession: Possession::default(),
     }
+    .proved(&NodeKeys {
+        identity: key(name, 0),
+        log: key(name, 1),
+        witness: key(name, 2),
+        seal: key(name, 3),
+    })
 }
 
 /// Runs a body at yinzhou with one product on offer.

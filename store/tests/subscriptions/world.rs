@@ -7,12 +7,12 @@ use lianshi_market::subscription::{Side, SubscriptionId, SubscriptionView};
 use lianshi_registry::{
     entry::{
         Admission, Authorization, Ceiling, Charge, Entry, Fact, Field, FieldType, Grade, Guard,
-        Organization, OrganizationKind, Plan, Product, ProductForm, ProductNotice, Purpose,
-        Resource, Share, Split, Texts,
+        Organization, OrganizationKind, Plan, Possession, Product, ProductForm, ProductNotice,
+        Purpose, Resource, Share, Split, Texts,
     },
     id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
     json,
-    key::KeyPair,
+    key::{KeyPair, NodeKeys},
     member::Root,
     price::Price,
     time::{Date, Timestamp},
@@ -102,7 +102,7 @@ impl Node {
                 Ok::<_, Fault>(())
             })
             .expect("own log");
-        let root = Root { origin: origin("ningbo"), log_key: key("ningbo", 1).public() };
+        let root = Root::of(&admission("ningbo", "330200"));
         members::set_roots(&site.db, &[root]).expect("the charter");
         let node = Self { url: url.to_owned(), site };
         let admissions = [("ningbo", "330200"), ("yinzhou", "330212"), ("haishu", "330203")]
@@ -213,7 +213,14 @@ fn admission(name: &str, division: &str) -> Admission {
         addresses: Vec::new(),
         public_url: "http://127.0.0.1:1".to_owned(),
         quota_entries: 1000,
+        possession: Possession::default(),
     }
+    .proved(&NodeKeys {
+        identity: key(name, 0),
+        log: key(name, 1),
+        witness: key(name, 2),
+        seal: key(name, 3),
+    })
 }
 
 /// The federation of the tests.

@@ -44,7 +44,16 @@ fn state(folder: &Path) -> WebState {
         clock: || Timestamp::from_millis(1_795_000_000_000),
         nudge: Arc::new(|| {}),
     };
-    let root = Root { origin: origin(), log_key: log_key().public() };
+    let key = |seed| KeyPair::from_seed([seed; 32]).public();
+    let root = Root {
+        origin: origin(),
+        division: DivisionCode::parse("330200").expect("a code"),
+        log_key: log_key().public(),
+        identity_key: key(11),
+        witness_key: key(12),
+        seal_key: key(13),
+        former: Vec::new(),
+    };
     members::set_roots(&site.db, &[root]).expect("stored");
     site.db.write(|write| log::create_own(write, &site)).expect("begun");
     WebState::new(site)

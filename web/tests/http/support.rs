@@ -16,9 +16,9 @@ use actix_web::{
 };
 use lianshi_market::{message::MESSAGE_KIND, subscription::SubscriptionId};
 use lianshi_registry::{
-    entry::{Admission, ENTRY_VERSION, Entry, Fact, Texts},
+    entry::{Admission, ENTRY_VERSION, Entry, Fact, Possession, Texts},
     id::{DivisionCode, NodeName, Origin},
-    key::KeyPair,
+    key::{KeyPair, NodeKeys},
     member::Root,
     time::Timestamp,
     uscc::{self, Uscc},
@@ -89,8 +89,6 @@ impl Node {
     /// The same with another publishing file.
     pub fn publish_file(&self, file: &str) -> String {
         let site = &self.site;
-        let root = Root { origin: site.origin.clone(), log_key: site.log_key.public() };
-        members::set_roots(&site.db, &[root]).unwrap();
         let admission = Admission {
             node: site.node.clone(),
             name: site.name.clone(),
@@ -104,7 +102,15 @@ impl Node {
             addresses: vec!["/ip4/127.0.0.1/tcp/8802".to_owned()],
             public_url: site.public_url.clone(),
             quota_entries: 1000,
-        };
+            possession: Possession::default(),
+        }
+        .proved(&NodeKeys {
+            identity: KeyPair::from_seed([3; 32]),
+            log: site.log_key.clone(),
+            witness: KeyPair::from_seed([4; 32]),
+            seal: site.seal_key.clone(),
+        });
+        members::set_roots(&site.db, &[Root::of(&admission)]).unwrap();
         let entry = Entry {
             v: ENTRY_VERSION,
             at: site.now(),

@@ -3,9 +3,9 @@
 
 use actix_web::web::ServiceConfig;
 use lianshi_registry::{
-    entry::{Entry, Texts},
+    entry::{Admission, Entry, Texts},
     id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
-    key::KeyPair,
+    key::{KeyPair, NodeKeys},
     member::Root,
     time::Timestamp,
 };
@@ -51,11 +51,7 @@ pub fn empty() -> Seeded {
 pub fn seeded(count: u32) -> Seeded {
     let seeded = empty();
     let db = &seeded.site.db;
-    members::set_roots(
-        db,
-        &[Root { origin: origin("ningbo"), log_key: key("ningbo", 1).public() }],
-    )
-    .unwrap();
+    members::set_roots(db, &[Root::of(&admission("ningbo", 8800))]).unwrap();
     let now = Timestamp::parse(NOW).unwrap();
     db.write(|write| {
         log::create_own(write, &seeded.site)?;
@@ -172,20 +168,31 @@ fn node_name(node: &str) -> Value {
     }
 }
 
+fn admission(node: &str, port: u16) -> Admission {
+    let keys = NodeKeys {
+        identity: key(node, 0),
+        log: key(node, 1),
+        witness: key(node, 2),
+        seal: key(node, 3),
+    };
+    let body = json!({
+        "node": node, "name": node_name(node), "division": division(node),
+        "level": if node == "ningbo" { "city" } else { "district" },
+        "origin": origin(node).to_string(),
+        "identity_key": keys.identity.public().to_string(),
+        "log_key": keys.log.public().to_string(),
+        "witness_key": keys.witness.public().to_string(),
+        "seal_key": keys.seal.public().to_string(),
+        "addresses": [format!("/ip4/127.0.0.1/tcp/{}", port + 2)],
+        "public_url": format!("http://127.0.0.1:{port}"),
+        "quota_entries": 10_000_000,
+    });
+    serde_json::from_value::<Admission>(body).expect("an admission").proved(&keys)
+}
+
 fn admissions() -> Vec<Entry> {
     let admit = |node: &str, port: u16| {
-        let body = json!({
-            "node": node, "name": node_name(node), "division": division(node),
-            "level": if node == "ningbo" { "city" } else { "district" },
-            "origin": origin(node).to_string(),
-            "identity_key": key(node, 0).public().to_string(),
-            "log_key": key(node, 1).public().to_string(),
-            "witness_key": key(node, 2).public().to_string(),
-            "seal_key": key(node, 3).public().to_string(),
-            "addresses": [format!("/ip4/127.0.0.1/tcp/{}", port + 2)],
-            "public_url": format!("http://127.0.0.1:{port}"),
-            "quota_entries": 10_000_000,
-        });
+        let body = serde_json::to_value(admission(node, port)).expect("JSON");
         entry("member.admitted", "ningbo", "2026-09-01T01:00:00Z", body)
     };
     vec![admit("ningbo", 8800), admit("yinzhou", 8810), admit("haishu", 8820)]

@@ -134,14 +134,8 @@ fn judge(files: &Files, policy: &Policy) -> anyhow::Result<Result<(Vouched, Insp
 
 /// The witnesses that cosigned, with the times they stated.
 pub fn witnesses_json(vouched: &Vouched) -> Vec<Value> {
-    let witness = |(name, seconds): &(String, u64)| json!({ "name": name, "at": time(*seconds) });
+    let witness = |(name, seconds): &(String, u64)| json!({ "name": name, "at": Timestamp::from_seconds(*seconds) });
     vouched.witnesses.iter().map(witness).collect()
-}
-
-/// Seconds since 1970 as a time; the largest time there is for what lies beyond.
-pub fn time(seconds: u64) -> Timestamp {
-    let millis = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000);
-    Timestamp::from_millis(millis)
 }
 
 fn sound_json(vouched: &Vouched, inspected: Inspected) -> Value {
@@ -171,7 +165,7 @@ fn sound_text(place: &str, vouched: &Vouched, inspected: Inspected) -> String {
         ));
     }
     for (name, seconds) in &vouched.witnesses {
-        text.push_str(&format!("\nCosigned by {name} at {}.", time(*seconds)));
+        text.push_str(&format!("\nCosigned by {name} at {}.", Timestamp::from_seconds(*seconds)));
     }
     text.push_str(if vouched.settled {
         "\nThe quorum of the policy is met."
