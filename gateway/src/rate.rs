@@ -32,15 +32,18 @@ pub(crate) struct Left {
 }
 
 impl Rates {
-    /// What is left of the last minute, without taking any of it.
+    /// What is left of the last minute, without taking any of it. Every call asks, and a busy
+    /// minute holds half a million: none of them is looked at but those that are over.
     pub(crate) fn left(&self, share: &str, max: u32, now: Timestamp) -> Left {
         let now = now.millis();
-        let all = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = all.get(share);
-        let inside = |call: &&i64| now - **call < WINDOW_MS;
-        let used = calls.map_or(0, |calls| calls.iter().filter(inside).count());
-        let first = calls.and_then(|calls| calls.iter().find(inside).copied());
-        let waits = first.map_or(0, |first| (first + WINDOW_MS - now).clamp(0, WINDOW_MS));
+        let mut all = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut used, mut waits) = (0, 0);
+        if let Some(calls) = all.get_mut(share) {
+            forget_over(calls, now);
+            used = calls.len();
+            let first = calls.front();
+            waits = first.map_or(0, |first| (first + WINDOW_MS - now).clamp(0, WINDOW_MS));
+        }
         Left {
             calls: u64::from(max).saturating_sub(u64::try_from(used).unwrap_or(u64::MAX)),
             renewed_s: u64::try_from(waits).unwrap_or(0).div_ceil(1000),
@@ -66,9 +69,7 @@ impl Rates {
         for ahead in calls.iter_mut().rev().take_while(|call| **call > now) {
             *ahead = now;
         }
-        while calls.front().is_some_and(|first| now - first >= WINDOW_MS) {
-            calls.pop_front();
-        }
+        forget_over(calls, now);
         if calls.len() < max {
             calls.push_back(now);
             return Ok(());
@@ -76,6 +77,13 @@ impl Rates {
         // Where the plan's limit was lowered, more than the first must leave before one is free.
         let must_leave = calls.len().saturating_sub(max);
         Err(calls.get(must_leave).map_or(WINDOW_MS, |first| first + WINDOW_MS - now))
+    }
+}
+
+/// Forgets the calls whose minute is over.
+fn forget_over(calls: &mut VecDeque<i64>, now: i64) {
+    while calls.front().is_some_and(|first| now - first >= WINDOW_MS) {
+        calls.pop_front();
     }
 }
 
