@@ -35,8 +35,7 @@ use tokio::sync::Notify;
 
 use crate::{
     disk::fdatasync,
-    filler,
-    memory,
+    filler, memory,
     report::Report,
     stopwatch::{Stopwatch, millis, per_second},
 };

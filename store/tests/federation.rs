@@ -354,4 +354,3 @@ fn what_an_older_program_admitted_as_an_address_is_no_link() {
         }
     });
 }
-

@@ -21,6 +21,29 @@ pub struct Node {
 }
 
 impl Node {
+    /// A node whose folder is made below `folder` with these names, on three ports from `port` on;
+    /// `source` is what `init` is told about the federation.
+    pub fn make(
+        (folder, port): (&Path, u16),
+        (name, division, name_zh, name_en): (&'static str, &str, &str, &str),
+        source: &[&str],
+    ) -> Self {
+        let data = folder.join(name);
+        let port_text = port.to_string();
+        let mut arguments = vec!["init", "--name", name, "--division", division];
+        arguments.extend(["--name-zh", name_zh, "--name-en", name_en, "--base-port", &port_text]);
+        arguments.extend(source);
+        run_well(&data, &arguments);
+        let url = format!("http://127.0.0.1:{port}");
+        let ops = format!("http://127.0.0.1:{}", port + 1);
+        Self { name, data, url, ops, process: None }
+    }
+
+    /// The file a root authority needs to admit it.
+    pub fn application(&self) -> String {
+        self.data.join("application.toml").display().to_string()
+    }
+
     /// Starts serving and waits until it is ready.
     pub async fn start(&mut self) {
         let data = self.data.display().to_string();
@@ -75,31 +98,20 @@ impl Federation {
         let base = free_ports(9);
         let charter = folder.path().join("ningbo/charter.toml");
         let make = |index: u16, database: &str| {
-            let (name, division, name_zh, name_en) =
-                *NODES.get(usize::from(index)).expect("three nodes");
-            let data = folder.path().join(name);
-            let port = base + index * 3;
-            let port_text = port.to_string();
+            let names = *NODES.get(usize::from(index)).expect("three nodes");
             let charter = charter.display().to_string();
-            let mut arguments = vec!["init", "--name", name, "--division", division];
-            arguments.extend(["--name-zh", name_zh, "--name-en", name_en]);
-            arguments.extend(["--base-port", &port_text, "--database", database]);
-            if index == 0 {
-                arguments.extend(["--found", "ningbo.example"]);
+            let source = if index == 0 {
+                ["--database", database, "--found", "ningbo.example"]
             } else {
-                arguments.extend(["--charter", &charter]);
-            }
-            run_well(&data, &arguments);
-            let url = format!("http://127.0.0.1:{port}");
-            let ops = format!("http://127.0.0.1:{}", port + 1);
-            Node { name, data, url, ops, process: None }
+                ["--database", database, "--charter", &charter]
+            };
+            Node::make((folder.path(), base + index * 3), names, &source)
         };
         let ningbo = make(0, city_database);
         let yinzhou = make(1, "");
         let haishu = make(2, "");
         for node in [&ningbo, &yinzhou, &haishu] {
-            let application = node.data.join("application.toml").display().to_string();
-            run_well(&ningbo.data, &["member", "admit", &application]);
+            run_well(&ningbo.data, &["member", "admit", &node.application()]);
         }
         Self { ningbo, yinzhou, haishu, _folder: folder }
     }

@@ -21,3 +21,4 @@ mod speech;
 mod stopping;
 mod storm;
 mod trouble;
+mod two_roots;
