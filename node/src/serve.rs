@@ -191,7 +191,7 @@ const REPORTS: [Job; 1] = [("usage reports", |site| {
 const SWEEP: [Job; 6] = [
     ("sweeping loads that were given up", |site| datasets::sweep_abandoned(site).map(drop)),
     ("counting on beside the database", recovery::beat),
-    ("keeping spare room", |site| Ok(room::keep_spare(&site.folder)?)),
+    ("keeping spare room", |site| room::keep_spare(&site.folder)),
     ("sweeping ended sessions", |site| accounts::sweep(site).map(drop)),
     ("forgetting stored answers", |site| {
         site.db.write(|write| usage::forget_answers(write, site.now())).map(drop)

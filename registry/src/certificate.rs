@@ -125,8 +125,8 @@ impl Proved {
     }
 
     /// The last moment the witnesses spoke for the log as it is proved here, whatever a dishonest
-    /// minority of them states; `None` without witnesses, for then nothing in the file tells when it
-    /// was made.
+    /// minority of them states; `None` without witnesses, for then nothing in the file tells when
+    /// it was made.
     pub fn witnessed_at(&self) -> Option<Timestamp> {
         self.vouched.seconds().map(Timestamp::from_seconds)
     }

@@ -1,11 +1,11 @@
 //! Membership: the fold of the root authorities' logs that says who is a node of the federation,
 //! which division it may speak for, and which entries of its log count.
 //!
-//! Which nodes are root authorities, with which division and keys, stands in the charter and nowhere
-//! else. A root authority admits nodes of divisions its own covers, and itself as the charter says.
-//! Every member is changed only by the root that admitted it. What several roots say is folded in
-//! the order of the charter: a name or a key that an earlier one gave away is taken, whichever was
-//! seen first. Standing is a list of changes, each from an index of the member's own log on, so the
+//! Which nodes are root authorities, with which division and keys, stands in the charter and
+//! nowhere else. A root authority admits nodes of divisions its own covers, and itself as the
+//! charter says. Every member is changed only by the root that admitted it. What several roots say
+//! is folded in the order of the charter: a name or a key that an earlier one gave away is taken,
+//! whichever was seen first. Standing is a list of changes, each from an index of the member's own log on, so the
 //! right of one entry never depends on when anybody learned of a suspension.
 //!
 //! A node that withdrew, because its keys were lost or stolen, is admitted anew with fresh keys and
@@ -15,6 +15,7 @@
 
 mod past;
 mod refusal;
+mod root;
 
 use std::collections::BTreeMap;
 
@@ -27,83 +28,11 @@ use crate::{
 };
 pub use past::{Generation, KeyRole, Past, RetiredKey};
 pub use refusal::MemberRefusal;
+use root::root_of;
+pub use root::{FormerLog, Root, place_of};
 
 /// Levels a node may have.
 pub const LEVELS: [&str; 3] = ["province", "city", "district"];
-
-/// A root authority, as the charter names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Root {
-    /// Its log.
-    pub origin: Origin,
-    /// The division inside which it admits, and speaks.
-    pub division: DivisionCode,
-    /// The key that signs the log's checkpoints.
-    pub log_key: PublicKey,
-    /// Its libp2p identity.
-    pub identity_key: PublicKey,
-    /// Cosigns checkpoints of others.
-    pub witness_key: PublicKey,
-    /// Signs contracts and statements.
-    pub seal_key: PublicKey,
-    /// Logs it wrote before, when their keys were lost or stolen: what they said counts up to an
-    /// index. The oldest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub former: Vec<FormerLog>,
-}
-
-/// A log that a root authority wrote before, as the charter ends it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FormerLog {
-    /// The log.
-    pub origin: Origin,
-    /// The key that signed its checkpoints.
-    pub log_key: PublicKey,
-    /// Entries that count: those from this index on may be a thief's.
-    pub until: u64,
-}
-
-impl Root {
-    /// The root authority that an admission describes: what a charter says of it.
-    pub fn of(admission: &Admission) -> Self {
-        Self {
-            origin: admission.origin.clone(),
-            division: admission.division.clone(),
-            log_key: admission.log_key,
-            identity_key: admission.identity_key,
-            witness_key: admission.witness_key,
-            seal_key: admission.seal_key,
-            former: Vec::new(),
-        }
-    }
-
-    /// Its name.
-    pub fn node(&self) -> &NodeName {
-        self.origin.node()
-    }
-
-    /// Its logs, the oldest first.
-    pub fn logs(&self) -> impl Iterator<Item = &Origin> {
-        self.former.iter().map(|former| &former.origin).chain([&self.origin])
-    }
-
-    /// Whether the entry at `index` of a log is this root authority's word.
-    fn says(&self, origin: &Origin, index: u64) -> bool {
-        let ended = |former: &FormerLog| former.origin == *origin && index < former.until;
-        self.origin == *origin || self.former.iter().any(ended)
-    }
-
-    /// Whether a log is or was this root authority's.
-    pub fn wrote(&self, origin: &Origin) -> bool {
-        self.logs().any(|log| log == origin)
-    }
-
-    fn keys(&self) -> [PublicKey; 4] {
-        [self.identity_key, self.log_key, self.witness_key, self.seal_key]
-    }
-}
 
 /// A node of the federation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,11 +153,6 @@ pub fn first_index_changed(before: Option<&Member>, after: &Member) -> Option<u6
     before.changes.iter().skip(kept).chain(after.changes.iter().skip(kept)).map(|c| c.from).min()
 }
 
-/// The place in the charter of the root authority that says the entry at `index` of a log.
-pub fn place_of(roots: &[Root], (origin, index): (&Origin, u64)) -> Option<usize> {
-    roots.iter().position(|root| root.says(origin, index))
-}
-
 /// Applies one entry about members: the new state of the member it speaks of, or why it changes
 /// nothing. `None` for entries of other kinds. `members` are those whom this root authority and
 /// those before it in the charter admitted.
@@ -252,11 +176,6 @@ pub fn decide(
     let root = root_of(roots, at)?;
     writing::check_fact(fact)?;
     alter(members, root, change, status).map(Some)
-}
-
-fn root_of<'r>(roots: &'r [Root], at: (&Origin, u64)) -> Result<&'r Root, MemberRefusal> {
-    let root = place_of(roots, at).and_then(|place| roots.get(place));
-    root.ok_or_else(|| MemberRefusal::NotARoot(at.0.clone()))
 }
 
 fn admit(

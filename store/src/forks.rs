@@ -177,9 +177,12 @@ pub fn attend(site: &Site) -> Result<(), Fault> {
             Ok::<_, Fault>(())
         })?;
     }
-    let told = untold.iter().map(|evidence| site.db.write(|write| tell(write, site, evidence)));
-    // Each is tried, whatever became of those before it.
-    told.fold(Ok(()), |before, this| before.and(this))
+    let mut told = Ok(());
+    for evidence in &untold {
+        // Each is tried, whatever became of those before it.
+        told = told.and(site.db.write(|write| tell(write, site, evidence)));
+    }
+    told
 }
 
 /// Evidence that this node has read and not told.

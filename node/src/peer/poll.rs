@@ -169,8 +169,8 @@ fn source_of(admission: &Admission) -> Source {
 
 /// The charter's root authorities first, then what the logs say. A suspended node stays linked: it
 /// must be able to read that it is suspended, and its log goes on to be held though it is not
-/// folded. A withdrawn one is cut off, and its log stays what others give: what it said before counts
-/// on every node, also on one that joins later.
+/// folded. A withdrawn one is cut off, and its log stays what others give: what it said before
+/// counts on every node, also on one that joins later.
 fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
     let own = members.iter().find(|member| member.admission.origin == site.origin);
     let strange_keys = own.map(|own| strange_keys(&folder.keys, &own.admission));

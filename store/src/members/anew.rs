@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use lianshi_registry::{
-    entry::Fact,
+    entry::{Fact, Possession},
     id::{NodeName, Origin},
     json,
     member::{self, Member, MemberRefusal, Members, Root},
@@ -68,9 +68,9 @@ pub(crate) fn anew(write: &mut Write<'_>) -> Result<Anew, Fault> {
 /// A member as it is stored: what was judged when an entry came is not kept beside it.
 fn stored(member: &Member) -> Member {
     let mut stored = member.clone();
-    stored.admission.possession = Default::default();
+    stored.admission.possession = Possession::default();
     for former in &mut stored.past.generations {
-        former.admission.possession = Default::default();
+        former.admission.possession = Possession::default();
     }
     stored
 }
