@@ -5,8 +5,8 @@
 //! nowhere else. A root authority admits nodes of divisions its own covers, and itself as the
 //! charter says. Every member is changed only by the root that admitted it. What several roots say
 //! is folded in the order of the charter: a name or a key that an earlier one gave away is taken,
-//! whichever was seen first. Standing is a list of changes, each from an index of the member's own log on, so the
-//! right of one entry never depends on when anybody learned of a suspension.
+//! whichever was seen first. Standing is a list of changes, each from an index of the member's own
+//! log on, so the right of one entry never depends on when anybody learned of a suspension.
 //!
 //! A node that withdrew, because its keys were lost or stolen, is admitted anew with fresh keys and
 //! the next generation of its log; what it was before stays its [`Past`]. The keys of other roles

@@ -86,8 +86,8 @@ impl Timestamp {
     }
 }
 
-/// `YYYY-MM-DDTHH:MM:SSZ`; milliseconds are cut off. What lies beyond the calendar is printed as its
-/// end: whoever states a time from outside may state any, and printing it never fails.
+/// `YYYY-MM-DDTHH:MM:SSZ`; milliseconds are cut off. What lies beyond the calendar is printed as
+/// its end: whoever states a time from outside may state any, and printing it never fails.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (first, last) = (jiff::Timestamp::MIN.as_second(), jiff::Timestamp::MAX.as_second());

@@ -196,8 +196,8 @@ fn logs_in_any_order_of_arrival_give_the_same_catalog() {
     assert!(quarantined.iter().any(|one| one.code == "member.suspended"), "{quarantined:?}");
 }
 
-/// A city and, after it in the charter, a province that admits what the city admits as well: a name,
-/// a key, and under a later generation a node that claims a number of the city's district.
+/// A city and, after it in the charter, a province that admits what the city admits as well: a
+/// name, a key, and under a later generation a node that claims a number of the city's district.
 fn two_roots() -> Federation {
     let folder = tempfile::tempdir().expect("a folder");
     let made = |name: &str, division: &str, generation: u32| {
