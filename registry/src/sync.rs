@@ -21,6 +21,7 @@ mod digest;
 mod doubt;
 mod head;
 mod message;
+mod patience;
 mod pull;
 mod range;
 mod steady;
@@ -33,6 +34,7 @@ use crate::{
     time::Timestamp,
 };
 use digest::Shown;
+use patience::Served;
 use pull::{Pull, Storing};
 
 pub use digest::{DIGEST_BYTES, Digest, HEADS_BYTES_MAX};
@@ -87,6 +89,8 @@ struct Log {
     /// Smaller heads known to lie on what is held, at most [`VOUCHED_MAX`].
     vouched: Vec<(u64, Hash)>,
     rests_until: Timestamp,
+    /// When entries were stored last.
+    moved_at: Timestamp,
     frozen: bool,
 }
 
@@ -101,6 +105,7 @@ impl Default for Log {
             comparing: false,
             vouched: Vec::new(),
             rests_until: Timestamp::default(),
+            moved_at: Timestamp::default(),
             frozen: false,
         }
     }
@@ -148,9 +153,13 @@ enum Wanted {
 pub struct Sync {
     own: Origin,
     clock: steady::Steady,
+    /// The time of the step.
+    now: Timestamp,
     logs: BTreeMap<Origin, Log>,
     shown: Shown,
     peers: BTreeMap<NodeName, Peer>,
+    /// How members have served so far: one entry each.
+    served: BTreeMap<NodeName, Served>,
     /// Heads that connected peers have and this node does not hold yet.
     claims: BTreeMap<Origin, BTreeMap<NodeName, SignedHead>>,
     pulls: BTreeMap<Origin, Pull>,
@@ -169,9 +178,11 @@ impl Sync {
         Self {
             own,
             clock: steady::Steady::default(),
+            now: Timestamp::default(),
             logs: BTreeMap::new(),
             shown: Shown::new(),
             peers: BTreeMap::new(),
+            served: BTreeMap::new(),
             claims: BTreeMap::new(),
             pulls: BTreeMap::new(),
             storing: BTreeMap::new(),
@@ -185,6 +196,7 @@ impl Sync {
     /// Takes one input and gives what to do next.
     pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Output> {
         let now = self.clock.read(now);
+        self.now = now;
         let mut out = Vec::new();
         let asks = matches!(
             input,
@@ -281,7 +293,7 @@ impl Sync {
     ) {
         let log = self.logs.entry(origin.clone()).or_default();
         if size > log.size {
-            (log.size, log.root) = (size, root);
+            (log.size, log.root, log.moved_at) = (size, root, self.now);
         }
         let Some(head) = head.filter(|head| log.is_behind(head)) else { return };
         self.adopt(head);
@@ -338,11 +350,15 @@ impl Sync {
                 }
             }
             Wanted::Bundle(origin, _) | Wanted::Proof(origin) => {
+                self.brought_nothing(now, &peer);
                 self.avoid(&peer, &origin, now.plus_millis(AVOID_MISSING_MS));
                 self.drop_pull(&origin);
             }
             // It cannot defend what it gave.
-            Wanted::Prefix(newer) => self.blame(now, &peer, newer.origin()),
+            Wanted::Prefix(newer) => {
+                self.brought_nothing(now, &peer);
+                self.blame(now, &peer, newer.origin());
+            }
         }
     }
 

@@ -21,6 +21,8 @@ struct Link {
     kept: bool,
     failures: u32,
     next_dial: Instant,
+    /// It answered a request since the link stands.
+    answered: bool,
 }
 
 impl Link {
@@ -62,9 +64,11 @@ impl Links {
             }
             let addresses = peer.addresses.iter().filter_map(|text| text.parse().ok()).collect();
             let kept = peer.kept;
-            let mut link = Link { peer: id, addresses, kept, failures: 0, next_dial: now };
+            let mut link =
+                Link { peer: id, addresses, kept, failures: 0, next_dial: now, answered: false };
             match self.0.remove(&peer.node) {
                 Some(old) if old.peer == id => {
+                    link.answered = old.answered;
                     if old.addresses == link.addresses {
                         (link.failures, link.next_dial) = (old.failures, old.next_dial);
                     }
@@ -126,11 +130,26 @@ impl Links {
         self.0.get_mut(node).filter(|link| !link.kept)?.take(now)
     }
 
-    /// A connection stands or was lost: the next dial is not delayed by earlier failures.
-    pub(super) fn reset(&mut self, peer: &PeerId, next_dial: Instant) {
-        if let Some(link) = self.0.values_mut().find(|link| link.peer == *peer) {
-            (link.failures, link.next_dial) = (0, next_dial);
+    /// A peer answered: earlier failures delay nothing any more. That a connection stands says less:
+    /// who refuses us closes it again at once, and would be dialed for ever without a pause.
+    pub(super) fn answered(&mut self, peer: &PeerId) {
+        if let Some(link) = self.of(peer) {
+            (link.failures, link.answered) = (0, true);
         }
+    }
+
+    /// A connection ended: one that was of use is dialed again from `soon` on, any other when its
+    /// pause is over.
+    pub(super) fn ended(&mut self, peer: &PeerId, soon: Instant) {
+        if let Some(link) = self.of(peer)
+            && std::mem::take(&mut link.answered)
+        {
+            link.next_dial = soon;
+        }
+    }
+
+    fn of(&mut self, peer: &PeerId) -> Option<&mut Link> {
+        self.0.values_mut().find(|link| link.peer == *peer)
     }
 }
 
@@ -178,6 +197,36 @@ mod tests {
         assert!(pauses[1] >= Duration::from_millis(350) && pauses[1] <= BACKOFF_FIRST * 2);
         assert!(pauses[8] <= BACKOFF_MAX + Duration::from_millis(50));
         assert!(pauses[8] > pauses[2]);
+    }
+
+    #[tokio::test]
+    async fn who_closes_every_connection_is_dialed_less_and_less_until_it_answers() {
+        let own = peer_id(&KeyPair::from_seed([9; 32]).public()).expect("own");
+        let mut links = Links::default();
+        let mut now = Instant::now();
+        links.replace(&[peer("haishu", 1)], own, now);
+        let id = links.id(&NodeName::parse("haishu").expect("valid")).expect("known");
+        let tick = Duration::from_millis(250);
+        let dials_in_100_s = |links: &mut Links, now: &mut Instant, answers: bool| {
+            let mut dials = 0;
+            for _ in 0..400 {
+                *now += tick;
+                if links.take_due(*now, |_| true).is_empty() {
+                    continue;
+                }
+                dials += 1;
+                if answers {
+                    links.answered(&id);
+                }
+                links.ended(&id, *now + tick);
+            }
+            dials
+        };
+        let refused = dials_in_100_s(&mut links, &mut now, false);
+        assert!((5..=12).contains(&refused), "{refused} dials");
+        now += BACKOFF_MAX;
+        let answered = dials_in_100_s(&mut links, &mut now, true);
+        assert!(answered > 300, "{answered} dials");
     }
 
     #[tokio::test]

@@ -245,7 +245,6 @@ impl Loop {
                 }
             }
             SwarmEvent::ConnectionEstablished { peer_id, num_established, .. } => {
-                links.reset(&peer_id, Instant::now());
                 for Parked { request, answer, .. } in
                     self.parked.remove(&peer_id).unwrap_or_default()
                 {
@@ -258,7 +257,7 @@ impl Loop {
                 }
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
-                links.reset(&peer_id, Instant::now() + DIAL_TICK);
+                links.ended(&peer_id, Instant::now() + DIAL_TICK);
                 self.introduced.remove(&peer_id);
                 if let Some(node) = links.name(&peer_id) {
                     self.lost(node);
@@ -290,7 +289,7 @@ impl Loop {
         }
     }
 
-    fn exchange(&mut self, event: request_response::Event<Request, Answer>, links: &Links) {
+    fn exchange(&mut self, event: request_response::Event<Request, Answer>, links: &mut Links) {
         use request_response::Event;
         match event {
             Event::Message {
@@ -303,7 +302,10 @@ impl Loop {
                 }
                 None => self.serving.refuse(request_id, channel, peer),
             },
-            Event::Message { message: Message::Response { request_id, response }, .. } => {
+            Event::Message {
+                peer, message: Message::Response { request_id, response }, ..
+            } => {
+                links.answered(&peer);
                 if let Some(waiting) = self.waiting.remove(&request_id) {
                     let _ = waiting.send(Ok(response));
                 }

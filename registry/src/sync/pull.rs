@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Doubt, Output, PULLS_MAX, Peer, Pending, PullFault, Pulled, RANGE_BUNDLES, RequestId,
-    STORE_RETRY_MS, SignedHead, Sync, Wanted,
+    Doubt, Output, PULLS_MAX, Pending, PullFault, Pulled, RANGE_BUNDLES, RequestId, STORE_RETRY_MS,
+    SignedHead, Sync, Wanted, patience::PROBES_MAX,
 };
 use crate::{
     id::{NodeName, Origin},
@@ -121,21 +121,26 @@ impl Sync {
     /// Where entries were pulled towards a head that nobody shows any more, and everybody shows a
     /// smaller one, they are forgotten: else nothing of that log would be pulled again.
     fn leave_stranded_tails(&mut self, out: &mut Vec<Output>) {
-        for (origin, claims) in &self.claims {
-            let is_busy = self.pulls.contains_key(origin) || self.storing.contains_key(origin);
-            let Some(log) = self.logs.get_mut(origin).filter(|_| !is_busy) else { continue };
-            let is_stranded = claims.values().all(|claim| claim.size() < log.size);
-            if is_stranded && log.doubt == Doubt::None {
+        let is_left = |origin: &&Origin| {
+            let is_busy = self.pulls.contains_key(*origin) || self.storing.contains_key(*origin);
+            let log = self.logs.get(*origin).filter(|log| log.doubt == Doubt::None && !is_busy);
+            log.is_some_and(|log| self.is_stranded(origin, log))
+        };
+        let stranded: Vec<Origin> = self.claims.keys().filter(is_left).cloned().collect();
+        for origin in stranded {
+            if let Some(log) = self.logs.get_mut(&origin) {
                 log.doubt = Doubt::Dropping;
-                out.push(Output::DropTail(origin.clone()));
+                out.push(Output::DropTail(origin));
             }
         }
     }
 
     /// The logs that peers claim more of take turns, so that none keeps the others waiting; each is
-    /// pulled from the peer that has most and is least busy.
+    /// pulled from the peer that served best so far, then from the one that has most and is least
+    /// busy.
     fn next_pull(&self, now: Timestamp) -> Option<(NodeName, SignedHead)> {
         let last = self.begun_last.as_ref();
+        let probes = self.pulls.values().filter(|pull| !self.is_proved(&pull.peer)).count();
         let later = self.claims.range::<Origin, _>((last.map_or(Unbounded, Excluded), Unbounded));
         later.chain(&self.claims).find_map(|(origin, claims)| {
             let log = self.logs.get(origin)?;
@@ -143,12 +148,15 @@ impl Sync {
             if is_busy || log.doubt != Doubt::None || log.rests_until > now {
                 return None;
             }
-            let is_avoided = |peer: &Peer| peer.avoided_until.get(origin).is_some_and(|u| *u > now);
-            let may_serve = |name| self.peers.get(name).is_some_and(|peer| !is_avoided(peer));
+            let is_free = |name| self.is_proved(name) || probes < PROBES_MAX;
             claims
                 .iter()
-                .filter(|(name, claim)| claim.size() >= log.size && may_serve(*name))
-                .min_by_key(|(name, claim)| (Reverse(claim.size()), self.load(name), *name))
+                .filter(|(name, claim)| {
+                    claim.size() >= log.size && self.may_serve(name, origin, now) && is_free(*name)
+                })
+                .min_by_key(|(name, claim)| {
+                    (self.rank(name), Reverse(claim.size()), self.load(name), self.tie(name))
+                })
                 .map(|(name, claim)| (name.clone(), claim.clone()))
         })
     }
@@ -212,7 +220,8 @@ impl Sync {
         bytes: Vec<u8>,
         out: &mut Vec<Output>,
     ) {
-        let Some(Pending { peer, what, .. }) = self.pending.remove(&request) else { return };
+        let Some(Pending { peer, what, deadline }) = self.pending.remove(&request) else { return };
+        self.brought(now, &peer, deadline);
         let origin = match &what {
             Wanted::Bundle(origin, _) | Wanted::Proof(origin) => origin.clone(),
             Wanted::Prefix(newer) => return self.settle(now, (&peer, newer), &bytes, out),
@@ -241,7 +250,7 @@ impl Sync {
         let Some(log) = self.logs.get_mut(origin) else { return };
         self.touched.insert(origin.clone());
         if size > log.size {
-            (log.size, log.root) = (size, root);
+            (log.size, log.root, log.moved_at) = (size, root, self.now);
         }
         if storing.to < storing.head.size() {
             return;

@@ -142,6 +142,8 @@ fn of_a_bundle_that_is_partly_held_the_rest_is_asked_for() {
 fn waiting_logs_take_turns() {
     let mut sync = node(1, &[]);
     link(&mut sync, 2);
+    // It brought something before.
+    sync.brought(NOW, &name(2), NOW.plus_millis(REQUEST_MS_MAX));
     let mut begun = Vec::new();
     for number in [2, 3, 4, 5, 6, 7] {
         let announced = Input::Announced { peer: name(2), head: head(number, 1, "first") };
@@ -223,4 +225,139 @@ fn entries_of_the_own_log_that_are_not_signed_hide_no_signed_head() {
     let lost = head(1, 95, "signed before the backup was restored");
     let outputs = sync.step(NOW, Input::Announced { peer: name(2), head: lost.clone() });
     assert_eq!(outputs, [Output::OwnLogBehind(lost)]);
+}
+
+/// A node that follows these logs and is linked with these peers.
+fn linked(logs: &[Origin], peers: &[&str]) -> Sync {
+    let mut sync = Sync::new(origin(0));
+    let source = |origin: &Origin| Source {
+        origin: origin.clone(),
+        log_key: KeyPair::from_seed([1; 32]).public(),
+        quota_entries: 10_000,
+    };
+    sync.step(NOW, Input::Sources(logs.iter().map(source).collect()));
+    for peer in peers {
+        sync.step(NOW, Input::Connected(NodeName::parse(peer).expect("a name")));
+    }
+    sync
+}
+
+fn head_of(origin: &Origin, size: u64) -> SignedHead {
+    let key = KeyPair::from_seed([1; 32]);
+    let note = Checkpoint { origin: origin.clone(), size, root: leaf_hash(b"all") }.sign(&key);
+    SignedHead::open(&note, origin, &key.public()).expect("signed")
+}
+
+/// Lets time pass in ticks of a second; `serve` says what a peer answers: bytes, nothing at once
+/// (`Err`), or not at all (`None`). What is fetched whole is stored. Gives how many requests there
+/// were.
+fn live(
+    sync: &mut Sync,
+    (from, seconds): (Timestamp, i64),
+    serve: impl Fn(&NodeName) -> Option<Result<Vec<u8>, ()>>,
+) -> usize {
+    let mut asked = 0;
+    for second in 0..seconds {
+        let now = from.plus_millis(second * 1_000);
+        let mut outputs = sync.step(now, Input::Tick);
+        while let Some(output) = outputs.pop() {
+            match output {
+                Output::Fetch { request, peer, .. } => {
+                    asked += 1;
+                    let input = match serve(&peer) {
+                        Some(Ok(bytes)) => Input::Fetched { request, bytes },
+                        Some(Err(())) => Input::Failed { request },
+                        None => continue,
+                    };
+                    outputs.extend(sync.step(now, input));
+                }
+                Output::Store(pulled) => {
+                    let (origin, size) = (pulled.head.origin().clone(), pulled.to);
+                    let root = pulled.head.root();
+                    outputs.extend(sync.step(now, Input::Stored { origin, size, root }));
+                }
+                Output::DropTail(origin) => {
+                    let (size, root) = (0, empty_root());
+                    outputs.extend(sync.step(now, Input::TailDropped { origin, size, root }));
+                }
+                _ => {}
+            }
+        }
+    }
+    asked
+}
+
+#[test]
+fn four_silent_peers_delay_three_hundred_logs_by_minutes_and_not_for_ever() {
+    let logs: Vec<Origin> = (0..300)
+        .map(|n| Origin::parse(&format!("tested.example/log{n}/1")).expect("an origin"))
+        .collect();
+    let peers = ["a1", "a2", "a3", "a4", "honest"];
+    let mut sync = linked(&logs, &peers);
+    for peer in peers {
+        for log in &logs {
+            let peer = NodeName::parse(peer).expect("a name");
+            // The silent ones claim more than there is.
+            let size = if peer.as_str() == "honest" { 9 } else { 90 };
+            sync.step(NOW, Input::Announced { peer, head: head_of(log, size) });
+        }
+    }
+    let honest = |peer: &NodeName| (peer.as_str() == "honest").then(|| Ok(b"bundle".to_vec()));
+    live(&mut sync, (NOW, 300), honest);
+    let held = logs.iter().filter(|log| sync.logs[*log].size >= 9).count();
+    assert_eq!(held, 300, "held after five minutes");
+}
+
+#[test]
+fn who_takes_a_log_hostage_is_left_and_not_asked_for_ever() {
+    let log = Origin::parse("tested.example/writer/1").expect("an origin");
+    let mut sync = linked(std::slice::from_ref(&log), &["writer", "honest"]);
+    let name = |text: &str| NodeName::parse(text).expect("a name");
+    // The writer showed 5,000 entries, served 2,048 of them and then nothing more.
+    let served =
+        Input::Held { origin: log.clone(), size: 2_048, root: leaf_hash(b"some"), head: None };
+    sync.step(NOW, served);
+    sync.step(NOW, Input::Announced { peer: name("writer"), head: head_of(&log, 5_000) });
+    sync.step(NOW, Input::Announced { peer: name("honest"), head: head_of(&log, 100) });
+    let refuses = |peer: &NodeName| {
+        Some(if peer.as_str() == "honest" { Ok(b"bundle".to_vec()) } else { Err(()) })
+    };
+    live(&mut sync, (NOW, 300), refuses);
+    let held = sync.logs[&log].head.as_ref().map(SignedHead::size);
+    assert_eq!(held, Some(100), "what somebody serves");
+    let asked = live(&mut sync, (NOW.plus_millis(300_000), 24 * 3_600), refuses);
+    assert!(asked < 24 * 3_600 / 500 * 9, "{asked} futile requests in a day");
+}
+
+#[test]
+fn a_slow_peer_comes_after_one_that_is_not() {
+    let log = |n: u32| Origin::parse(&format!("tested.example/log{n}/1")).expect("an origin");
+    let logs: Vec<Origin> = (0..5).map(log).collect();
+    let name = |text: &str| NodeName::parse(text).expect("a name");
+    for (slow, fast) in [("one", "other"), ("other", "one")] {
+        let mut sync = linked(&logs, &[slow, fast]);
+        for (peer, took) in [(fast, 100), (slow, 19_000)] {
+            sync.brought(NOW, &name(peer), NOW.plus_millis(REQUEST_MS_MAX - took));
+        }
+        let mut requests = Vec::new();
+        for log in &logs {
+            // Every place is taken before both show the last one.
+            for peer in [fast, slow] {
+                let announced = Input::Announced { peer: name(peer), head: head_of(log, 9) };
+                let outputs = sync.step(NOW, announced);
+                requests.extend(outputs.into_iter().filter_map(|output| match output {
+                    Output::Fetch { request, .. } => Some(request),
+                    _ => None,
+                }));
+            }
+        }
+        assert_eq!(requests.len(), PULLS_MAX);
+        let input = Input::Fetched { request: requests[0], bytes: b"bundle".to_vec() };
+        let outputs = sync.step(NOW, input);
+        let next = outputs.iter().find_map(|output| match output {
+            Output::Fetch { peer, origin, .. } => Some((peer.clone(), origin.clone())),
+            _ => None,
+        });
+        assert_eq!(next, Some((name(fast), logs[4].clone())), "though it has three others");
+    }
 }

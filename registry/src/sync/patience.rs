@@ -1,0 +1,109 @@
+//! Patience with peers that hold back. Whoever brings nothing rests for longer and longer, whoever
+//! is slow comes after those that are not, and those that never brought anything hold few places
+//! together; so peers that are silent, slow or take hostages delay others by a bounded time, and
+//! never for ever.
+
+use super::{Log, REQUEST_MS_MAX, Sync};
+use crate::{
+    id::{NodeName, Origin},
+    time::Timestamp,
+};
+
+/// Rest after a request that brought nothing, the second in a row of a peer that brought something
+/// before; doubles with each.
+const REST_FIRST_MS: i64 = 5_000;
+/// Longest rest: an honest peer that was down for a day is asked again within minutes.
+const REST_MAX_MS: i64 = 600_000;
+/// A part that takes longer makes a peer one step slower: a bundle is a quarter of a megabyte.
+const SLOW_MS: i64 = 2_000;
+/// Logs pulled at once from peers that have brought nothing yet: half of all places.
+pub(super) const PROBES_MAX: usize = 2;
+/// Entries beyond the head are kept for this long while nobody serves what follows them.
+const TAIL_KEPT_MS: i64 = 60_000;
+
+/// How a peer has served so far. It outlives a connection: who holds back and connects anew is
+/// known.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    /// Requests in a row that brought nothing.
+    failures: u32,
+    rests_until: Timestamp,
+    /// Milliseconds a part took, smoothed over the last few.
+    pace_ms: i64,
+    /// It brought something.
+    proved: bool,
+}
+
+impl Served {
+    fn brought(&mut self, took_ms: i64) {
+        self.pace_ms = if self.proved { (3 * self.pace_ms + took_ms) / 4 } else { took_ms };
+        (self.failures, self.proved, self.rests_until) = (0, true, Timestamp::default());
+    }
+
+    /// Who brought something may once not have what it showed.
+    fn brought_nothing(&mut self, now: Timestamp) {
+        let before = if self.proved { self.failures.checked_sub(1) } else { Some(self.failures) };
+        let rest = before.map(|failures| REST_FIRST_MS.saturating_mul(1 << failures.min(20)));
+        self.rests_until = now.plus_millis(rest.unwrap_or(0).min(REST_MAX_MS));
+        self.failures = self.failures.saturating_add(1);
+        self.pace_ms = (3 * self.pace_ms + REQUEST_MS_MAX) / 4;
+    }
+}
+
+impl Sync {
+    /// A part came from a peer before its request's deadline.
+    pub(super) fn brought(&mut self, now: Timestamp, peer: &NodeName, deadline: Timestamp) {
+        let left = deadline.millis().saturating_sub(now.millis());
+        let took = REQUEST_MS_MAX.saturating_sub(left).clamp(0, REQUEST_MS_MAX);
+        self.served.entry(peer.clone()).or_default().brought(took);
+    }
+
+    /// A request to a peer brought nothing.
+    pub(super) fn brought_nothing(&mut self, now: Timestamp, peer: &NodeName) {
+        self.served.entry(peer.clone()).or_default().brought_nothing(now);
+    }
+
+    /// Whether a peer may be asked for parts of a log now.
+    pub(super) fn may_serve(&self, peer: &NodeName, origin: &Origin, now: Timestamp) -> bool {
+        let connected = self.peers.get(peer);
+        let is_avoided = |until: &Timestamp| *until > now;
+        let rests = self.served.get(peer).is_some_and(|served| served.rests_until > now);
+        connected.is_some_and(|peer| !peer.avoided_until.get(origin).is_some_and(is_avoided))
+            && !rests
+    }
+
+    /// Whether a peer has brought something.
+    pub(super) fn is_proved(&self, peer: &NodeName) -> bool {
+        self.served.get(peer).is_some_and(|served| served.proved)
+    }
+
+    /// Who is asked first: who failed least, then who is fast.
+    pub(super) fn rank(&self, peer: &NodeName) -> (u32, i64) {
+        self.served.get(peer).map_or((0, 0), |served| (served.failures, served.pace_ms / SLOW_MS))
+    }
+
+    /// Breaks ties anew with every request, so that no name is always first.
+    pub(super) fn tie(&self, peer: &NodeName) -> u64 {
+        let start = self.next_request.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xcbf2_9ce4_8422_2325;
+        peer.as_str().bytes().fold(start, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23)
+        })
+    }
+
+    /// Whether entries beyond the head lead nowhere: everybody shows less, or whoever shows more
+    /// has served nothing for a while and somebody else shows less.
+    pub(super) fn is_stranded(&self, origin: &Origin, log: &Log) -> bool {
+        let Some(claims) = self.claims.get(origin) else { return false };
+        let mut beyond = claims.iter().filter(|(_, claim)| claim.size() >= log.size).peekable();
+        if beyond.peek().is_none() {
+            return true;
+        }
+        let held = log.head.as_ref().map_or(0, |head| head.size());
+        let shows_less = claims.values().any(|claim| claim.size() < log.size);
+        let stands = self.now.millis().saturating_sub(log.moved_at.millis());
+        held < log.size
+            && shows_less
+            && stands > TAIL_KEPT_MS
+            && beyond.all(|(name, _)| !self.may_serve(name, origin, self.now))
+    }
+}
