@@ -1,6 +1,8 @@
 //! A federation as one node folds it: the same members, catalog and quarantine whatever the order
 //! in which logs arrive, of one root authority and of two.
 
+mod lives;
+
 use lianshi_registry::{
     entry::{Admission, Entry, Fact, MemberChange, Plan, Possession, Texts},
     id::{DivisionCode, NodeName, Origin, RegistrationNumber},
@@ -24,6 +26,13 @@ use crate::{
 struct Federation {
     roots: Vec<Root>,
     logs: Vec<(Origin, Vec<Vec<u8>>)>,
+}
+
+/// Whose keys write a log: those of a later generation are others.
+fn holder(origin: &Origin) -> String {
+    let generation = origin.generation();
+    let node = origin.node();
+    if generation > 1 { format!("{node}{generation}") } else { node.to_string() }
 }
 
 fn keys(name: &str) -> NodeKeys {
@@ -155,7 +164,7 @@ fn fold_into(db: &Db, federation: &Federation, turns: &[(usize, usize)]) {
         next[*log_place] = to;
         let part = &entries[from..to];
         let done: Result<(), Fault> = db.write(|write| {
-            log::create_replica(write, origin, key(origin.node().as_str(), 2).public())?;
+            log::create_replica(write, origin, keys(&holder(origin)).log.public())?;
             log::extend(write, origin, part)?;
             fold::apply(write, origin, u64::try_from(from).expect("small"), &fold::parse(part))
         });
@@ -212,7 +221,7 @@ fn two_roots() -> Federation {
     copied.identity_key = key("haishu", 1).public();
     let mut thief = admission("thief", "330212");
     thief.origin = Origin::new(thief.origin.domain().clone(), thief.node.clone(), 7);
-    let thief = thief.proved(&keys("thief"));
+    let thief = thief.proved(&keys("thief7"));
     let moved = MemberChange { from_index: 3, ..change("yinzhou") };
     let of_city = vec![
         admitted("ningbo", "330200"),

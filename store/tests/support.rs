@@ -126,3 +126,16 @@ pub fn blob(db: &Db, bytes: impl AsRef<[u8]>) -> String {
     let on_postgres = db.read(|read| Ok::<_, Fault>(matches!(**read, Conn::Postgres(_))));
     if on_postgres.expect("read") { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
 }
+
+/// SplitMix64.
+pub struct Draw(pub u64);
+
+impl Draw {
+    pub fn within(&mut self, low: u64, high: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        low + (z ^ (z >> 31)) % (high - low + 1)
+    }
+}

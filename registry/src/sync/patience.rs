@@ -3,7 +3,7 @@
 //! together; so peers that are silent, slow or take hostages delay others by a bounded time, and
 //! never for ever.
 
-use super::{Log, REQUEST_MS_MAX, Sync};
+use super::{Log, REQUEST_MS_MAX, SignedHead, Sync};
 use crate::{
     id::{NodeName, Origin},
     time::Timestamp,
@@ -98,7 +98,7 @@ impl Sync {
         if beyond.peek().is_none() {
             return true;
         }
-        let held = log.head.as_ref().map_or(0, |head| head.size());
+        let held = log.head.as_ref().map_or(0, SignedHead::size);
         let shows_less = claims.values().any(|claim| claim.size() < log.size);
         let stands = self.now.millis().saturating_sub(log.moved_at.millis());
         held < log.size

@@ -18,7 +18,7 @@ use super::{
     books,
     stage::{close_month, month, site, time},
 };
-use crate::support::on_both;
+use crate::support::{Draw, on_both};
 
 /// Agreements of one world, each of a product of its own.
 const AGREEMENTS: u32 = 300;
@@ -29,19 +29,6 @@ const MONTHS: [&str; 11] = [
     "2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06", "2026-07", "2026-08",
     "2026-09", "2026-10", "2026-11",
 ];
-
-/// SplitMix64.
-struct Draw(u64);
-
-impl Draw {
-    fn within(&mut self, low: u64, high: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        low + (z ^ (z >> 31)) % (high - low + 1)
-    }
-}
 
 /// Shares of two to nine parties, many of them small.
 fn shares(draw: &mut Draw) -> Vec<u32> {
