@@ -7,6 +7,8 @@
 //! brings it into its form; between programs it has that form already or is refused
 //! ([`Kind::check`]). What shows old or foreign texts on a terminal passes them through [`shown`].
 
+mod assigned;
+
 use std::{borrow::Cow, fmt::Write as _};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -77,6 +79,9 @@ pub enum TextRefusal {
     /// A character nobody sees.
     #[error("contains {}, which cannot be seen", named(*.0))]
     Invisible(char),
+    /// A code point without a meaning.
+    #[error("contains {}, which is no character", named(*.0))]
+    Unassigned(char),
     /// Unicode would compose it differently, or white space surrounds it.
     #[error("is not in its normal form: NFC, no white space around it")]
     Form,
@@ -91,6 +96,7 @@ impl Refusal for TextRefusal {
             Self::Control(_) => "text.control",
             Self::Direction(_) => "text.direction",
             Self::Invisible(_) => "text.invisible",
+            Self::Unassigned(_) => "text.unassigned",
             Self::Form => "text.form",
         }
     }
@@ -186,7 +192,7 @@ impl Kind {
 }
 
 /// What holds for every text that comes in, whatever it is meant to be and however it is composed:
-/// no control characters, none that turn the direction of writing.
+/// no control characters, none that turn the direction of writing, nothing that is no character.
 pub fn harmless(text: &str) -> Result<(), TextRefusal> {
     if text.is_ascii() {
         // Most texts are; looking at bytes is what a processor does many at a time.
@@ -202,6 +208,9 @@ pub fn harmless(text: &str) -> Result<(), TextRefusal> {
         }
         if is_direction(character) {
             return Err(TextRefusal::Direction(character));
+        }
+        if !assigned::is_assigned(character) {
+            return Err(TextRefusal::Unassigned(character));
         }
     }
     Ok(())

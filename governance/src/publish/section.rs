@@ -375,6 +375,8 @@ fn code_of(refusal: TextRefusal) -> &'static str {
         TextRefusal::Control(_) => "publish.control_characters",
         TextRefusal::Direction(_) => "publish.direction",
         TextRefusal::Invisible(_) => "publish.invisible",
-        TextRefusal::NotACode | TextRefusal::Form => "publish.malformed",
+        TextRefusal::NotACode | TextRefusal::Form | TextRefusal::Unassigned(_) => {
+            "publish.malformed"
+        }
     }
 }

@@ -38,6 +38,10 @@ fn each_refusal_has_its_text() {
             check(kind, turned, Some("text.direction"));
         }
     }
+    for kind in [Kind::Name, Kind::Note, Kind::Value] {
+        check(kind, "鄞\u{378}", Some("text.unassigned"));
+        check(kind, "鄞\u{2ffe0}", Some("text.unassigned"));
+    }
     check(Kind::Name, "\u{200b}\u{200b}", Some("text.invisible"));
     check(Kind::Name, "鄞\u{200d}州", Some("text.invisible"));
     check(Kind::Name, "鄞州\u{fe00}", Some("text.invisible"));
