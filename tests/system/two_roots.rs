@@ -1,6 +1,6 @@
-//! Two root authorities, one after the other in the charter: each admits inside its division, nobody
-//! takes the other's names, every node knows the same members and folds the same catalog, and a
-//! node that joins after one withdrew folds it too.
+//! Two root authorities, one after the other in the charter: each admits inside its division,
+//! nobody takes the other's names, every node knows the same members and folds the same catalog,
+//! and a node that joins after one withdrew folds it too.
 
 use std::{fs, path::Path};
 
