@@ -341,38 +341,6 @@ impl Sync {
         self.next_request
     }
 
-    fn take_failure(&mut self, now: Timestamp, request: RequestId) {
-        let Some(Pending { peer, what, .. }) = self.pending.remove(&request) else { return };
-        match what {
-            Wanted::Heads => {
-                if let Some(peer) = self.peers.get_mut(&peer) {
-                    peer.heads_due = now.plus_millis(HEADS_RETRY_MS);
-                }
-            }
-            Wanted::Bundle(origin, _) | Wanted::Proof(origin) => {
-                self.brought_nothing(now, &peer);
-                self.avoid(&peer, &origin, now.plus_millis(AVOID_MISSING_MS));
-                self.drop_pull(&origin);
-            }
-            // It cannot defend what it gave.
-            Wanted::Prefix(newer) => {
-                self.brought_nothing(now, &peer);
-                self.blame(now, &peer, newer.origin());
-            }
-        }
-    }
-
-    fn expire(&mut self, now: Timestamp) {
-        let late: Vec<RequestId> =
-            self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(id, _)| *id).collect();
-        for request in late {
-            self.take_failure(now, request);
-        }
-        for peer in self.peers.values_mut() {
-            peer.avoided_until.retain(|_, until| *until > now);
-        }
-    }
-
     fn forget_peer(&mut self, name: &NodeName) {
         self.peers.remove(name);
         self.claims.retain(|_, claims| {
@@ -388,12 +356,6 @@ impl Sync {
         }
         self.pending.retain(|_, pending| pending.peer != *name);
         self.pulls.retain(|_, pull| pull.peer() != name);
-    }
-
-    fn avoid(&mut self, peer: &NodeName, origin: &Origin, until: Timestamp) {
-        if let Some(peer) = self.peers.get_mut(peer) {
-            peer.avoided_until.insert(origin.clone(), until);
-        }
     }
 
     /// Tells every connected peer that is not known to have it.

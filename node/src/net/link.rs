@@ -130,8 +130,8 @@ impl Links {
         self.0.get_mut(node).filter(|link| !link.kept)?.take(now)
     }
 
-    /// A peer answered: earlier failures delay nothing any more. That a connection stands says less:
-    /// who refuses us closes it again at once, and would be dialed for ever without a pause.
+    /// A peer answered: earlier failures delay nothing any more. That a connection stands says
+    /// less: who refuses us closes it again at once, and would be dialed for ever without a pause.
     pub(super) fn answered(&mut self, peer: &PeerId) {
         if let Some(link) = self.of(peer) {
             (link.failures, link.answered) = (0, true);

@@ -3,7 +3,10 @@
 //! together; so peers that are silent, slow or take hostages delay others by a bounded time, and
 //! never for ever.
 
-use super::{Log, REQUEST_MS_MAX, SignedHead, Sync};
+use super::{
+    AVOID_MISSING_MS, HEADS_RETRY_MS, Log, Pending, REQUEST_MS_MAX, RequestId, SignedHead, Sync,
+    Wanted,
+};
 use crate::{
     id::{NodeName, Origin},
     time::Timestamp,
@@ -51,6 +54,47 @@ impl Served {
 }
 
 impl Sync {
+    /// A request brought nothing, or not in time.
+    pub(super) fn take_failure(&mut self, now: Timestamp, request: RequestId) {
+        let Some(Pending { peer, what, .. }) = self.pending.remove(&request) else { return };
+        match what {
+            Wanted::Heads => {
+                if let Some(peer) = self.peers.get_mut(&peer) {
+                    peer.heads_due = now.plus_millis(HEADS_RETRY_MS);
+                }
+            }
+            Wanted::Bundle(origin, _) | Wanted::Proof(origin) => {
+                self.brought_nothing(now, &peer);
+                self.avoid(&peer, &origin, now.plus_millis(AVOID_MISSING_MS));
+                self.drop_pull(&origin);
+            }
+            // It cannot defend what it gave.
+            Wanted::Prefix(newer) => {
+                self.brought_nothing(now, &peer);
+                self.blame(now, &peer, newer.origin());
+            }
+        }
+    }
+
+    /// Gives up what is late.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        let late: Vec<RequestId> =
+            self.pending.iter().filter(|(_, p)| p.deadline <= now).map(|(id, _)| *id).collect();
+        for request in late {
+            self.take_failure(now, request);
+        }
+        for peer in self.peers.values_mut() {
+            peer.avoided_until.retain(|_, until| *until > now);
+        }
+    }
+
+    /// Passes a peer over for a log until then.
+    pub(super) fn avoid(&mut self, peer: &NodeName, origin: &Origin, until: Timestamp) {
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.avoided_until.insert(origin.clone(), until);
+        }
+    }
+
     /// A part came from a peer before its request's deadline.
     pub(super) fn brought(&mut self, now: Timestamp, peer: &NodeName, deadline: Timestamp) {
         let left = deadline.millis().saturating_sub(now.millis());

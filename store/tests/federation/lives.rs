@@ -1,5 +1,5 @@
-//! What may become of a member: suspended, reinstated, withdrawn, admitted anew and given other keys,
-//! in any order. Every node folds the same of it, in whatever order it hears.
+//! What may become of a member: suspended, reinstated, withdrawn, admitted anew and given other
+//! keys, in any order. Every node folds the same of it, in whatever order it hears.
 
 use std::collections::BTreeSet;
 
