@@ -16,7 +16,11 @@ use crate::{disk::StoredLog, node::Node};
 pub struct Sworn {
     head: (u64, Hash),
     seconds: u64,
+    signed: Signed,
 }
+
+/// When a witness signed, in its own order: its life, and where in the journal of that life.
+pub type Signed = (u32, usize);
 
 impl World {
     /// What a node signed: its log, a second history beside it, and one from before a backup.
@@ -41,22 +45,33 @@ impl World {
     }
 
     /// An honest witness never signs two heads that no history contains, nor turns time back. Each
-    /// head is compared with the largest so far, on which all others lie.
-    pub(super) fn check_cosigned(&mut self, place: usize, origin: &Origin, cosigned: &Cosigned) {
+    /// head is compared with the largest so far, on which all others lie; times in the order in
+    /// which they were signed, which is not always that in which signatures leave.
+    pub(super) fn check_cosigned(
+        &mut self,
+        place: usize,
+        (origin, cosigned): (&Origin, &Cosigned),
+        signed: Signed,
+    ) {
         let Cosigned { size, root, seconds, .. } = *cosigned;
         let key = (place, origin.clone());
         let before = self.sworn.get(&key);
-        let ((old_size, old_root), old_seconds) =
-            before.map_or(((size, root), seconds), |sworn| (sworn.head, sworn.seconds));
+        let ((old_size, old_root), old_seconds, old_signed) = before
+            .map_or(((size, root), seconds, signed), |sworn| {
+                (sworn.head, sworn.seconds, sworn.signed)
+            });
         let contains =
             |log: &&StoredLog| log.contains(size, root) && log.contains(old_size, old_root);
         assert!(
             self.histories(origin).iter().any(contains),
             "checker `witness`: witness {place} signed two histories of {origin}: {old_size} {size}"
         );
-        assert!(seconds >= old_seconds, "checker `witness`: witness {place} turned time back");
+        let in_order =
+            if signed >= old_signed { seconds >= old_seconds } else { seconds <= old_seconds };
+        assert!(in_order, "checker `witness`: witness {place} turned time back");
         let head = if size > old_size { (size, root) } else { (old_size, old_root) };
-        self.sworn.insert(key, Sworn { head, seconds });
+        let (signed, seconds) = (signed, seconds).max((old_signed, old_seconds));
+        self.sworn.insert(key, Sworn { head, seconds, signed });
     }
 
     pub fn own_logs_behind(&self) -> usize {

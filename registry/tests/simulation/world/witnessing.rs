@@ -114,7 +114,7 @@ impl World {
         self.nodes[place].journal.sync(journal);
         self.note(&format!("{place} cosigns {} {}", short(&origin), cosigned.size));
         if !self.is_traitor(place) {
-            self.check_cosigned(place, &origin, &cosigned);
+            self.check_cosigned(place, (&origin, &cosigned), (lives.1, journal));
         }
         if (self.nodes[to].life, self.nodes[place].life) == lives {
             self.send(place, to, Message::Answered(cosigned.size, 200, line));
