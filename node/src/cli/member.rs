@@ -11,7 +11,7 @@ use lianshi_registry::{
     member::{Member, Status},
     text::Kind,
 };
-use lianshi_store::{Fault, Site, log, members, recovery};
+use lianshi_store::{Fault, Site, log, members};
 use serde_json::json;
 
 use super::At;
@@ -123,15 +123,7 @@ fn renew(at: &At, folder: &Folder, site: &Site) -> anyhow::Result<()> {
 /// A root authority is the first member of its federation: admits it when it has not been. Does
 /// nothing at other nodes.
 pub fn admit_self(folder: &Folder, site: &Site) -> anyhow::Result<()> {
-    if !folder.is_root() {
-        return Ok(());
-    }
-    let is_due = site.db.read(|read| {
-        // Before its recovery it cannot say what its log may hold already.
-        let knows = recovery::pending(read)?.is_none();
-        Ok::<_, Fault>(knows && members::by_node(read, &site.node)?.is_none())
-    })?;
-    if is_due {
+    if folder.is_root() && site.db.read(|read| members::by_node(read, &site.node))?.is_none() {
         members::admit(site, &At::actor(), &folder.application())?;
     }
     Ok(())
