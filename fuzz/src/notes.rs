@@ -8,6 +8,7 @@ use lianshi_registry::{
     inclusion::InclusionFile,
     note::Note,
     policy::Policy,
+    sync::SignedHead,
     witness::{self, Submission, read_cosignatures},
 };
 
@@ -81,6 +82,13 @@ pub fn fork(bytes: &[u8]) {
     if let Ok((older, newer)) = evidence.verify()
         && evidence.log_key == specimen::log_key().public()
     {
-        assert!(specimen::is_signed(&older) && specimen::is_signed(&newer), "evidence was forged");
+        let was_signed = |head: &SignedHead| {
+            let (origin, size, root) = (head.origin().clone(), head.size(), head.root());
+            specimen::is_signed(&Checkpoint { origin, size, root })
+        };
+        assert!(was_signed(&older) && was_signed(&newer), "evidence was forged");
+        // What is told again proves the same.
+        let normal = evidence.normal().expect("proved");
+        assert_eq!(normal.verify(), Ok((older, newer)));
     }
 }

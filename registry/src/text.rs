@@ -192,7 +192,7 @@ impl Kind {
 }
 
 /// What holds for every text that comes in, whatever it is meant to be and however it is composed:
-/// no control characters, none that turn the direction of writing, nothing that is no character.
+/// no control characters, none that turn the direction of writing.
 pub fn harmless(text: &str) -> Result<(), TextRefusal> {
     if text.is_ascii() {
         // Most texts are; looking at bytes is what a processor does many at a time.
@@ -209,21 +209,21 @@ pub fn harmless(text: &str) -> Result<(), TextRefusal> {
         if is_direction(character) {
             return Err(TextRefusal::Direction(character));
         }
-        if !assigned::is_assigned(character) {
-            return Err(TextRefusal::Unassigned(character));
-        }
     }
     Ok(())
 }
 
-/// The same in NFC: what holds for every text between programs.
+/// The same in NFC and of nothing but characters: what holds for every text between programs.
 pub fn plain(text: &str) -> Result<(), TextRefusal> {
     harmless(text)?;
-    if text.is_ascii() || ComposingNormalizerBorrowed::new_nfc().is_normalized(text) {
-        Ok(())
-    } else {
-        Err(TextRefusal::Form)
+    if text.is_ascii() {
+        return Ok(());
     }
+    if let Some(none) = text.chars().find(|character| !assigned::is_assigned(*character)) {
+        return Err(TextRefusal::Unassigned(none));
+    }
+    let is_composed = ComposingNormalizerBorrowed::new_nfc().is_normalized(text);
+    if is_composed { Ok(()) } else { Err(TextRefusal::Form) }
 }
 
 /// The same with nothing in it that cannot be seen, but for what joins letters and chooses their

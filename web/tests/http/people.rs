@@ -118,7 +118,7 @@ async fn an_administrator_gives_roles_and_a_new_password() {
 
     let kept_out = submit!(&app, &cookie, page, "/users/buyer/disable", "");
     assert_eq!(kept_out.location, "/users/buyer?done=1");
-    assert!(send(&app, see(page, &cookie)).await.body.contains("disabled"));
+    assert!(send(&app, see(page, &cookie)).await.body.contains("Disabled"));
     let back = submit!(&app, &cookie, page, "/users/buyer/enable", "");
     assert_eq!(back.location, "/users/buyer?done=1");
 }
