@@ -71,8 +71,8 @@ pub enum Status {
     /// Its entries from an index on do not count and its letters are refused; it still reads what
     /// others say.
     Suspended,
-    /// It is no member any more: its links are closed, and its entries from an index on do not count.
-    /// Its log is still held and given on, so that what it said before counts everywhere.
+    /// It is no member any more: its links are closed, and its entries from an index on do not
+    /// count. Its log is still held and given on, so that what it said before counts everywhere.
     Withdrawn,
 }
 
