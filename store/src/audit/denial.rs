@@ -16,7 +16,8 @@ use crate::{Fault, Site};
 /// Kinds of refused attempts of one source told apart in one minute: more than honest people make
 /// by mistake.
 pub const KINDS_PER_MINUTE_MAX: usize = 20;
-/// Sources told apart in one minute: what is kept in memory is bounded.
+/// Sources told apart in one minute, so many strangers and as many who are known here: what is kept
+/// in memory is bounded.
 pub const SOURCES_PER_MINUTE_MAX: usize = 100;
 /// Rows of their own for the refused attempts of one source in one day: ten bad minutes.
 pub const ROWS_OF_A_SOURCE_MAX: u64 = 200;
@@ -116,7 +117,10 @@ impl Denials {
     fn has_room(&self, source: &Source) -> bool {
         let in_minute = match self.again.get(source) {
             Some(kinds) => kinds.len() < KINDS_PER_MINUTE_MAX,
-            None => self.again.len() < SOURCES_PER_MINUTE_MAX,
+            None => {
+                let like = |other: &&Source| is_stranger(other) == is_stranger(source);
+                self.again.keys().filter(like).count() < SOURCES_PER_MINUTE_MAX
+            }
         };
         let of_all = if is_stranger(source) { self.rows_of_strangers } else { self.rows_of_known };
         in_minute
@@ -308,7 +312,14 @@ mod tests {
         let of_stranger = Kind { address: "192.0.2.250".to_owned(), ..kind(0) };
         assert!(!told(&denials.take(of_stranger, at(121))));
         let known = ("buyer".to_owned(), "91330212MA2DEM0026".to_owned());
-        assert!(told(&denials.take(Kind { actor: known, ..kind(0) }, at(121))));
+        assert!(told(&denials.take(Kind { actor: known.clone(), ..kind(0) }, at(121))));
+        // Nor does a crowd of strangers in the same minute, on a day that begins.
+        let day = 24 * 60;
+        for other in 0..1_000 {
+            let address = format!("192.0.2.{}", other % 200);
+            denials.take(Kind { address, ..kind(other) }, at(day));
+        }
+        assert!(told(&denials.take(Kind { actor: known, ..kind(0) }, at(day))));
     }
 
     #[test]
