@@ -10,8 +10,8 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha256};
 
 pub use proof::{
-    MerkleError, consistency_proof, inclusion_proof, prefix_proof, prefix_roots,
-    verify_consistency, verify_inclusion,
+    MerkleError, consistency_proof, inclusion_proof, prefix_proof, prefix_proof_beyond,
+    prefix_roots, verify_consistency, verify_inclusion,
 };
 
 /// Longest proof of either kind: one hash for each level of a tree of 2^64 leaves, and one for the

@@ -19,6 +19,7 @@
 mod claim;
 mod digest;
 mod doubt;
+mod examine;
 mod head;
 mod message;
 mod patience;
@@ -34,13 +35,15 @@ use crate::{
     time::Timestamp,
 };
 use digest::Shown;
+use examine::Unexamined;
 use patience::Served;
 use pull::{Pull, Storing};
 
 pub use digest::{DIGEST_BYTES, Digest, HEADS_BYTES_MAX};
+pub use examine::{KEEP_AFTER_MS, UNEXAMINED_MAX};
 pub use head::{SignedHead, Source};
-pub use message::{Conflict, Input, Output, PullFault, RequestId};
-pub use range::{PullRefusal, Pulled, Verified};
+pub use message::{Comparison, Conflict, Input, Output, PullFault, RequestId};
+pub use range::{PullRefusal, Pulled, Tail, Verified};
 
 /// Time between two exchanges of heads with one peer; some seconds are added by name, so that a
 /// node does not ask all its peers at once.
@@ -119,6 +122,16 @@ impl Log {
         self.vouched.push((head.size(), head.root()));
     }
 
+    /// Whether a head is known to lie on what is held.
+    fn has_vouched(&self, head: &SignedHead) -> bool {
+        self.vouched.contains(&(head.size(), head.root()))
+    }
+
+    /// Whether entries are held beyond the head.
+    fn has_tail(&self) -> bool {
+        self.head.as_ref().map_or(0, SignedHead::size) < self.size
+    }
+
     fn is_behind(&self, other: &SignedHead) -> bool {
         self.head.as_ref().is_none_or(|held| held.size() < other.size())
     }
@@ -162,6 +175,8 @@ pub struct Sync {
     served: BTreeMap<NodeName, Served>,
     /// Heads that connected peers have and this node does not hold yet.
     claims: BTreeMap<Origin, BTreeMap<NodeName, SignedHead>>,
+    /// Heads that were shown and not compared with entries yet.
+    unexamined: BTreeMap<Origin, Vec<Unexamined>>,
     pulls: BTreeMap<Origin, Pull>,
     storing: BTreeMap<Origin, Storing>,
     /// The log whose pull began last: the next in turn follows it.
@@ -184,6 +199,7 @@ impl Sync {
             peers: BTreeMap::new(),
             served: BTreeMap::new(),
             claims: BTreeMap::new(),
+            unexamined: BTreeMap::new(),
             pulls: BTreeMap::new(),
             storing: BTreeMap::new(),
             begun_last: None,
@@ -224,10 +240,15 @@ impl Sync {
             Input::NotStored { origin, fault } => {
                 self.take_not_stored(now, &origin, fault, &mut out);
             }
-            Input::TailDropped { origin, size, root } => self.take_dropped(&origin, (size, root)),
-            Input::Compared { head, conflict } => self.take_compared(&head, conflict, &mut out),
+            Input::TailDropped { origin, size, root } => {
+                self.take_dropped(&origin, (size, root), &mut out);
+            }
+            Input::Compared { head, found } => self.take_compared(&head, found, &mut out),
             Input::Forked(origin) => self.stop(&origin),
-            Input::Tick => self.expire(now),
+            Input::Tick => {
+                self.expire(now);
+                self.keep_waiting(&mut out);
+            }
         }
         if asks {
             self.ask_heads(now, &mut out);
@@ -242,11 +263,12 @@ impl Sync {
     }
 
     /// Claims and requests remembered: a peer adds what is on its way from it, and at most one
-    /// claim for each log on the list.
+    /// claim for each log on the list; a log adds at most [`UNEXAMINED_MAX`] heads.
     pub fn remembered(&self) -> usize {
         let avoided: usize = self.peers.values().map(|peer| peer.avoided_until.len()).sum();
         let claims: usize = self.claims.values().map(BTreeMap::len).sum();
-        self.pending.len() + avoided + claims
+        let unexamined: usize = self.unexamined.values().map(Vec::len).sum();
+        self.pending.len() + avoided + claims + unexamined
     }
 
     fn take_sources(&mut self, sources: &[Source]) {
@@ -276,6 +298,7 @@ impl Sync {
         for origin in &dropped {
             self.shown.remove(origin);
             self.drop_claims(origin);
+            self.forget_examined(origin, |_| true);
             self.drop_pull(origin);
         }
         if is_changed || !dropped.is_empty() {
@@ -296,7 +319,7 @@ impl Sync {
             (log.size, log.root, log.moved_at) = (size, root, self.now);
         }
         let Some(head) = head.filter(|head| log.is_behind(head)) else { return };
-        self.adopt(head);
+        self.adopt(head, out);
         self.drop_claims(&origin);
         if origin == self.own {
             self.announce(&origin, out);
@@ -304,8 +327,10 @@ impl Sync {
     }
 
     /// A head that the entries held lead to.
-    fn adopt(&mut self, head: SignedHead) {
-        let Some(log) = self.logs.get_mut(head.origin()) else { return };
+    fn adopt(&mut self, head: SignedHead, out: &mut Vec<Output>) {
+        let origin = head.origin().clone();
+        self.forget_examined(&origin, |other| *other == head);
+        let Some(log) = self.logs.get_mut(&origin) else { return };
         let is_own = *head.origin() == self.own;
         if !log.frozen && (is_own || log.quota_entries.is_some()) {
             self.shown.put(head.clone());
@@ -313,6 +338,7 @@ impl Sync {
         if let Some(older) = log.head.replace(head) {
             log.vouch(&older);
         }
+        self.compare_next(&origin, out);
     }
 
     fn ask_heads(&mut self, now: Timestamp, out: &mut Vec<Output>) {

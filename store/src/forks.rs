@@ -3,13 +3,17 @@
 //! only when it was signed with the key this node knows the log by: anybody can sign with a key of
 //! their own.
 
+mod compare;
+
+pub use compare::{compare, examine, examine_kept};
+
 use diesel::prelude::*;
 use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact},
     fork::{Fork, ForkRefusal},
     id::Origin,
     key::PublicKey,
-    sync::{Conflict, SignedHead},
+    sync::Conflict,
     time::Timestamp,
 };
 
@@ -122,41 +126,6 @@ fn tell(write: &mut Write<'_>, site: &Site, evidence: &Fork) -> Result<(), Fault
         .set(forks::told_index.eq(index))
         .execute(&mut **write)?;
     Ok(())
-}
-
-/// A signed head was seen somewhere: when it contradicts the entries held, the fork is told. A head
-/// larger than the one held says nothing yet. Gives whether it was news.
-pub fn examine(
-    site: &Site,
-    log_key: PublicKey,
-    seen: &SignedHead,
-) -> Result<bool, Failure<ForkRefusal>> {
-    match compare(site, seen)? {
-        Some(conflict) => witness(site, log_key, &conflict),
-        None => Ok(false),
-    }
-}
-
-/// Whether a head that is not larger than the one held contradicts it.
-pub fn compare(site: &Site, older: &SignedHead) -> Result<Option<Conflict>, Fault> {
-    let origin = older.origin();
-    site.db.read(|read| {
-        let Some(held) = log::head(read, origin)? else { return Ok(None) };
-        if older.size() > held.checkpoint_size {
-            return Ok(None);
-        }
-        if log::root_at(read, origin, older.size())? == Some(older.root()) {
-            return Ok(None);
-        }
-        let newer = SignedHead::open(&held.checkpoint, origin, &held.log_key);
-        let newer = newer.map_err(|error| Fault::corrupt("logs", error))?;
-        let proof = if older.size() == newer.size() {
-            Some(Vec::new())
-        } else {
-            log::prefix_proof(read, origin, older.size(), newer.size())?
-        };
-        Ok(proof.map(|proof| Conflict { older: older.clone(), newer, proof }))
-    })
 }
 
 /// Attends to forks that other nodes told of: notes when this node learned of them, for a fold

@@ -6,6 +6,7 @@ mod append;
 mod browse;
 mod head;
 mod read;
+mod tail;
 mod writer;
 
 pub(crate) use announced::announce;
@@ -19,6 +20,7 @@ pub use read::{
     checkpoint, consistency_proof, entries, entry, inclusion_proof, origin, prefix_proof, root_at,
     tile, unpublished_tile,
 };
+pub(crate) use tail::{drop_tail, keep_tail, tail_proof};
 pub use writer::{Writer, writer};
 
 use diesel::prelude::*;

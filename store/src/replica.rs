@@ -73,6 +73,7 @@ pub fn drop_tail(site: &Site, origin: &Origin) -> Result<(u64, Hash), Fault> {
         if held.own || held.size == held.checkpoint_size {
             return Ok((held.size, held.root));
         }
+        log::drop_tail(write, origin)?;
         let tip = log::shorten(write, origin, held.checkpoint_size)?;
         refold(write, origin)?;
         Ok((tip.size, tip.root))
@@ -112,7 +113,8 @@ fn store(
     }
     let range = (&verified.edge, verified.tiles.as_slice());
     let tip = log::store(write, (origin, verified.from), &verified.entries, range)?;
-    if let Some(head) = &verified.head {
+    log::keep_tail(write, &verified.tail)?;
+    if let Some(head) = verified.head() {
         let checkpoint =
             Checkpoint { origin: origin.clone(), size: head.size(), root: head.root() };
         log::store_checkpoint(write, (&checkpoint, head.note()), site.now())?;

@@ -294,6 +294,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    tails (origin) {
+        origin -> Text,
+        note -> Text,
+        proof -> Binary,
+    }
+}
+
+diesel::table! {
+    kept_heads (origin, size, root) {
+        origin -> Text,
+        size -> BigInt,
+        root -> Text,
+        note -> Text,
+    }
+}
+
+diesel::table! {
     quarantined_entries (origin, entry_index) {
         origin -> Text,
         entry_index -> BigInt,
@@ -717,6 +734,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     catalog_counts,
     catalog_terms,
     forks,
+    tails,
+    kept_heads,
     quarantined_entries,
     subscriptions,
     sealed_messages,

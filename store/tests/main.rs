@@ -12,6 +12,7 @@ mod changes;
 mod clock;
 mod datasets;
 mod federation;
+mod forks;
 mod foundation;
 mod group;
 mod log;

@@ -137,7 +137,7 @@ pub fn head(site: &Site, origin: &Origin) -> Option<log::Head> {
 }
 
 /// What a peer that holds the writer's log gives for a range.
-fn pulled(writer: &Site, from: u64, to: u64) -> Pulled {
+pub fn pulled(writer: &Site, from: u64, to: u64) -> Pulled {
     let origin = &writer.origin;
     let held = head(writer, origin).expect("own");
     let signed = SignedHead::open(&held.checkpoint, origin, &writer.log_key.public());
@@ -155,7 +155,7 @@ fn pulled(writer: &Site, from: u64, to: u64) -> Pulled {
     Pulled { peer: writer.node.clone(), from, to, bundles, proof, head: signed }
 }
 
-fn adopt(reader: &Site, writer: &Site, pulled: Pulled) -> Result<u64, &'static str> {
+pub fn adopt(reader: &Site, writer: &Site, pulled: Pulled) -> Result<u64, &'static str> {
     match replica::adopt(reader, writer.log_key.public(), pulled) {
         Ok((size, _)) => Ok(size),
         Err(Failure::Refused(refusal)) => Err(refusal.code()),

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use lianshi_registry::{
     id::Origin,
-    sync::{DIGEST_BYTES, Digest, Input, Output, RequestId, SignedHead, Sync},
+    sync::{Comparison, DIGEST_BYTES, Digest, Input, Output, RequestId, SignedHead, Sync},
     tile::Coordinate,
     time::Timestamp,
 };
@@ -296,8 +296,10 @@ impl World {
                 let stored = Event::Stored { node, from, head: pulled.head };
                 self.queue.after(COMMIT_MS, stored);
             }
-            Output::Compare(head) => self.step(node, Input::Compared { head, conflict: None }),
-            Output::Confirmed(_) => {}
+            Output::Compare(head) => {
+                self.step(node, Input::Compared { head, found: Comparison::Contained });
+            }
+            Output::Confirmed(_) | Output::Keep(_) => {}
             Output::Conflict(_) | Output::DropTail(_) | Output::OwnLogBehind(_) => {
                 panic!("everybody is honest: {output:?}")
             }

@@ -67,6 +67,9 @@ impl Carrier {
                 self.until_done(move |carrier| carrier.witness(&conflict));
             }
             Output::Compare(head) => self.until_done(move |carrier| carrier.compare(&head)),
+            Output::Keep(head) => {
+                self.until_done(move |carrier| carrier.keep(&head));
+            }
             Output::DropTail(origin) => self.until_done(move |carrier| carrier.drop_tail(&origin)),
             Output::OwnLogBehind(head) => self.on_thread(move |carrier| carrier.behind(&head)),
         }
@@ -125,7 +128,7 @@ impl Carrier {
         };
         let input = match replica::adopt(&self.site, key, pulled) {
             Ok((size, root)) => {
-                self.check_witnessed(&origin, key);
+                self.examine(&origin, key);
                 Input::Stored { origin, size, root }
             }
             Err(Failure::Refused(refusal)) => {
@@ -144,14 +147,20 @@ impl Carrier {
         self.post(Mail::Input(input));
     }
 
-    /// What this node cosigned of a log must lie on the entries it now holds.
-    fn check_witnessed(&self, origin: &Origin, key: PublicKey) {
-        match witness::check(&self.site, origin, key) {
-            Ok(false) => {}
-            Ok(true) => tracing::error!(%origin, "what was cosigned of the log contradicts it"),
-            Err(error) => {
+    /// What this node cosigned of a log, and heads that were beyond it, must lie on the entries it
+    /// now holds.
+    fn examine(&self, origin: &Origin, key: PublicKey) {
+        let kept = forks::examine_kept(&self.site, (origin, key)).map_err(|e| e.to_string());
+        let cosigned = witness::check(&self.site, origin, key).map_err(|e| e.to_string());
+        for examined in [kept, cosigned] {
+            match examined {
+                Ok(false) => {}
+                Ok(true) => {
+                    tracing::error!(%origin, "a head that was seen before contradicts the log");
+                    (self.site.nudge)();
+                }
                 // Looked at again when the log grows.
-                tracing::error!(%origin, %error, "what was cosigned could not be compared");
+                Err(error) => tracing::error!(%origin, error, "heads could not be compared"),
             }
         }
     }
@@ -176,9 +185,18 @@ impl Carrier {
     }
 
     fn compare(&self, head: &SignedHead) -> Result<(), Fault> {
-        let conflict = forks::compare(&self.site, head)?.map(Box::new);
-        self.post(Mail::Input(Input::Compared { head: head.clone(), conflict }));
+        let found = forks::compare(&self.site, head)?;
+        self.post(Mail::Input(Input::Compared { head: head.clone(), found }));
         Ok(())
+    }
+
+    fn keep(&self, head: &SignedHead) -> Result<(), Fault> {
+        let key = self.keys.borrow().get(head.origin()).copied();
+        let Some(key) = key else { return Ok(()) };
+        match forks::examine(&self.site, key, head) {
+            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
+            Err(Failure::Fault(fault)) => Err(fault),
+        }
     }
 
     fn drop_tail(&self, origin: &Origin) -> Result<(), Fault> {

@@ -1,6 +1,8 @@
 //! Inclusion and consistency proofs: made from complete subtrees, checked from hashes alone (RFC
 //! 9162 sections 2.1.3 and 2.1.4).
 
+use std::collections::BTreeMap;
+
 use super::{Hash, empty_root, node_hash, range_root, split_point};
 
 /// Why a proof was refused.
@@ -63,35 +65,42 @@ pub fn inclusion_proof(
 pub fn consistency_proof(
     old: u64,
     new: u64,
-    mut source: impl FnMut(u8, u64) -> Option<Hash>,
+    source: impl FnMut(u8, u64) -> Option<Hash>,
 ) -> Option<Vec<Hash>> {
     if old > new {
         return None;
     }
-    let mut proof = Vec::new();
     if old == 0 || old == new {
-        return Some(proof);
+        return Some(Vec::new());
     }
+    let mut proof = prefix_proof(old, new, source)?;
+    // The verifier knows the old root itself, so it is left out where the old tree is one complete
+    // subtree.
+    if old.is_power_of_two() {
+        proof.remove(0);
+    }
+    Some(proof)
+}
+
+/// The ranges of leaves (start and count) whose hashes a proof needs: those beside the way from the
+/// root of `new` leaves down to the last complete subtree of the first `old`, and that subtree.
+fn ranges_of_proof(old: u64, new: u64) -> Vec<(u64, u64)> {
+    let mut ranges = Vec::new();
     let (mut start, mut count, mut old_left) = (0, new, old);
     while old_left != count {
         let left = split_point(count);
         if old_left <= left {
-            proof.push(range_root(start + left, count - left, &mut source)?);
+            ranges.push((start + left, count - left));
             count = left;
         } else {
-            proof.push(range_root(start, left, &mut source)?);
+            ranges.push((start, left));
             start += left;
             count -= left;
             old_left -= left;
         }
     }
-    // The verifier knows the old root itself, so it is left out where the old tree is one complete
-    // subtree.
-    if start > 0 {
-        proof.push(range_root(start, count, &mut source)?);
-    }
-    proof.reverse();
-    Some(proof)
+    ranges.push((start, count));
+    ranges
 }
 
 /// Checks that `leaf` is number `index` in the tree of `size` leaves with `root`.
@@ -157,15 +166,64 @@ pub fn prefix_proof(
     new: u64,
     mut source: impl FnMut(u8, u64) -> Option<Hash>,
 ) -> Option<Vec<Hash>> {
+    prefix_hashes(old, new, |start, count| range_root(start, count, &mut source))
+}
+
+/// [`prefix_proof`] of `new` leaves of which only the first `held` are at hand: `continues` is the
+/// consistency proof from them to all. `None` also when `old` is above `held`, or `continues` has
+/// too few hashes; whether they are the right ones is seen from the proof made.
+pub fn prefix_proof_beyond(
+    old: u64,
+    (held, new): (u64, u64),
+    continues: &[Hash],
+    mut source: impl FnMut(u8, u64) -> Option<Hash>,
+) -> Option<Vec<Hash>> {
+    if old > held || held >= new {
+        return None;
+    }
+    let ranges = ranges_of_proof(held, new);
+    let beside = ranges.get(..ranges.len() - 1)?;
+    if continues.len() < beside.len() {
+        return None;
+    }
+    // A proof begins at the bottom.
+    let beyond = beside.iter().copied().zip(continues.iter().rev().copied()).collect();
+    prefix_hashes(old, new, |start, count| {
+        root_across((start, count), held, &beyond, &mut |start, count| {
+            range_root(start, count, &mut source)
+        })
+    })
+}
+
+/// The root of a range that may reach beyond the leaves held: put together from what is held and
+/// the subtrees known beyond it.
+fn root_across(
+    (start, count): (u64, u64),
+    held: u64,
+    beyond: &BTreeMap<(u64, u64), Hash>,
+    inside: &mut impl FnMut(u64, u64) -> Option<Hash>,
+) -> Option<Hash> {
+    if start + count <= held {
+        return inside(start, count);
+    }
+    if start >= held {
+        return beyond.get(&(start, count)).copied();
+    }
+    let left = split_point(count);
+    let (one, other) = ((start, left), (start + left, count - left));
+    let one = root_across(one, held, beyond, inside)?;
+    Some(node_hash(&one, &root_across(other, held, beyond, inside)?))
+}
+
+fn prefix_hashes(
+    old: u64,
+    new: u64,
+    mut root: impl FnMut(u64, u64) -> Option<Hash>,
+) -> Option<Vec<Hash>> {
     if old == 0 || old >= new {
         return None;
     }
-    let mut proof = Vec::new();
-    if old.is_power_of_two() {
-        proof.push(range_root(0, old, &mut source)?);
-    }
-    proof.extend(consistency_proof(old, new, source)?);
-    Some(proof)
+    ranges_of_proof(old, new).into_iter().rev().map(|(start, count)| root(start, count)).collect()
 }
 
 /// The roots of the first `old` and of all `new` leaves to which the hashes of [`prefix_proof`]

@@ -107,6 +107,27 @@ fn every_root_and_proof_up_to_seventy_entries_agrees_with_ct_merkle() {
 }
 
 #[test]
+fn what_is_held_and_a_proof_of_the_rest_say_what_the_whole_says() {
+    let all = leaves(&entries(40));
+    for new in 2..=40 {
+        for held in 1..new {
+            let all = &all[..usize::try_from(new).expect("small")];
+            let continues = consistency_proof(held, new, source(all)).expect("whole");
+            let held_leaves = &all[..usize::try_from(held).expect("small")];
+            for old in 0..=held + 1 {
+                let made = prefix_proof_beyond(old, (held, new), &continues, source(held_leaves));
+                let whole = prefix_proof(old, new, source(all)).filter(|_| old <= held);
+                assert_eq!(made, whole, "{old} of {held} of {new}");
+            }
+            let fewer = &continues[..continues.len() - 1];
+            let made = prefix_proof_beyond(held, (held, new), fewer, source(held_leaves));
+            let root = made.and_then(|proof| prefix_roots(held, new, &proof).ok());
+            assert_ne!(root.map(|(_, whole)| whole), Some(root_of(all)), "{held} of {new}");
+        }
+    }
+}
+
+#[test]
 fn sizes_outside_are_refused() {
     let leaves = leaves(&entries(4));
     let root = root_of(&leaves);

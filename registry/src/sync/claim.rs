@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Conflict, HEADS_INTERVAL_MS, Output, Pending, RequestId, SignedHead, Sync, Wanted};
+use super::{
+    Conflict, HEADS_INTERVAL_MS, Output, Pending, RequestId, SignedHead, Sync, Wanted,
+    examine::Unexamined,
+};
 use crate::{
     id::{NodeName, Origin},
     time::Timestamp,
@@ -36,20 +39,18 @@ impl Sync {
     pub(super) fn take_claim(&mut self, peer: &NodeName, head: SignedHead, out: &mut Vec<Output>) {
         let origin = head.origin().clone();
         if origin == self.own {
-            self.check_own(head, out);
+            self.check_own(peer, head, out);
             return;
         }
-        let Some(log) = self.logs.get(&origin) else { return };
-        if log.quota_entries.is_none_or(|quota| head.size() > quota) {
-            return;
-        }
+        let Some(log) = self.logs.get(&origin).filter(|log| !log.frozen) else { return };
+        let Some(quota) = log.quota_entries else { return };
         if let Some(other) = self.contradiction(&head) {
             self.freeze(Conflict { older: other, newer: head, proof: Vec::new() }, out);
             return;
         }
-        self.compare(&head, out);
-        let Some(log) = self.logs.get(&origin).filter(|log| !log.frozen) else { return };
-        if !log.is_behind(&head) || !self.peers.contains_key(peer) {
+        self.examine(peer, &head, out);
+        let is_wanted = self.logs.get(&origin).is_some_and(|log| log.is_behind(&head));
+        if !is_wanted || head.size() > quota || !self.peers.contains_key(peer) {
             return;
         }
         let claims = self.claims.entry(origin.clone()).or_default();
@@ -70,7 +71,7 @@ impl Sync {
         }
     }
 
-    fn check_own(&mut self, head: SignedHead, out: &mut Vec<Output>) {
+    fn check_own(&mut self, peer: &NodeName, head: SignedHead, out: &mut Vec<Output>) {
         let origin = self.own.clone();
         let Some(log) = self.logs.get(&origin) else { return };
         // What is appended and not signed is no answer to what was signed.
@@ -79,39 +80,16 @@ impl Sync {
         } else if let Some(held) = log.head.clone().filter(|held| contradict(held, &head)) {
             self.freeze(Conflict { older: held, newer: head, proof: Vec::new() }, out);
         } else {
-            self.compare(&head, out);
-        }
-    }
-
-    /// A head smaller than the one held was signed too: it must lie on the entries held.
-    fn compare(&mut self, head: &SignedHead, out: &mut Vec<Output>) {
-        let Some(log) = self.logs.get_mut(head.origin()) else { return };
-        let is_smaller = log.head.as_ref().is_some_and(|held| head.size() < held.size());
-        let is_vouched = log.vouched.contains(&(head.size(), head.root()));
-        if head.size() > 0 && is_smaller && !is_vouched && !log.comparing && !log.frozen {
-            log.comparing = true;
-            out.push(Output::Compare(head.clone()));
-        }
-    }
-
-    pub(super) fn take_compared(
-        &mut self,
-        head: &SignedHead,
-        conflict: Option<Box<Conflict>>,
-        out: &mut Vec<Output>,
-    ) {
-        let Some(log) = self.logs.get_mut(head.origin()) else { return };
-        log.comparing = false;
-        match conflict {
-            None => log.vouch(head),
-            Some(conflict) => self.freeze(*conflict, out),
+            self.examine(peer, &head, out);
         }
     }
 
     fn contradiction(&self, head: &SignedHead) -> Option<SignedHead> {
         let held = self.logs.get(head.origin()).and_then(|log| log.head.as_ref());
         let claimed = self.claims.get(head.origin()).into_iter().flat_map(BTreeMap::values);
-        held.into_iter().chain(claimed).find(|other| contradict(other, head)).cloned()
+        let waiting = self.unexamined.get(head.origin()).into_iter().flatten();
+        let shown = claimed.chain(waiting.map(Unexamined::head));
+        held.into_iter().chain(shown).find(|other| contradict(other, head)).cloned()
     }
 
     pub(super) fn freeze(&mut self, conflict: Conflict, out: &mut Vec<Output>) {
@@ -129,6 +107,7 @@ impl Sync {
         self.logs.entry(origin.clone()).or_default().frozen = true;
         self.shown.remove(origin);
         self.drop_claims(origin);
+        self.forget_examined(origin, |_| true);
     }
 
     /// Whether what is held of a log reaches this head.

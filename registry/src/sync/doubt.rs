@@ -52,15 +52,32 @@ impl Sync {
         } else {
             // The entries beyond the head belong to a larger head that was abandoned: without them
             // the peer may be right.
+            self.drop_tail(origin, out);
+        }
+    }
+
+    /// Forgets the entries beyond the head.
+    pub(super) fn drop_tail(&mut self, origin: &Origin, out: &mut Vec<Output>) {
+        if let Some(log) = self.logs.get_mut(origin)
+            && log.doubt != Doubt::Dropping
+        {
             log.doubt = Doubt::Dropping;
             out.push(Output::DropTail(origin.clone()));
         }
     }
 
-    pub(super) fn take_dropped(&mut self, origin: &Origin, (size, root): (u64, Hash)) {
+    pub(super) fn take_dropped(
+        &mut self,
+        origin: &Origin,
+        (size, root): (u64, Hash),
+        out: &mut Vec<Output>,
+    ) {
         let Some(log) = self.logs.get_mut(origin) else { return };
         log.doubt = Doubt::None;
         (log.size, log.root) = (size, root);
+        // What lay on the entries that are gone may not lie on those that come.
+        log.vouched.retain(|(vouched, _)| *vouched <= size);
+        self.compare_next(origin, out);
     }
 
     /// Passes a peer over for a log.

@@ -83,12 +83,12 @@ pub enum Input {
         /// Root of the entries stored.
         root: Hash,
     },
-    /// [`Output::Compare`] is done: the head lies on what is held, or contradicts it.
+    /// [`Output::Compare`] is done.
     Compared {
         /// The head asked about.
         head: SignedHead,
-        /// The contradiction.
-        conflict: Option<Box<Conflict>>,
+        /// What came of it.
+        found: Comparison,
     },
     /// Somebody proved that a log was forked.
     Forked(Origin),
@@ -133,14 +133,39 @@ pub enum Output {
     Confirmed(Origin),
     /// Two validly signed checkpoints contradict each other: the log is frozen.
     Conflict(Box<Conflict>),
-    /// Compare a head that is smaller than the one held with the entries held.
+    /// Compare a head with the entries held, which are not fewer.
     Compare(SignedHead),
+    /// Keep a head on disk until the log has grown to it, and examine it then: it has waited for
+    /// long, and may be all that shows a second history.
+    Keep(SignedHead),
     /// Forget the entries beyond the signed head: they were pulled towards a larger head that the
     /// log does not lead to any more.
     DropTail(Origin),
     /// A peer holds a checkpoint of this node's own log that is larger than the log: the data
     /// folder is older than what was signed, and nothing more may be signed.
     OwnLogBehind(SignedHead),
+}
+
+/// What the entries held say of a signed head that is not larger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comparison {
+    /// It lies on them.
+    Contained,
+    /// They belong to another history, which was signed too.
+    Contradicted(Box<Conflict>),
+    /// They belong to another history or are fewer by now, and nothing that was signed for them is
+    /// at hand.
+    Unproved,
+}
+
+impl Comparison {
+    /// The contradiction, where there is one.
+    pub fn conflict(self) -> Option<Conflict> {
+        match self {
+            Self::Contradicted(conflict) => Some(*conflict),
+            Self::Contained | Self::Unproved => None,
+        }
+    }
 }
 
 /// Two signed heads that contradict each other.

@@ -138,6 +138,10 @@ impl Sync {
     /// has served nothing for a while and somebody else shows less.
     pub(super) fn is_stranded(&self, origin: &Origin, log: &Log) -> bool {
         let Some(claims) = self.claims.get(origin) else { return false };
+        // What the tail proves is asked before it is gone.
+        if claims.values().any(|claim| claim.size() <= log.size && !log.has_vouched(claim)) {
+            return false;
+        }
         let mut beyond = claims.iter().filter(|(_, claim)| claim.size() >= log.size).peekable();
         if beyond.peek().is_none() {
             return true;

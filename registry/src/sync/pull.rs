@@ -128,10 +128,7 @@ impl Sync {
         };
         let stranded: Vec<Origin> = self.claims.keys().filter(is_left).cloned().collect();
         for origin in stranded {
-            if let Some(log) = self.logs.get_mut(&origin) {
-                log.doubt = Doubt::Dropping;
-                out.push(Output::DropTail(origin));
-            }
+            self.drop_tail(&origin, out);
         }
     }
 
@@ -152,7 +149,10 @@ impl Sync {
             claims
                 .iter()
                 .filter(|(name, claim)| {
-                    claim.size() >= log.size && self.may_serve(name, origin, now) && is_free(*name)
+                    // What is not larger than what is held is compared first.
+                    (claim.size() > log.size || claim.size() == log.size && log.has_vouched(claim))
+                        && self.may_serve(name, origin, now)
+                        && is_free(*name)
                 })
                 .min_by_key(|(name, claim)| {
                     (self.rank(name), Reverse(claim.size()), self.load(name), self.tie(name))
@@ -253,10 +253,10 @@ impl Sync {
             (log.size, log.root, log.moved_at) = (size, root, self.now);
         }
         if storing.to < storing.head.size() {
-            return;
+            return self.compare_next(origin, out);
         }
         let from_writer = *storing.head.writer() == storing.peer;
-        self.adopt(storing.head);
+        self.adopt(storing.head, out);
         self.announce(origin, out);
         self.drop_claims(origin);
         if from_writer {

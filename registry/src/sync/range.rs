@@ -6,7 +6,7 @@ use super::{PullFault, SignedHead};
 use crate::{
     entry::ENTRY_BYTES_MAX,
     id::NodeName,
-    merkle::{Hash, MerkleError, leaf_hash, verify_consistency},
+    merkle::{Hash, MerkleError, leaf_hash, prefix_proof, prefix_proof_beyond, verify_consistency},
     refusal::Refusal,
     tile::{BundleError, Edge, HashTile, TILE_WIDTH, decode_hashes, split_bundle},
 };
@@ -41,8 +41,43 @@ pub struct Verified {
     pub tiles: Vec<HashTile>,
     /// The edge after them.
     pub edge: Edge,
+    /// The signed head they belong to, and how they lead to it.
+    pub tail: Tail,
+}
+
+impl Verified {
     /// The head, when the range reaches it.
-    pub head: Option<SignedHead>,
+    pub fn head(&self) -> Option<&SignedHead> {
+        Some(&self.tail.head).filter(|head| head.size() == self.edge.size())
+    }
+}
+
+/// The larger signed head towards which the entries beyond the newest complete one were pulled:
+/// what proves, if it comes to that, that they were signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tail {
+    /// The head.
+    pub head: SignedHead,
+    /// The consistency proof from the entries held to it; empty when they reach it.
+    pub proof: Vec<Hash>,
+}
+
+impl Tail {
+    /// What its history says of the first `old` of the `held` entries, whose complete subtrees
+    /// `source` has; `None` where that is not known.
+    pub fn prefix_proof(
+        &self,
+        old: u64,
+        held: u64,
+        source: impl FnMut(u8, u64) -> Option<Hash>,
+    ) -> Option<Vec<Hash>> {
+        let new = self.head.size();
+        match (old == new, held == new) {
+            (true, _) => Some(Vec::new()),
+            (_, true) => prefix_proof(old, new, source),
+            _ => prefix_proof_beyond(old, (held, new), &self.proof, source),
+        }
+    }
 }
 
 /// Why a range was refused.
@@ -119,8 +154,8 @@ impl Pulled {
         let signed = (self.head.size(), self.head.root());
         verify_consistency((self.to, edge.root()), signed, &proof)
             .map_err(PullRefusal::OtherRoot)?;
-        let head = (self.to == self.head.size()).then_some(self.head);
-        Ok(Verified { from: self.from, entries, tiles, edge, head })
+        let tail = Tail { head: self.head, proof };
+        Ok(Verified { from: self.from, entries, tiles, edge, tail })
     }
 
     /// The entries wanted: of a whole first bundle, those before `from` are stored already.

@@ -1,5 +1,7 @@
 //! What two nodes say to each other about the heads they hold.
 
+mod examine;
+
 use super::*;
 use crate::{checkpoint::Checkpoint, key::KeyPair, merkle::leaf_hash};
 
@@ -111,7 +113,7 @@ fn what_is_claimed_is_forgotten_when_it_is_held() {
     for peer in [2, 3] {
         sync.step(NOW, Input::Announced { peer: name(peer), head: head(7, 5, "news") });
     }
-    assert_eq!((sync.remembered(), sync.lagging()), (3, 1), "two claims and a request");
+    assert_eq!((sync.remembered(), sync.lagging()), (4, 1), "two claims, one head and a request");
     let request = sync.next_request;
     let outputs = sync.step(NOW, Input::Fetched { request, bytes: b"bundle".to_vec() });
     assert!(matches!(outputs.as_slice(), [Output::Store(pulled)] if pulled.peer == name(2)));
@@ -205,7 +207,10 @@ fn entries_towards_a_head_that_nobody_shows_any_more_are_forgotten() {
     sync.step(NOW, Input::Held { origin: origin.clone(), size: 900, root, head: None });
     link(&mut sync, 2);
     let shown = Input::Announced { peer: name(2), head: head(7, 300, "smaller") };
-    assert_eq!(sync.step(NOW, shown), [Output::DropTail(origin.clone())]);
+    let smaller = head(7, 300, "smaller");
+    assert_eq!(sync.step(NOW, shown), [Output::Compare(smaller.clone())]);
+    let contained = Input::Compared { head: smaller, found: Comparison::Contained };
+    assert_eq!(sync.step(NOW, contained), [Output::DropTail(origin.clone())]);
     let dropped = Input::TailDropped { origin, size: 0, root: crate::merkle::empty_root() };
     let outputs = sync.step(NOW, dropped);
     let path = |output: &Output| match output {
@@ -276,6 +281,10 @@ fn live(
                     let root = pulled.head.root();
                     outputs.extend(sync.step(now, Input::Stored { origin, size, root }));
                 }
+                Output::Compare(head) => {
+                    let found = Comparison::Contained;
+                    outputs.extend(sync.step(now, Input::Compared { head, found }));
+                }
                 Output::DropTail(origin) => {
                     let (size, root) = (0, empty_root());
                     outputs.extend(sync.step(now, Input::TailDropped { origin, size, root }));
@@ -319,6 +328,8 @@ fn who_takes_a_log_hostage_is_left_and_not_asked_for_ever() {
     sync.step(NOW, served);
     sync.step(NOW, Input::Announced { peer: name("writer"), head: head_of(&log, 5_000) });
     sync.step(NOW, Input::Announced { peer: name("honest"), head: head_of(&log, 100) });
+    let contained = Input::Compared { head: head_of(&log, 100), found: Comparison::Contained };
+    sync.step(NOW, contained);
     let refuses = |peer: &NodeName| {
         Some(if peer.as_str() == "honest" { Ok(b"bundle".to_vec()) } else { Err(()) })
     };

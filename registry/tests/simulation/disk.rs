@@ -3,7 +3,7 @@
 use lianshi_registry::{
     id::Origin,
     merkle::{self, Hash},
-    sync::{Conflict, SignedHead, Verified},
+    sync::{Comparison, Conflict, SignedHead, Tail, Verified},
     tile::{Coordinate, Edge, Level, encode_bundle, encode_hashes},
 };
 
@@ -15,6 +15,10 @@ pub struct StoredLog {
     levels: Vec<Vec<Hash>>,
     pub edge: Edge,
     pub head: Option<SignedHead>,
+    /// What the entries beyond the head were pulled towards.
+    pub tail: Option<Tail>,
+    /// Heads to be compared when the log reaches them.
+    kept: Vec<SignedHead>,
 }
 
 impl StoredLog {
@@ -64,24 +68,51 @@ impl StoredLog {
 
     pub fn adopt(&mut self, verified: Verified) {
         assert_eq!(verified.from, self.size(), "a range is stored where it belongs");
+        if let Some(head) = verified.head() {
+            self.head = Some(head.clone());
+        }
         for entry in verified.entries {
             self.push(merkle::leaf_hash(&entry));
             self.entries.push(entry);
         }
         self.edge = verified.edge;
         assert_eq!(self.edge.root(), self.root(), "edge and tree agree");
-        if let Some(head) = verified.head {
-            self.head = Some(head);
+        self.tail = Some(verified.tail);
+    }
+
+    /// What is held says of a head that is not larger.
+    pub fn compare(&self, older: &SignedHead) -> Comparison {
+        let Some(root) = self.root_at(older.size()) else { return Comparison::Unproved };
+        if root == older.root() {
+            return Comparison::Contained;
+        }
+        let source = |level, index| self.node(level, index);
+        let head = self.head.as_ref().filter(|head| older.size() <= head.size());
+        let of_head = head.map(|newer| {
+            let is_one_size = older.size() == newer.size();
+            let proof = merkle::prefix_proof(older.size(), newer.size(), source);
+            (newer.clone(), if is_one_size { Vec::new() } else { proof.expect("held") })
+        });
+        let told = of_head.or_else(|| {
+            let tail = self.tail.as_ref()?;
+            let proof = tail.prefix_proof(older.size(), self.size(), source)?;
+            Some((tail.head.clone(), proof))
+        });
+        let conflict = told.map(|(newer, proof)| Conflict { older: older.clone(), newer, proof });
+        conflict.map_or(Comparison::Unproved, |it| Comparison::Contradicted(Box::new(it)))
+    }
+
+    /// Has a head kept until the log reaches it.
+    pub fn keep(&mut self, head: SignedHead) {
+        if !self.kept.contains(&head) {
+            self.kept.push(head);
         }
     }
 
-    /// Whether a smaller head contradicts the one held.
-    pub fn compare(&self, older: &SignedHead) -> Option<Conflict> {
-        let newer = self.head.clone().expect("a head is held");
-        let source = |level, index| self.node(level, index);
-        let proof = merkle::prefix_proof(older.size(), newer.size(), source).expect("held");
-        let (root, _) = merkle::prefix_roots(older.size(), newer.size(), &proof).expect("own");
-        (root != older.root()).then(|| Conflict { older: older.clone(), newer, proof })
+    /// Takes the kept heads that the log has reached.
+    pub fn take_reached(&mut self) -> Vec<SignedHead> {
+        let held = self.head.as_ref().map_or(0, SignedHead::size);
+        self.kept.extract_if(.., |head| head.size() <= held).collect()
     }
 
     /// Forgets the entries beyond the head.
@@ -94,9 +125,10 @@ impl StoredLog {
         if size == self.size() {
             return;
         }
-        let kept = self.entries[..usize::try_from(size).expect("small")].to_vec();
-        let mut shorter = Self { head: self.head.clone(), ..Self::default() };
-        for entry in kept {
+        let left = self.entries[..usize::try_from(size).expect("small")].to_vec();
+        let (head, kept) = (self.head.clone(), self.kept.clone());
+        let mut shorter = Self { head, kept, ..Self::default() };
+        for entry in left {
             shorter.append(entry);
         }
         *self = shorter;

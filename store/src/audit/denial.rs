@@ -115,12 +115,11 @@ impl Denials {
 
     /// Whether one more kind of this source is told apart.
     fn has_room(&self, source: &Source) -> bool {
-        let in_minute = match self.again.get(source) {
-            Some(kinds) => kinds.len() < KINDS_PER_MINUTE_MAX,
-            None => {
-                let like = |other: &&Source| is_stranger(other) == is_stranger(source);
-                self.again.keys().filter(like).count() < SOURCES_PER_MINUTE_MAX
-            }
+        let in_minute = if let Some(kinds) = self.again.get(source) {
+            kinds.len() < KINDS_PER_MINUTE_MAX
+        } else {
+            let like = |other: &&Source| is_stranger(other) == is_stranger(source);
+            self.again.keys().filter(like).count() < SOURCES_PER_MINUTE_MAX
         };
         let of_all = if is_stranger(source) { self.rows_of_strangers } else { self.rows_of_known };
         in_minute

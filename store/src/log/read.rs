@@ -146,7 +146,7 @@ pub fn prefix_proof(
 }
 
 /// Runs `make` with the hashes of the log's complete subtrees, reading each tile once.
-fn with_nodes<T>(
+pub(super) fn with_nodes<T>(
     read: &mut Read<'_>,
     origin: &Origin,
     size: u64,

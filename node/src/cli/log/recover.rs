@@ -201,7 +201,7 @@ fn ask_log(
     for head in heads {
         let held = site.db.read(|read| log::head(read, origin))?.map_or(0, |held| held.size);
         if head.size() <= held {
-            learned.conflicts.extend(forks::compare(site, &head)?);
+            learned.conflicts.extend(forks::compare(site, &head)?.conflict());
             continue;
         }
         if *origin == site.origin {
@@ -248,7 +248,7 @@ fn finish(at: &At, site: &Site, learned: &Learned) -> anyhow::Result<()> {
         }
         if let Relearned::Contradicted(note) = witness::relearn(site, &head.origin)? {
             let own = SignedHead::open(&note, &head.origin, &head.log_key)?;
-            conflicts.extend(forks::compare(site, &own)?);
+            conflicts.extend(forks::compare(site, &own)?.conflict());
             abstains.push(head.origin);
         }
     }

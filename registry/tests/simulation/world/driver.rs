@@ -3,8 +3,8 @@
 
 use lianshi_registry::{
     entry::Fact,
-    id::NodeName,
-    sync::{Conflict, Input, Output, Pulled},
+    id::{NodeName, Origin},
+    sync::{Comparison, Conflict, Input, Output, Pulled},
 };
 
 use super::{Event, Message, World};
@@ -50,8 +50,11 @@ impl World {
             }
             Output::Confirmed(_) => {}
             Output::Compare(head) => {
-                let conflict = self.nodes[place].disk[head.origin()].compare(&head).map(Box::new);
-                self.step(place, Input::Compared { head, conflict });
+                let found = self.nodes[place].disk[head.origin()].compare(&head);
+                self.step(place, Input::Compared { head, found });
+            }
+            Output::Keep(head) => {
+                self.nodes[place].disk.entry(head.origin().clone()).or_default().keep(head);
             }
             Output::DropTail(origin) => {
                 let (size, root) = self.nodes[place].drop_tail(&origin);
@@ -92,7 +95,20 @@ impl World {
             return;
         }
         self.step(place, input);
+        self.examine_kept(place, &origin);
         self.learn(place);
+    }
+
+    /// What was kept on disk is compared when the log has reached it.
+    fn examine_kept(&mut self, place: usize, origin: &Origin) {
+        let log = self.nodes[place].disk.get_mut(origin).expect("held");
+        let reached = log.take_reached();
+        let found: Vec<Comparison> = reached.iter().map(|head| log.compare(head)).collect();
+        for comparison in found {
+            if let Comparison::Contradicted(conflict) = comparison {
+                self.witness(place, &conflict);
+            }
+        }
     }
 
     /// What new entries say about members and forks reaches the state machine.
@@ -134,6 +150,7 @@ fn summary(output: &Output) -> String {
         Output::Confirmed(origin) => format!("confirmed {}", short(origin)),
         Output::Conflict(conflict) => format!("conflict {}", short(conflict.older.origin())),
         Output::Compare(head) => format!("compare {} {}", short(head.origin()), head.size()),
+        Output::Keep(head) => format!("keep {} {}", short(head.origin()), head.size()),
         Output::DropTail(origin) => format!("drop tail {}", short(origin)),
         Output::OwnLogBehind(head) => format!("behind {}", head.size()),
     }

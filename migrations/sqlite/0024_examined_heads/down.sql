@@ -1,0 +1,2 @@
+DROP TABLE kept_heads;
+DROP TABLE tails;
