@@ -21,6 +21,7 @@ mod digest;
 mod doubt;
 mod examine;
 mod head;
+mod log;
 mod message;
 mod patience;
 mod pull;
@@ -30,18 +31,21 @@ mod steady;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    entry::ENTRY_BYTES_COUNTED,
     id::{NodeName, Origin},
-    merkle::{Hash, empty_root},
+    merkle::Hash,
     time::Timestamp,
 };
 use digest::Shown;
 use examine::Unexamined;
+use log::{Doubt, Log};
 use patience::Served;
 use pull::{Pull, Storing};
 
 pub use digest::{DIGEST_BYTES, Digest, HEADS_BYTES_MAX};
 pub use examine::{KEEP_AFTER_MS, UNEXAMINED_MAX};
 pub use head::{SignedHead, Source};
+pub use log::VOUCHED_MAX;
 pub use message::{Comparison, Conflict, Input, Output, PullFault, RequestId};
 pub use range::{PullRefusal, Pulled, Tail, Verified};
 
@@ -62,80 +66,6 @@ pub const STORE_RETRY_MS: i64 = 2_000;
 pub const RANGE_BUNDLES: u64 = 8;
 /// Logs pulled at the same time: bounds memory at two ranges each.
 pub const PULLS_MAX: usize = 4;
-
-/// Heads of one log remembered as sound: peers that lag name the same few again and again.
-pub const VOUCHED_MAX: usize = 16;
-
-/// What keeps a log from being pulled although somebody has more of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doubt {
-    None,
-    /// A peer was asked whether a larger head continues what is held.
-    Asked,
-    /// Entries beyond the head are being forgotten.
-    Dropping,
-}
-
-/// What a node knows of one log. There are thousands, most of them at rest: what is being done with
-/// one is kept apart.
-#[derive(Debug)]
-struct Log {
-    /// Entries it may hold; `None` while it is not on the list.
-    quota_entries: Option<u64>,
-    size: u64,
-    /// Root of the entries held.
-    root: Hash,
-    head: Option<SignedHead>,
-    doubt: Doubt,
-    /// A smaller head is being compared with the entries held.
-    comparing: bool,
-    /// Smaller heads known to lie on what is held, at most [`VOUCHED_MAX`].
-    vouched: Vec<(u64, Hash)>,
-    rests_until: Timestamp,
-    /// When entries were stored last.
-    moved_at: Timestamp,
-    frozen: bool,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            quota_entries: None,
-            size: 0,
-            root: empty_root(),
-            head: None,
-            doubt: Doubt::None,
-            comparing: false,
-            vouched: Vec::new(),
-            rests_until: Timestamp::default(),
-            moved_at: Timestamp::default(),
-            frozen: false,
-        }
-    }
-}
-
-impl Log {
-    fn vouch(&mut self, head: &SignedHead) {
-        if self.vouched.len() == VOUCHED_MAX {
-            self.vouched.remove(0);
-        }
-        self.vouched.push((head.size(), head.root()));
-    }
-
-    /// Whether a head is known to lie on what is held.
-    fn has_vouched(&self, head: &SignedHead) -> bool {
-        self.vouched.contains(&(head.size(), head.root()))
-    }
-
-    /// Whether entries are held beyond the head.
-    fn has_tail(&self) -> bool {
-        self.head.as_ref().map_or(0, SignedHead::size) < self.size
-    }
-
-    fn is_behind(&self, other: &SignedHead) -> bool {
-        self.head.as_ref().is_none_or(|held| held.size() < other.size())
-    }
-}
 
 /// What a node knows of one connected peer.
 #[derive(Debug, Default)]
@@ -185,6 +115,11 @@ pub struct Sync {
     next_request: RequestId,
     /// Pulls that something happened to in this step.
     touched: BTreeSet<Origin>,
+    /// Logs of which a pull may be able to begin since this step; the others wait for a place, or
+    /// for the next tick.
+    stirred: BTreeSet<Origin>,
+    /// Whether every log is looked at in this step, and not only those.
+    looks_at_all: bool,
 }
 
 impl Sync {
@@ -206,6 +141,8 @@ impl Sync {
             pending: BTreeMap::new(),
             next_request: 0,
             touched: BTreeSet::new(),
+            stirred: BTreeSet::new(),
+            looks_at_all: false,
         }
     }
 
@@ -214,6 +151,7 @@ impl Sync {
         let now = self.clock.read(now);
         self.now = now;
         let mut out = Vec::new();
+        let places_taken = self.pulls.len();
         let asks = matches!(
             input,
             Input::Tick | Input::Connected(_) | Input::Sources(_) | Input::Disconnected(_)
@@ -246,6 +184,7 @@ impl Sync {
             Input::Compared { head, found } => self.take_compared(&head, found, &mut out),
             Input::Forked(origin) => self.stop(&origin),
             Input::Tick => {
+                self.looks_at_all = true;
                 self.expire(now);
                 self.keep_waiting(&mut out);
             }
@@ -253,7 +192,7 @@ impl Sync {
         if asks {
             self.ask_heads(now, &mut out);
         }
-        self.advance_pulls(now, &mut out);
+        self.advance_pulls(now, places_taken, &mut out);
         out
     }
 
@@ -275,7 +214,7 @@ impl Sync {
         let listed: BTreeMap<Origin, u64> = sources
             .iter()
             .filter(|source| source.origin != self.own)
-            .map(|source| (source.origin.clone(), source.quota_entries))
+            .map(|source| (source.origin.clone(), source.quota_bytes / ENTRY_BYTES_COUNTED))
             .collect();
         let mut is_changed = false;
         for (origin, quota) in &listed {

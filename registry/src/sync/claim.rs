@@ -58,6 +58,7 @@ impl Sync {
         // newer.
         if claims.get(peer).is_none_or(|claim| claim.size() < head.size()) {
             claims.insert(peer.clone(), head);
+            self.stirred.insert(origin);
         }
     }
 
@@ -67,6 +68,15 @@ impl Sync {
         let log = self.logs.get(origin).filter(|log| log.quota_entries.is_some() && !log.frozen);
         claims.retain(|_, claim| log.is_some_and(|log| log.is_behind(claim)));
         if claims.is_empty() {
+            self.claims.remove(origin);
+        }
+    }
+
+    /// A log is as large as its quota allows: what is beyond is not pulled before the list of logs
+    /// says otherwise.
+    pub(super) fn fill(&mut self, origin: &Origin) {
+        if let Some(log) = self.logs.get_mut(origin) {
+            log.quota_entries = log.quota_entries.map(|quota| quota.min(log.size));
             self.claims.remove(origin);
         }
     }

@@ -74,6 +74,7 @@ impl Sync {
     ) {
         let Some(log) = self.logs.get_mut(origin) else { return };
         log.doubt = Doubt::None;
+        self.stirred.insert(origin.clone());
         (log.size, log.root) = (size, root);
         // What lay on the entries that are gone may not lie on those that come.
         log.vouched.retain(|(vouched, _)| *vouched <= size);

@@ -38,7 +38,7 @@ impl Sync {
         let is_held = log.head.as_ref() == Some(head);
         let waiting = self.unexamined.get(origin).map_or(&[][..], Vec::as_slice);
         let waits = waiting.iter().any(|other| other.head == *head);
-        if head.size() == 0 || is_held || log.has_vouched(head) || waits {
+        if is_held || log.has_vouched(head) || waits {
             return;
         }
         let displaced = (waiting.len() >= UNEXAMINED_MAX).then(|| most_shown(waiting));
@@ -76,6 +76,7 @@ impl Sync {
         let origin = head.origin();
         let Some(log) = self.logs.get_mut(origin) else { return };
         log.comparing = false;
+        self.stirred.insert(origin.clone());
         match found {
             Comparison::Contained => log.vouch(head),
             Comparison::Contradicted(conflict) => return self.freeze(*conflict, out),

@@ -18,8 +18,8 @@ pub struct Source {
     pub origin: Origin,
     /// The key that signs its checkpoints.
     pub log_key: PublicKey,
-    /// How many entries it may hold before peers stop pulling it.
-    pub quota_entries: u64,
+    /// Bytes of entries it may hold before peers stop pulling it, as an admission states them.
+    pub quota_bytes: u64,
 }
 
 /// A verified checkpoint. Cloning shares it: it is held, claimed and announced at once.

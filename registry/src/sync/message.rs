@@ -196,4 +196,6 @@ pub enum PullFault {
     Peer,
     /// The entries do not lead to the signed root: the peer's, or a forked log.
     Root,
+    /// The log's writer's: with the range the log would be larger than its quota.
+    Quota,
 }

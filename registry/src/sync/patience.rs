@@ -99,7 +99,10 @@ impl Sync {
     pub(super) fn brought(&mut self, now: Timestamp, peer: &NodeName, deadline: Timestamp) {
         let left = deadline.millis().saturating_sub(now.millis());
         let took = REQUEST_MS_MAX.saturating_sub(left).clamp(0, REQUEST_MS_MAX);
-        self.served.entry(peer.clone()).or_default().brought(took);
+        let served = self.served.entry(peer.clone()).or_default();
+        // From now on it may have any place.
+        self.looks_at_all |= !served.proved;
+        served.brought(took);
     }
 
     /// A request to a peer brought nothing.

@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::Bound::{Excluded, Unbounded},
 };
 
@@ -101,64 +101,94 @@ fn bundle_path(number: u64, (from, to): (u64, u64)) -> Option<String> {
 }
 
 impl Sync {
-    /// Continues the pulls that something happened to; where one ended, another begins.
-    pub(super) fn advance_pulls(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+    /// Continues the pulls that something happened to; where one ended, another begins. Every log
+    /// that somebody has more of is looked at when time passes or a place became free
+    /// (`places_taken` were when the step began), otherwise those that something happened to.
+    pub(super) fn advance_pulls(
+        &mut self,
+        now: Timestamp,
+        places_taken: usize,
+        out: &mut Vec<Output>,
+    ) {
         while let Some(origin) = self.touched.pop_first() {
             self.hand_over(&origin, out);
             self.fetch_next(now, &origin, out);
         }
+        let stirred = std::mem::take(&mut self.stirred);
+        let looks_at_all = std::mem::take(&mut self.looks_at_all);
+        let among =
+            if looks_at_all || self.pulls.len() < places_taken { None } else { Some(&stirred) };
         while self.pulls.len() < PULLS_MAX
-            && let Some((peer, head)) = self.next_pull(now)
+            && let Some((peer, head)) = self.next_pull(now, among)
         {
             let origin = head.origin().clone();
             self.begun_last = Some(origin.clone());
             self.pulls.insert(origin.clone(), Pull { peer, head, range: None });
             self.fetch_next(now, &origin, out);
         }
-        self.leave_stranded_tails(out);
+        self.leave_stranded_tails(if looks_at_all { None } else { Some(&stirred) }, out);
     }
 
     /// Where entries were pulled towards a head that nobody shows any more, and everybody shows a
     /// smaller one, they are forgotten: else nothing of that log would be pulled again.
-    fn leave_stranded_tails(&mut self, out: &mut Vec<Output>) {
+    fn leave_stranded_tails(&mut self, among: Option<&BTreeSet<Origin>>, out: &mut Vec<Output>) {
         let is_left = |origin: &&Origin| {
             let is_busy = self.pulls.contains_key(*origin) || self.storing.contains_key(*origin);
             let log = self.logs.get(*origin).filter(|log| log.doubt == Doubt::None && !is_busy);
-            log.is_some_and(|log| self.is_stranded(origin, log))
+            log.is_some_and(|log| log.has_tail() && self.is_stranded(origin, log))
         };
-        let stranded: Vec<Origin> = self.claims.keys().filter(is_left).cloned().collect();
+        let stranded: Vec<Origin> = match among {
+            Some(among) => among.iter().filter(is_left).cloned().collect(),
+            None => self.claims.keys().filter(is_left).cloned().collect(),
+        };
         for origin in stranded {
             self.drop_tail(&origin, out);
         }
     }
 
-    /// The logs that peers claim more of take turns, so that none keeps the others waiting; each is
-    /// pulled from the peer that served best so far, then from the one that has most and is least
-    /// busy.
-    fn next_pull(&self, now: Timestamp) -> Option<(NodeName, SignedHead)> {
-        let last = self.begun_last.as_ref();
+    /// The logs that peers claim more of take turns, so that none keeps the others waiting.
+    fn next_pull(
+        &self,
+        now: Timestamp,
+        among: Option<&BTreeSet<Origin>>,
+    ) -> Option<(NodeName, SignedHead)> {
         let probes = self.pulls.values().filter(|pull| !self.is_proved(&pull.peer)).count();
-        let later = self.claims.range::<Origin, _>((last.map_or(Unbounded, Excluded), Unbounded));
-        later.chain(&self.claims).find_map(|(origin, claims)| {
-            let log = self.logs.get(origin)?;
-            let is_busy = self.pulls.contains_key(origin) || self.storing.contains_key(origin);
-            if is_busy || log.doubt != Doubt::None || log.rests_until > now {
-                return None;
-            }
-            let is_free = |name| self.is_proved(name) || probes < PROBES_MAX;
-            claims
-                .iter()
-                .filter(|(name, claim)| {
-                    // What is not larger than what is held is compared first.
-                    (claim.size() > log.size || claim.size() == log.size && log.has_vouched(claim))
-                        && self.may_serve(name, origin, now)
-                        && is_free(*name)
-                })
-                .min_by_key(|(name, claim)| {
-                    (self.rank(name), Reverse(claim.size()), self.load(name), self.tie(name))
-                })
-                .map(|(name, claim)| (name.clone(), claim.clone()))
-        })
+        let later = (self.begun_last.as_ref().map_or(Unbounded, Excluded), Unbounded);
+        let best = |origin: &Origin| self.best_claim(now, origin, probes);
+        if let Some(among) = among {
+            return among.range::<Origin, _>(later).chain(among).find_map(best);
+        }
+        let later = self.claims.range::<Origin, _>(later).map(|(origin, _)| origin);
+        later.chain(self.claims.keys()).find_map(best)
+    }
+
+    /// A log is pulled from the peer that served best so far, then from the one that has most and
+    /// is least busy.
+    fn best_claim(
+        &self,
+        now: Timestamp,
+        origin: &Origin,
+        probes: usize,
+    ) -> Option<(NodeName, SignedHead)> {
+        let (log, claims) = (self.logs.get(origin)?, self.claims.get(origin)?);
+        let is_busy = self.pulls.contains_key(origin) || self.storing.contains_key(origin);
+        if is_busy || log.doubt != Doubt::None || log.rests_until > now {
+            return None;
+        }
+        let is_free = |name| self.is_proved(name) || probes < PROBES_MAX;
+        // What is not larger than what is held is compared first.
+        let is_next = |claim: &SignedHead| {
+            claim.size() > log.size || claim.size() == log.size && log.has_vouched(claim)
+        };
+        claims
+            .iter()
+            .filter(|(name, claim)| {
+                is_next(claim) && self.may_serve(name, origin, now) && is_free(*name)
+            })
+            .min_by_key(|(name, claim)| {
+                (self.rank(name), Reverse(claim.size()), self.load(name), self.tie(name))
+            })
+            .map(|(name, claim)| (name.clone(), claim.clone()))
     }
 
     /// Logs being pulled from a peer.
@@ -249,6 +279,7 @@ impl Sync {
         let Some(storing) = self.storing.remove(origin) else { return };
         let Some(log) = self.logs.get_mut(origin) else { return };
         self.touched.insert(origin.clone());
+        self.stirred.insert(origin.clone());
         if size > log.size {
             (log.size, log.root, log.moved_at) = (size, root, self.now);
         }
@@ -280,6 +311,7 @@ impl Sync {
                 }
             }
             PullFault::Peer => self.blame(now, &storing.peer, origin),
+            PullFault::Quota => self.fill(origin),
             PullFault::Root => self.doubt(now, storing.peer, storing.head, out),
         }
     }

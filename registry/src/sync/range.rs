@@ -108,6 +108,14 @@ pub enum PullRefusal {
     /// The proof is no list of hashes, or missing.
     #[error("not a consistency proof")]
     Proof,
+    /// The log would be larger than its quota.
+    #[error("with this range the log has {bytes} bytes, and {quota_bytes} are its quota")]
+    OverQuota {
+        /// Bytes it would have.
+        bytes: u64,
+        /// What its admission allows.
+        quota_bytes: u64,
+    },
     /// The entries do not lead to the signed root.
     #[error("the entries are not those the checkpoint signs: {0}")]
     OtherRoot(#[source] MerkleError),
@@ -121,6 +129,7 @@ impl Refusal for PullRefusal {
             Self::Count { .. } => "sync.wrong_count",
             Self::EntryTooLarge(_) => "sync.entry_too_large",
             Self::Proof => "sync.proof_malformed",
+            Self::OverQuota { .. } => "sync.over_quota",
             Self::OtherRoot(_) => "sync.other_root",
         }
     }
@@ -132,6 +141,7 @@ impl PullRefusal {
         match self {
             Self::Moved { .. } => PullFault::Own,
             Self::OtherRoot(_) => PullFault::Root,
+            Self::OverQuota { .. } => PullFault::Quota,
             _ => PullFault::Peer,
         }
     }

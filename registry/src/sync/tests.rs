@@ -3,7 +3,11 @@
 mod examine;
 
 use super::*;
-use crate::{checkpoint::Checkpoint, key::KeyPair, merkle::leaf_hash};
+use crate::{
+    checkpoint::Checkpoint,
+    key::KeyPair,
+    merkle::{empty_root, leaf_hash},
+};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -28,7 +32,7 @@ fn node(number: u8, heads: &[SignedHead]) -> Sync {
     let source = |number| Source {
         origin: origin(number),
         log_key: KeyPair::from_seed([number; 32]).public(),
-        quota_entries: 1_000,
+        quota_bytes: 1_000 * ENTRY_BYTES_COUNTED,
     };
     sync.step(NOW, Input::Sources((0..10).map(source).collect()));
     for head in heads {
@@ -184,7 +188,7 @@ fn an_answer_ends_before_the_frame_does() {
     let many: Vec<Origin> = many.map(|text| Origin::parse(&text).expect("an origin")).collect();
     let source = |origin: &Origin| {
         let (origin, log_key) = (origin.clone(), key.public());
-        Source { origin, log_key, quota_entries: 1_000 }
+        Source { origin, log_key, quota_bytes: 1_000 * ENTRY_BYTES_COUNTED }
     };
     sync.step(NOW, Input::Sources(many.iter().map(source).collect()));
     for origin in &many {
@@ -211,7 +215,7 @@ fn entries_towards_a_head_that_nobody_shows_any_more_are_forgotten() {
     assert_eq!(sync.step(NOW, shown), [Output::Compare(smaller.clone())]);
     let contained = Input::Compared { head: smaller, found: Comparison::Contained };
     assert_eq!(sync.step(NOW, contained), [Output::DropTail(origin.clone())]);
-    let dropped = Input::TailDropped { origin, size: 0, root: crate::merkle::empty_root() };
+    let dropped = Input::TailDropped { origin, size: 0, root: empty_root() };
     let outputs = sync.step(NOW, dropped);
     let path = |output: &Output| match output {
         Output::Fetch { path, .. } => path.clone(),
@@ -238,7 +242,7 @@ fn linked(logs: &[Origin], peers: &[&str]) -> Sync {
     let source = |origin: &Origin| Source {
         origin: origin.clone(),
         log_key: KeyPair::from_seed([1; 32]).public(),
-        quota_entries: 10_000,
+        quota_bytes: 10_000 * ENTRY_BYTES_COUNTED,
     };
     sync.step(NOW, Input::Sources(logs.iter().map(source).collect()));
     for peer in peers {

@@ -46,8 +46,10 @@ fn check(seed: u64, nodes: usize, faults: Faults) {
     let twice = || {
         let first = run(seed, nodes, faults, Opened::new());
         first.assert_converged();
-        if faults.traitor == Traitor::Equivocator {
-            first.assert_exposed();
+        match faults.traitor {
+            Traitor::Equivocator => first.assert_exposed(),
+            Traitor::Hostage | Traitor::Silent => first.assert_patient(),
+            _ => {}
         }
         let trace = first.trace();
         let second = run(seed, nodes, faults, first.into_opened());
@@ -83,12 +85,36 @@ fn after_delays_losses_repeats_partitions_and_restarts_all_nodes_agree() {
 
 #[test]
 fn fifty_nodes_agree_whatever_breaks_and_whoever_lies_floods_or_is_silent() {
-    let traitors =
-        [Traitor::None, Traitor::Liar, Traitor::Flooder, Traitor::Silent, Traitor::Boaster];
+    let traitors = [
+        Traitor::None,
+        Traitor::Liar,
+        Traitor::Flooder,
+        Traitor::Silent,
+        Traitor::Boaster,
+        Traitor::Slow,
+    ];
     for (first, traitor) in (1000..).step_by(20).zip(traitors) {
-        let seeds = first..first + MANY_SEEDS / 10;
-        check_all(seeds, MANY_NODES, Faults { traitor, ..Faults::all() });
+        let seeds = first..first + MANY_SEEDS / 12;
+        check_all(seeds, MANY_NODES, Faults { traitor, rules: true, ..Faults::all() });
     }
+}
+
+#[test]
+fn three_roots_that_withdraw_and_overreach_leave_one_federation() {
+    let faults = Faults { roots: 3, rules: true, ..Faults::all() };
+    check_all(800..816, 9, faults);
+    check_all(3000..3004, MANY_NODES, faults);
+}
+
+#[test]
+fn withdrawn_is_not_erased() {
+    check_all(820..836, 6, Faults { rules: true, ..Faults::all() });
+}
+
+#[test]
+fn who_takes_hostages_or_dawdles_holds_nobody_up() {
+    check_all(840..846, 5, Faults { traitor: Traitor::Hostage, ..Faults::all() });
+    check_all(850..858, 5, Faults { traitor: Traitor::Slow, ..Faults::all() });
 }
 
 #[test]

@@ -16,7 +16,7 @@ use lianshi_registry::{
     id::{DivisionCode, FederationDomain, NodeName, Origin},
     json::{encode_entry, parse_entry},
     key::{KeyPair, NodeKeys},
-    member::{self, Members, Root},
+    member::{self, Members, Root, Status},
     merkle::Hash,
     note::VerifierKey,
     sync::{SignedHead, Source, Sync},
@@ -32,6 +32,9 @@ use crate::{
 /// The kind of the entries that carry evidence, and how the kinds begin that speak of members.
 const FORK: &[u8] = b"\"fork.witnessed\"";
 const MEMBER: &[u8] = b"\"kind\":\"member.";
+
+/// The cities of the root authorities.
+const CITIES: [&str; 3] = ["3302", "3301", "3303"];
 
 thread_local! {
     /// What the root's entries say: every node reads them again whenever it starts, and the keys in
@@ -75,8 +78,9 @@ pub struct Node {
     pub up: bool,
     pub roots: Vec<Root>,
     pub members: Members,
-    /// Entries of the root's log folded into `members`.
-    folded: usize,
+    /// Entries of each root's log folded so far, and the members as that root left them, in the order
+    /// of the charter.
+    folded: Vec<(usize, Members)>,
     /// Logs proved to be forked, by this node or another.
     pub forks: BTreeMap<Origin, Fork>,
     /// The other history of a node that shows two.
@@ -85,10 +89,13 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn new(place: usize, roots: &[Root]) -> Self {
+    /// One of a federation of so many root authorities, which come first; the others are admitted by
+    /// one of them in turn.
+    pub fn new(place: usize, count: usize, roots: &[Root]) -> Self {
         let name = NodeName::parse(&format!("n{place}")).expect("valid");
         let origin = origin_of(place);
-        let division = if place == 0 { "330200".to_owned() } else { format!("3302{place:02}") };
+        let (city, is_root) = (CITIES[place % count], place < count);
+        let division = if is_root { format!("{city}00") } else { format!("{city}{place:02}") };
         Self {
             sync: Sync::new(origin.clone()),
             synced: 0,
@@ -109,7 +116,7 @@ impl Node {
             up: true,
             roots: roots.to_vec(),
             members: Members::new(),
-            folded: 0,
+            folded: Vec::new(),
             forks: BTreeMap::new(),
             other: None,
             forks_read: BTreeMap::new(),
@@ -132,7 +139,7 @@ impl Node {
             seal_key: keys.seal.public(),
             addresses: Vec::new(),
             public_url: "http://127.0.0.1:1".to_owned(),
-            quota_entries: 1_000_000,
+            quota_bytes: lianshi_registry::entry::QUOTA_BYTES,
             possession: Possession::default(),
         }
         .proved(&keys)
@@ -218,23 +225,47 @@ impl Node {
         MemberChange { node: node.clone(), from_index, reason: "simulated".to_owned() }
     }
 
-    /// Folds what is new in the root's log; gives the logs to hold when they changed.
+    /// Folds what is new in the roots' logs, in the order of the charter: where one root said more,
+    /// what those after it said is judged anew. Gives the logs to hold when they changed.
     pub fn fold_members(&mut self) -> Option<Vec<Source>> {
-        let root = self.roots[0].origin.clone();
-        let log = self.disk.get(&root)?;
-        if log.entries.len() == self.folded {
-            return None;
-        }
         let before = self.members.clone();
-        for (index, bytes) in log.entries.iter().enumerate().skip(self.folded) {
-            let at = (&root, u64::try_from(index).expect("small"));
+        let sizes: Vec<usize> = self.roots.iter().map(|root| self.root_size(root)).collect();
+        let known = |place: &usize| self.folded.get(*place).map(|(size, _)| *size);
+        let first = (0..sizes.len()).find(|place| known(place) != Some(sizes[*place]))?;
+        for (place, size) in sizes.into_iter().enumerate().skip(first) {
+            let above = place.checked_sub(1).map(|above| self.folded[above].1.clone());
+            let grows = place == first && self.folded.get(place).is_some_and(|f| f.0 < size);
+            let (from, mut members) = match self.folded.get(place) {
+                Some(folded) if grows => folded.clone(),
+                _ => (0, above.unwrap_or_default()),
+            };
+            self.fold_root(place, (from, size), &mut members);
+            self.folded.truncate(place);
+            self.folded.push((size, members));
+        }
+        self.members = self.folded.last().map(|(_, members)| members.clone()).unwrap_or_default();
+        (self.members != before).then(|| self.sources())
+    }
+
+    fn root_size(&self, root: &Root) -> usize {
+        self.disk.get(&root.origin).map_or(0, |log| log.entries.len())
+    }
+
+    fn fold_root(&self, place: usize, (from, to): (usize, usize), members: &mut Members) {
+        let root = &self.roots[place].origin;
+        let Some(log) = self.disk.get(root) else { return };
+        for (index, bytes) in log.entries.iter().enumerate().take(to).skip(from) {
+            let at = (root, u64::try_from(index).expect("small"));
             let fact = read(bytes);
-            if let Ok(Some(member)) = member::decide(&self.members, &self.roots, at, &fact) {
-                self.members.insert(member.admission.node.clone(), member);
+            if let Ok(Some(member)) = member::decide(members, &self.roots, at, &fact) {
+                members.insert(member.admission.node.clone(), member);
             }
         }
-        self.folded = log.entries.len();
-        (self.members != before).then(|| self.sources())
+    }
+
+    /// Whether this node knows that another was withdrawn.
+    pub fn has_left(&self, name: &NodeName) -> bool {
+        self.members.get(name).is_some_and(|member| member.status() == Status::Withdrawn)
     }
 
     /// Reads evidence in every log held; gives the logs that are now known to be forked.
@@ -286,12 +317,12 @@ impl Node {
         let roots = self.roots.iter().map(|root| Source {
             origin: root.origin.clone(),
             log_key: root.log_key,
-            quota_entries: 1_000_000,
+            quota_bytes: lianshi_registry::entry::QUOTA_BYTES,
         });
         let members = self.members.values().map(|member| Source {
             origin: member.admission.origin.clone(),
             log_key: member.admission.log_key,
-            quota_entries: member.admission.quota_entries,
+            quota_bytes: member.admission.quota_bytes,
         });
         roots.chain(members).collect()
     }
@@ -306,7 +337,7 @@ impl Node {
         // Entries that are durable and not signed yet are signed now.
         self.sign(self.own_size());
         self.members = Members::new();
-        self.folded = 0;
+        self.folded.clear();
         self.fold_members();
         self.forks_read.clear();
         self.fold_forks();
@@ -334,7 +365,7 @@ impl Node {
 
     /// The keys a witness trusts for a log: those of the logs it follows, but not its own.
     pub fn trusted(&self, origin: &Origin) -> Vec<VerifierKey> {
-        if *origin == self.origin {
+        if *origin == self.origin || self.has_left(origin.node()) {
             return Vec::new();
         }
         let sources = self.sources().into_iter().filter(|source| source.origin == *origin).take(1);

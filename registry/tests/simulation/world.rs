@@ -4,6 +4,7 @@ mod accidents;
 mod checks;
 mod driver;
 mod network;
+mod roots;
 mod traitor;
 mod witnessing;
 
@@ -48,6 +49,10 @@ pub struct Faults {
     pub traitor: Traitor,
     /// Entries of one long log.
     pub burst: u64,
+    /// Root authorities, at most three.
+    pub roots: usize,
+    /// Roots withdraw members, and say what they have no right to say.
+    pub rules: bool,
 }
 
 impl Faults {
@@ -60,6 +65,8 @@ impl Faults {
             breaks: false,
             traitor: Traitor::None,
             burst: 0,
+            roots: 1,
+            rules: false,
         }
     }
 
@@ -125,6 +132,8 @@ pub struct World {
     sworn: BTreeMap<(usize, Origin), Sworn>,
     /// Largest number of things a state machine remembered at once.
     remembered: usize,
+    /// Requests for parts of logs that reached the traitor.
+    asked_traitor: u64,
     /// What a flooder has heard.
     heard: Vec<String>,
 }
@@ -132,12 +141,14 @@ pub struct World {
 impl World {
     /// `opened` is what an earlier run of the same seed verified.
     pub fn new(seed: u64, count: usize, faults: Faults, opened: Opened) -> Self {
-        let roots = [Root::of(&Node::new(0, &[]).admission())];
+        let node = |place, roots: &[Root]| Node::new(place, faults.roots, roots);
+        let of = |place| Root::of(&node(place, &[]).admission());
+        let roots: Vec<Root> = (0..faults.roots).map(of).collect();
         let mut world = Self {
             now: 0,
             random: Random::new(seed),
             faults,
-            nodes: (0..count).map(|place| Node::new(place, &roots)).collect(),
+            nodes: (0..count).map(|place| node(place, &roots)).collect(),
             queue: BTreeMap::new(),
             next: 0,
             links: BTreeSet::new(),
@@ -149,6 +160,7 @@ impl World {
             forked: None,
             sworn: BTreeMap::new(),
             remembered: 0,
+            asked_traitor: 0,
             heard: Vec::new(),
         };
         for place in 0..count {
@@ -230,7 +242,8 @@ impl World {
         if self.healed {
             return;
         }
-        let pause = self.random.between(500, if place == 0 { 6_000 } else { 15_000 });
+        let is_root = place < self.faults.roots;
+        let pause = self.random.between(500, if is_root { 6_000 } else { 15_000 });
         self.after(pause, Event::Work(place));
         if self.faults.breaks && self.random.chance(30) {
             self.break_something();
@@ -238,8 +251,8 @@ impl World {
         if !self.nodes[place].up {
             return;
         }
-        if place == 0 {
-            self.root_speaks();
+        if is_root {
+            self.root_speaks(place);
         } else {
             let burst = std::mem::take(&mut self.faults.burst);
             let most = if self.nodes.len() > ALL_LINKED { 4 } else { 40 };
@@ -248,24 +261,6 @@ impl World {
             self.append(place, facts);
         }
         self.betray(place);
-    }
-
-    /// The root admits itself, then some nodes at a time, then suspends and reinstates.
-    fn root_speaks(&mut self) {
-        let members = self.nodes[0].members.len();
-        let facts = if members < self.nodes.len() {
-            let some = if members == 0 { 1 } else { self.nodes.len().div_ceil(5) };
-            let next = self.nodes.iter().skip(members).take(some);
-            next.map(|node| Fact::MemberAdmitted(node.admission())).collect()
-        } else {
-            let place = 1 + usize::try_from(self.random.below(2)).expect("small");
-            let change = Node::change(&self.nodes[place].name, self.random.below(200));
-            match self.nodes[0].members[&change.node].may_write() {
-                Ok(()) => vec![Fact::MemberSuspended(change)],
-                Err(_) => vec![Fact::MemberReinstated(change)],
-            }
-        };
-        self.append(0, facts);
     }
 
     /// Appends to the own log; what is said is signed, and told, once it is durable.

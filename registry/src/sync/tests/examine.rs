@@ -122,3 +122,40 @@ fn what_lay_on_entries_that_are_gone_is_compared_again() {
     sync.step(NOW, Input::Held { origin: origin(7), size, root, head: None });
     assert_eq!(announce(&mut sync, 2, &smaller), [Output::Compare(smaller)]);
 }
+
+#[test]
+fn an_announcement_costs_the_same_however_much_is_awaited() {
+    let log = |n: u32| Origin::parse(&format!("tested.example/log{n}/1")).expect("an origin");
+    let peer = NodeName::parse("silent").expect("a name");
+    // Milliseconds for a thousand heads of one log, beside claims that nobody serves.
+    let taken = |claims: u32| {
+        let logs: Vec<Origin> = (0..=claims).map(log).collect();
+        let mut sync = linked(&logs, &["silent"]);
+        for of in logs.iter().skip(1) {
+            sync.step(NOW, Input::Announced { peer: peer.clone(), head: head_of(of, 9) });
+        }
+        // It rests.
+        let request = sync.next_request;
+        sync.step(NOW, Input::Failed { request });
+        let heads: Vec<SignedHead> = (1..=1_000).map(|size| head_of(&logs[0], size)).collect();
+        #[expect(clippy::disallowed_methods, reason = "a measurement measures real time")]
+        let begun = std::time::Instant::now();
+        for head in heads {
+            sync.step(NOW, Input::Announced { peer: peer.clone(), head });
+        }
+        begun.elapsed().as_secs_f64() * 1e3
+    };
+    let (few, many) = (taken(20), taken(20_000));
+    assert!(many < 20.0 * few.max(1.0), "{few} ms beside 20 logs, {many} ms beside 20,000");
+}
+
+#[test]
+fn a_log_without_entries_is_held_as_such() {
+    let mut sync = in_the_middle(0);
+    let key = KeyPair::from_seed([7; 32]);
+    let note = Checkpoint { origin: origin(7), size: 0, root: empty_root() }.sign(&key);
+    let empty = SignedHead::open(&note, &origin(7), &key.public()).expect("signed");
+    let outputs = announce(&mut sync, 2, &empty);
+    let [Output::Store(pulled)] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert_eq!((pulled.from, pulled.to), (0, 0));
+}

@@ -106,22 +106,25 @@ impl World {
     /// Every link stands, every node is up, nothing is lost any more.
     pub fn heal(&mut self) {
         self.note("heal");
-        self.faults = Faults { traitor: self.faults.traitor, ..Faults::none() };
+        let Faults { traitor, roots, .. } = self.faults;
+        self.faults = Faults { traitor, roots, ..Faults::none() };
         for place in 0..self.nodes.len() {
             if !self.nodes[place].up {
                 self.start(place);
             }
             self.mend_all(100, place);
             // Whoever was down all the time says something now.
-            if place > 0 && self.nodes[place].disk[&origin_of(place)].size() == 0 {
+            if place >= self.faults.roots && self.nodes[place].disk[&origin_of(place)].size() == 0 {
                 let facts = self.nodes[place].organizations(1);
                 self.append_now(place, facts);
             }
         }
         // Whoever was not admitted yet is now, and an equivocator has said two things.
-        while self.nodes[0].members.len() < self.nodes.len() {
-            self.root_speaks();
-            self.own_log_grew(0, self.nodes[0].own_size());
+        for root in 0..self.faults.roots {
+            while self.unadmitted(root) > 0 {
+                self.root_speaks(root);
+                self.own_log_grew(root, self.nodes[root].own_size());
+            }
         }
         let last = self.nodes.len() - 1;
         if self.faults.traitor == Traitor::Equivocator && self.is_traitor(last) {

@@ -12,6 +12,10 @@ use lianshi_registry::{
 use super::World;
 use crate::{disk::StoredLog, node::Node};
 
+/// Requests for parts of logs by one peer in a whole run, a range with its proof each time, that
+/// somebody may get who serves them late or not at all.
+const ASKED_MAX: u64 = 60;
+
 /// The largest head that an honest witness has cosigned of one log, and the last time it stated.
 pub struct Sworn {
     head: (u64, Hash),
@@ -78,9 +82,11 @@ impl World {
         self.own_behind
     }
 
-    fn honest(&self) -> &[Node] {
-        let traitors = usize::from(self.is_traitor(self.nodes.len() - 1));
-        &self.nodes[..self.nodes.len() - traitors]
+    /// Those who keep the rules and are still members, with their places.
+    fn honest(&self) -> Vec<(usize, &Node)> {
+        let withdrawn = self.withdrawn();
+        let nodes = self.nodes.iter().enumerate();
+        nodes.filter(|(place, _)| !self.is_traitor(*place) && !withdrawn.contains(place)).collect()
     }
 
     /// Every other node holds evidence against this one.
@@ -105,12 +111,15 @@ impl World {
     pub fn assert_converged(&self) {
         self.assert_no_replica_mixes_the_forks();
         let honest = self.honest();
-        let heads = honest[0].heads();
-        let digest = honest[0].catalog_digest();
-        for node in honest {
+        let first = honest[0].1;
+        let (heads, digest) = (first.heads(), first.catalog_digest());
+        let left = self.withdrawn().into_iter().map(|place| &self.nodes[place]);
+        let left: Vec<&Node> = left.collect();
+        for (_, node) in &honest {
             let writer_size = node.own_size();
             assert_eq!(heads[&node.origin].0, writer_size, "checker `heads`: of {}", node.name);
-            for other in honest {
+            assert_eq!(node.members, first.members, "checker `members`: {}", node.name);
+            for other in honest.iter().map(|(_, other)| other).chain(&left) {
                 let held = node.heads().get(&other.origin).copied();
                 let expected = heads.get(&other.origin).copied();
                 assert_eq!(held, expected, "checker `heads`: {} at {}", other.name, node.name);
@@ -121,14 +130,30 @@ impl World {
         }
         assert_ne!(digest, Catalog::default().digest(), "the catalog says something");
         assert_eq!(self.own_behind, 0, "nobody's own log is behind");
+        self.assert_members();
         self.assert_cosigned();
         self.assert_bounded();
     }
 
+    /// Everybody is a member under the root authority it belongs to, with its own keys, and nobody
+    /// else is.
+    fn assert_members(&self) {
+        let members = &self.honest()[0].1.members;
+        assert_eq!(members.len(), self.nodes.len(), "checker `members`: {:?}", members.keys());
+        for (place, node) in self.nodes.iter().enumerate() {
+            let member = &members[&node.name];
+            let root = &self.nodes[place % self.faults.roots].origin;
+            let keys = (member.admission.log_key, member.admission.identity_key);
+            let own = node.admission();
+            let is_own = keys == (own.log_key, own.identity_key) && member.admitted_by == *root;
+            assert!(is_own, "checker `members`: {} is somebody else", node.name);
+        }
+    }
+
     /// Every honest witness that is linked with a writer has cosigned its newest head.
     fn assert_cosigned(&self) {
-        for (place, node) in self.honest().iter().enumerate() {
-            for (peer, witness) in self.honest().iter().enumerate() {
+        for (place, node) in self.honest() {
+            for (peer, witness) in self.honest() {
                 if self.is_linked(place, peer) {
                     let cosigned = node.gathering.collected.contains(&peer);
                     let (node, witness) = (&node.name, &witness.name);
@@ -136,6 +161,13 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Whoever holds a log back, or answers late, is not asked for ever.
+    pub fn assert_patient(&self) {
+        let peers = u64::try_from(self.nodes.len() - 1).expect("small");
+        let (asked, most) = (self.asked_traitor, peers * ASKED_MAX);
+        assert!(asked <= most, "checker `patience`: {asked} requests, {most} are enough");
     }
 
     /// What peers can make a node remember: two things of each log for each neighbor, and what is

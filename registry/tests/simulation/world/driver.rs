@@ -115,6 +115,12 @@ impl World {
     pub(super) fn learn(&mut self, place: usize) {
         if let Some(sources) = self.nodes[place].fold_members() {
             self.step(place, Input::Sources(sources));
+            // Who was withdrawn is cut off.
+            for other in 0..self.nodes.len() {
+                if self.nodes[place].has_left(&self.nodes[other].name) {
+                    self.unlink(place, other);
+                }
+            }
         }
         for origin in self.nodes[place].fold_forks() {
             self.note(&format!("{place} knows of the fork of {}", short(&origin)));

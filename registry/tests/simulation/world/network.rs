@@ -24,7 +24,8 @@ impl World {
 
     pub(super) fn link(&mut self, a: usize, b: usize) {
         let both_up = self.nodes[a].up && self.nodes[b].up;
-        if both_up && self.links.insert((a.min(b), a.max(b))) {
+        let knows = |one: usize, other: usize| self.nodes[one].has_left(&self.nodes[other].name);
+        if both_up && !knows(a, b) && !knows(b, a) && self.links.insert((a.min(b), a.max(b))) {
             self.note(&format!("link {a} {b}"));
             self.step(a, Input::Connected(self.nodes[b].name.clone()));
             self.step(b, Input::Connected(self.nodes[a].name.clone()));
@@ -53,6 +54,7 @@ impl World {
         let lives = (self.nodes[from].life, self.nodes[to].life);
         for _ in 0..copies {
             let delay = self.random.between(1, self.faults.delay_ms_max);
+            let delay = delay + self.dawdles_ms(from, &message);
             let message = message.clone();
             self.after(delay, Event::Deliver { from, to, lives, message });
         }
@@ -74,6 +76,7 @@ impl World {
                 self.send(to, from, Message::Heads(request, notes));
             }
             Message::Ask(request, origin, path) => {
+                self.asked_traitor += u64::from(self.is_traitor(to));
                 let answer = self.serve(to, from, (&origin, &path));
                 let message = match answer {
                     Some(bytes) => Message::Bytes(request, bytes),
@@ -110,7 +113,7 @@ impl World {
         peer: usize,
         (origin, path): (&Origin, &str),
     ) -> Option<Vec<u8>> {
-        if self.random.chance(self.faults.missing) {
+        if self.random.chance(self.faults.missing) || self.holds_back(place, (origin, path)) {
             return None;
         }
         if *origin == self.nodes[place].origin && self.is_shown_the_other(place, peer) {

@@ -1,7 +1,12 @@
 //! What a node may do that is against the rules. The last node of a world is the traitor, if there
 //! is one.
 
-use lianshi_registry::{checkpoint::Checkpoint, merkle::leaf_hash};
+use lianshi_registry::{
+    checkpoint::Checkpoint,
+    id::Origin,
+    merkle::leaf_hash,
+    sync::{RANGE_BUNDLES, REQUEST_MS_MAX},
+};
 
 use super::{Message, World};
 use crate::node::origin_of;
@@ -18,11 +23,17 @@ pub enum Traitor {
     Silent,
     /// Announces heads of its own log that it cannot serve, again and again.
     Boaster,
+    /// Shows a long log and serves only its beginning.
+    Hostage,
+    /// Answers everything as late as it may.
+    Slow,
     /// Sends whatever keeps its peers busy: heads of logs that do not exist, old ones, forged ones,
     /// requests for what nobody has.
     Flooder,
 }
 
+/// Entries of the log of which a hostage taker serves the beginning.
+const HOSTAGE_ENTRIES: u64 = 2_500;
 /// Messages a flooder sends each peer whenever it works, and heads it adds to an answer.
 const FLOOD: usize = 20;
 /// Heads a flooder keeps to say them again.
@@ -77,12 +88,36 @@ impl World {
                     }
                 }
             }
-            Traitor::None | Traitor::Liar | Traitor::Silent => {}
+            Traitor::Hostage if self.nodes[place].own_size() < HOSTAGE_ENTRIES => {
+                let facts = self.nodes[place].organizations(HOSTAGE_ENTRIES);
+                self.append(place, facts);
+            }
+            Traitor::None | Traitor::Liar | Traitor::Silent | Traitor::Hostage | Traitor::Slow => {}
         }
     }
 
     pub(super) fn is_silent(&self, place: usize) -> bool {
         self.faults.traitor == Traitor::Silent && self.is_traitor(place)
+    }
+
+    /// Whether a traitor keeps back what it is asked for: its entries beyond the first range.
+    pub(super) fn holds_back(&self, place: usize, (origin, path): (&Origin, &str)) -> bool {
+        let number = path.rsplit('/').next().and_then(|end| end.parse::<u64>().ok());
+        self.faults.traitor == Traitor::Hostage
+            && self.is_traitor(place)
+            && *origin == self.nodes[place].origin
+            && path.starts_with("tile/entries/")
+            && number.is_none_or(|number| number >= RANGE_BUNDLES)
+    }
+
+    /// How much later than others a traitor answers.
+    pub(super) fn dawdles_ms(&mut self, place: usize, message: &Message) -> i64 {
+        let answers = matches!(message, Message::Bytes(..) | Message::Heads(..));
+        if self.faults.traitor == Traitor::Slow && self.is_traitor(place) && answers {
+            self.random.between(5_000, REQUEST_MS_MAX - 1_000)
+        } else {
+            0
+        }
     }
 
     fn is_flooder(&self, place: usize) -> bool {
