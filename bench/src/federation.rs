@@ -53,10 +53,12 @@ impl Federation {
         counts.retain(|count| *count >= 2 * country::PROVINCE_NODES || *count == self.nodes);
         let (mut rows, mut kinds) = (Vec::new(), Vec::new());
         for count in counts {
-            let (row, of_kinds) = self.simulate(count)?;
+            let (row, of_kinds) = self.simulate(count, false)?;
             rows.push(row);
             kinds.extend(of_kinds);
         }
+        // Beside the honest country one in which a hundredth of the members is silent and one evil.
+        rows.push(self.simulate(self.nodes, true)?.0);
         let what = format!(
             "A federation in {} simulated seconds of office hours; then a province of {} nodes \
              comes back after a day",
@@ -68,11 +70,11 @@ impl Federation {
         Report { name: "federation_traffic", what, fdatasync: Value::Null, rows: kinds }.print()
     }
 
-    fn simulate(&self, count: usize) -> anyhow::Result<(Row, Vec<Row>)> {
+    fn simulate(&self, count: usize, hostile: bool) -> anyhow::Result<(Row, Vec<Row>)> {
         let watch = Stopwatch::start();
         let country = Country::new(count, self.seed);
         let links = country.links();
-        let mut world = World::new(country, self.seed);
+        let mut world = World::new(country, self.seed, hostile);
         let state_bytes = resident_bytes()? / f64_of(count).powi(2);
         world.run(WARM_UP_MS);
 
@@ -90,6 +92,7 @@ impl Federation {
         let per_hour = |number: u64| number_of(number) / f64_of(count) / hours;
         let row = vec![
             ("nodes", json!(count)),
+            ("hostile", json!(hostile)),
             ("links", json!(f64_of(links) / f64_of(count))),
             ("published", json!(spread.publications)),
             ("s_median", json!(spread.seconds_median)),

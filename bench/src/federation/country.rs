@@ -20,8 +20,6 @@ const DAILY_BY_DISTRICT: u64 = 5;
 const DAILY_BY_CITY: u64 = 50;
 /// Working days behind every log: a year.
 const DAYS_BEFORE: u64 = 250;
-/// Far above what is simulated.
-const QUOTA_ENTRIES: u64 = 1_000_000;
 
 pub struct Member {
     pub name: NodeName,
@@ -69,13 +67,18 @@ impl Country {
         let source = |member: &Member| Source {
             origin: member.origin.clone(),
             log_key: member.key.public(),
-            quota_entries: QUOTA_ENTRIES,
+            quota_bytes: lianshi_registry::entry::QUOTA_BYTES,
         };
         self.members.iter().map(source).collect()
     }
 }
 
 impl Member {
+    /// Signs a head over entries that nobody has.
+    pub fn boast(&self, entries: u64) -> SignedHead {
+        sign(&self.origin, &self.key, self.head.size() + entries)
+    }
+
     /// Signs a head over some entries more, whatever they say.
     pub fn publish(&mut self, entries: u64) {
         self.head = sign(&self.origin, &self.key, self.head.size() + entries);

@@ -35,6 +35,10 @@ const DIAL_PAUSE_MS: u64 = 30_000;
 const OFFICE_HOURS_MS: u64 = 8 * 3_600_000;
 /// A usual entry, and the two bytes before it in a bundle.
 const ENTRY_BYTES: usize = 1_024 + 2;
+/// In a hostile country one member in a hundred answers nobody, and one boasts.
+const SILENT_EVERY: usize = 100;
+const SILENT_FIRST: usize = 57;
+const EVIL: usize = 33;
 /// The tag in front of everything, and the length of a field before another.
 const TAG_BYTES: usize = 1;
 const LENGTH_BYTES: usize = 2;
@@ -71,6 +75,8 @@ pub struct Measured {
 
 pub struct World {
     country: Country,
+    /// Whether some members answer nobody and one shows heads it cannot serve.
+    hostile: bool,
     nodes: Vec<Sync>,
     queue: Queue<Event>,
     spread: Spread,
@@ -85,7 +91,13 @@ pub struct World {
 
 impl World {
     /// Everybody holds everything; links come up one after another.
-    pub fn new(country: Country, seed: u64) -> Self {
+    pub fn new(mut country: Country, seed: u64, hostile: bool) -> Self {
+        // What nobody serves cannot arrive: they say nothing new.
+        for (number, member) in country.members.iter_mut().enumerate() {
+            if hostile && (is_silent(number) || number == EVIL) {
+                member.daily = 0;
+            }
+        }
         let sources = country.sources();
         let nodes = country.members.iter().map(|member| {
             let mut sync = Sync::new(member.origin.clone());
@@ -104,6 +116,7 @@ impl World {
             random: Random(seed),
             down: country.pairs().collect(),
             country,
+            hostile,
             publishing_until: 0,
             traffic: Traffic::default(),
             province_bytes: 0,
@@ -169,7 +182,10 @@ impl World {
                 self.step(one, Input::Disconnected(name));
             }
         }
-        for log in 0..self.nodes.len() {
+        for log in (0..self.nodes.len())
+            .filter(|log| self.country.members[*log].daily > 0)
+            .collect::<Vec<_>>()
+        {
             self.publish(log, self.country.members[log].daily);
             let head = self.country.members[log].head.clone();
             let side = is_in_province(log);
@@ -218,6 +234,9 @@ impl World {
                 self.step(node, Input::Tick);
                 self.remembered_max = self.remembered_max.max(self.nodes[node].remembered());
                 self.queue.after(TICK_MS, Event::Tick(node));
+                if self.hostile && node == EVIL {
+                    self.boast();
+                }
             }
             Event::Publish => self.somebody_publishes(),
             Event::Link(a, b) => {
@@ -238,6 +257,17 @@ impl World {
                 self.spread.arrive((node, log), size, from, self.queue.now());
                 self.step(node, Input::Stored { origin, size, root });
             }
+        }
+    }
+
+    /// The evil member shows its peers a head that it cannot serve, another one every time.
+    fn boast(&mut self) {
+        let more = 1 + self.random.below(1_000);
+        let head = self.country.members[EVIL].boast(more);
+        for peer in self.country.neighbors[EVIL].clone() {
+            let bytes = head.note().len() + TAG_BYTES;
+            let message = Message::Announce(head.clone());
+            self.send((EVIL, peer), message, (Kind::Announcement, bytes));
         }
     }
 
@@ -316,6 +346,7 @@ impl World {
 
     fn deliver(&mut self, from: usize, to: usize, message: Message) {
         match message {
+            Message::AskHeads(..) | Message::Fetch(..) if self.hostile && is_silent(to) => {}
             Message::AskHeads(request, digest) => {
                 let heads = self.nodes[to].answer(&digest);
                 let notes: usize = heads.iter().map(|head| head.note().len() + QUOTING_BYTES).sum();
@@ -361,6 +392,10 @@ fn delay_ms(a: usize, b: usize) -> u64 {
 fn held(head: &SignedHead) -> Input {
     let (origin, size, root) = (head.origin().clone(), head.size(), head.root());
     Input::Held { origin, size, root, head: Some(head.clone()) }
+}
+
+fn is_silent(node: usize) -> bool {
+    node % SILENT_EVERY == SILENT_FIRST
 }
 
 fn is_in_province(node: usize) -> bool {
