@@ -20,7 +20,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use lianshi_registry::{
-    entry::{Admission, Possession, Texts},
+    entry::{Admission, Possession, QUOTA_BYTES, Texts},
     id::{DivisionCode, FederationDomain, NodeName, Origin},
     key::{NodeKeys, PublicKey},
     policy::Rule,
@@ -234,7 +234,7 @@ impl Folder {
             seal_key: self.keys.seal.public(),
             addresses: self.config.peer_addresses.clone(),
             public_url: self.config.public_url.clone(),
-            quota_entries: ADMISSION_QUOTA_ENTRIES,
+            quota_bytes: QUOTA_BYTES,
             possession: Possession::default(),
         }
         .proved(&self.keys)
@@ -298,10 +298,6 @@ pub fn seal_key(path: &Path) -> anyhow::Result<Option<PublicKey>> {
     }
     Ok(Some(keys::read_key(&keys, "seal")?.public()))
 }
-
-/// Entries a newly admitted node may log before the root raises its quota: fifty years of a busy
-/// district.
-const ADMISSION_QUOTA_ENTRIES: u64 = 10_000_000;
 
 /// Where a new folder's charter comes from.
 pub enum CharterSource {

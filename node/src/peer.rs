@@ -48,12 +48,19 @@ pub struct Inbound {
 /// How often the own log is looked at: another process may have appended to it, and peers must hear
 /// within two seconds.
 const POLL_MS: u64 = 200;
+/// While this process writes nothing, it is looked at only this often: what other processes do.
+const LOOK_MS: i64 = 500;
 /// A starting node asks its peers for checkpoints of its own log before it signs a new one, and
 /// waits this long for the first answer; a node without peers signs then.
 const SIGN_GRACE_MS: i64 = 1_500;
 
-/// The keys of the logs a checkpoint may be of, the own among them.
-type LogKeys = BTreeMap<Origin, PublicKey>;
+/// Announced heads that wait for the state machine. Whoever announces more waits, in the requests
+/// its quota allows.
+const ANNOUNCED_MAX: usize = 1_024;
+
+/// The keys of the logs a checkpoint may be of, the own among them; shared, for there are thousands
+/// and every announcement looks one up.
+type LogKeys = Arc<BTreeMap<Origin, PublicKey>>;
 
 /// The peers of a serving node.
 pub struct Peers {
@@ -84,8 +91,10 @@ pub async fn start(
         tokio::task::spawn_blocking(move || prepare(&folder, &site)).await??
     };
     let (mail_in, mail) = mpsc::unbounded_channel();
-    let (keys_in, keys) = watch::channel(LogKeys::new());
-    let serve = serve::door(site.clone(), keys, mail_in.clone(), inbound.letters);
+    let (keys_in, keys) = watch::channel(LogKeys::default());
+    let (announced_in, announced) = mpsc::channel(ANNOUNCED_MAX);
+    let hatch = serve::Hatch { keys, mail: mail_in.clone(), announced: announced_in };
+    let serve = serve::door(site.clone(), hatch, inbound.letters);
     let listen =
         net::Listen { address: &folder.config.listen_peer, connections: inbound.connections };
     let (net, links) = net::start(&folder.keys.identity, &listen, serve)
@@ -101,11 +110,12 @@ pub async fn start(
         kept: BTreeSet::new(),
         seen: Seen::default(),
         polling: false,
+        looked: None,
         signing_refused: String::new(),
         troubles: BTreeMap::new(),
     };
     driver.begin(prepared).await;
-    let task = tokio::spawn(driver.run(links, mail, wake));
+    let task = tokio::spawn(driver.run(links, mail, announced, wake));
     Ok(Peers { net, task })
 }
 
@@ -136,6 +146,12 @@ fn prepare(folder: &Folder, site: &Site) -> anyhow::Result<Prepared> {
     Ok(Prepared { held, poll })
 }
 
+/// A head that a peer announced or submitted, verified.
+struct Announced {
+    peer: NodeName,
+    head: SignedHead,
+}
+
 /// What reaches the driver from its helpers.
 enum Mail {
     /// An input of the state machine.
@@ -160,6 +176,8 @@ struct Driver {
     kept: BTreeSet<NodeName>,
     seen: Seen,
     polling: bool,
+    /// What the last look began with, and when: it need not be repeated while nothing changes.
+    looked: Option<(u64, bool, i64)>,
     sign_from: i64,
     signing_refused: String,
     troubles: BTreeMap<Duty, Trouble>,
@@ -177,6 +195,7 @@ impl Driver {
         mut self,
         mut links: mpsc::UnboundedReceiver<LinkEvent>,
         mut mail: mpsc::UnboundedReceiver<Mail>,
+        mut announced: mpsc::Receiver<Announced>,
         wake: Arc<Notify>,
     ) {
         let mut tick = interval(Duration::from_millis(POLL_MS));
@@ -188,7 +207,13 @@ impl Driver {
                     None => return,
                 },
                 Some(letter) = mail.recv() => self.read(letter).await,
-                () = wake.notified() => self.poll(),
+                Some(Announced { peer, head }) = announced.recv() => {
+                    self.step(Input::Announced { peer, head });
+                }
+                () = wake.notified() => {
+                    self.looked = None;
+                    self.poll();
+                }
                 _ = tick.tick() => {
                     self.step(Input::Tick);
                     self.poll();
@@ -234,6 +259,9 @@ impl Driver {
             }
             Mail::Polled(poll) => {
                 self.polling = false;
+                if poll.as_ref().is_none_or(|poll| poll.is_troubled()) {
+                    self.looked = None;
+                }
                 if let Some(poll) = poll {
                     self.take_poll(*poll).await;
                 }
@@ -259,11 +287,16 @@ impl Driver {
     }
 
     fn poll(&mut self) {
-        if self.polling {
+        let now = self.site.now().millis();
+        let (commits, may_sign) = (self.site.db.commits(), self.sign_from <= now);
+        let is_known = self.looked.is_some_and(|(looked, signed, at)| {
+            (looked, signed) == (commits, may_sign) && (at..at + LOOK_MS).contains(&now)
+        });
+        if self.polling || is_known {
             return;
         }
         self.polling = true;
-        let may_sign = self.sign_from <= self.site.now().millis();
+        self.looked = Some((commits, may_sign, now));
         let (site, seen, mail) = (self.site.clone(), self.seen.clone(), self.mail.clone());
         let folder = self.folder.clone();
         tokio::spawn(async move {

@@ -4,16 +4,20 @@
 
 mod gather;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::{
+    StreamExt as _,
+    stream::{self, FuturesUnordered},
+};
 use lianshi_registry::{
     id::{NodeName, Origin},
+    member::Member,
     policy::Policy,
     sync::SignedHead,
 };
 use lianshi_store::{
-    Failure, Fault, Read, Site, forks, log,
+    Failure, Fault, Read, Site, forks, log, members,
     quorum::{self, SettleRefusal},
 };
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -25,10 +29,15 @@ use gather::{Answered, Gathering};
 const ROUND_MS: u64 = 1_000;
 /// Witnesses asked in one round that no link stands with: each has to be dialed.
 const DIALED_MAX: usize = 16;
+/// Settled checkpoints of others asked for at the same time.
+const FETCHED_AT_ONCE_MAX: usize = 16;
 /// Rounds between two looks for settled checkpoints of others.
 const ROUNDS_BETWEEN_FETCHES: u64 = 5;
 
-/// Rounds between two looks whether what is settled still is under the keys the members use now.
+/// Replicas of which one look asks whether they are settled with the keys the members use now: with
+/// three thousand logs all of them within minutes.
+const LOOKED_AT_MAX: usize = 100;
+/// Rounds between two looks whether the own log still is.
 const ROUNDS_BETWEEN_CHECKS: u64 = 30;
 
 /// Runs until the task is aborted: the own log is settled whatever others' settled checkpoints are
@@ -62,10 +71,17 @@ async fn settle_own(site: &Site, net: &NetHandle) {
 
 async fn follow_settled(site: &Site, net: &NetHandle) {
     let mut ticks = rounds(ROUND_MS * ROUNDS_BETWEEN_FETCHES);
+    let mut looked_at = None;
     for round in 0_u64.. {
         ticks.tick().await;
-        let anew = round % (ROUNDS_BETWEEN_CHECKS / ROUNDS_BETWEEN_FETCHES) == 0;
-        fetch_settled(site, net, anew).await;
+        let after = looked_at.take();
+        match on_thread(site, move |site| behind(site, after.as_ref())).await {
+            Ok(found) => {
+                looked_at.clone_from(&found.looked_at);
+                fetch_settled(site, net, round, found).await;
+            }
+            Err(reason) => tracing::error!(%reason, "settled checkpoints could not be read"),
+        }
     }
 }
 
@@ -107,7 +123,11 @@ impl Own {
             self.ask(site, net, far).await;
         }
         let Some(note) = self.cosigned() else { return Ok(()) };
-        on_thread(site, move |site| settle(site, &site.origin, &note)).await
+        on_thread(site, move |site| {
+            let members = site.db.read(members::all).map_err(|fault| fault.to_string())?;
+            settle(site, &members, (&site.origin, &note))
+        })
+        .await
     }
 
     /// Asks witnesses for their signatures and keeps what they answer.
@@ -142,8 +162,7 @@ impl Own {
 fn begin(site: &Site, anew: bool) -> Result<Option<Gathering>, String> {
     let read = |fault: Fault| fault.to_string();
     let head = site.db.read(|read| log::head(read, &site.origin)).map_err(read)?;
-    let settled = site.db.read(|read| settled_size(read, site, (&site.origin, anew)));
-    let settled = settled.map_err(read)?;
+    let settled = site.db.read(|read| settled_size(read, site, anew)).map_err(read)?;
     let Some(head) = head.filter(|head| head.checkpoint_size > settled) else { return Ok(None) };
     let policy: Policy = match site.db.read(|read| quorum::policy(read, site, &site.origin)) {
         Ok(policy) if policy.witnesses().is_empty() => return Ok(None),
@@ -153,61 +172,68 @@ fn begin(site: &Site, anew: bool) -> Result<Option<Gathering>, String> {
     Ok(Gathering::new(&head.checkpoint, policy))
 }
 
-/// Asks for the settled checkpoints of logs held here that have grown beyond the one known. The
-/// writer knows best; any other connected node may know as well.
-async fn fetch_settled(site: &Site, net: &NetHandle, anew: bool) {
-    let behind = match on_thread(site, move |site| behind(site, anew)).await {
-        Ok(behind) => behind,
-        Err(reason) => return tracing::error!(%reason, "settled checkpoints could not be read"),
-    };
-    let connected = net.connected();
-    for origin in behind {
-        let writer = connected.get(origin.node()).or_else(|| connected.first());
-        let Some(peer) = writer else { return };
-        let wanted = Request::Resource { origin: origin.clone(), path: "settled".to_owned() };
-        let Ok(note) = net.ask(peer, wanted).await else { continue };
-        let Ok(note) = String::from_utf8(note) else { continue };
-        let kept = on_thread(site, move |site| settle(site, &origin, &note)).await;
-        if let Err(reason) = kept {
-            tracing::warn!(%peer, %reason, "a settled checkpoint is refused");
-        }
+/// Up to which size the own log is settled; `anew` asks for the keys the members use now.
+fn settled_size(read: &mut Read<'_>, site: &Site, anew: bool) -> Result<u64, Fault> {
+    let Some(kept) = quorum::settled(read, &site.origin)? else { return Ok(0) };
+    if !anew {
+        return Ok(kept.size);
+    }
+    let members = members::all(read)?;
+    quorum::settled_now(read, (site, &members), &kept)
+}
+
+/// Asks for the settled checkpoints of logs held here that have grown beyond the one known, some at
+/// a time, so that whoever is silent holds up no other. The writer knows best; any other connected
+/// node may know as well, another one each time.
+async fn fetch_settled(site: &Site, net: &NetHandle, round: u64, found: Behind) {
+    let connected: Vec<NodeName> = net.connected().into_iter().collect();
+    let asked = (round..).zip(found.logs).filter_map(|(turn, origin)| {
+        let writer = connected.iter().find(|node| *node == origin.node());
+        let turn = usize::try_from(turn).unwrap_or(0).checked_rem(connected.len())?;
+        Some((writer.or_else(|| connected.get(turn))?.clone(), origin))
+    });
+    let members = &found.members;
+    let fetch = |(peer, origin)| fetch_one((site, net), Arc::clone(members), peer, origin);
+    stream::iter(asked).for_each_concurrent(FETCHED_AT_ONCE_MAX, fetch).await;
+}
+
+async fn fetch_one(
+    (site, net): (&Site, &NetHandle),
+    members: Arc<Vec<Member>>,
+    peer: NodeName,
+    origin: Origin,
+) {
+    let wanted = Request::Resource { origin: origin.clone(), path: "settled".to_owned() };
+    let Ok(note) = net.ask(&peer, wanted).await else { return };
+    let Ok(note) = String::from_utf8(note) else { return };
+    let kept = on_thread(site, move |site| settle(site, &members, (&origin, &note))).await;
+    if let Err(reason) = kept {
+        tracing::warn!(%peer, %reason, "a settled checkpoint is refused");
     }
 }
 
 /// The replicas whose newest checkpoint is not known to be settled.
-fn behind(site: &Site, anew: bool) -> Result<Vec<Origin>, String> {
+struct Behind {
+    logs: Vec<Origin>,
+    members: Arc<Vec<Member>>,
+    /// The last log of which was looked at with which keys it was settled.
+    looked_at: Option<Origin>,
+}
+
+fn behind(site: &Site, after: Option<&Origin>) -> Result<Behind, String> {
     let look = |read: &mut Read<'_>| {
-        let mut behind = Vec::new();
-        for head in log::heads(read)?.into_iter().filter(|head| !head.own) {
-            if head.checkpoint_size > settled_size(read, site, (&head.origin, anew))? {
-                behind.push(head.origin);
-            }
-        }
-        Ok::<_, Fault>(behind)
+        let members = members::all(read)?;
+        let turn = (after, LOOKED_AT_MAX);
+        let (logs, looked_at) = quorum::behind(read, (site, &members), turn)?;
+        Ok::<_, Fault>(Behind { logs, members: Arc::new(members), looked_at })
     };
     site.db.read(look).map_err(|fault| fault.to_string())
 }
 
-/// Up to which size a log is settled; `anew` asks for the keys the members use now.
-fn settled_size(
-    read: &mut Read<'_>,
-    site: &Site,
-    (origin, anew): (&Origin, bool),
-) -> Result<u64, Fault> {
-    if anew {
-        return match quorum::settled_now(read, site, origin) {
-            Ok(size) => Ok(size),
-            Err(Failure::Refused(_)) => Ok(0),
-            Err(Failure::Fault(fault)) => Err(fault),
-        };
-    }
-    Ok(quorum::settled(read, origin)?.map_or(0, |settled| settled.size))
-}
-
 /// Keeps a settled checkpoint. One of entries that are not here yet is asked for again later; one
 /// that the entries contradict is evidence of a fork.
-fn settle(site: &Site, origin: &Origin, note: &str) -> Result<(), String> {
-    match quorum::settle(site, origin, note) {
+fn settle(site: &Site, members: &[Member], (origin, note): (&Origin, &str)) -> Result<(), String> {
+    match quorum::settle(site, members, (origin, note)) {
         Ok(_) | Err(Failure::Refused(SettleRefusal::NotHeld { .. })) => Ok(()),
         Err(Failure::Refused(contradicts @ SettleRefusal::Contradicts)) => {
             let text = |error: &dyn std::fmt::Display| error.to_string();

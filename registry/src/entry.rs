@@ -28,6 +28,17 @@ use crate::{fork::Fork, time::Timestamp};
 pub const ENTRY_VERSION: u32 = 1;
 /// Largest entry in bytes (DESIGN: 16 KiB): keeps a full bundle of 256 below 4.2 MiB, one response.
 pub const ENTRY_BYTES_MAX: usize = 16 * 1024;
+/// Bytes that an entry counts at least towards its log's quota: hashes, and a row that says why it
+/// is not folded, are kept of the smallest as well.
+pub const ENTRY_BYTES_COUNTED: u64 = 128;
+/// Bytes a log may hold at its peers while nobody says otherwise: a quarter of a million entries of
+/// a kilobyte, decades of a busy district.
+pub const QUOTA_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What an entry of this length counts towards its log's quota.
+pub fn counted_bytes(length: usize) -> u64 {
+    u64::try_from(length).map_or(u64::MAX, |bytes| bytes.max(ENTRY_BYTES_COUNTED))
+}
 
 /// One public statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,6 +25,7 @@ use crate::{
     entry::{Admission, Fact, MemberChange, writing},
     id::{DivisionCode, NodeName, Origin},
     key::PublicKey,
+    note::VerifierKey,
 };
 pub use past::{Generation, KeyRole, Past, RetiredKey};
 pub use refusal::MemberRefusal;
@@ -128,6 +129,15 @@ impl Member {
             changes: former.changes.clone(),
             past: Past::default(),
         })
+    }
+
+    /// The keys that may have cosigned in its name: the newest, and those before it.
+    pub fn witness_vkeys(&self) -> Vec<VerifierKey> {
+        let retired = self.past.retired.iter().filter(|one| one.role == KeyRole::Witness);
+        let before =
+            retired.map(|one| Admission { witness_key: one.key, ..self.admission.clone() });
+        let before = before.map(|admission| admission.witness_vkey());
+        [self.admission.witness_vkey()].into_iter().chain(before).collect()
     }
 
     /// The keys that may have sealed what it sent: the newest, and those before it.

@@ -67,10 +67,17 @@ impl Serialize for Price {
     }
 }
 
+/// In entries and between programs a price has one spelling, with six places: what is signed is
+/// bytes. What people write is read by [`Price::parse`].
 impl<'de> Deserialize<'de> for Price {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(D::Error::custom)
+        let price = Self::parse(&text).map_err(D::Error::custom)?;
+        if price.to_string() == text {
+            Ok(price)
+        } else {
+            Err(D::Error::custom(format!("the price `{text}` is to be written as `{price}`")))
+        }
     }
 }
 
@@ -88,6 +95,11 @@ mod tests {
             let price = Price::parse(text).expect(text);
             assert_eq!((price.micro(), price.to_string().as_str()), (micro, printed));
         }
+        for text in ["\"0.5\"", "\"00.500000\"", "\"12\"", "0.5", "\"0.5000000\""] {
+            assert!(serde_json::from_str::<Price>(text).is_err(), "{text} in an entry");
+        }
+        let same = serde_json::from_str::<Price>("\"0.500000\"").expect("its one spelling");
+        assert_eq!(serde_json::to_string(&same).expect("plain"), "\"0.500000\"");
         for bad in ["", "-1", "0.0000001", "1e3", ".5", "1.", "1,5", "100000001"] {
             assert!(Price::parse(bad).is_err(), "{bad}");
         }

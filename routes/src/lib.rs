@@ -4,6 +4,7 @@
 
 pub mod head;
 pub mod headers;
+pub mod pace;
 pub mod proxies;
 
 use actix_web::{

@@ -2,6 +2,7 @@
 //! here follows from the logs: [`rebuild`] makes the same rows and the same digest again.
 
 mod change;
+mod index;
 pub(crate) mod objects;
 mod offer;
 pub(crate) mod project;
@@ -20,6 +21,7 @@ use lianshi_registry::{
 
 pub(crate) use change::begin_anew;
 pub use change::{Changes, Moment, changes, now};
+pub use index::{TERMS_MAX, index};
 pub use offer::{Offer, authorized_products, organization, product, split_for};
 pub(crate) use project::of_log as project_log;
 pub use publish::publish;

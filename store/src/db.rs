@@ -5,7 +5,10 @@
 use std::{
     ops::{Deref, DerefMut},
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use diesel::{
@@ -86,6 +89,8 @@ pub struct Db {
     turn: Arc<Mutex<()>>,
     /// What this process refused and has not written yet.
     denials: Arc<Mutex<Denials>>,
+    /// Transactions this process committed.
+    commits: Arc<AtomicU64>,
     /// Where its file is, if it is one.
     folder: Option<Arc<Path>>,
 }
@@ -121,7 +126,8 @@ impl Db {
             .connection_customizer(Box::new(Prepare))
             .build(manager)
             .map_err(|error| Fault::Connection(error.to_string()))?;
-        Ok(Self { pool, turn: Arc::default(), denials: Arc::default(), folder })
+        let (turn, denials, commits) = (Arc::default(), Arc::default(), Arc::default());
+        Ok(Self { pool, turn, denials, commits, folder })
     }
 
     /// The folder its file is in; `None` for a database that is served by another program.
@@ -161,13 +167,22 @@ impl Db {
                 Err(error) if matches!(error.as_fault(), Some(Fault::Conflict(_))) => {
                     step_aside(tried);
                 }
-                done => return done,
+                done => {
+                    self.commits.fetch_add(1, Ordering::Release);
+                    return done;
+                }
             }
             if tried > 0 && turn.is_none() {
                 turn = Some(self.turn.lock().unwrap_or_else(PoisonError::into_inner));
             }
         }
         Err(Fault::Busy { attempts: WRITE_ATTEMPTS_MAX }.into())
+    }
+
+    /// A number that changes whenever this process may have written: what was read while it stays
+    /// the same is still so, but for what other processes do.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Acquire)
     }
 
     pub(crate) fn denials(&self) -> MutexGuard<'_, Denials> {

@@ -23,6 +23,10 @@ use crate::{
 };
 use right::Right;
 
+/// Objects that entries look at, in memory at a time: at 16 KiB each about 32 MiB, whatever a member
+/// refers to.
+const NEEDS_MAX: usize = 2_000;
+
 /// An entry as the fold reads it, or why it cannot be read.
 pub type Parsed = Result<Entry, Quarantine>;
 
@@ -40,13 +44,12 @@ pub fn apply(
     first_index: u64,
     entries: &[Parsed],
 ) -> Result<(), Fault> {
-    let mut run = Run::new(write, origin.clone(), entries)?;
     let mut again = BTreeSet::new();
-    for (index, entry) in (first_index..).zip(entries) {
-        if let Some(origin) = run.take(write, index, entry, true)? {
-            again.insert(origin);
-        }
-    }
+    let mut run = Run::new(write, origin.clone())?;
+    run.take_all(write, first_index, entries, |run, write, index, entry| {
+        again.extend(run.take(write, index, entry, true)?);
+        Ok(())
+    })?;
     let precedes = run.precedes;
     run.finish(write, first_index, entries.len())?;
     if precedes {
@@ -81,10 +84,10 @@ pub(crate) fn apply_catalog(
     first_index: u64,
     entries: &[Parsed],
 ) -> Result<(), Fault> {
-    let mut run = Run::new(write, origin.clone(), entries)?;
-    for (index, entry) in (first_index..).zip(entries) {
-        run.take(write, index, entry, false)?;
-    }
+    let mut run = Run::new(write, origin.clone())?;
+    run.take_all(write, first_index, entries, |run, write, index, entry| {
+        run.take(write, index, entry, false).map(drop)
+    })?;
     run.finish(write, first_index, entries.len())
 }
 
@@ -103,22 +106,56 @@ struct Run {
 }
 
 impl Run {
-    /// Loads everything the entries look at or change.
-    fn new(write: &mut Write<'_>, origin: Origin, entries: &[Parsed]) -> Result<Self, Fault> {
+    fn new(write: &mut Write<'_>, origin: Origin) -> Result<Self, Fault> {
         let right = right::load(&mut write.as_read(), &origin)?;
-        let facts = entries.iter().flatten().map(|entry| &entry.fact);
-        let keys: BTreeSet<ObjectKey> =
-            facts.flat_map(|fact| catalog::needs(fact, &origin)).collect();
-        let known = objects::load(&mut write.as_read(), &keys)?;
         Ok(Self {
             origin,
             right,
-            stored: known.keys().cloned().collect(),
-            known,
+            stored: BTreeSet::new(),
+            known: BTreeMap::new(),
             changed: BTreeMap::new(),
             touched: project::Touched::default(),
             precedes: false,
         })
+    }
+
+    /// Takes entries one by one, with what some of them at a time look at or change in memory.
+    fn take_all(
+        &mut self,
+        write: &mut Write<'_>,
+        first_index: u64,
+        entries: &[Parsed],
+        mut take: impl FnMut(&mut Self, &mut Write<'_>, u64, &Parsed) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut numbered = (first_index..).zip(entries).peekable();
+        while numbered.peek().is_some() {
+            let mut part = Vec::new();
+            let mut keys = BTreeSet::new();
+            while keys.len() < NEEDS_MAX
+                && let Some((index, entry)) = numbered.next()
+            {
+                keys.extend(entry.iter().flat_map(|e| catalog::needs(&e.fact, &self.origin)));
+                part.push((index, entry));
+            }
+            self.known = objects::load(&mut write.as_read(), &keys)?;
+            self.stored = self.known.keys().cloned().collect();
+            for (index, entry) in part {
+                take(self, write, index, entry)?;
+            }
+            self.save(write)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what changed.
+    fn save(&mut self, write: &mut Write<'_>) -> Result<(), Fault> {
+        let changed = std::mem::take(&mut self.changed);
+        let changed = changed.iter().filter_map(|(key, index)| {
+            let stored = self.stored.contains(key);
+            let object = self.known.get(key)?;
+            Some(objects::Changed { key, object, index: *index, stored })
+        });
+        objects::save(write, changed)
     }
 
     /// Takes one entry; gives the log that must be folded again because its right changed.
@@ -200,12 +237,6 @@ impl Run {
     }
 
     fn finish(self, write: &mut Write<'_>, first_index: u64, count: usize) -> Result<(), Fault> {
-        let changed = self.changed.iter().filter_map(|(key, index)| {
-            let stored = self.stored.contains(key);
-            let object = self.known.get(key)?;
-            Some(objects::Changed { key, object, index: *index, stored })
-        });
-        objects::save(write, changed)?;
         project::products(write, &self.origin, &self.touched)?;
         let folded = first_index.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         diesel::update(logs::table.filter(logs::origin.eq(self.origin.to_string())))

@@ -12,7 +12,7 @@ mod writer;
 pub(crate) use announced::announce;
 pub use announced::announced;
 pub use append::{Tip, append, extend};
-pub(crate) use append::{shorten, store};
+pub(crate) use append::{counted, shorten, store};
 pub use browse::{BROWSED_MAX, BUNDLES_OPENED_MAX, Browsed, browse};
 pub use head::{HeadRefusal, Published, publish_head, remember_head, signed_size};
 pub(crate) use read::load_edge as edge;
@@ -64,6 +64,9 @@ pub struct Head {
     pub confirmed_at: Option<Timestamp>,
     /// Entries the catalog has folded.
     pub folded_size: u64,
+    /// Bytes of the entries held, each counted as
+    /// [`counted_bytes`](lianshi_registry::entry::counted_bytes) does.
+    pub bytes: u64,
 }
 
 /// A row of `logs`.
@@ -82,6 +85,7 @@ struct LogRow {
     checkpoint_at: i64,
     confirmed_at: i64,
     folded_size: i64,
+    entry_bytes: i64,
 }
 
 impl TryFrom<LogRow> for Head {
@@ -99,6 +103,7 @@ impl TryFrom<LogRow> for Head {
             checkpoint_at: moment(row.checkpoint_at),
             confirmed_at: moment(row.confirmed_at),
             folded_size: unsigned(row.folded_size)?,
+            bytes: unsigned(row.entry_bytes)?,
         })
     }
 }
@@ -144,6 +149,7 @@ fn create(
         checkpoint_at: 0,
         confirmed_at: 0,
         folded_size: 0,
+        entry_bytes: 0,
     };
     Ok(insert_if_absent!(write, logs::table, &row)?)
 }

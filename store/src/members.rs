@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use lianshi_registry::{
-    entry::{Admission, Entry, Possession, Texts},
+    entry::{Admission, Entry, Possession, QUOTA_BYTES, Texts},
     id::{DivisionCode, NodeName, Origin},
     key::PublicKey,
     member::{self, Member, MemberRefusal, Members, Past, Root},
@@ -43,7 +43,7 @@ struct MemberRow {
     seal_key: String,
     addresses: String,
     public_url: String,
-    quota_entries: i64,
+    quota_bytes: i64,
     status: String,
     changes: String,
     admitted_by: String,
@@ -69,7 +69,7 @@ impl MemberRow {
             addresses: serde_json::to_string(&admission.addresses).map_err(json)?,
             public_url: admission.public_url.clone(),
             // A quota above what a log can ever hold is no quota.
-            quota_entries: i64::try_from(admission.quota_entries).unwrap_or(i64::MAX),
+            quota_bytes: i64::try_from(admission.quota_bytes).unwrap_or(i64::MAX),
             status: member.status().as_str().to_owned(),
             changes: serde_json::to_string(&member.changes).map_err(json)?,
             admitted_by: member.admitted_by.to_string(),
@@ -97,7 +97,7 @@ impl MemberRow {
                 seal_key: key(&self.seal_key)?,
                 addresses: serde_json::from_str(&self.addresses).map_err(json)?,
                 public_url: self.public_url,
-                quota_entries: number(self.quota_entries)?,
+                quota_bytes: number(self.quota_bytes)?,
                 possession: Possession::default(),
             },
             admitted_by: origin(&self.admitted_by)?,
@@ -192,6 +192,12 @@ pub(crate) fn own_seal_keys(read: &mut Read<'_>, site: &Site) -> Result<Vec<Publ
 pub fn by_origin(read: &mut Read<'_>, origin: &Origin) -> Result<Option<Member>, Fault> {
     let member = by_node(read, origin.node())?;
     Ok(member.and_then(|member| member.of_log(origin)))
+}
+
+/// Bytes that may be held of a log: as its admission says, or, of a root authority's before that,
+/// as many as are usual.
+pub fn quota(read: &mut Read<'_>, origin: &Origin) -> Result<u64, Fault> {
+    Ok(by_origin(read, origin)?.map_or(QUOTA_BYTES, |member| member.admission.quota_bytes))
 }
 
 /// The member whose libp2p identity key this is.

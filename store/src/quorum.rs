@@ -2,10 +2,13 @@
 //! keeps the largest of every log; it is what certificates are made under, and what pages show as
 //! settled.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use diesel::prelude::*;
 use lianshi_registry::{
     checkpoint::{Checkpoint, CheckpointError},
     id::Origin,
+    member::Member,
     policy::{Policy, PolicyRefusal, RuleRefusal},
     refusal::Refusal,
     time::Timestamp,
@@ -136,17 +139,30 @@ pub fn policy(
     site: &Site,
     origin: &Origin,
 ) -> Result<Policy, Failure<SettleRefusal>> {
+    let members = members::all(read)?;
+    policy_among(read, (site, &members), origin)
+}
+
+/// The same with the members at hand: there are thousands, and thousands of logs.
+fn policy_among(
+    read: &mut Read<'_>,
+    (site, members): (&Site, &[Member]),
+    origin: &Origin,
+) -> Result<Policy, Failure<SettleRefusal>> {
     let refused = |refusal| Failure::Refused(refusal);
     let head = log::head(read, origin)?.ok_or_else(|| refused(SettleRefusal::LogUnknown))?;
-    let members = members::all(read)?;
-    Policy::of_federation(&site.quorum, &members, (origin, head.log_key))
+    Policy::of_federation(&site.quorum, members, (origin, head.log_key))
         .map_err(|error| refused(SettleRefusal::Rule(error)))
 }
 
-/// Keeps a checkpoint that the quorum cosigned, wherever it came from. Tells whether it is larger
-/// than the one kept so far.
-pub fn settle(site: &Site, origin: &Origin, note: &str) -> Result<bool, Failure<SettleRefusal>> {
-    let policy = site.db.read(|read| policy(read, site, origin))?;
+/// Keeps a checkpoint that the quorum of these members cosigned, wherever it came from. Tells
+/// whether it is larger than the one kept so far.
+pub fn settle(
+    site: &Site,
+    members: &[Member],
+    (origin, note): (&Origin, &str),
+) -> Result<bool, Failure<SettleRefusal>> {
+    let policy = site.db.read(|read| policy_among(read, (site, members), origin))?;
     if policy.witnesses().is_empty() {
         return Err(Failure::Refused(SettleRefusal::NoWitness));
     }
@@ -209,16 +225,48 @@ pub fn settled(read: &mut Read<'_>, origin: &Origin) -> Result<Option<Settled>, 
     row.map(Settled::try_from).transpose()
 }
 
-/// Up to which size a log is settled with the keys the members use now: zero when some of them were
-/// replaced, and the log is to be settled anew.
+/// Up to which size a log is settled with the keys these members use now: zero when some of them
+/// were replaced, and the log is to be settled anew.
 pub fn settled_now(
     read: &mut Read<'_>,
-    site: &Site,
-    origin: &Origin,
-) -> Result<u64, Failure<SettleRefusal>> {
-    let Some(kept) = settled(read, origin)? else { return Ok(0) };
-    let policy = policy(read, site, origin)?;
-    Ok(if policy.open(kept.note.as_bytes()).is_ok() { kept.size } else { 0 })
+    of: (&Site, &[Member]),
+    kept: &Settled,
+) -> Result<u64, Fault> {
+    match policy_among(read, of, &kept.origin) {
+        Ok(policy) => Ok(if policy.open(kept.note.as_bytes()).is_ok() { kept.size } else { 0 }),
+        Err(Failure::Refused(_)) => Ok(0),
+        Err(Failure::Fault(fault)) => Err(fault),
+    }
+}
+
+/// The replicas whose newest checkpoint is not known to be settled with the keys these members use
+/// now; whether the keys are those of now is looked at for `looked_at` logs after the one named,
+/// in turns. Gives also the last one looked at.
+pub fn behind(
+    read: &mut Read<'_>,
+    of: (&Site, &[Member]),
+    (after, looked_at): (Option<&Origin>, usize),
+) -> Result<(Vec<Origin>, Option<Origin>), Fault> {
+    let settled: BTreeMap<Origin, Settled> =
+        all(read)?.into_iter().map(|settled| (settled.origin.clone(), settled)).collect();
+    let heads: Vec<Head> = log::heads(read)?.into_iter().filter(|head| !head.own).collect();
+    let later = heads.iter().position(|head| Some(&head.origin) > after).unwrap_or(0);
+    let turn = heads.iter().cycle().skip(later).take(looked_at.min(heads.len()));
+    let turn: Vec<&Origin> = turn.map(|head| &head.origin).collect();
+    let last = turn.last().map(|origin| (*origin).clone());
+    let turn: BTreeSet<&Origin> = turn.into_iter().collect();
+    let mut behind = Vec::new();
+    for head in &heads {
+        let size = match settled.get(&head.origin) {
+            None => 0,
+            Some(kept) if turn.contains(&head.origin) => settled_now(read, of, kept)?,
+            Some(kept) => kept.size,
+        };
+        if head.checkpoint_size > size {
+            behind.push(head.origin.clone());
+        }
+    }
+    Ok((behind, last))
 }
 
 /// The largest settled checkpoint of every log that has one.

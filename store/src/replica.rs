@@ -18,8 +18,8 @@ use lianshi_registry::{
 
 use crate::{
     Failure, Fault, Read, Site, Write,
-    catalog::refold,
-    crash, fold, log,
+    catalog::{self, refold},
+    crash, fold, log, members,
     recovery::{self, Cause},
 };
 
@@ -31,11 +31,20 @@ pub fn adopt(
 ) -> Result<(u64, Hash), Failure<PullRefusal>> {
     let (origin, announced) = (pulled.head.origin().clone(), pulled.head.size());
     let range = verify(site, &origin, pulled)?;
-    site.db.write(|write| {
+    let held = site.db.write(|write| {
         log::create_replica(write, &origin, log_key)?;
         log::announce(write, &origin, announced)?;
         store(write, site, (&origin, false), &range)
-    })
+    })?;
+    index(site);
+    Ok(held)
+}
+
+/// What is stored is stored; what is not indexed now, the next look does.
+fn index(site: &Site) {
+    if let Err(error) = catalog::index(&site.db) {
+        tracing::warn!(%error, "what was stored is not indexed yet");
+    }
 }
 
 /// The same for this node's own log, of which the database forgot something. What peers hold of it
@@ -43,11 +52,13 @@ pub fn adopt(
 pub fn recover(site: &Site, pulled: Pulled) -> Result<(u64, Hash), Failure<PullRefusal>> {
     let origin = &site.origin;
     let range = verify(site, origin, pulled)?;
-    site.db.write(|write| {
+    let held = site.db.write(|write| {
         log::create_own(write, site)?;
         recovery::require(write, Cause::Behind, site.now())?;
         store(write, site, (origin, true), &range)
-    })
+    })?;
+    index(site);
+    Ok(held)
 }
 
 fn verify(site: &Site, origin: &Origin, pulled: Pulled) -> Result<Range, Failure<PullRefusal>> {
@@ -110,6 +121,11 @@ fn store(
     if held.own != own || held.size != verified.from || held.root != *before {
         let (from, size) = (verified.from, held.size);
         return Err(Failure::Refused(PullRefusal::Moved { from, size }));
+    }
+    let quota_bytes = members::quota(&mut write.as_read(), origin)?;
+    let bytes = held.bytes.saturating_add(log::counted(&verified.entries));
+    if !own && bytes > quota_bytes {
+        return Err(Failure::Refused(PullRefusal::OverQuota { bytes, quota_bytes }));
     }
     let range = (&verified.edge, verified.tiles.as_slice());
     let tip = log::store(write, (origin, verified.from), &verified.entries, range)?;

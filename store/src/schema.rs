@@ -166,6 +166,7 @@ diesel::table! {
         checkpoint_at -> BigInt,
         confirmed_at -> BigInt,
         folded_size -> BigInt,
+        entry_bytes -> BigInt,
     }
 }
 
@@ -193,7 +194,7 @@ diesel::table! {
         seal_key -> Text,
         addresses -> Text,
         public_url -> Text,
-        quota_entries -> BigInt,
+        quota_bytes -> BigInt,
         status -> Text,
         changes -> Text,
         admitted_by -> Text,
@@ -278,6 +279,12 @@ diesel::table! {
         term -> Text,
         number -> Text,
         weight -> BigInt,
+    }
+}
+
+diesel::table! {
+    catalog_unindexed (number) {
+        number -> Text,
     }
 }
 
@@ -734,6 +741,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     catalog_counts,
     catalog_terms,
     forks,
+    catalog_unindexed,
     tails,
     kept_heads,
     quarantined_entries,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lianshi_registry::{
     catalog::ProductStatus,
-    entry::Texts,
+    entry::{ENTRY_VERSION, Entry, Fact, Texts},
     id::{DivisionCode, NodeName, Origin, RegistrationNumber},
     key::KeyPair,
     time::{Date, Timestamp},
@@ -12,11 +12,11 @@ use lianshi_registry::{
 use lianshi_store::{
     Db, Failure, Site,
     audit::Actor,
-    catalog::{self, Offer, Query},
+    catalog::{self, Offer, Query, TERMS_MAX},
     log,
 };
 
-use crate::support::on_both;
+use crate::support::{contents, on_both};
 
 pub const EXAMPLE: &str = include_str!("../../docs/examples/division-code.toml");
 const DAY: &str = "2026-11-21T03:00:00Z";
@@ -267,5 +267,34 @@ fn facets_count_under_the_other_filters_and_pages_divide_the_total() {
         let listed = Query { status: "listed".to_owned(), ..late };
         let listed = db.read(|read| catalog::search(read, &listed)).expect("read");
         assert_eq!((listed.total, listed.items.len()), (0, 0));
+    });
+}
+
+#[test]
+fn a_product_has_a_bounded_number_of_words_and_is_indexed_after_it_is_stored() {
+    on_both(|db| {
+        let site = site(db, "yinzhou", "330212");
+        let number = publish(&site, EXAMPLE);
+        let found =
+            |words: &str| search(db, &Query { q: words.to_owned(), ..Query::default() }).total;
+        let rows = |table: &str| contents(db).get(table).map_or(0, Vec::len);
+        assert_eq!((rows("catalog_unindexed"), found("蓝鲸")), (0, 0));
+        let mut product = offer(db, &number).product;
+        product.name.zh = "蓝鲸迁徙指数".to_owned();
+        let place = |n: u32| 0x4e00 + n.wrapping_mul(2_654_435_761) % 20_900;
+        product.description.zh = (0..1_900).filter_map(|n| char::from_u32(place(n))).collect();
+        let fact = Fact::ProductRevised(Box::new(product));
+        let entry = Entry { v: ENTRY_VERSION, at: now(), by: "yinzhou".to_owned(), fact };
+        let entries = std::slice::from_ref(&entry);
+        db.write(|write| log::append(write, &site.origin, entries, now())).expect("appended");
+        assert_eq!(rows("quarantined_entries"), 0);
+        // As after a crash between the two.
+        assert_eq!((rows("catalog_unindexed"), found("蓝鲸")), (1, 0));
+        assert_eq!(catalog::index(db).expect("indexed"), 1);
+        assert_eq!((rows("catalog_unindexed"), found("蓝鲸")), (0, 1));
+        assert_eq!(rows("catalog_terms"), TERMS_MAX);
+        assert_eq!(catalog::index(db).expect("indexed"), 0);
+        catalog::rebuild(db, &|_, _| {}).expect("rebuilt");
+        assert_eq!((rows("catalog_terms"), found("蓝鲸")), (TERMS_MAX, 1));
     });
 }

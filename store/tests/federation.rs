@@ -57,7 +57,7 @@ fn admission(name: &str, division: &str) -> Admission {
         seal_key: key(name, 4).public(),
         addresses: Vec::new(),
         public_url: format!("http://{name}.example"),
-        quota_entries: 1000,
+        quota_bytes: lianshi_registry::entry::QUOTA_BYTES,
         possession: Possession::default(),
     }
     .proved(&keys(name))

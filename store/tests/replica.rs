@@ -85,7 +85,7 @@ fn admission(site: &Site) -> Admission {
         seal_key: site.seal_key.public(),
         addresses: vec!["/ip4/127.0.0.1/tcp/1".to_owned()],
         public_url: site.public_url.clone(),
-        quota_entries: 10_000,
+        quota_bytes: lianshi_registry::entry::QUOTA_BYTES,
         possession: Possession::default(),
     }
     .proved(&keys(seed))
@@ -264,6 +264,35 @@ fn a_range_is_not_stored_behind_rows_that_changed_since_it_was_verified() {
         let refused = replica::adopt(reader, key, pulled(writer, 512, 600));
         assert!(matches!(refused, Err(Failure::Fault(_))), "{refused:?}");
         assert_eq!(head(reader, &writer.origin).expect("held").size, 512);
+    });
+}
+
+#[test]
+fn what_goes_beyond_a_quota_is_not_stored_before_the_root_authority_raises_it() {
+    on_both(|db| {
+        let Three { root, writer, reader, .. } = &three(db);
+        let admit = |quota_bytes| {
+            let admission = Admission { quota_bytes, ..admission(writer) };
+            members::admit(root, &Actor::node(), &admission).expect("admitted");
+            log::publish_head(root).expect("signed");
+            adopt_all(reader, root);
+        };
+        publish(writer, 300);
+        let bytes = |site: &Site| head(site, &writer.origin).map_or(0, |head| head.bytes);
+        let all = bytes(writer);
+        assert!(all > 300 * 128, "{all}");
+        admit(all - 1);
+        assert_eq!(adopt(reader, writer, pulled(writer, 0, 300)), Err("sync.over_quota"));
+        assert_eq!((head(reader, &writer.origin), bytes(reader)), (None, 0));
+        assert_eq!(adopt(reader, writer, pulled(writer, 0, 256)), Ok(256), "what fits");
+        let held = bytes(reader);
+        assert!(held < all && held > 256 * 128, "{held}");
+        assert_eq!(adopt(reader, writer, pulled(writer, 256, 300)), Err("sync.over_quota"));
+        replica::drop_tail(reader, &writer.origin).expect("dropped");
+        assert_eq!(bytes(reader), 0, "what is dropped counts no more");
+        admit(all);
+        assert_eq!(adopt(reader, writer, pulled(writer, 0, 300)), Ok(300));
+        assert_eq!(bytes(reader), all);
     });
 }
 

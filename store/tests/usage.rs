@@ -130,7 +130,7 @@ fn member(db: &Db, name: &str, seal_key: &KeyPair) {
         db,
         &format!(
             "INSERT INTO members (node, origin, division, level, name_zh, name_en, identity_key, \
-             log_key, witness_key, seal_key, addresses, public_url, quota_entries, status, \
+             log_key, witness_key, seal_key, addresses, public_url, quota_bytes, status, \
              changes, admitted_by, admitted_index) \
              VALUES ('{name}', 'ningbo.example/{name}/1', '330212', 'district', '', '', '{key}', \
              '{key}', '{key}', '{key}', '[]', '', 0, 'active', '[]', 'ningbo.example/ningbo/1', 0)",

@@ -227,6 +227,9 @@ impl Ours {
     }
 }
 
+/// A checkpoint of the size cosigned last with another root.
+const ANOTHER_ROOT: &str = "another root";
+
 /// Requests of every kind in an order that matters, and the status each must have.
 fn requests() -> Vec<(&'static str, Vec<u8>, u16)> {
     let sound = |old, new| submission(old, new).encode();
@@ -258,7 +261,7 @@ fn requests() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("the same", sound(5, 5), 200),
         ("a continuation", sound(5, 700), 200),
         ("a stale beginning", sound(5, 800), 409),
-        ("another root", format!("old 700\n\n{other}").into_bytes(), 422),
+        (ANOTHER_ROOT, format!("old 700\n\n{other}").into_bytes(), 409),
         (
             "no proof",
             format!("old 700\n\n{}", submission(0, 800).note().encode()).into_bytes(),
@@ -287,6 +290,8 @@ async fn our_witness_answers_like_theirs() {
     for (name, body, status) in requests() {
         assert_eq!(ours.ask(&body), status, "ours: {name}");
         let (answered, _, said) = theirs.ask(body).await;
+        // Theirs follows the text after the tag v1.0.0 here.
+        let status = if name == ANOTHER_ROOT { 422 } else { status };
         assert_eq!(answered, status, "theirs: {name}: {}", String::from_utf8_lossy(&said));
     }
 }

@@ -29,8 +29,8 @@ pub struct Served {
     pub logs: Vec<Log>,
     /// Certificate files, each with the policy that judges it.
     pub certificates: Vec<(PathBuf, PathBuf)>,
-    // Stops with the test.
-    _demo: Demo,
+    /// Stops with the test.
+    pub demo: Demo,
 }
 
 impl Served {
@@ -51,7 +51,7 @@ impl Served {
             }
         }
         let certificates = certificates(&demo);
-        Self { logs, certificates, _demo: demo }
+        Self { logs, certificates, demo }
     }
 }
 

@@ -135,6 +135,12 @@ async fn the_logs_replicas_and_certificates_of_the_running_demo_are_settled() {
     assert_eq!((&told["verdict"], &told["settled"]), (&"valid".into(), &true.into()));
     assert!(told["sentence"]["zh"].as_str().expect("a text").starts_with("凭证有效"));
     assert!(told["cannot_say"]["en"].as_str().expect("a text").contains("A proof cannot say"));
+    assert_eq!(told["may_speak"], "not_judged");
+    let data = served.demo.data.join("haishu");
+    let arguments = ["certificate", "verify", text(file), "--policy", text(policy), "--json"];
+    let output = lianshi(&[&arguments[..], &["--data", text(&data)]].concat());
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((output.status.success(), &told["may_speak"]), (true, &"yes".into()), "{told}");
     let other = served.logs.iter().find(|log| log.policy != *policy).expect("another log");
     let (valid, told) = certificate(file, &other.policy);
     assert!(!valid);

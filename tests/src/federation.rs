@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::{Process, free_ports, json, run_json, run_well, wait_for};
+use crate::{Process, Usage, free_ports, json, run_json, run_well, wait_for};
 
 /// One node: its folder, its ports and, while it runs, its process.
 pub struct Node {
@@ -55,6 +55,11 @@ impl Node {
             answer.status().is_success().then_some(())
         })
         .await;
+    }
+
+    /// What the running node has used since it started.
+    pub fn usage(&self) -> Usage {
+        self.process.as_ref().expect("it runs").usage()
     }
 
     /// Kills it without warning.

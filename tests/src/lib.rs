@@ -114,6 +114,18 @@ pub fn raise_own_files() {
 /// A process that is killed when the test ends, however it ends.
 pub struct Process(Child);
 
+/// The unit of times in `/proc` (`USER_HZ`), the same on every Linux.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// What a process has used since it began.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    /// The most memory it held at once.
+    pub memory_peak_bytes: u64,
+    /// Time of processors.
+    pub cpu_ms: u64,
+}
+
 impl Process {
     /// Starts the program; its log goes to `log`.
     pub fn start(arguments: &[&str], log: &Path) -> Self {
@@ -173,6 +185,22 @@ impl Process {
         let Ok(open) = std::fs::read_dir(format!("/proc/{}/fd", self.0.id())) else { return false };
         let mut targets = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
         targets.any(|target| target.file_name().is_some_and(|name| name == file))
+    }
+
+    /// What it has used so far.
+    pub fn usage(&self) -> Usage {
+        let read = |file: &str| {
+            std::fs::read_to_string(format!("/proc/{}/{file}", self.0.id())).expect("its state")
+        };
+        let status = read("status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        let peak: u64 = peak.trim().trim_end_matches(" kB").parse().expect("kilobytes");
+        // After the name of the program in parentheses; the eleventh and twelfth are its own time.
+        let stat = read("stat");
+        let (_, fields) = stat.rsplit_once(") ").expect("fields");
+        let ticks: u64 =
+            fields.split(' ').skip(11).take(2).map(|t| t.parse::<u64>().expect("t")).sum();
+        Usage { memory_peak_bytes: peak * 1024, cpu_ms: ticks * 1000 / TICKS_PER_SECOND }
     }
 
     /// Sends it a signal, such as `TERM`.

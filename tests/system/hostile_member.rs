@@ -66,13 +66,13 @@ fn entries() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// The member as this test: its log grows by what it likes, and it is linked with the others.
-struct Hostile {
+pub struct Hostile {
     site: Site,
-    peers: Peers,
+    pub peers: Peers,
 }
 
 impl Hostile {
-    async fn start(data: &Path, say: impl FnOnce(&Site) -> Vec<Vec<u8>>) -> Self {
+    pub async fn start(data: &Path, say: impl FnOnce(&Site) -> Vec<Vec<u8>>) -> Self {
         let folder = Folder::open(data).expect("its folder");
         let site = folder.command_site().expect("its database");
         let entries = say(&site);

@@ -9,6 +9,7 @@
 
 mod addresses;
 mod bad_input;
+mod burden;
 mod close;
 mod crash;
 mod equivocation;

@@ -3,6 +3,8 @@
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
 };
 
@@ -74,6 +76,41 @@ fn lose_database(node: &Node) {
     }
 }
 
+/// Somebody who answers at a node's address and knows nothing.
+struct Stranger {
+    address: String,
+    answering: std::thread::JoinHandle<()>,
+}
+
+impl Stranger {
+    fn listen(url: &str) -> Self {
+        let address = url.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind(&address).expect("a free port");
+        let answering = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                let mut asked = [0; 4096];
+                let length = stream.read(&mut asked).unwrap_or(0);
+                if asked.starts_with(b"GET /leave") {
+                    return;
+                }
+                let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\
+                    Connection: close\r\n\r\n";
+                if length > 0 {
+                    let _ = stream.write_all(answer);
+                }
+            }
+        });
+        Self { address, answering }
+    }
+
+    fn leave(self) {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.write_all(b"GET /leave HTTP/1.1\r\n\r\n").expect("sent");
+        self.answering.join().expect("ended");
+    }
+}
+
 #[tokio::test]
 async fn a_restored_node_recovers_from_its_peers_and_goes_on() {
     let mut federation = Federation::found("");
@@ -124,6 +161,14 @@ async fn a_restored_node_recovers_from_its_peers_and_goes_on() {
     assert!(said.contains("haishu") && said.contains("--without"), "{said}");
     assert_eq!(own_size(&federation.yinzhou), size, "what was pulled is kept");
     assert!(refused(&federation.yinzhou, &["catalog", "publish", &example]).contains("recover"));
+    // It may have cosigned before it was suspended, too; and whoever else answers there is not it.
+    let suspend = ["member", "suspend", "haishu", "--reason", "away"];
+    run_well(&federation.ningbo.data, &suspend);
+    let elsewhere = Stranger::listen(&federation.haishu.url);
+    let said = refused(&federation.yinzhou, &["log", "recover"]);
+    assert!(said.contains("haishu") && said.contains("member signed"), "{said}");
+    elsewhere.leave();
+    run_well(&federation.ningbo.data, &["member", "reinstate", "haishu", "--reason", "back"]);
     federation.haishu.start().await;
     let recovered = run_json(&federation.yinzhou.data, &["log", "recover"]);
     assert_eq!(recovered["size"], size);

@@ -4,10 +4,13 @@ use std::fs;
 
 use crate::sources::{root, rust_sources};
 
-/// The tables of what a compromised node cannot do, and how many rows there are at least; their
+/// The tables of what a compromised node cannot do or cost, and how many rows there are at least; their
 /// last column names tests.
-const SECTIONS: [(&str, usize); 2] =
-    [("## A compromised district node", 20), ("## A compromised root authority", 5)];
+const SECTIONS: [(&str, usize); 3] = [
+    ("## A compromised district node", 20),
+    ("## What one member can cost", 10),
+    ("## A compromised root authority", 5),
+];
 
 #[test]
 fn what_a_compromised_node_cannot_do_has_its_test() {

@@ -50,6 +50,12 @@ pub fn percent(ppm: u32) -> String {
     if kept.is_empty() { whole.to_string() } else { format!("{whole}.{kept}") }
 }
 
+/// Bytes as mebibytes with one place, rounded up: `0.1`, `256.0`.
+pub fn mebibytes(bytes: u64) -> String {
+    let tenths = u128::from(bytes).saturating_mul(10).div_ceil(1024 * 1024);
+    format!("{}.{}", group(&(tenths / 10).to_string()), tenths % 10)
+}
+
 /// Millionths of a fen as fen, without idle zeros: `3,086.25`.
 pub fn fen_exact(millionths: i128) -> String {
     let sign = if millionths < 0 { "-" } else { "" };

@@ -52,10 +52,13 @@ mod verify;
 pub mod visitor;
 pub mod witness;
 
+use std::sync::Arc;
+
 use actix_web::{
     middleware::{Compress, from_fn},
     web,
 };
+use lianshi_routes::pace::{Rate, Shares};
 use lianshi_store::{
     Db, Fault, Read, Site,
     accounts::{
@@ -82,13 +85,20 @@ pub struct WebState {
     pub site: Site,
     /// Whether roles that hold money or access must sign in with a second step.
     pub second_factor: SecondFactorRule,
+    /// What strangers may submit to the witness.
+    submissions: Arc<Shares>,
 }
+
+/// Checkpoints that one address may submit: a writer asks at most once a second, and once more where
+/// the witness says another size; each is verified and written.
+const SUBMISSIONS: Rate = Rate { per_second: 5, burst: 50 };
 
 impl WebState {
     /// Around a node; the second step is required unless
     /// [said otherwise](Self::with_second_factor).
     pub fn new(site: Site) -> Self {
-        Self { site, second_factor: SecondFactorRule::Required }
+        let submissions = Arc::new(Shares::new(SUBMISSIONS));
+        Self { site, second_factor: SecondFactorRule::Required, submissions }
     }
 
     /// With the rule of the node's configuration.

@@ -43,6 +43,7 @@ struct LogRow {
     current: bool,
     vkey: String,
     size: u64,
+    bytes: u64,
     reach: &'static str,
     since: Option<Timestamp>,
     fork: Option<forks::Known>,
@@ -88,6 +89,7 @@ fn written(known: &Known, node: &NodeName, current: &Origin) -> Vec<LogRow> {
                 current: head.origin == *current,
                 vkey: vkey(&head.origin, head.log_key).to_string(),
                 size: head.size,
+                bytes: head.bytes,
                 reach: reach.as_str(),
                 since,
                 fork: fork.cloned(),
@@ -130,6 +132,11 @@ pub async fn show(
 }
 
 impl NodePage {
+    /// Bytes held of its current log.
+    fn used(&self) -> u64 {
+        self.logs.iter().find(|log| log.current).map_or(0, |log| log.bytes)
+    }
+
     /// The page of an entry another log tells.
     #[expect(clippy::unused_self, reason = "templates call methods of their page")]
     fn told(&self, fork: &forks::Known) -> String {

@@ -118,6 +118,11 @@ impl Page {
         self.lang.text(key, &[])
     }
 
+    /// Bytes as mebibytes.
+    pub fn mebibytes(&self, bytes: impl Count) -> String {
+        figures::mebibytes(bytes.count().unsigned_abs())
+    }
+
     /// The text of a key with one variable that is text.
     pub fn t1(&self, key: &str, name: &'static str, value: impl Display) -> String {
         self.lang.text(key, &[(name, Value::Text(value.to_string()))])

@@ -2,16 +2,20 @@
 //! `GET /witness/<SHA-256 of the origin>/checkpoint` for monitors. Whoever submits proves itself by
 //! the log's signature alone.
 
-use actix_web::{HttpResponse, http::StatusCode, http::header, middleware::from_fn, web};
+use actix_web::{
+    HttpRequest, HttpResponse, http::StatusCode, http::header, middleware::from_fn, web,
+};
 use lianshi_registry::witness::SUBMISSION_BYTES_MAX;
 use lianshi_routes::{
     Access::{Everyone, Proof},
-    NoPeople, Routes, head, headers,
+    NoPeople, Routes, head, headers, proxies,
 };
 use lianshi_store::{
     Fault, Site,
     witness::{self, Answer},
 };
+
+use tokio::time::Instant;
 
 use crate::{WebState, logs::plain, problem::chain};
 
@@ -38,7 +42,15 @@ pub fn routes() -> Routes<NoPeople> {
     routes
 }
 
-async fn add_checkpoint(state: web::Data<WebState>, body: web::Bytes) -> HttpResponse {
+async fn add_checkpoint(
+    request: HttpRequest,
+    state: web::Data<WebState>,
+    body: web::Bytes,
+) -> HttpResponse {
+    let address = proxies::client(&request);
+    if address.is_some_and(|address| !state.submissions.take(address, Instant::now())) {
+        return answer(Ok(too_many()));
+    }
     answer(run(&state, move |site| witness::submit(site, &body)).await)
 }
 
@@ -56,6 +68,11 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 fn missing() -> Answer {
     Answer { status: 404, content_type: TEXT, body: "never cosigned\n".to_owned() }
+}
+
+fn too_many() -> Answer {
+    let body = "too many submissions from this address; try again in a second\n".to_owned();
+    Answer { status: 429, content_type: TEXT, body }
 }
 
 /// Runs off the async threads.

@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use lianshi_registry::{
     certificate::{self, CertificateRefusal, Proved, Window},
-    id::RegistrationNumber,
+    id::{Origin, RegistrationNumber},
     inclusion::PROOF_BYTES_MAX,
     merkle::leaf_hash,
     refusal::Refusal as _,
@@ -21,7 +21,7 @@ use lianshi_registry::{
 use lianshi_store::{
     Fault, Site,
     catalog::{self, Offer},
-    certificate as stored, log,
+    certificate as stored, log, members,
     quorum::Reach,
 };
 use serde_json::{Value, json};
@@ -51,7 +51,8 @@ pub enum Command {
     Verify(Verify),
 }
 
-/// Judge a certificate file offline.
+/// Judge a certificate file offline. With `--data` of a node also whether the node that wrote the
+/// log may speak for the division of the number, as far as that node knows.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The file `lianshi certificate export` wrote.
@@ -154,7 +155,10 @@ impl Verify {
         let bytes = read_bounded(&self.file)
             .with_context(|| format!("cannot read {}", self.file.display()))?;
         match certificate::prove(&bytes, &policy) {
-            Ok(proved) => tell(at, &proved),
+            Ok(proved) => {
+                let speaks = speaks(at, &proved)?;
+                tell(at, (&proved, speaks))
+            }
             Err(refusal) => refuse(at, &refusal),
         }
     }
@@ -168,12 +172,46 @@ fn read_bounded(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What a proved certificate says today. Outside its window it fails.
-fn tell(at: &At, proved: &Proved) -> anyhow::Result<()> {
+/// Whether the node of a log may say what it said: only the admissions tell, which a policy has
+/// not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Speaks {
+    /// Its division covers that of the number, and it was no suspended member there.
+    Yes,
+    /// It may not.
+    No,
+    /// No data folder was given to ask.
+    NotJudged,
+}
+
+fn speaks(at: &At, proved: &Proved) -> anyhow::Result<Speaks> {
+    if at.data.is_none() {
+        return Ok(Speaks::NotJudged);
+    }
+    let site = at.folder()?.command_site()?;
+    let origin = Origin::parse(&proved.vouched.body.origin)?;
+    let voice = site.db.read(|read| members::may_speak(read, &origin, proved.index))?;
+    let covers = voice.is_ok_and(|division| division.covers(&proved.product.number.division()));
+    Ok(if covers { Speaks::Yes } else { Speaks::No })
+}
+
+/// What a proved certificate says today. Outside its window, or of a node that may not speak for
+/// its number, it fails.
+fn tell(at: &At, (proved, speaks): (&Proved, Speaks)) -> anyhow::Result<()> {
     let window = proved.window(clock::now().date());
-    let (sentence, limits) = (sentence::proved(proved, window), sentence::limits(proved));
-    let value = proved_json(proved, window);
-    if window != Window::Open {
+    let sentence = match speaks {
+        Speaks::No => sentence::no_voice(proved),
+        Speaks::Yes | Speaks::NotJudged => sentence::proved(proved, window),
+    };
+    let limits = sentence::limits(proved, speaks);
+    let mut value = proved_json((proved, speaks), window);
+    if speaks == Speaks::No {
+        value["verdict"] = json!("refused");
+        value["code"] = json!("certificate.node_may_not_speak");
+        value["sentence"] = json!(sentence);
+    }
+    if window != Window::Open || speaks == Speaks::No {
         at.print_json(&value)?;
         bail!("{}\n{}", sentence.zh, sentence.en);
     }
@@ -181,7 +219,7 @@ fn tell(at: &At, proved: &Proved) -> anyhow::Result<()> {
     at.print(&value, text)
 }
 
-fn proved_json(proved: &Proved, window: Window) -> Value {
+fn proved_json((proved, speaks): (&Proved, Speaks), window: Window) -> Value {
     let verdict = match window {
         Window::NotBegun => "not_begun",
         Window::Open => "valid",
@@ -201,8 +239,9 @@ fn proved_json(proved: &Proved, window: Window) -> Value {
         "settled": proved.vouched.settled,
         "witnesses": witnesses_json(&proved.vouched),
         "witnessed_at": proved.witnessed_at(),
+        "may_speak": speaks,
         "sentence": sentence::proved(proved, window),
-        "cannot_say": sentence::limits(proved),
+        "cannot_say": sentence::limits(proved, speaks),
     })
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 use lianshi_registry::{
-    entry::{Admission, MemberChange},
+    entry::{Admission, MemberChange, QUOTA_BYTES},
     id::NodeName,
     member::{Member, Status},
     text::Kind,
@@ -25,6 +25,10 @@ pub enum Command {
         /// The file `lianshi init` made at the node: application.toml.
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// How large its log may become at its peers, in MiB; when absent, as large as before, and
+        /// 256 MiB at first.
+        #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+        quota_mib: Option<u64>,
     },
     /// Write the application of this node anew after a change of node.toml, for the root authority,
     /// which runs `lianshi member admit FILE`.
@@ -60,7 +64,7 @@ impl Command {
         let folder = at.folder()?;
         let site = folder.command_site()?;
         match self {
-            Self::Admit { file } => admit(at, &folder, &site, file),
+            Self::Admit { file, quota_mib } => admit(at, &folder, &site, (file, *quota_mib)),
             Self::Renew => renew(at, &folder, &site),
             Self::Suspend(change) => alter(at, &folder, &site, (change, Status::Suspended)),
             Self::Reinstate(change) => alter(at, &folder, &site, (change, Status::Active)),
@@ -81,13 +85,22 @@ fn ensure_root(folder: &Folder) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn admit(at: &At, folder: &Folder, site: &Site, file: &PathBuf) -> anyhow::Result<()> {
+fn admit(
+    at: &At,
+    folder: &Folder,
+    site: &Site,
+    (file, quota_mib): (&PathBuf, Option<u64>),
+) -> anyhow::Result<()> {
     ensure_root(folder)?;
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let application: Admission = toml::from_str(&text)
+    let mut application: Admission = toml::from_str(&text)
         .with_context(|| format!("{} is not an application", file.display()))?;
     admit_self(folder, site)?;
+    // The quota is not the applicant's to choose.
+    let before = site.db.read(|read| members::by_node(read, &application.node))?;
+    let before = before.map_or(QUOTA_BYTES, |member| member.admission.quota_bytes);
+    application.quota_bytes = quota_mib.map_or(before, |mib| mib * 1024 * 1024);
     let index = members::admit(site, &At::actor(), &application)?;
     let node = application.node;
     at.print(

@@ -36,7 +36,7 @@ impl Folder {
     /// that wait to be admitted, and what the root authority alone decides unchanged.
     pub fn renewal(&self, admission: &Admission) -> anyhow::Result<Admission> {
         let mut application = self.application_with_next_keys()?;
-        application.quota_entries = admission.quota_entries;
+        application.quota_bytes = admission.quota_bytes;
         Ok(application)
     }
 }

@@ -4,14 +4,8 @@
 //! decision: time comes in.
 
 use lianshi_registry::wire::Request;
-use tokio::time::{Duration, Instant};
-
-/// So many a second on average, and so many at once after a pause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Rate {
-    per_second: u64,
-    burst: u64,
-}
+use lianshi_routes::pace::{Bucket, Rate};
+use tokio::time::Instant;
 
 /// Heads are exchanged every thirty seconds, three seconds after a failure, and at once when a link
 /// comes back. An answer is read from the disk and may have a megabyte.
@@ -41,10 +35,6 @@ pub(super) struct Quota {
     bytes: Bucket,
 }
 
-/// How much of a rate is used: the moment at which all of it will have been earned.
-#[derive(Debug, Default)]
-struct Bucket(Option<Instant>);
-
 impl Quota {
     /// Whether a request is answered; what is not, costs nothing.
     pub(super) fn admit(&mut self, now: Instant, request: &Request) -> bool {
@@ -70,28 +60,10 @@ impl Quota {
     }
 }
 
-impl Bucket {
-    /// Whether the burst is not used up.
-    fn has(&self, now: Instant, rate: Rate) -> bool {
-        self.0.is_none_or(|earned| earned.duration_since(now) < rate.time_of(rate.burst))
-    }
-
-    fn take(&mut self, now: Instant, rate: Rate, amount: u64) {
-        let from = self.0.map_or(now, |earned| earned.max(now));
-        self.0 = from.checked_add(rate.time_of(amount));
-    }
-}
-
-impl Rate {
-    /// How long it takes to earn an amount.
-    fn time_of(self, amount: u64) -> Duration {
-        let nanos = u128::from(amount) * 1_000_000_000 / u128::from(self.per_second.max(1));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::time::Duration;
+
     use super::*;
 
     fn letter() -> Request {

@@ -105,7 +105,7 @@ impl Carrier {
 
     /// The heads a peer shows; `None` when its answer is no list of notes.
     async fn open_all(&self, peer: NodeName, bytes: Vec<u8>) -> Option<Vec<SignedHead>> {
-        let keys = self.keys.borrow().clone();
+        let keys = LogKeys::clone(&self.keys.borrow());
         let opened = tokio::task::spawn_blocking(move || {
             match serde_json::from_slice::<Vec<String>>(&bytes) {
                 Ok(notes) => Some(notes.iter().filter_map(|n| open(&peer, n, &keys)).collect()),
@@ -253,7 +253,7 @@ mod tests {
     fn heads_of_a_million_unknown_logs_are_passed_over_unverified() {
         let origin = Origin::parse("ningbo.example/yinzhou/1").expect("a log");
         let key = KeyPair::from_seed([7; 32]);
-        let keys = LogKeys::from([(origin.clone(), key.public())]);
+        let keys = LogKeys::new([(origin.clone(), key.public())].into());
         let peer = NodeName::parse("haishu").expect("a name");
         let root = leaf_hash(b"made up");
         let sign = |origin| Checkpoint { origin, size: 9, root }.sign(&key);

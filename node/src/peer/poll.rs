@@ -4,22 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lianshi_registry::{
-    entry::Admission,
+    entry::{Admission, QUOTA_BYTES},
     id::{DivisionCode, NodeName, Origin},
+    key::PublicKey,
     links::{self, Place},
     member::{Member, Status},
     sync::{SignedHead, Source},
 };
-use lianshi_store::{Failure, Fault, Site, forks, log, members};
+use lianshi_store::{Failure, Fault, Site, catalog, forks, log, members};
 
 use super::LogKeys;
 use crate::{
     folder::{Folder, strange_keys},
     net::Peer,
 };
-
-/// Entries a root authority's log may hold before its own admission states a quota.
-const ROOT_QUOTA_ENTRIES: u64 = 10_000_000;
 
 /// What the last look saw, so that the next tells only what is new.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +43,13 @@ pub(super) struct Poll {
     pub(super) outcomes: Vec<(Duty, Result<(), Fault>)>,
 }
 
+impl Poll {
+    /// Whether something could not be looked after, and is to be tried again soon.
+    pub(super) fn is_troubled(&self) -> bool {
+        self.outcomes.iter().any(|(_, outcome)| outcome.is_err())
+    }
+}
+
 /// What is looked after in one look, each by itself: whichever fails, the others go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Duty {
@@ -58,6 +63,8 @@ pub(super) enum Duty {
     TellForks,
     /// Reading which logs are known to be forked.
     Forks,
+    /// Indexing the products whose words changed.
+    Index,
 }
 
 impl Duty {
@@ -69,6 +76,7 @@ impl Duty {
             Self::Members => "reading the members",
             Self::TellForks => "telling of forks in the own log",
             Self::Forks => "reading which logs are forked",
+            Self::Index => "indexing the catalog",
         }
     }
 }
@@ -103,6 +111,7 @@ pub(super) fn look(site: &Site, folder: &Folder, seen: &Seen, may_sign: bool) ->
         (Duty::Members, look_at_members(site, folder, &mut poll)),
         (Duty::TellForks, forks::attend(site)),
         (Duty::Forks, look_at_forks(site, &mut poll)),
+        (Duty::Index, catalog::index(&site.db).map(drop)),
     ];
     poll.outcomes.extend(duties);
     poll
@@ -163,7 +172,7 @@ fn source_of(admission: &Admission) -> Source {
     Source {
         origin: admission.origin.clone(),
         log_key: admission.log_key,
-        quota_entries: admission.quota_entries,
+        quota_bytes: admission.quota_bytes,
     }
 }
 
@@ -178,15 +187,12 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
     let mut sources = BTreeMap::new();
     let mut peers = BTreeMap::new();
     for root in &folder.charter.root {
-        let source = Source {
-            origin: root.origin.clone(),
-            log_key: root.log_key,
-            quota_entries: ROOT_QUOTA_ENTRIES,
-        };
+        let source =
+            Source { origin: root.origin.clone(), log_key: root.log_key, quota_bytes: QUOTA_BYTES };
         sources.insert(root.origin.clone(), source);
         for former in &root.former {
             let (origin, log_key) = (former.origin.clone(), former.log_key);
-            let source = Source { origin, log_key, quota_entries: ROOT_QUOTA_ENTRIES };
+            let source = Source { origin, log_key, quota_bytes: QUOTA_BYTES };
             sources.insert(former.origin.clone(), source);
         }
         let node = root.origin.node().clone();
@@ -215,11 +221,11 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
     peers.remove(&site.node);
     #[cfg(feature = "evil")]
     crate::demo::evil::keep_shown(&folder.path, &mut peers);
-    let mut keys: LogKeys =
+    let mut keys: BTreeMap<Origin, PublicKey> =
         sources.iter().map(|(origin, source)| (origin.clone(), source.log_key)).collect();
     keys.insert(site.origin.clone(), site.log_key.public());
     MemberView {
-        keys,
+        keys: LogKeys::new(keys),
         sources: sources.into_values().collect(),
         peers: peers.into_values().collect(),
         strange_keys: strange_keys.unwrap_or_default(),

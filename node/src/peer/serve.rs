@@ -8,31 +8,41 @@ use lianshi_registry::{
     member::MemberRefusal,
     merkle::Hash,
     refusal::Refusal as _,
-    sync::{Digest, Input, SignedHead},
+    sync::{Digest, SignedHead},
     tile::{Coordinate, TILE_WIDTH, encode_bundle, encode_hashes},
     witness::Submission,
 };
 use lianshi_store::{Fault, Read, Site, log, members, quorum, witness};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Letters, LogKeys, Mail, carry};
+use super::{Announced, Letters, LogKeys, Mail, carry};
 use crate::net::{Answer, Request, Serve};
 
+/// The ways into the driver.
+pub(super) struct Hatch {
+    pub(super) keys: watch::Receiver<LogKeys>,
+    pub(super) mail: mpsc::UnboundedSender<Mail>,
+    pub(super) announced: mpsc::Sender<Announced>,
+}
+
+impl Hatch {
+    /// Hands a head on that a peer showed; waits while others do before it.
+    fn announce(&self, peer: NodeName, note: &str) {
+        let keys = LogKeys::clone(&self.keys.borrow());
+        if let Some(head) = carry::open(&peer, note, &keys) {
+            // The driver is gone when this fails.
+            let _ = self.announced.blocking_send(Announced { peer, head });
+        }
+    }
+}
+
 /// Makes the function the network calls for every inbound request.
-pub(super) fn door(
-    site: Site,
-    keys: watch::Receiver<LogKeys>,
-    mail: mpsc::UnboundedSender<Mail>,
-    letters: Letters,
-) -> Serve {
+pub(super) fn door(site: Site, hatch: Hatch, letters: Letters) -> Serve {
     Arc::new(move |peer, request| {
         let answer = match request {
-            Request::Heads(digest) => heads(&mail, digest),
+            Request::Heads(digest) => heads(&hatch.mail, digest),
             Request::Announce(note) => {
-                if let Some(head) = carry::open(&peer, &note, &keys.borrow().clone()) {
-                    // The driver is gone when this fails.
-                    let _ = mail.send(Mail::Input(Input::Announced { peer, head }));
-                }
+                hatch.announce(peer, &note);
                 Ok(Answer::Done(Vec::new()))
             }
             Request::Resource { origin, path } => {
@@ -43,11 +53,8 @@ pub(super) fn door(
             Request::Witness(body) => {
                 // What is submitted is also a hint, whatever the witness thinks of it: a checkpoint
                 // that contradicts another must reach the state machine.
-                let note = Submission::parse(&body).map(|submission| submission.note().encode());
-                let keys = keys.borrow().clone();
-                let head = note.ok().and_then(|note| carry::open(&peer, &note, &keys));
-                if let Some(head) = head {
-                    let _ = mail.send(Mail::Input(Input::Announced { peer, head }));
+                if let Ok(submission) = Submission::parse(&body) {
+                    hatch.announce(peer, &submission.note().encode());
                 }
                 witness::submit(&site, &body).map(|answer| {
                     let status = answer.status.to_be_bytes();

@@ -96,7 +96,7 @@ impl Gathering {
                     }
                     break;
                 }
-                Some((OTHER_SIZE, body)) => match size_in(&body) {
+                Some((OTHER_SIZE, body)) if size_in(&body).is_some() => match size_in(&body) {
                     Some(size) if size != answered.size => answered.size = size,
                     _ => break,
                 },

@@ -440,6 +440,60 @@ fn no_text_of_an_entry_may_deceive_whoever_reads_it() {
 }
 
 #[test]
+fn no_entry_names_more_than_it_may() {
+    use writing::{FIELDS_MAX, OPERATIONS_MAX, PARTIES_MAX, RESOURCES_MAX};
+    let fields = |count: usize| (0..count).map(|n| field(&format!("f{n}"))).collect::<Vec<_>>();
+    let resources = |count: usize| vec![number(NumberKind::Resource, 1); count];
+    let granted = |count| {
+        let mut granted = authorization(2);
+        granted.resources = resources(count);
+        Fact::AuthorizationGranted(granted)
+    };
+    let cataloged = |count| {
+        let mut held = resource(2);
+        held.fields = fields(count);
+        Fact::ResourceCataloged(held)
+    };
+    let offered = |count: usize| {
+        changed(|product| {
+            let one = product.operations[0].clone();
+            let named = |n| Operation { name: format!("o{n}"), ..one.clone() };
+            product.operations = (0..count).map(named).collect();
+        })
+    };
+    let asked = |count| changed(|product| product.operations[0].input = fields(count));
+    let made = |count| changed(|product| product.resources = resources(count));
+    let divided = |count: u32| {
+        let each = 1_000_000 / count;
+        let mut shares = vec![each; usize::try_from(count).expect("small")];
+        shares[0] += 1_000_000 - each * count;
+        split(1, &shares)
+    };
+    let parties = u32::try_from(PARTIES_MAX).expect("small");
+    let as_many = [
+        granted(RESOURCES_MAX),
+        cataloged(FIELDS_MAX),
+        offered(OPERATIONS_MAX),
+        asked(FIELDS_MAX),
+        made(RESOURCES_MAX),
+        divided(parties),
+    ];
+    let one_more = [
+        granted(RESOURCES_MAX + 1),
+        cataloged(FIELDS_MAX + 1),
+        offered(OPERATIONS_MAX + 1),
+        asked(FIELDS_MAX + 1),
+        made(RESOURCES_MAX + 1),
+        divided(parties + 1),
+    ];
+    for (allowed, refused) in as_many.into_iter().zip(one_more) {
+        let kind = allowed.kind();
+        assert_eq!(last_code(vec![allowed]), None, "{kind}");
+        assert_eq!(last_code(vec![refused]), Some("entry.too_many"), "{kind}");
+    }
+}
+
+#[test]
 fn a_regrade_record_lets_a_grade_fall_and_a_later_rise_stops_without_one() {
     let mut held = resource(1);
     held.grade = Grade::L3;

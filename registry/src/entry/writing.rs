@@ -18,6 +18,19 @@ use crate::{
     uscc::{Uscc, UsccError},
 };
 
+/// Resources that an authorization covers, or a product is made from: one scenario needs a few, the
+/// widest seen some dozens. Each is looked up when the entry is folded.
+pub const RESOURCES_MAX: usize = 100;
+/// Fields of a resource, or of the input or output of an operation: what fits an entry with labels
+/// in two languages, and more than any table should show.
+pub const FIELDS_MAX: usize = 128;
+/// Operations of a product: what fits its page.
+pub const OPERATIONS_MAX: usize = 32;
+/// Parties of a split: each gets a share of every bill, and its consent may be asked for.
+pub const PARTIES_MAX: usize = 32;
+/// Purposes or kinds of buyers that are named: more than there are.
+pub const NAMED_MAX: usize = 16;
+
 /// Why a member of an entry cannot be what it is meant to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WritingRefusal {
@@ -40,6 +53,16 @@ pub enum WritingRefusal {
     /// An example that is no request of its operation.
     #[error("`example` gives `{0}` what the operation does not ask for")]
     Example(String),
+    /// More of something than any entry may have.
+    #[error("`{member}` has {count}, at most {count_max} are allowed")]
+    TooMany {
+        /// The member of the body.
+        member: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        count_max: usize,
+    },
     /// A code of an organization.
     #[error("`{member}`: {refusal}")]
     Organization {
@@ -56,6 +79,7 @@ impl Refusal for WritingRefusal {
             Self::Text { .. } => "entry.text",
             Self::Address { .. } => "entry.address",
             Self::Example(_) => "entry.example",
+            Self::TooMany { .. } => "entry.too_many",
             Self::Organization { .. } => "entry.organization_code",
         }
     }
@@ -143,6 +167,15 @@ fn texts(kind: Kind, member: &'static str, Texts { zh, en }: &Texts) -> Checked 
     maybe(kind, member, en)
 }
 
+fn few<T>(member: &'static str, count_max: usize, all: &[T]) -> Checked {
+    let count = all.len();
+    if count <= count_max {
+        Ok(())
+    } else {
+        Err(WritingRefusal::TooMany { member, count, count_max })
+    }
+}
+
 fn office(member: &'static str, code: &Uscc) -> Checked {
     code.check().map_err(|refusal| WritingRefusal::Organization { member, refusal })
 }
@@ -160,7 +193,7 @@ fn admission(body: &Admission) -> Checked {
         seal_key: _,
         addresses,
         public_url,
-        quota_entries: _,
+        quota_bytes: _,
         // Judged with the keys, where the entry counts.
         possession: _,
     } = body;
@@ -197,6 +230,7 @@ fn resource(body: &Resource) -> Checked {
     office("provider", provider)?;
     text(Kind::Reference, "platform_id", platform_id)?;
     text(Kind::Code, "update_cycle", update_cycle)?;
+    few("fields", FIELDS_MAX, fields)?;
     fields.iter().try_for_each(field)
 }
 
@@ -211,8 +245,8 @@ fn authorization(body: &Authorization) -> Checked {
         scenario,
         grantor,
         operator,
-        resources: _,
-        purposes: _,
+        resources,
+        purposes,
         from: _,
         until: _,
         agreement,
@@ -220,6 +254,8 @@ fn authorization(body: &Authorization) -> Checked {
         ruleset,
     } = body;
     texts(Kind::Sentence, "scenario", scenario)?;
+    few("resources", RESOURCES_MAX, resources)?;
+    few("purposes", NAMED_MAX, purposes)?;
     office("grantor", grantor)?;
     office("operator", operator)?;
     maybe(Kind::Reference, "agreement", agreement)?;
@@ -239,10 +275,10 @@ fn product(body: &Product) -> Checked {
         field: area,
         operator,
         authorization: _,
-        resources: _,
+        resources,
         grade: _,
         regrade,
-        purposes: _,
+        purposes,
         forbidden_uses,
         update_cycle,
         coverage,
@@ -267,6 +303,9 @@ fn product(body: &Product) -> Checked {
     regrade.iter().try_for_each(regraded)?;
     texts(Kind::Description, "forbidden_uses", forbidden_uses)?;
     texts(Kind::Description, "coverage", coverage)?;
+    few("resources", RESOURCES_MAX, resources)?;
+    few("purposes", NAMED_MAX, purposes)?;
+    few("operations", OPERATIONS_MAX, operations)?;
     operations.iter().try_for_each(operation)?;
     maybe(Kind::Reference, "security_assessment", security_assessment)?;
     maybe(Kind::Reference, "export_review", export_review)?;
@@ -284,6 +323,8 @@ fn operation(body: &Operation) -> Checked {
     let Operation { name, label, engine: _, input, output, example } = body;
     text(Kind::Code, "operation", name)?;
     texts(Kind::Name, "label", label)?;
+    few("input", FIELDS_MAX, input)?;
+    few("output", FIELDS_MAX, output)?;
     input.iter().chain(output).try_for_each(field)?;
     example.iter().flatten().try_for_each(|(name, value)| exemplary(input, name, value))
 }
@@ -312,14 +353,17 @@ fn plan(body: &Plan) -> Checked {
         calls_per_minute_max: _,
         term_months_max: _,
         automatic_approval: _,
-        qualifies: _,
+        qualifies,
     } = body;
+    few("qualifies", NAMED_MAX, qualifies)?;
     text(Kind::Code, "code", code)?;
     texts(Kind::Name, "name", name)
 }
 
 fn split(Split { product: _, version: _, from: _, base, shares, consents }: &Split) -> Checked {
     text(Kind::Code, "base", base)?;
+    few("shares", PARTIES_MAX, shares)?;
+    few("consents", 2 * PARTIES_MAX, consents)?;
     shares.iter().try_for_each(share)?;
     consents.iter().try_for_each(|Consent { party, document }| {
         office("party", party)?;

@@ -27,7 +27,7 @@ fn admission(node: &str, division: &str, seed: u8) -> Admission {
         seal_key: key(3),
         addresses: vec!["/ip4/127.0.0.1/tcp/1".to_owned()],
         public_url: "http://127.0.0.1:1".to_owned(),
-        quota_entries: 1000,
+        quota_bytes: crate::entry::QUOTA_BYTES,
         possession: Possession::default(),
     })
 }
@@ -286,7 +286,7 @@ fn who_does_not_hold_the_four_keys_is_not_admitted() {
     moved.origin = Origin::new(moved.origin.domain().clone(), moved.node.clone(), 2);
     assert_eq!(fold.refused(Fact::MemberAdmitted(moved)), "member.keys_unproved");
     // The root authority decides the rest.
-    let decided = Admission { quota_entries: 7, public_url: "http://a.example".to_owned(), ..good };
+    let decided = Admission { quota_bytes: 7, public_url: "http://a.example".to_owned(), ..good };
     fold.root_says(Fact::MemberAdmitted(decided)).expect("admitted");
 }
 

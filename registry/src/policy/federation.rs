@@ -108,7 +108,7 @@ mod tests {
                 seal_key: key,
                 addresses: Vec::new(),
                 public_url: "http://127.0.0.1:1".to_owned(),
-                quota_entries: 1,
+                quota_bytes: 1,
                 possession: Possession::default(),
             },
             admitted_by: origin(root),

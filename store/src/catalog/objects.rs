@@ -17,6 +17,8 @@ use crate::{
 
 /// Keys asked for in one statement: far below SQLite's limit on variables.
 const KEYS_MAX: usize = 400;
+/// Objects held in memory at a time where a whole log is gone through: at most 16 KiB each.
+const PAGE_ROWS: i64 = 500;
 
 /// A stored object.
 #[derive(Debug, Clone)]
@@ -105,18 +107,29 @@ pub(crate) fn of_product(
     rows.into_iter().map(|(_, state)| parse(&state)).collect()
 }
 
-/// All objects of a kind in one log.
-pub(crate) fn in_log(
+/// Visits all objects of a kind in one log, some at a time: a member may have published any number.
+pub(crate) fn for_each_in_log(
     read: &mut Read<'_>,
     kind: ObjectKind,
     origin: &Origin,
-) -> Result<Vec<Object>, Fault> {
-    let states: Vec<String> = catalog_objects::table
-        .filter(catalog_objects::origin.eq(origin.to_string()))
-        .filter(catalog_objects::kind.eq(kind.as_str()))
-        .select(catalog_objects::state)
-        .load(&mut **read)?;
-    states.iter().map(|state| parse(state)).collect()
+    mut visit: impl FnMut(Object),
+) -> Result<(), Fault> {
+    let mut after = String::new();
+    loop {
+        let rows: Vec<(String, String)> = catalog_objects::table
+            .filter(catalog_objects::origin.eq(origin.to_string()))
+            .filter(catalog_objects::kind.eq(kind.as_str()))
+            .filter(catalog_objects::object_key.gt(&after))
+            .order(catalog_objects::object_key.asc())
+            .limit(PAGE_ROWS)
+            .select((catalog_objects::object_key, catalog_objects::state))
+            .load(&mut **read)?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        after.clone_from(last);
+        for (_, state) in &rows {
+            visit(parse(state)?);
+        }
+    }
 }
 
 /// The new state of an object.

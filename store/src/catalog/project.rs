@@ -1,5 +1,5 @@
-//! From objects to the rows pages search: one row for each product, its terms, and the counts
-//! behind the facets. Done once for each product that a group of entries touched.
+//! From objects to the rows pages list: one row for each product, and the counts behind the facets.
+//! Done once for each product that a group of entries touched; its words follow ([`index`]).
 
 use std::collections::BTreeSet;
 
@@ -14,16 +14,14 @@ use lianshi_registry::{
 use serde::Serialize;
 
 use super::{
-    change, objects,
+    change, index, objects,
     offer::{Above, Below},
-    words,
 };
 use crate::{
     db::{Read, Write},
-    dialect::{BULK_ROWS_MAX, insert_all},
     fault::Fault,
     members,
-    schema::{catalog_counts, catalog_products, catalog_terms},
+    schema::{catalog_counts, catalog_products},
 };
 
 /// What a group of entries changed, as far as products are concerned.
@@ -71,7 +69,7 @@ pub(crate) fn products(
 ) -> Result<(), Fault> {
     let mut numbers = touched.products.clone();
     if touched.has_links() {
-        for object in objects::in_log(&mut write.as_read(), ObjectKind::Product, origin)? {
+        objects::for_each_in_log(&mut write.as_read(), ObjectKind::Product, origin, |object| {
             if let Object::Product(state) = object {
                 let product = &state.product;
                 let hit = touched.authorizations.contains(&product.authorization)
@@ -81,7 +79,7 @@ pub(crate) fn products(
                     numbers.insert(product.number.clone());
                 }
             }
-        }
+        })?;
     }
     for number in &numbers {
         product(write, number)?;
@@ -122,14 +120,6 @@ pub(crate) struct ProductRow {
     pub origin_index: i64,
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = catalog_terms)]
-struct TermRow {
-    term: String,
-    number: String,
-    weight: i64,
-}
-
 /// Brings one product's rows up to date.
 fn product(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Fault> {
     let Some((origin, state)) = speaker(&mut write.as_read(), number)? else {
@@ -167,14 +157,14 @@ fn product(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Fau
             && old.operator_name_zh == row.operator_name_zh
             && old.operator_name_en == row.operator_name_en
     });
-    if same_words { Ok(()) } else { store_terms(write, &state, &row, old.is_some()) }
+    if same_words { Ok(()) } else { index::mark(write, &row.number) }
 }
 
 /// The log whose word on a number counts, the same everywhere. Numbers cannot collide between
 /// divisions; where a city and a district both claim one, the nearer node wins; of two nodes the
 /// one whose root authority comes first in the charter, then the one that was admitted first; and
 /// of two generations of one node the later.
-fn speaker(
+pub(super) fn speaker(
     read: &mut Read<'_>,
     number: &RegistrationNumber,
 ) -> Result<Option<(Origin, ProductState)>, Fault> {
@@ -218,8 +208,7 @@ fn forget(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Faul
     if let Some(old) = old {
         count(write, &old, -1)?;
         diesel::delete(catalog_products::table.filter(filter)).execute(&mut **write)?;
-        diesel::delete(catalog_terms::table.filter(catalog_terms::number.eq(number.as_str())))
-            .execute(&mut **write)?;
+        index::forget(write, number.as_str())?;
         change::note(write, number.as_str())?;
     }
     Ok(())
@@ -311,39 +300,6 @@ fn price_from(plans: &[Plan]) -> Option<Price> {
         .iter()
         .map(|plan| rule::unit_price(&plan.charge).map_or(Price::ZERO, |(_, price)| price))
         .min()
-}
-
-fn store_terms(
-    write: &mut Write<'_>,
-    state: &ProductState,
-    row: &ProductRow,
-    replace: bool,
-) -> Result<(), Fault> {
-    if replace {
-        diesel::delete(catalog_terms::table.filter(catalog_terms::number.eq(&row.number)))
-            .execute(&mut **write)?;
-    }
-    let product = &state.product;
-    let mut terms = words::terms(&[
-        (&row.name_zh, 10),
-        (&row.name_en, 10),
-        (&row.summary_zh, 4),
-        (&row.summary_en, 4),
-        (&row.operator_name_zh, 2),
-        (&row.operator_name_en, 2),
-        (&product.description.zh, 1),
-        (&product.description.en, 1),
-        (&product.coverage.zh, 1),
-    ]);
-    terms.insert(row.number.to_lowercase(), 100);
-    let rows: Vec<TermRow> = terms
-        .into_iter()
-        .map(|(term, weight)| TermRow { term, number: row.number.clone(), weight })
-        .collect();
-    for chunk in rows.chunks(BULK_ROWS_MAX) {
-        insert_all!(write, catalog_terms::table, chunk)?;
-    }
-    Ok(())
 }
 
 fn count(write: &mut Write<'_>, row: &ProductRow, by: i64) -> Result<(), Fault> {

@@ -13,7 +13,7 @@ use lianshi_registry::{
     time::Timestamp,
 };
 
-use super::objects;
+use super::{index, objects};
 use crate::{
     audit::{self, Act, Actor},
     close,
@@ -37,7 +37,13 @@ pub fn publish(
         write_file(write, (site, actor, now), text, &wanted)
     });
     match &decided {
-        Ok(_) => site.nudge(),
+        Ok(_) => {
+            site.nudge();
+            // It is published; what is not indexed now, a serving node does.
+            if let Err(error) = index(&site.db) {
+                tracing::warn!(%error, "what was published is not indexed yet");
+            }
+        }
         Err(Failure::Refused(refusal)) => note_refusal(site, actor, refusal, now)?,
         Err(Failure::Fault(_)) => {}
     }

@@ -4,14 +4,15 @@
 use diesel::prelude::*;
 use lianshi_registry::id::Origin;
 
-use super::{change, digest, objects, project, words};
+use super::{change, digest, index, objects, project, words};
 use crate::{
     db::{Db, Write},
     fault::Fault,
     fold, log,
     members::MEMBER_KINDS,
     schema::{
-        catalog_counts, catalog_objects, catalog_products, catalog_terms, logs, quarantined_entries,
+        catalog_counts, catalog_objects, catalog_products, catalog_terms, catalog_unindexed, logs,
+        quarantined_entries,
     },
 };
 
@@ -35,10 +36,11 @@ pub struct Rebuilt {
 /// are done.
 pub fn rebuild(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<Rebuilt, Fault> {
     words::prepare();
-    db.write(|write| {
+    let rebuilt = db.write(|write| {
         let before = digest(&mut write.as_read())?;
         let noted = change::newest(&mut write.as_read())?;
         diesel::delete(catalog_terms::table).execute(&mut **write)?;
+        diesel::delete(catalog_unindexed::table).execute(&mut **write)?;
         diesel::delete(catalog_counts::table).execute(&mut **write)?;
         diesel::delete(catalog_products::table).execute(&mut **write)?;
         diesel::delete(catalog_objects::table).execute(&mut **write)?;
@@ -57,8 +59,10 @@ pub fn rebuild(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<Rebuilt, Fault> {
         change::note_rest(write, noted)?;
         let after = digest(&mut write.as_read())?;
         let logs = u64::try_from(logs.len()).unwrap_or(u64::MAX);
-        Ok(Rebuilt { before, after, logs, entries: total })
-    })
+        Ok::<_, Fault>(Rebuilt { before, after, logs, entries: total })
+    })?;
+    index(db)?;
+    Ok(rebuilt)
 }
 
 /// Forgets what one log said and folds it again: its node's right to speak changed.

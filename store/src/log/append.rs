@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use lianshi_registry::{
-    entry::Entry,
+    entry::{Entry, counted_bytes},
     id::Origin,
     json,
     merkle::{Hash, leaf_hash},
@@ -82,7 +82,11 @@ pub(crate) fn store(
     crash::point("append.bundles");
     let tip = Tip { size: edge.size(), root: edge.root() };
     diesel::update(logs::table.filter(logs::origin.eq(origin.to_string())))
-        .set((logs::size.eq(signed(tip.size)?), logs::root.eq(tip.root.bytes().as_slice())))
+        .set((
+            logs::size.eq(signed(tip.size)?),
+            logs::root.eq(tip.root.bytes().as_slice()),
+            logs::entry_bytes.eq(logs::entry_bytes + signed(counted(entries))?),
+        ))
         .execute(&mut **write)?;
     Ok(tip)
 }
@@ -91,6 +95,7 @@ pub(crate) fn store(
 /// caller's to undo.
 pub(crate) fn shorten(write: &mut Write<'_>, origin: &Origin, size: u64) -> Result<Tip, Fault> {
     let edge = read::load_edge(&mut write.as_read(), origin, size)?;
+    let dropped = read::entries(&mut write.as_read(), origin, size, u64::MAX)?;
     let levels: Vec<i64> = log_tiles::table
         .filter(log_tiles::origin.eq(origin.to_string()))
         .select(log_tiles::level)
@@ -111,9 +116,18 @@ pub(crate) fn shorten(write: &mut Write<'_>, origin: &Origin, size: u64) -> Resu
     }
     let tip = Tip { size, root: edge.root() };
     diesel::update(logs::table.filter(logs::origin.eq(origin.to_string())))
-        .set((logs::size.eq(signed(tip.size)?), logs::root.eq(tip.root.bytes().as_slice())))
+        .set((
+            logs::size.eq(signed(tip.size)?),
+            logs::root.eq(tip.root.bytes().as_slice()),
+            logs::entry_bytes.eq(logs::entry_bytes - signed(counted(&dropped))?),
+        ))
         .execute(&mut **write)?;
     Ok(tip)
+}
+
+/// What entries count towards their log's quota.
+pub(crate) fn counted(entries: &[Vec<u8>]) -> u64 {
+    entries.iter().fold(0, |sum, entry| sum.saturating_add(counted_bytes(entry.len())))
 }
 
 fn put_bundles(

@@ -112,7 +112,7 @@ fn admission(site: &Site) -> Admission {
         seal_key: keys.seal.public(),
         addresses: Vec::new(),
         public_url: site.public_url.clone(),
-        quota_entries: 1_000_000,
+        quota_bytes: lianshi_registry::entry::QUOTA_BYTES,
         possession: Possession::default(),
     }
     .proved(&keys)

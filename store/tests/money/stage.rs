@@ -95,7 +95,7 @@ fn admission(name: &str, division: &str) -> Admission {
         seal_key: key(name, 3).public(),
         addresses: Vec::new(),
         public_url: "http://127.0.0.1:1".to_owned(),
-        quota_entries: 1000,
+        quota_bytes: lianshi_registry::entry::QUOTA_BYTES,
         possession: Possession::default(),
     }
     .proved(&NodeKeys {

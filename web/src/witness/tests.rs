@@ -110,6 +110,24 @@ async fn a_checkpoint_is_cosigned_and_shown_to_monitors() {
 }
 
 #[actix_web::test]
+async fn one_address_submits_no_more_than_its_share_and_holds_up_no_other() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let state = state(folder.path());
+    let ask_from = async |address: &str| {
+        let body = submission(0, 7, &Origin::parse("ningbo.example/haishu/1").expect("an origin"));
+        let request = test::TestRequest::post().uri("/witness/add-checkpoint");
+        let peer = format!("{address}:5000").parse().expect("an address");
+        ask(&state, request.peer_addr(peer).set_payload(body.encode())).await.0
+    };
+    let mut refused = 0;
+    for _ in 0..200 {
+        refused += usize::from(ask_from("192.0.2.1").await == 429);
+    }
+    assert!((100..=150).contains(&refused), "{refused} of 200");
+    assert_eq!(ask_from("192.0.2.2").await, 404, "another address is heard");
+}
+
+#[actix_web::test]
 async fn each_refusal_has_the_status_of_the_specification() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let state = state(folder.path());
@@ -127,7 +145,7 @@ async fn each_refusal_has_the_status_of_the_specification() {
     assert_eq!(submit(&state, forged).await.0, 403);
     let signed = Checkpoint { origin: origin(), size: 7, root: leaf_hash(b"other") };
     let fork = Submission::new(7, Vec::new(), &signed.sign(&log_key())).expect("well formed");
-    assert_eq!(submit(&state, fork.encode()).await.0, 422);
+    assert_eq!(submit(&state, fork.encode()).await.0, 409);
     assert_eq!(submit(&state, vec![b'o'; SUBMISSION_BYTES_MAX + 1]).await.0, 413);
     let other = test::TestRequest::get().uri("/witness/add-checkpoint");
     assert_eq!(ask(&state, other).await.0, 405);

@@ -101,7 +101,7 @@ impl Node {
             seal_key: site.seal_key.public(),
             addresses: vec!["/ip4/127.0.0.1/tcp/8802".to_owned()],
             public_url: site.public_url.clone(),
-            quota_entries: 1000,
+            quota_bytes: lianshi_registry::entry::QUOTA_BYTES,
             possession: Possession::default(),
         }
         .proved(&NodeKeys {

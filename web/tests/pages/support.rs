@@ -73,6 +73,7 @@ pub fn seeded(count: u32) -> Seeded {
         Ok::<(), Fault>(())
     })
     .unwrap();
+    lianshi_store::catalog::index(db).unwrap();
     let quarantined = db.read(|read| lianshi_store::catalog::quarantined(read, 5)).unwrap();
     assert!(quarantined.is_empty(), "{quarantined:#?}");
     seeded
@@ -93,6 +94,7 @@ pub fn say(seeded: &Seeded, node: &str, facts: &[(&str, Value)]) {
         .map(|(kind, body)| entry(kind, node, "2026-10-05T06:07:08Z", body.clone()))
         .collect();
     seeded.site.db.write(|write| log::append(write, &origin(node), &entries, now)).unwrap();
+    lianshi_store::catalog::index(&seeded.site.db).unwrap();
 }
 
 /// What an application under test is configured with.
@@ -185,7 +187,7 @@ fn admission(node: &str, port: u16) -> Admission {
         "seal_key": keys.seal.public().to_string(),
         "addresses": [format!("/ip4/127.0.0.1/tcp/{}", port + 2)],
         "public_url": format!("http://127.0.0.1:{port}"),
-        "quota_entries": 10_000_000,
+        "quota_bytes": 268_435_456,
     });
     serde_json::from_value::<Admission>(body).expect("an admission").proved(&keys)
 }

@@ -8,6 +8,8 @@ use lianshi_registry::{
     time::Timestamp,
 };
 
+use super::Speaks;
+
 fn texts(zh: impl Into<String>, en: impl Into<String>) -> Texts {
     Texts { zh: zh.into(), en: en.into() }
 }
@@ -16,12 +18,16 @@ fn texts(zh: impl Into<String>, en: impl Into<String>) -> Texts {
 pub fn proved(proved: &Proved, window: Window) -> Texts {
     let (product, from, until) = (&proved.product, proved.from(), proved.until());
     let (number, zh, en) = (&product.number, &product.name.zh, &product.name.en);
+    let log = &proved.vouched.body.origin;
     match window {
         Window::Open => texts(
             format!(
-                "凭证有效：“{zh}”（登记编号 {number}）已登记，有效期自 {from} 起，{until} 失效。"
+                "凭证有效：“{zh}”（登记编号 {number}）已登记于 {log}，有效期自 {from} 起，{until} 失效。"
             ),
-            format!("Valid: “{en}” ({number}) is registered, from {from} until {until} excluded."),
+            format!(
+                "Valid: “{en}” ({number}) is registered in {log}, from {from} until {until} \
+                 excluded."
+            ),
         ),
         Window::Closed => texts(
             format!("凭证已到期：“{zh}”（登记编号 {number}）的证明属实，但已于 {until} 失效。"),
@@ -34,15 +40,41 @@ pub fn proved(proved: &Proved, window: Window) -> Texts {
     }
 }
 
+/// A certificate of a node that may not speak for the number.
+pub fn no_voice(proved: &Proved) -> Texts {
+    let (number, log) = (&proved.product.number, &proved.vouched.body.origin);
+    let division = number.division();
+    texts(
+        format!("无效：登记簿 {log} 的节点无权登记 {division} 的编号 {number}，或当时已被中止。"),
+        format!(
+            "Refused: the node of {log} may not speak for {number} of division {division}, or was \
+             suspended then."
+        ),
+    )
+}
+
 /// What the proof states, until when, and what it cannot state.
-pub fn limits(proved: &Proved) -> Texts {
-    let number = &proved.product.number;
+pub fn limits(proved: &Proved, speaks: Speaks) -> Texts {
+    let (number, log) = (&proved.product.number, &proved.vouched.body.origin);
+    let division = number.division();
+    let (voice_zh, voice_en) = match speaks {
+        Speaks::NotJudged => (
+            format!(
+                "未核对 {log} 的节点是否有权登记 {division} 的编号；加 --data 指定节点数据目录即可核对。"
+            ),
+            format!(
+                " Whether the node of {log} may speak for {division} was not asked; with --data of \
+                 a node it is."
+            ),
+        ),
+        Speaks::Yes | Speaks::No => (String::new(), String::new()),
+    };
     let (seen_zh, seen_en) = match proved.witnessed_at() {
         Some(at) => {
             let (count, there) = (proved.vouched.witnesses.len(), local(at));
             (
-                format!("{count} 个见证方最晚于 {there} 确认该条目在登记簿中。"),
-                format!("{count} witnesses confirmed the entry, the last of them at {at}."),
+                format!("{count} 个见证方确认该条目在登记簿中，其中诚实方的确认不早于 {there}。"),
+                format!("{count} witnesses confirmed the entry, an honest one at {at} or later."),
             )
         }
         None => (
@@ -52,10 +84,10 @@ pub fn limits(proved: &Proved) -> Texts {
     };
     texts(
         format!(
-            "{seen_zh}离线证明不能说明此后是否被中止、变更或撤销；当前状态请查询页面 /certificate/{number}。"
+            "{seen_zh}{voice_zh}离线证明不能说明此后是否被中止、变更或撤销；当前状态请查询页面 /certificate/{number}。"
         ),
         format!(
-            "{seen_en} A proof cannot say that nothing was suspended, revised or withdrawn since; \
+            "{seen_en}{voice_en} A proof cannot say that nothing was suspended, revised or withdrawn since; \
              /certificate/{number} shows the state now."
         ),
     )

@@ -12,7 +12,8 @@ use clap::Args;
 use lianshi_registry::{
     id::{NodeName, Origin},
     key::PublicKey,
-    member::Status,
+    member::{Member, Status},
+    note::{Note, VerifierKey},
     sync::{Conflict, SignedHead},
 };
 use lianshi_store::{
@@ -65,7 +66,7 @@ impl Recover {
         recovery::beat(&site)?;
         let mut learned = Learned::default();
         for place in &self.from {
-            ask(&folder, &site, place, &mut learned)
+            ask(&folder, &site, (place, None), &mut learned)
                 .with_context(|| format!("{place} could not be asked"))?;
         }
         self.ask_members(&folder, &site, &mut learned)?;
@@ -81,15 +82,17 @@ impl Recover {
         learned: &mut Learned,
     ) -> anyhow::Result<()> {
         loop {
-            let next = others(site)?.into_iter().find(|(node, _)| {
+            let next = others(site)?.into_iter().find(|(member, _)| {
+                let node = &member.admission.node;
                 !learned.answered.contains(node) && !learned.silent.contains_key(node)
             });
-            let Some((node, url)) = next else { return Ok(()) };
+            let Some((member, url)) = next else { return Ok(()) };
+            let node = member.admission.node.clone();
             if self.without.iter().any(|without| *without == node.as_str()) {
                 learned.silent.insert(node, "not waited for".to_owned());
                 continue;
             }
-            match ask(folder, site, &url, learned) {
+            match ask(folder, site, (&url, Some(&member)), learned) {
                 Ok(()) => drop(learned.answered.insert(node)),
                 Err(error) => drop(learned.silent.insert(node, format!("{error:#}"))),
             }
@@ -143,15 +146,17 @@ impl Recover {
     }
 }
 
-/// The members that may hold what this node signed, with their public addresses.
-fn others(site: &Site) -> anyhow::Result<Vec<(NodeName, String)>> {
+/// The members that may hold what this node signed, also suspended ones, which saw and cosigned it
+/// before, with their public addresses.
+fn others(site: &Site) -> anyhow::Result<Vec<(Member, String)>> {
     let members = site.db.read(members::all)?;
-    let active = members.into_iter().filter(|member| member.status() == Status::Active);
-    Ok(active
-        .filter_map(|member| Some((member.admission.node.clone(), member.admission.base()?)))
-        .map(|(node, base)| (node, base.to_string()))
-        .filter(|(node, _)| *node != site.node)
-        .collect())
+    let present = members.into_iter().filter(|member| member.status() != Status::Withdrawn);
+    let others = present.filter(|member| member.admission.node != site.node);
+    let with_base = |member: Member| {
+        let base = member.admission.base()?.to_string();
+        Some((member, base))
+    };
+    Ok(others.filter_map(with_base).collect())
 }
 
 /// The logs there are, as far as is known, with their keys: the root authorities' first, because
@@ -170,34 +175,56 @@ fn sources(folder: &Folder, site: &Site) -> anyhow::Result<Vec<(Origin, PublicKe
     Ok(sources)
 }
 
-/// Asks one place for every log, and pulls what is not here. An error says that the place is not to
-/// be relied on.
-fn ask(folder: &Folder, site: &Site, place: &str, learned: &mut Learned) -> anyhow::Result<()> {
+/// Asks one place for every log, and pulls what is not here. Where it is said to be a member's, it
+/// must show what the member signed: its own log, and what it cosigned. An error says that the
+/// place is not to be relied on.
+fn ask(
+    folder: &Folder,
+    site: &Site,
+    (place, member): (&str, Option<&Member>),
+    learned: &mut Learned,
+) -> anyhow::Result<()> {
     let place = Files::at(place)?;
+    let witness_keys = member.map(Member::witness_vkeys);
     let mut asked = BTreeSet::new();
+    let mut signed = BTreeSet::new();
     loop {
         let next = sources(folder, site)?.into_iter().find(|(log, _)| !asked.contains(log));
-        let Some((origin, key)) = next else { return Ok(()) };
-        ask_log(site, &place, (&origin, &key), learned)?;
+        let Some((origin, key)) = next else { break };
+        if ask_log(site, (&place, witness_keys.as_deref()), (&origin, &key), learned)? {
+            signed.insert(origin.clone());
+        }
         asked.insert(origin);
     }
+    let of_member = member.map(|member| &member.admission.origin);
+    ensure!(
+        of_member.is_none_or(|origin| signed.contains(origin)),
+        "no checkpoint that the member signed is shown at its public address"
+    );
+    Ok(())
 }
 
 fn ask_log(
     site: &Site,
-    place: &Files,
+    (place, witness_keys): (&Files, Option<&[VerifierKey]>),
     (origin, key): (&Origin, &PublicKey),
     learned: &mut Learned,
-) -> anyhow::Result<()> {
-    let Some(files) = files_of(site, place, origin) else { return Ok(()) };
+) -> anyhow::Result<bool> {
+    let Some(files) = files_of(site, place, origin) else { return Ok(false) };
     let shown = files.read("checkpoint")?;
     let mut heads: Vec<SignedHead> =
         shown.iter().filter_map(|note| open(note, origin, key)).collect();
     if let (Files::Served(..), false) = (place, *origin == site.origin) {
         let hash = hex::encode(Sha256::digest(origin.to_string()));
         let cosigned = place.below(&format!("witness/{hash}")).read("checkpoint")?;
-        heads.extend(cosigned.iter().filter_map(|note| open(note, origin, key)));
+        if let Some(note) = &cosigned {
+            let by_member = witness_keys
+                .is_none_or(|keys| Note::parse(note).is_ok_and(|note| note.verify(keys).is_ok()));
+            ensure!(by_member, "what is shown there as cosigned was not cosigned by the member");
+            heads.extend(open(note, origin, key));
+        }
     }
+    let is_signed = !heads.is_empty();
     for head in heads {
         let held = site.db.read(|read| log::head(read, origin))?.map_or(0, |held| held.size);
         if head.size() <= held {
@@ -220,7 +247,7 @@ fn ask_log(
     }
     let held = site.db.read(|read| log::head(read, origin))?.map_or(0, |held| held.size);
     learned.unmet.retain(|log, size| log != origin || *size > held);
-    Ok(())
+    Ok(is_signed)
 }
 
 /// Where a place keeps a log; a folder holds only this node's own.
