@@ -17,6 +17,13 @@ use serde_json::json;
 use super::At;
 use crate::folder::{Difference, Folder, Root, public_url};
 
+/// Largest quota in MiB, a terabyte: what one machine may hold of one log.
+const QUOTA_MIB_MAX: u64 = 1024 * 1024;
+
+fn quota_range() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=QUOTA_MIB_MAX)
+}
+
 /// What `lianshi member` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -27,7 +34,7 @@ pub enum Command {
         file: PathBuf,
         /// How large its log may become at its peers, in MiB; when absent, as large as before, and
         /// 256 MiB at first.
-        #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+        #[arg(long, value_name = "MIB", value_parser = quota_range())]
         quota_mib: Option<u64>,
     },
     /// Write the application of this node anew after a change of node.toml, for the root authority,

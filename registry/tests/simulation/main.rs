@@ -48,6 +48,7 @@ fn check(seed: u64, nodes: usize, faults: Faults) {
         first.assert_converged();
         match faults.traitor {
             Traitor::Equivocator => first.assert_exposed(),
+            Traitor::Padded => first.assert_told(),
             Traitor::Hostage | Traitor::Silent => first.assert_patient(),
             _ => {}
         }
@@ -142,6 +143,11 @@ fn the_silent_and_the_boastful_hold_nobody_up() {
 #[test]
 fn a_flooder_is_not_remembered_and_holds_nobody_up() {
     check_all(740..756, 5, Faults { traitor: Traitor::Flooder, ..Faults::all() });
+}
+
+#[test]
+fn evidence_that_fills_an_entry_is_told_by_everybody() {
+    check_all(860..872, 5, Faults { traitor: Traitor::Padded, ..Faults::all() });
 }
 
 #[test]

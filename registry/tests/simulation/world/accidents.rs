@@ -127,6 +127,10 @@ impl World {
             }
         }
         let last = self.nodes.len() - 1;
+        if self.faults.traitor == Traitor::Padded {
+            self.betray(last);
+            self.own_log_grew(last, self.nodes[last].own_size());
+        }
         if self.faults.traitor == Traitor::Equivocator && self.is_traitor(last) {
             self.work(last);
             let facts = self.nodes[last].organizations(1);

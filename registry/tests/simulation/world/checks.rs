@@ -182,6 +182,16 @@ impl World {
         assert!(remembered <= bound, "checker `memory`: {remembered} things, bound {bound}");
     }
 
+    /// Every honest node knows that the traitor forked, and tells it.
+    pub fn assert_told(&self) {
+        let traitor = self.nodes.len() - 1;
+        self.assert_known_forked(traitor);
+        for (_, node) in self.honest() {
+            let tells = node.told.contains(&self.nodes[traitor].origin);
+            assert!(tells, "checker `told`: {} tells nobody", node.name);
+        }
+    }
+
     /// Both histories of the traitor went on and were shown to honest nodes, so every honest node
     /// holds the evidence.
     pub fn assert_exposed(&self) {

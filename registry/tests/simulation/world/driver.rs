@@ -124,7 +124,17 @@ impl World {
         }
         for origin in self.nodes[place].fold_forks() {
             self.note(&format!("{place} knows of the fork of {}", short(&origin)));
+            self.tell(place, &origin);
             self.step(place, Input::Forked(origin));
+        }
+    }
+
+    /// Whoever reads evidence tells it in its own log: who told it first may be cut off.
+    fn tell(&mut self, place: usize, origin: &Origin) {
+        let node = &mut self.nodes[place];
+        if node.origin != *origin && node.told.insert(origin.clone()) {
+            let evidence = node.forks[origin].clone();
+            self.append(place, vec![Fact::ForkWitnessed(Box::new(evidence))]);
         }
     }
 
@@ -137,6 +147,7 @@ impl World {
         if self.nodes[place].forks.contains_key(&origin) || place == writer {
             return;
         }
+        self.nodes[place].told.insert(origin);
         self.append(place, vec![Fact::ForkWitnessed(Box::new(evidence))]);
     }
 }

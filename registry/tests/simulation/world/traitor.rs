@@ -27,6 +27,9 @@ pub enum Traitor {
     Hostage,
     /// Answers everything as late as it may.
     Slow,
+    /// Tells that it forked by evidence that fills an entry, so that nobody may be able to tell it
+    /// again.
+    Padded,
     /// Sends whatever keeps its peers busy: heads of logs that do not exist, old ones, forged ones,
     /// requests for what nobody has.
     Flooder,
@@ -92,7 +95,16 @@ impl World {
                 let facts = self.nodes[place].organizations(HOSTAGE_ENTRIES);
                 self.append(place, facts);
             }
-            Traitor::None | Traitor::Liar | Traitor::Silent | Traitor::Hostage | Traitor::Slow => {}
+            Traitor::Padded if self.now > self.turns_at && !self.nodes[place].accuses() => {
+                let evidence = self.nodes[place].padded_evidence();
+                self.append(place, vec![evidence]);
+            }
+            Traitor::None
+            | Traitor::Padded
+            | Traitor::Liar
+            | Traitor::Silent
+            | Traitor::Hostage
+            | Traitor::Slow => {}
         }
     }
 
