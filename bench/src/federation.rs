@@ -10,7 +10,9 @@
 //! in eight office hours, each entry under a head of its own.
 
 mod country;
+mod hostile;
 mod queue;
+mod random;
 mod spread;
 mod traffic;
 mod world;

@@ -83,8 +83,8 @@ impl Refusal for WitnessRefusal {
 }
 
 impl WitnessRefusal {
-    /// The HTTP status that tlog-witness v1.0.0 asks for. (The text after that tag asks for 422 where
-    /// one size has another root.)
+    /// The HTTP status that tlog-witness v1.0.0 asks for. (The text after that tag asks for 422
+    /// where one size has another root.)
     pub fn status(&self) -> u16 {
         match self {
             Self::Malformed(_) => 400,

@@ -23,8 +23,8 @@ use crate::{
 };
 use right::Right;
 
-/// Objects that entries look at, in memory at a time: at 16 KiB each about 32 MiB, whatever a member
-/// refers to.
+/// Objects that entries look at, in memory at a time: at 16 KiB each about 32 MiB, whatever a
+/// member refers to.
 const NEEDS_MAX: usize = 2_000;
 
 /// An entry as the fold reads it, or why it cannot be read.

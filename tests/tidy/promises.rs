@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::sources::{root, rust_sources};
 
-/// The tables of what a compromised node cannot do or cost, and how many rows there are at least; their
-/// last column names tests.
+/// The tables of what a compromised node cannot do or cost, and how many rows there are at least;
+/// their last column names tests.
 const SECTIONS: [(&str, usize); 3] = [
     ("## A compromised district node", 20),
     ("## What one member can cost", 10),

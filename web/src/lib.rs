@@ -89,8 +89,8 @@ pub struct WebState {
     submissions: Arc<Shares>,
 }
 
-/// Checkpoints that one address may submit: a writer asks at most once a second, and once more where
-/// the witness says another size; each is verified and written.
+/// Checkpoints that one address may submit: a writer asks at most once a second, and once more
+/// where the witness says another size; each is verified and written.
 const SUBMISSIONS: Rate = Rate { per_second: 5, burst: 50 };
 
 impl WebState {

@@ -18,7 +18,9 @@ use lianshi_registry::{
 
 use super::{
     country::{Country, PROVINCE_NODES, number_of},
+    hostile::{EVIL, is_silent},
     queue::Queue,
+    random::Random,
     spread::{Healing, Spread, Summary, seconds},
     traffic::{Kind, Traffic},
 };
@@ -35,10 +37,6 @@ const DIAL_PAUSE_MS: u64 = 30_000;
 const OFFICE_HOURS_MS: u64 = 8 * 3_600_000;
 /// A usual entry, and the two bytes before it in a bundle.
 const ENTRY_BYTES: usize = 1_024 + 2;
-/// In a hostile country one member in a hundred answers nobody, and one boasts.
-const SILENT_EVERY: usize = 100;
-const SILENT_FIRST: usize = 57;
-const EVIL: usize = 33;
 /// The tag in front of everything, and the length of a field before another.
 const TAG_BYTES: usize = 1;
 const LENGTH_BYTES: usize = 2;
@@ -394,23 +392,6 @@ fn held(head: &SignedHead) -> Input {
     Input::Held { origin, size, root, head: Some(head.clone()) }
 }
 
-fn is_silent(node: usize) -> bool {
-    node % SILENT_EVERY == SILENT_FIRST
-}
-
 fn is_in_province(node: usize) -> bool {
     node < PROVINCE_NODES
-}
-
-/// SplitMix64: small, and its sequence is the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }

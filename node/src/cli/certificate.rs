@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use lianshi_registry::{
     certificate::{self, CertificateRefusal, Proved, Window},
+    entry::Texts,
     id::{Origin, RegistrationNumber},
     inclusion::PROOF_BYTES_MAX,
     merkle::leaf_hash,
@@ -200,18 +201,17 @@ fn speaks(at: &At, proved: &Proved) -> anyhow::Result<Speaks> {
 /// its number, it fails.
 fn tell(at: &At, (proved, speaks): (&Proved, Speaks)) -> anyhow::Result<()> {
     let window = proved.window(clock::now().date());
-    let sentence = match speaks {
-        Speaks::No => sentence::no_voice(proved),
-        Speaks::Yes | Speaks::NotJudged => sentence::proved(proved, window),
-    };
-    let limits = sentence::limits(proved, speaks);
-    let mut value = proved_json((proved, speaks), window);
     if speaks == Speaks::No {
-        value["verdict"] = json!("refused");
-        value["code"] = json!("certificate.node_may_not_speak");
-        value["sentence"] = json!(sentence);
+        let reason = "the node of the log may not speak for the number";
+        return refused(
+            at,
+            ("certificate.node_may_not_speak", reason),
+            &sentence::no_voice(proved),
+        );
     }
-    if window != Window::Open || speaks == Speaks::No {
+    let (sentence, limits) = (sentence::proved(proved, window), sentence::limits(proved, speaks));
+    let value = proved_json((proved, speaks), window);
+    if window != Window::Open {
         at.print_json(&value)?;
         bail!("{}\n{}", sentence.zh, sentence.en);
     }
@@ -246,12 +246,16 @@ fn proved_json((proved, speaks): (&Proved, Speaks), window: Window) -> Value {
 }
 
 fn refuse(at: &At, refusal: &CertificateRefusal) -> anyhow::Result<()> {
-    let sentence = sentence::refused(refusal);
+    let reason = refusal.to_string();
+    refused(at, (refusal.code(), &reason), &sentence::refused(refusal))
+}
+
+fn refused(at: &At, (code, reason): (&str, &str), sentence: &Texts) -> anyhow::Result<()> {
     at.print_json(&json!({
         "verdict": "refused",
-        "code": refusal.code(),
-        "reason": refusal.to_string(),
+        "code": code,
+        "reason": reason,
         "sentence": sentence,
     }))?;
-    bail!("{}\n{}\n{refusal}", sentence.zh, sentence.en)
+    bail!("{}\n{}\n{reason}", sentence.zh, sentence.en)
 }

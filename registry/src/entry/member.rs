@@ -56,8 +56,8 @@ pub struct Admission {
     pub addresses: Vec<String>,
     /// Base of its pages, calls and logs, such as `http://127.0.0.1:8800`.
     pub public_url: String,
-    /// Bytes of entries that peers hold of its log, each entry counted as [`counted_bytes`](super::counted_bytes) does;
-    /// what goes beyond is not pulled.
+    /// Bytes of entries that peers hold of its log, each entry counted as
+    /// [`counted_bytes`](super::counted_bytes) does; what goes beyond is not pulled.
     pub quota_bytes: u64,
     /// That the node holds the four keys. Nothing where it is not asked for again: what was judged
     /// when the entry came is not kept beside it.

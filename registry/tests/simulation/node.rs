@@ -81,8 +81,8 @@ pub struct Node {
     pub up: bool,
     pub roots: Vec<Root>,
     pub members: Members,
-    /// Entries of each root's log folded so far, and the members as that root left them, in the order
-    /// of the charter.
+    /// Entries of each root's log folded so far, and the members as that root left them, in the
+    /// order of the charter.
     folded: Vec<(usize, Members)>,
     /// Logs proved to be forked, by this node or another.
     pub forks: BTreeMap<Origin, Fork>,
@@ -94,8 +94,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// One of a federation of so many root authorities, which come first; the others are admitted by
-    /// one of them in turn.
+    /// One of a federation of so many root authorities, which come first; the others are admitted
+    /// by one of them in turn.
     pub fn new(place: usize, count: usize, roots: &[Root]) -> Self {
         let name = NodeName::parse(&format!("n{place}")).expect("valid");
         let origin = origin_of(place);

@@ -150,9 +150,9 @@ fn another_old_size_is_409_with_the_size_to_begin_from() {
     assert_eq!(status(follow(&submission(5, 7), Some(&last))), 200);
 }
 
-/// Both roots of size zero are known: "If the old size matches the checkpoint size, the witness MUST
-/// check that the root hashes are also identical. If they don't match, the witness MUST respond with
-/// a "409 Conflict" HTTP status code." (tlog-witness v1.0.0)
+/// Both roots of size zero are known: "If the old size matches the checkpoint size, the witness
+/// MUST check that the root hashes are also identical. If they don't match, the witness MUST
+/// respond with a "409 Conflict" HTTP status code." (tlog-witness v1.0.0)
 #[test]
 fn a_size_of_zero_with_another_root_is_409() {
     let text = format!("{}\n0\n{}\n", origin(), leaf_hash(b"x").to_base64());
@@ -181,9 +181,9 @@ fn a_proof_that_does_not_hold_is_422() {
     }
 }
 
-/// "If the old size matches the checkpoint size, the witness MUST check that the root hashes are also
-/// identical. If they don't match, the witness MUST respond with a "409 Conflict" HTTP status code."
-/// (tlog-witness v1.0.0; the text after that tag says 422.)
+/// "If the old size matches the checkpoint size, the witness MUST check that the root hashes are
+/// also identical. If they don't match, the witness MUST respond with a "409 Conflict" HTTP status
+/// code." (tlog-witness v1.0.0; the text after that tag says 422.)
 #[test]
 fn one_size_with_another_root_is_409_and_is_a_fork() {
     let last = at(7);

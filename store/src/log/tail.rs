@@ -1,5 +1,5 @@
-//! What the entries beyond the newest checkpoint of a replica were pulled towards: a signed head and
-//! the proof that they lead to it. If another history of the log shows, this proves that the
+//! What the entries beyond the newest checkpoint of a replica were pulled towards: a signed head
+//! and the proof that they lead to it. If another history of the log shows, this proves that the
 //! entries held were signed too.
 
 use diesel::prelude::*;

@@ -1,5 +1,5 @@
-//! What root authorities say: whom they admit, suspend, reinstate and withdraw, and now and then what
-//! they have no right to say.
+//! What root authorities say: whom they admit, suspend, reinstate and withdraw, and now and then
+//! what they have no right to say.
 
 use lianshi_registry::{
     entry::Fact,
@@ -22,7 +22,8 @@ impl World {
         self.of_root(root).into_iter().filter(|place| !self.has_admitted(root, *place)).count()
     }
 
-    /// Whether a root authority has admitted a node; a later one may have given its name away before.
+    /// Whether a root authority has admitted a node; a later one may have given its name away
+    /// before.
     fn has_admitted(&self, root: usize, place: usize) -> bool {
         let member = self.nodes[root].members.get(&self.nodes[place].name);
         member.is_some_and(|member| member.admitted_by == self.nodes[root].origin)
