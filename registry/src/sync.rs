@@ -185,6 +185,7 @@ impl Sync {
             Input::Forked(origin) => self.stop(&origin),
             Input::Tick => {
                 self.looks_at_all = true;
+                self.stirred.extend(self.pulls.keys().cloned());
                 self.expire(now);
                 self.keep_waiting(&mut out);
             }

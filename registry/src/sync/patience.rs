@@ -19,6 +19,9 @@ const REST_FIRST_MS: i64 = 5_000;
 const REST_MAX_MS: i64 = 600_000;
 /// A part that takes longer makes a peer one step slower: a bundle is a quarter of a megabyte.
 const SLOW_MS: i64 = 2_000;
+/// A peer that has brought nothing of a range for so long is left for another that shows as much: a
+/// link around the world answers in a fraction of it.
+const OUTDONE_MS: i64 = 2_000;
 /// Logs pulled at once from peers that have brought nothing yet: half of all places.
 pub(super) const PROBES_MAX: usize = 2;
 /// Entries beyond the head are kept for this long while nobody serves what follows them.
@@ -124,9 +127,41 @@ impl Sync {
         self.served.get(peer).is_some_and(|served| served.proved)
     }
 
-    /// Who is asked first: who failed least, then who is fast.
-    pub(super) fn rank(&self, peer: &NodeName) -> (u32, i64) {
-        self.served.get(peer).map_or((0, 0), |served| (served.failures, served.pace_ms / SLOW_MS))
+    /// Who is asked first: who failed least, then who brought something before, then who is fast.
+    pub(super) fn rank(&self, peer: &NodeName) -> (u32, bool, i64) {
+        let rank = |served: &Served| (served.failures, !served.proved, served.pace_ms / SLOW_MS);
+        self.served.get(peer).map_or((0, true, 0), rank)
+    }
+
+    /// Leaves a peer that has brought nothing of a range yet for another that shows as much: at
+    /// once where it may be silent and the other is known to serve, else after a while.
+    pub(super) fn leave_outdone(&mut self, origin: &Origin) {
+        let (Some(pull), Some(claims)) = (self.pulls.get(origin), self.claims.get(origin)) else {
+            return;
+        };
+        if pull.has_brought() {
+            return;
+        }
+        let serves = |name: &NodeName| {
+            let (failures, is_unproved, _) = self.rank(name);
+            failures == 0 && !is_unproved
+        };
+        let is_late = self.now >= pull.begun().plus_millis(OUTDONE_MS);
+        let peer = pull.peer().clone();
+        if serves(&peer) && !is_late {
+            return;
+        }
+        let is_better = |(name, claim): (&NodeName, &SignedHead)| {
+            let fits = serves(name) || is_late && self.rank(name).0 == 0;
+            let may = *name != peer && self.may_serve(name, origin, self.now);
+            claim.size() >= pull.size() && fits && may
+        };
+        if claims.iter().any(is_better) {
+            self.drop_pull(origin);
+            if is_late {
+                self.brought_nothing(self.now, &peer);
+            }
+        }
     }
 
     /// Breaks ties anew with every request, so that no name is always first.

@@ -27,11 +27,29 @@ pub(super) struct Pull {
     peer: NodeName,
     head: SignedHead,
     range: Option<Range>,
+    /// When the range was asked for.
+    begun: Timestamp,
 }
 
 impl Pull {
     pub(super) fn peer(&self) -> &NodeName {
         &self.peer
+    }
+
+    /// Size of the head it leads to.
+    pub(super) fn size(&self) -> u64 {
+        self.head.size()
+    }
+
+    pub(super) fn begun(&self) -> Timestamp {
+        self.begun
+    }
+
+    /// Whether a part of the range came.
+    pub(super) fn has_brought(&self) -> bool {
+        self.range.as_ref().is_some_and(|range| {
+            range.bundles.values().any(Option::is_some) || matches!(range.proof, Proof::Arrived(_))
+        })
     }
 }
 
@@ -115,6 +133,9 @@ impl Sync {
             self.fetch_next(now, &origin, out);
         }
         let stirred = std::mem::take(&mut self.stirred);
+        for origin in &stirred {
+            self.leave_outdone(origin);
+        }
         let looks_at_all = std::mem::take(&mut self.looks_at_all);
         let among =
             if looks_at_all || self.pulls.len() < places_taken { None } else { Some(&stirred) };
@@ -123,7 +144,7 @@ impl Sync {
         {
             let origin = head.origin().clone();
             self.begun_last = Some(origin.clone());
-            self.pulls.insert(origin.clone(), Pull { peer, head, range: None });
+            self.pulls.insert(origin.clone(), Pull { peer, head, range: None, begun: now });
             self.fetch_next(now, &origin, out);
         }
         self.leave_stranded_tails(if looks_at_all { None } else { Some(&stirred) }, out);
@@ -227,7 +248,7 @@ impl Sync {
         let (peer, size, to) = (pull.peer.clone(), pull.head.size(), range.to);
         let numbers: Vec<u64> = range.bundles.keys().copied().collect();
         let needs_proof = matches!(range.proof, Proof::Awaited);
-        pull.range = Some(range);
+        (pull.range, pull.begun) = (Some(range), now);
         for number in numbers {
             let Some(path) = bundle_path(number, (from, to)) else { continue };
             let request = self.request(now, &peer, Wanted::Bundle(origin.clone(), number));

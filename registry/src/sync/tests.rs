@@ -345,6 +345,26 @@ fn who_takes_a_log_hostage_is_left_and_not_asked_for_ever() {
 }
 
 #[test]
+fn who_may_be_silent_is_left_as_soon_as_somebody_shows_the_same_who_serves() {
+    let logs = [1, 2].map(|n| Origin::parse(&format!("tested.example/log{n}/1")).expect("a log"));
+    let name = |text: &str| NodeName::parse(text).expect("a name");
+    let mut sync = linked(&logs, &["silent", "serves"]);
+    sync.brought(NOW, &name("serves"), NOW.plus_millis(REQUEST_MS_MAX));
+    let mut announce = |peer: &str, log: &Origin| {
+        let announced = Input::Announced { peer: name(peer), head: head_of(log, 9) };
+        let asked = |output| match output {
+            Output::Fetch { peer, .. } => Some(peer),
+            _ => None,
+        };
+        sync.step(NOW, announced).into_iter().find_map(asked)
+    };
+    assert_eq!(announce("silent", &logs[0]), Some(name("silent")), "nobody else shows it");
+    assert_eq!(announce("serves", &logs[0]), Some(name("serves")));
+    assert_eq!(announce("serves", &logs[1]), Some(name("serves")));
+    assert_eq!(announce("silent", &logs[1]), None, "who serves is not left");
+}
+
+#[test]
 fn a_slow_peer_comes_after_one_that_is_not() {
     let log = |n: u32| Origin::parse(&format!("tested.example/log{n}/1")).expect("an origin");
     let logs: Vec<Origin> = (0..5).map(log).collect();
