@@ -82,6 +82,10 @@ impl Sync {
             Comparison::Contradicted(conflict) => return self.freeze(*conflict, out),
             // It is compared again when they are gone.
             Comparison::Unproved if log.has_tail() => return self.drop_tail(origin, out),
+            // Entries were dropped meanwhile: it waits until there are others.
+            Comparison::Unproved if head.size() > log.size => {
+                return self.compare_next(origin, out);
+            }
             Comparison::Unproved => {}
         }
         self.forget_examined(origin, |other| other == head);

@@ -19,8 +19,8 @@ const REST_FIRST_MS: i64 = 5_000;
 const REST_MAX_MS: i64 = 600_000;
 /// A part that takes longer makes a peer one step slower: a bundle is a quarter of a megabyte.
 const SLOW_MS: i64 = 2_000;
-/// A peer that has brought nothing of a range for so long is left for another that shows as much: a
-/// link around the world answers in a fraction of it.
+/// A peer that has brought nothing of a range for so long, or for twice as long as it usually takes,
+/// is left for another that shows as much: a link around the world answers in a fraction of it.
 const OUTDONE_MS: i64 = 2_000;
 /// Logs pulled at once from peers that have brought nothing yet: half of all places.
 pub(super) const PROBES_MAX: usize = 2;
@@ -146,8 +146,9 @@ impl Sync {
             let (failures, is_unproved, _) = self.rank(name);
             failures == 0 && !is_unproved
         };
-        let is_late = self.now >= pull.begun().plus_millis(OUTDONE_MS);
         let peer = pull.peer().clone();
+        let pace_ms = self.served.get(&peer).map_or(0, |served| served.pace_ms);
+        let is_late = self.now >= pull.begun().plus_millis(OUTDONE_MS.max(2 * pace_ms));
         if serves(&peer) && !is_late {
             return;
         }

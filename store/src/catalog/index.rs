@@ -61,13 +61,18 @@ pub fn index(db: &Db) -> Result<u64, Fault> {
             let described = db.read(|read| described(read, &number))?;
             cut.push((number, described.map(|described| (terms(&described), described.row))));
         }
-        indexed += db.write(|write| {
+        let stored = db.write(|write| {
             let mut stored = 0;
             for (number, described) in &cut {
                 stored += u64::from(store(write, number, described.as_ref())?);
             }
             Ok::<_, Fault>(stored)
         })?;
+        indexed += stored;
+        if stored == 0 {
+            // All of them changed again meanwhile: whoever changed them, or the next look, is next.
+            return Ok(indexed);
+        }
     }
 }
 

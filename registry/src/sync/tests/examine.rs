@@ -159,3 +159,17 @@ fn a_log_without_entries_is_held_as_such() {
     let [Output::Store(pulled)] = outputs.as_slice() else { panic!("{outputs:?}") };
     assert_eq!((pulled.from, pulled.to), (0, 0));
 }
+
+#[test]
+fn a_head_whose_entries_were_dropped_while_it_was_compared_waits_for_others() {
+    let mut sync = in_the_middle(300);
+    let smaller = head(7, 200, "smaller");
+    assert_eq!(announce(&mut sync, 3, &smaller), [Output::Compare(smaller.clone())]);
+    let (size, root) = (0, empty_root());
+    sync.step(NOW, Input::TailDropped { origin: origin(7), size, root });
+    compared(&mut sync, &smaller, Comparison::Unproved);
+    let (size, root) = (250, leaf_hash(b"other entries"));
+    let grown = head(7, 250, "other entries");
+    let held = Input::Held { origin: origin(7), size, root, head: Some(grown) };
+    assert_eq!(sync.step(NOW, held), [Output::Compare(smaller)]);
+}
