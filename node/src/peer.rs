@@ -8,7 +8,10 @@ mod serve;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::Context as _;
@@ -17,7 +20,7 @@ use lianshi_registry::{
     key::PublicKey,
     sync::{Digest, Input, Output, SignedHead, Sync},
 };
-use lianshi_store::{Site, log, members};
+use lianshi_store::{Site, catalog, forks, log, members};
 use tokio::{
     sync::{Notify, mpsc, oneshot, watch},
     task::JoinHandle,
@@ -111,6 +114,7 @@ pub async fn start(
         seen: Seen::default(),
         polling: false,
         looked: None,
+        indexing: Arc::default(),
         signing_refused: String::new(),
         troubles: BTreeMap::new(),
     };
@@ -134,6 +138,10 @@ fn prepare(folder: &Folder, site: &Site) -> anyhow::Result<Prepared> {
         done => done?,
     }
     crate::cli::member::admit_self(folder, site)?;
+    // What an earlier process left between two transactions.
+    if let Err(error) = forks::examine_every_kept(site) {
+        tracing::error!(%error, "heads seen before could not be compared");
+    }
     let heads = site.db.read(log::heads)?;
     let held = heads.iter().map(|head| Input::Held {
         origin: head.origin.clone(),
@@ -178,6 +186,7 @@ struct Driver {
     polling: bool,
     /// What the last look began with, and when: it need not be repeated while nothing changes.
     looked: Option<(u64, bool, i64)>,
+    indexing: Arc<AtomicBool>,
     sign_from: i64,
     signing_refused: String,
     troubles: BTreeMap<Duty, Trouble>,
@@ -297,6 +306,7 @@ impl Driver {
         }
         self.polling = true;
         self.looked = Some((commits, may_sign, now));
+        self.index();
         let (site, seen, mail) = (self.site.clone(), self.seen.clone(), self.mail.clone());
         let folder = self.folder.clone();
         tokio::spawn(async move {
@@ -307,6 +317,20 @@ impl Driver {
             }
             // The driver is gone when this fails.
             let _ = mail.send(Mail::Polled(poll.ok().map(Box::new)));
+        });
+    }
+
+    /// Writes the words of products that changed, beside everything else; once at a time.
+    fn index(&self) {
+        let (site, indexing) = (self.site.clone(), Arc::clone(&self.indexing));
+        if indexing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = catalog::index(&site.db) {
+                tracing::error!(%error, "the catalog is not indexed; tried again");
+            }
+            indexing.store(false, Ordering::Release);
         });
     }
 

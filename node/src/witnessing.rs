@@ -17,7 +17,9 @@ use lianshi_registry::{
     sync::SignedHead,
 };
 use lianshi_store::{
-    Failure, Fault, Read, Site, forks, log, members,
+    Failure, Fault, Read, Site,
+    forks::{self, Seen},
+    log, members,
     quorum::{self, SettleRefusal},
 };
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -234,19 +236,26 @@ fn behind(site: &Site, after: Option<&Origin>) -> Result<Behind, String> {
 /// that the entries contradict is evidence of a fork.
 fn settle(site: &Site, members: &[Member], (origin, note): (&Origin, &str)) -> Result<(), String> {
     match quorum::settle(site, members, (origin, note)) {
-        Ok(_) | Err(Failure::Refused(SettleRefusal::NotHeld { .. })) => Ok(()),
+        Ok(_) => Ok(()),
+        Err(Failure::Refused(SettleRefusal::NotHeld { .. })) => examine(site, origin, note),
         Err(Failure::Refused(contradicts @ SettleRefusal::Contradicts)) => {
-            let text = |error: &dyn std::fmt::Display| error.to_string();
-            let held = site.db.read(|read| log::head(read, origin)).map_err(|e| text(&e))?;
-            let key = held.map(|held| held.log_key);
-            let seen = key.map(|key| SignedHead::open(note, origin, &key).map(|seen| (key, seen)));
-            if let Some(Ok((key, seen))) = seen {
-                forks::examine(site, key, &seen).map_err(|error| text(&error))?;
-            }
+            examine(site, origin, note)?;
             Err(contradicts.to_string())
         }
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// What settles is a signed head like any other: it is compared, or waits for its entries.
+fn examine(site: &Site, origin: &Origin, note: &str) -> Result<(), String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let held = site.db.read(|read| log::head(read, origin)).map_err(|error| text(&error))?;
+    let key = held.map(|held| held.log_key);
+    let seen = key.map(|key| SignedHead::open(note, origin, &key).map(|seen| (key, seen)));
+    if let Some(Ok((key, seen))) = seen {
+        forks::examine(site, key, (&seen, Seen::Shown)).map_err(|error| text(&error))?;
+    }
+    Ok(())
 }
 
 /// Runs work of the store off the async threads.

@@ -258,7 +258,9 @@ impl Sync {
         if size > log.size {
             (log.size, log.root, log.moved_at) = (size, root, self.now);
         }
-        let Some(head) = head.filter(|head| log.is_behind(head)) else { return };
+        let Some(head) = head.filter(|head| log.is_behind(head)) else {
+            return self.compare_next(&origin, out);
+        };
         self.adopt(head, out);
         self.drop_claims(&origin);
         if origin == self.own {
@@ -269,7 +271,6 @@ impl Sync {
     /// A head that the entries held lead to.
     fn adopt(&mut self, head: SignedHead, out: &mut Vec<Output>) {
         let origin = head.origin().clone();
-        self.forget_examined(&origin, |other| *other == head);
         let Some(log) = self.logs.get_mut(&origin) else { return };
         let is_own = *head.origin() == self.own;
         if !log.frozen && (is_own || log.quota_entries.is_some()) {
@@ -278,6 +279,11 @@ impl Sync {
         if let Some(older) = log.head.replace(head) {
             log.vouch(&older);
         }
+        let (vouched, held) = (log.vouched.clone(), log.head.clone());
+        self.forget_examined(&origin, |other| {
+            let is_held = held.as_ref() == Some(other);
+            is_held || vouched.contains(&(other.size(), other.root()))
+        });
         self.compare_next(&origin, out);
     }
 
@@ -316,6 +322,7 @@ impl Sync {
         for pending in self.pending.values().filter(|pending| pending.peer == *name) {
             if let Wanted::Prefix(newer) = &pending.what
                 && let Some(log) = self.logs.get_mut(newer.origin())
+                && log.doubt == Doubt::Asked
             {
                 log.doubt = Doubt::None;
             }

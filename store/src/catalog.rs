@@ -21,6 +21,7 @@ use lianshi_registry::{
 
 pub(crate) use change::begin_anew;
 pub use change::{Changes, Moment, changes, now};
+pub(crate) use index::index_some;
 pub use index::{TERMS_MAX, index};
 pub use offer::{Offer, authorized_products, organization, product, split_for};
 pub(crate) use project::of_log as project_log;

@@ -6,7 +6,7 @@ use std::{
     ops::{Deref, DerefMut},
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -91,6 +91,8 @@ pub struct Db {
     denials: Arc<Mutex<Denials>>,
     /// Transactions this process committed.
     commits: Arc<AtomicU64>,
+    /// Held by whoever writes the words of products.
+    indexing: Arc<Mutex<()>>,
     /// Where its file is, if it is one.
     folder: Option<Arc<Path>>,
 }
@@ -126,8 +128,14 @@ impl Db {
             .connection_customizer(Box::new(Prepare))
             .build(manager)
             .map_err(|error| Fault::Connection(error.to_string()))?;
-        let (turn, denials, commits) = (Arc::default(), Arc::default(), Arc::default());
-        Ok(Self { pool, turn, denials, commits, folder })
+        Ok(Self {
+            pool,
+            turn: Arc::default(),
+            denials: Arc::default(),
+            commits: Arc::default(),
+            indexing: Arc::default(),
+            folder,
+        })
     }
 
     /// The folder its file is in; `None` for a database that is served by another program.
@@ -183,6 +191,15 @@ impl Db {
     /// the same is still so, but for what other processes do.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Acquire)
+    }
+
+    /// The turn of whoever writes the words of products; `None` while somebody else does.
+    pub(crate) fn turn_to_index(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.indexing.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     pub(crate) fn denials(&self) -> MutexGuard<'_, Denials> {

@@ -5,7 +5,8 @@
 
 mod compare;
 
-pub use compare::{compare, examine, examine_kept};
+pub(crate) use compare::keep;
+pub use compare::{Seen, compare, examine, examine_every_kept, examine_kept};
 
 use diesel::prelude::*;
 use lianshi_registry::{

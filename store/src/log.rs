@@ -20,7 +20,7 @@ pub use read::{
     checkpoint, consistency_proof, entries, entry, inclusion_proof, origin, prefix_proof, root_at,
     tile, unpublished_tile,
 };
-pub(crate) use tail::{drop_tail, keep_tail, tail_proof};
+pub(crate) use tail::{drop_tail, keep_tail, tail_head, tail_proof};
 pub use writer::{Writer, writer};
 
 use diesel::prelude::*;

@@ -19,7 +19,9 @@ use lianshi_registry::{
 use crate::{
     Failure, Fault, Read, Site, Write,
     catalog::{self, refold},
-    crash, fold, log, members,
+    crash, fold,
+    forks::{self, Seen},
+    log, members,
     recovery::{self, Cause},
 };
 
@@ -40,9 +42,9 @@ pub fn adopt(
     Ok(held)
 }
 
-/// What is stored is stored; what is not indexed now, the next look does.
+/// What is stored is stored; what is not indexed now, a serving node does.
 fn index(site: &Site) {
-    if let Err(error) = catalog::index(&site.db) {
+    if let Err(error) = catalog::index_some(&site.db) {
         tracing::warn!(%error, "what was stored is not indexed yet");
     }
 }
@@ -83,6 +85,10 @@ pub fn drop_tail(site: &Site, origin: &Origin) -> Result<(u64, Hash), Fault> {
         let held = log::head(&mut write.as_read(), origin)?.ok_or_else(missing)?;
         if held.own || held.size == held.checkpoint_size {
             return Ok((held.size, held.root));
+        }
+        // It is shown no more, and may be all there is of another history.
+        if let Some(head) = log::tail_head(&mut write.as_read(), &held)? {
+            forks::keep(write, (&head, Seen::Shown))?;
         }
         log::drop_tail(write, origin)?;
         let tip = log::shorten(write, origin, held.checkpoint_size)?;

@@ -314,6 +314,7 @@ diesel::table! {
         size -> BigInt,
         root -> Text,
         note -> Text,
+        submitted -> Bool,
     }
 }
 

@@ -16,7 +16,10 @@ use lianshi_registry::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Failure, Fault, Read, Site, Write, crash, forks, log, members, recovery, schema::witnessed,
+    Failure, Fault, Read, Site, Write, crash,
+    forks::{self, Seen},
+    log, members, recovery,
+    schema::witnessed,
 };
 
 /// What a submitter is told, over HTTP or over a peer's link.
@@ -183,16 +186,23 @@ fn is_signed(refusal: &WitnessRefusal) -> bool {
     matches!(of, R::TwoRoots(_) | R::Contradicted(_) | R::OtherSize(_) | R::Inconsistent { .. })
 }
 
-/// Whether the entries held here, or a fork known of, speak against a checkpoint. Entries beyond
-/// the signed head are only on their way and say nothing.
+/// Whether the entries held here, or a fork known of, speak against a checkpoint; also entries that
+/// are on their way to a larger signed head, which prove as much.
 fn is_contradicted(read: &mut Read<'_>, next: &Cosigned, origin: &str) -> Result<bool, Fault> {
     let Ok(origin) = Origin::parse(origin) else { return Ok(false) };
     if forks::is_forked(read, &origin)? {
         return Ok(true);
     }
-    let held = log::head(read, &origin)?.map_or(0, |head| head.checkpoint_size);
-    let is_held = next.size > 0 && next.size <= held;
-    Ok(is_held && log::root_at(read, &origin, next.size)? != Some(next.root))
+    if next.size == 0 {
+        return Ok(false);
+    }
+    let Some(head) = log::head(read, &origin)?.filter(|head| next.size <= head.size) else {
+        return Ok(false);
+    };
+    let is_other = log::root_at(read, &origin, next.size)? != Some(next.root);
+    let is_proved = next.size <= head.checkpoint_size
+        || is_other && log::tail_proof(read, &head, next.size)?.is_some();
+    Ok(is_other && is_proved)
 }
 
 /// Publishes a submission that contradicts what was cosigned last or what is held here; does
@@ -210,7 +220,7 @@ fn tell(site: &Site, submission: &Submission) -> Result<(), Fault> {
         Some(older) if older.root() != newer.root() => {
             forks::witness(site, key, &Conflict { older, newer, proof: Vec::new() })
         }
-        _ => forks::examine(site, key, &newer),
+        _ => forks::examine(site, key, (&newer, Seen::Submitted)),
     };
     match told {
         Ok(_) | Err(Failure::Refused(_)) => Ok(()),
@@ -226,7 +236,7 @@ pub fn check(site: &Site, origin: &Origin, log_key: PublicKey) -> Result<bool, F
     else {
         return Ok(false);
     };
-    match forks::examine(site, log_key, &cosigned) {
+    match forks::examine(site, log_key, (&cosigned, Seen::Shown)) {
         Ok(told) => Ok(told),
         Err(Failure::Refused(_)) => Ok(false),
         Err(Failure::Fault(fault)) => Err(fault),

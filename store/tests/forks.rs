@@ -5,7 +5,11 @@ use lianshi_registry::{
     merkle::leaf_hash,
     sync::{Comparison, SignedHead, UNEXAMINED_MAX},
 };
-use lianshi_store::{Site, forks, log, replica};
+use lianshi_store::{
+    Site,
+    forks::{self, Seen},
+    log, replica,
+};
 
 use crate::{
     replica::{Three, adopt, adopt_all, publish, pulled, three},
@@ -49,6 +53,7 @@ fn entries_that_nobody_serves_on_prove_the_history_they_were_pulled_from() {
         // What nobody serves on is dropped with what it proves.
         assert_eq!(replica::drop_tail(reader, &writer.origin).expect("dropped").0, 0);
         assert_eq!(compare(reader, &same(writer, 100)), Comparison::Unproved);
+        assert_eq!(contents(db)["kept_heads"].len(), 1, "but for the head itself");
         // When the log is whole, its checkpoint says the same.
         assert_eq!(adopt(reader, writer, pulled(writer, 0, 512)), Ok(512));
         assert_eq!(adopt(reader, writer, pulled(writer, 512, 700)), Ok(700));
@@ -71,7 +76,7 @@ fn a_head_beyond_the_log_is_kept_over_a_restart_and_compared_when_the_log_reache
         publish(writer, 10);
         let sound = same(writer, 15);
         for seen in [&sound, &other(writer, 18, "escaping"), &other(writer, 30, "far")] {
-            assert!(!forks::examine(reader, key, seen).expect("kept"));
+            assert!(!forks::examine(reader, key, (seen, Seen::Shown)).expect("kept"));
         }
         assert!(!forks::examine_kept(reader, log).expect("examined"), "nothing reaches them");
         adopt_all(reader, writer);
@@ -90,11 +95,19 @@ fn heads_that_a_member_signs_without_end_take_a_bounded_place() {
         adopt_all(reader, root);
         publish(writer, 1);
         adopt_all(reader, writer);
+        // What peers showed before is displaced by no submission.
+        let shown = other(writer, 1_000, "shown");
+        let key = writer.log_key.public();
+        assert!(!forks::examine(reader, key, (&shown, Seen::Shown)).expect("kept"));
         for number in 2..200 {
             let seen = other(writer, number, "flood");
-            assert!(!forks::examine(reader, writer.log_key.public(), &seen).expect("kept"));
+            let seen_as = Seen::Submitted;
+            assert!(
+                !forks::examine(reader, writer.log_key.public(), (&seen, seen_as)).expect("kept")
+            );
         }
         let kept = contents(db)["kept_heads"].len();
-        assert_eq!(kept, UNEXAMINED_MAX);
+        assert_eq!(kept, UNEXAMINED_MAX + 1);
+        assert!(contents(db)["kept_heads"].iter().any(|row| row.contains("1000")));
     });
 }

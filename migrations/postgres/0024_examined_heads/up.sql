@@ -11,5 +11,6 @@ CREATE TABLE kept_heads (
     size BIGINT NOT NULL,
     root TEXT NOT NULL,
     note TEXT NOT NULL,
+    submitted BOOLEAN NOT NULL,
     PRIMARY KEY (origin, size, root)
 );

@@ -2,8 +2,8 @@
 ALTER TABLE members RENAME COLUMN quota_entries TO quota_bytes;
 UPDATE members SET quota_bytes = 268435456;
 ALTER TABLE logs ADD COLUMN entry_bytes BIGINT NOT NULL DEFAULT 0;
--- Bundles have two bytes for each length; a small entry counts 128.
+-- Bundles have two bytes for each length; as a small entry counts 128, this is the most it may be.
 UPDATE logs SET entry_bytes = (
-    SELECT COALESCE(SUM(CASE WHEN LENGTH(bytes) < 128 * width THEN 128 * width ELSE LENGTH(bytes) END), 0)
+    SELECT COALESCE(SUM(LENGTH(bytes) + 126 * width), 0)
     FROM log_tiles WHERE log_tiles.origin = logs.origin AND log_tiles.level = -1
 );

@@ -11,5 +11,6 @@ CREATE TABLE kept_heads (
     size INTEGER NOT NULL,
     root TEXT NOT NULL,
     note TEXT NOT NULL,
+    submitted INTEGER NOT NULL,
     PRIMARY KEY (origin, size, root)
 ) STRICT;

@@ -16,6 +16,7 @@ use lianshi_registry::{
     entry::Texts,
     id::{Origin, RegistrationNumber},
     inclusion::PROOF_BYTES_MAX,
+    member::MemberRefusal,
     merkle::leaf_hash,
     refusal::Refusal as _,
 };
@@ -182,7 +183,7 @@ pub(super) enum Speaks {
     Yes,
     /// It may not.
     No,
-    /// No data folder was given to ask.
+    /// No data folder was given to ask, or its node does not know the other.
     NotJudged,
 }
 
@@ -193,8 +194,12 @@ fn speaks(at: &At, proved: &Proved) -> anyhow::Result<Speaks> {
     let site = at.folder()?.command_site()?;
     let origin = Origin::parse(&proved.vouched.body.origin)?;
     let voice = site.db.read(|read| members::may_speak(read, &origin, proved.index))?;
-    let covers = voice.is_ok_and(|division| division.covers(&proved.product.number.division()));
-    Ok(if covers { Speaks::Yes } else { Speaks::No })
+    Ok(match voice {
+        Ok(division) if division.covers(&proved.product.number.division()) => Speaks::Yes,
+        // A node that holds little yet knows nothing of it.
+        Err(MemberRefusal::Unknown(_)) => Speaks::NotJudged,
+        Ok(_) | Err(_) => Speaks::No,
+    })
 }
 
 /// What a proved certificate says today. Outside its window, or of a node that may not speak for

@@ -10,7 +10,11 @@ use lianshi_registry::{
     refusal::Refusal as _,
     sync::{Conflict, Input, Output, PullFault, Pulled, SignedHead},
 };
-use lianshi_store::{Failure, Fault, Site, forks, log, replica, witness};
+use lianshi_store::{
+    Failure, Fault, Site,
+    forks::{self, Seen},
+    log, replica, witness,
+};
 use tokio::sync::{mpsc, watch};
 
 use super::{LogKeys, Mail};
@@ -193,7 +197,7 @@ impl Carrier {
     fn keep(&self, head: &SignedHead) -> Result<(), Fault> {
         let key = self.keys.borrow().get(head.origin()).copied();
         let Some(key) = key else { return Ok(()) };
-        match forks::examine(&self.site, key, head) {
+        match forks::examine(&self.site, key, (head, Seen::Shown)) {
             Ok(_) | Err(Failure::Refused(_)) => Ok(()),
             Err(Failure::Fault(fault)) => Err(fault),
         }

@@ -11,7 +11,7 @@ use lianshi_registry::{
     member::{Member, Status},
     sync::{SignedHead, Source},
 };
-use lianshi_store::{Failure, Fault, Site, catalog, forks, log, members};
+use lianshi_store::{Failure, Fault, Site, forks, log, members};
 
 use super::LogKeys;
 use crate::{
@@ -63,8 +63,6 @@ pub(super) enum Duty {
     TellForks,
     /// Reading which logs are known to be forked.
     Forks,
-    /// Indexing the products whose words changed.
-    Index,
 }
 
 impl Duty {
@@ -76,7 +74,6 @@ impl Duty {
             Self::Members => "reading the members",
             Self::TellForks => "telling of forks in the own log",
             Self::Forks => "reading which logs are forked",
-            Self::Index => "indexing the catalog",
         }
     }
 }
@@ -111,7 +108,6 @@ pub(super) fn look(site: &Site, folder: &Folder, seen: &Seen, may_sign: bool) ->
         (Duty::Members, look_at_members(site, folder, &mut poll)),
         (Duty::TellForks, forks::attend(site)),
         (Duty::Forks, look_at_forks(site, &mut poll)),
-        (Duty::Index, catalog::index(&site.db).map(drop)),
     ];
     poll.outcomes.extend(duties);
     poll

@@ -72,12 +72,18 @@ impl Sync {
         }
     }
 
-    /// A log is as large as its quota allows: what is beyond is not pulled before the list of logs
-    /// says otherwise.
-    pub(super) fn fill(&mut self, origin: &Origin) {
+    /// With `to` entries a log is larger than its quota: they are not asked for again before the
+    /// list of logs changes. A smaller head may still fit.
+    pub(super) fn fill(&mut self, origin: &Origin, to: u64) {
         if let Some(log) = self.logs.get_mut(origin) {
-            log.quota_entries = log.quota_entries.map(|quota| quota.min(log.size));
-            self.claims.remove(origin);
+            let most = to.saturating_sub(1).max(log.size);
+            log.quota_entries = log.quota_entries.map(|quota| quota.min(most));
+        }
+        if let Some(claims) = self.claims.get_mut(origin) {
+            claims.retain(|_, claim| claim.size() < to);
+            if claims.is_empty() {
+                self.claims.remove(origin);
+            }
         }
     }
 

@@ -42,6 +42,9 @@ impl Sync {
     ) {
         let origin = newer.origin();
         let Some(log) = self.logs.get_mut(origin) else { return };
+        if log.doubt != Doubt::Asked {
+            return;
+        }
         log.doubt = Doubt::None;
         let proof = decode_hashes(bytes).unwrap_or_default();
         let held = (log.size, log.root);

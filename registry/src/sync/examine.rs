@@ -58,10 +58,10 @@ impl Sync {
             return;
         }
         // Of the own log, what is appended and not signed is no answer to what was signed.
-        let held = log.head.as_ref().map_or(0, SignedHead::size);
-        let reach = if *origin == self.own { held } else { log.size };
+        let reach = if *origin == self.own { log.head_size() } else { log.size };
         let waiting = self.unexamined.get(origin).into_iter().flatten();
-        if let Some(next) = waiting.map(|one| &one.head).find(|head| head.size() <= reach) {
+        let is_next = |head: &&SignedHead| head.size() <= reach && !log.has_vouched(head);
+        if let Some(next) = waiting.map(|one| &one.head).find(is_next) {
             log.comparing = true;
             out.push(Output::Compare(next.clone()));
         }
@@ -78,6 +78,13 @@ impl Sync {
         log.comparing = false;
         self.stirred.insert(origin.clone());
         match found {
+            // Entries beyond the signed head may be dropped: until it has grown, it waits on.
+            Comparison::Contained if head.size() > log.head_size() => {
+                if head.size() <= log.size {
+                    log.vouch(head);
+                }
+                return self.compare_next(origin, out);
+            }
             Comparison::Contained => log.vouch(head),
             Comparison::Contradicted(conflict) => return self.freeze(*conflict, out),
             // It is compared again when they are gone.

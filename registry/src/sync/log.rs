@@ -70,9 +70,14 @@ impl Log {
         head.size() == 0 || self.vouched.contains(&(head.size(), head.root()))
     }
 
+    /// Entries up to the signed head held.
+    pub(super) fn head_size(&self) -> u64 {
+        self.head.as_ref().map_or(0, SignedHead::size)
+    }
+
     /// Whether entries are held beyond the head.
     pub(super) fn has_tail(&self) -> bool {
-        self.head.as_ref().map_or(0, SignedHead::size) < self.size
+        self.head_size() < self.size
     }
 
     pub(super) fn is_behind(&self, other: &SignedHead) -> bool {

@@ -19,8 +19,8 @@ const REST_FIRST_MS: i64 = 5_000;
 const REST_MAX_MS: i64 = 600_000;
 /// A part that takes longer makes a peer one step slower: a bundle is a quarter of a megabyte.
 const SLOW_MS: i64 = 2_000;
-/// A peer that has brought nothing of a range for so long, or for twice as long as it usually takes,
-/// is left for another that shows as much: a link around the world answers in a fraction of it.
+/// A peer that has brought nothing of a range for so long may be left for another that shows as
+/// much: a link around the world answers in a fraction of it.
 const OUTDONE_MS: i64 = 2_000;
 /// Logs pulled at once from peers that have brought nothing yet: half of all places.
 pub(super) const PROBES_MAX: usize = 2;
@@ -133,8 +133,10 @@ impl Sync {
         self.served.get(peer).map_or((0, true, 0), rank)
     }
 
-    /// Leaves a peer that has brought nothing of a range yet for another that shows as much: at
-    /// once where it may be silent and the other is known to serve, else after a while.
+    /// Leaves a peer that has brought nothing of a range yet for another that shows as much and is
+    /// known to serve: at once where the peer is not, after a while where the other is faster, or
+    /// the peer is late by its own measure. Of two that are not known to serve, the second has its
+    /// chance after a while.
     pub(super) fn leave_outdone(&mut self, origin: &Origin) {
         let (Some(pull), Some(claims)) = (self.pulls.get(origin), self.claims.get(origin)) else {
             return;
@@ -142,24 +144,26 @@ impl Sync {
         if pull.has_brought() {
             return;
         }
-        let serves = |name: &NodeName| {
-            let (failures, is_unproved, _) = self.rank(name);
-            failures == 0 && !is_unproved
-        };
         let peer = pull.peer().clone();
+        let serves = |(failures, is_unproved, _): (u32, bool, i64)| failures == 0 && !is_unproved;
+        let rank = self.rank(&peer);
         let pace_ms = self.served.get(&peer).map_or(0, |served| served.pace_ms);
-        let is_late = self.now >= pull.begun().plus_millis(OUTDONE_MS.max(2 * pace_ms));
-        if serves(&peer) && !is_late {
-            return;
-        }
+        let waited_ms = self.now.millis() - pull.begun().millis();
+        let (waits, is_late) = (waited_ms < OUTDONE_MS, waited_ms >= OUTDONE_MS.max(2 * pace_ms));
         let is_better = |(name, claim): (&NodeName, &SignedHead)| {
-            let fits = serves(name) || is_late && self.rank(name).0 == 0;
+            let other = self.rank(name);
+            let better = match (serves(rank), serves(other)) {
+                (false, true) => true,
+                (true, true) => is_late || !waits && other < rank,
+                (false, false) => !waits && other.0 == 0,
+                (true, false) => false,
+            };
             let may = *name != peer && self.may_serve(name, origin, self.now);
-            claim.size() >= pull.size() && fits && may
+            claim.size() >= pull.size() && better && may
         };
         if claims.iter().any(is_better) {
             self.drop_pull(origin);
-            if is_late {
+            if !waits {
                 self.brought_nothing(self.now, &peer);
             }
         }

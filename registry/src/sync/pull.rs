@@ -332,7 +332,7 @@ impl Sync {
                 }
             }
             PullFault::Peer => self.blame(now, &storing.peer, origin),
-            PullFault::Quota => self.fill(origin),
+            PullFault::Quota => self.fill(origin, storing.to),
             PullFault::Root => self.doubt(now, storing.peer, storing.head, out),
         }
     }

@@ -39,8 +39,19 @@ pub(super) fn mark(write: &mut Write<'_>, number: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Notes that the words of every product are to be written anew.
+pub(super) fn mark_all(write: &mut Write<'_>) -> Result<(), Fault> {
+    diesel::delete(catalog_unindexed::table).execute(&mut **write)?;
+    let numbers = catalog_products::table.select(catalog_products::number);
+    diesel::insert_into(catalog_unindexed::table)
+        .values(numbers)
+        .into_columns(catalog_unindexed::number)
+        .execute(&mut **write)?;
+    Ok(())
+}
+
 /// Forgets a product's words.
-pub(super) fn forget(write: &mut Write<'_>, number: &str) -> Result<(), Fault> {
+fn forget(write: &mut Write<'_>, number: &str) -> Result<(), Fault> {
     diesel::delete(catalog_terms::table.filter(catalog_terms::number.eq(number)))
         .execute(&mut **write)?;
     diesel::delete(catalog_unindexed::table.find(number)).execute(&mut **write)?;
@@ -52,28 +63,34 @@ pub(super) fn forget(write: &mut Write<'_>, number: &str) -> Result<(), Fault> {
 pub fn index(db: &Db) -> Result<u64, Fault> {
     let mut indexed = 0;
     loop {
-        let waiting = db.read(waiting)?;
-        if waiting.is_empty() {
+        let some = index_some(db)?;
+        if some == 0 {
             return Ok(indexed);
         }
-        let mut cut = Vec::with_capacity(waiting.len());
-        for number in waiting {
-            let described = db.read(|read| described(read, &number))?;
-            cut.push((number, described.map(|described| (terms(&described), described.row))));
-        }
-        let stored = db.write(|write| {
-            let mut stored = 0;
-            for (number, described) in &cut {
-                stored += u64::from(store(write, number, described.as_ref())?);
-            }
-            Ok::<_, Fault>(stored)
-        })?;
-        indexed += stored;
-        if stored == 0 {
-            // All of them changed again meanwhile: whoever changed them, or the next look, is next.
-            return Ok(indexed);
-        }
+        indexed += some;
     }
+}
+
+/// Indexes some of them, unless somebody in this process does: for whoever must not wait for what
+/// others published. Gives how many; none also where all of them changed again meanwhile.
+pub(crate) fn index_some(db: &Db) -> Result<u64, Fault> {
+    let Some(_turn) = db.turn_to_index() else { return Ok(0) };
+    let waiting = db.read(waiting)?;
+    if waiting.is_empty() {
+        return Ok(0);
+    }
+    let mut cut = Vec::with_capacity(waiting.len());
+    for number in waiting {
+        let described = db.read(|read| described(read, &number))?;
+        cut.push((number, described.map(|described| (terms(&described), described.row))));
+    }
+    db.write(|write| {
+        let mut stored = 0;
+        for (number, described) in &cut {
+            stored += u64::from(store(write, number, described.as_ref())?);
+        }
+        Ok(stored)
+    })
 }
 
 fn waiting(read: &mut Read<'_>) -> Result<Vec<String>, Fault> {

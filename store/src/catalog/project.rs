@@ -208,7 +208,8 @@ fn forget(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Faul
     if let Some(old) = old {
         count(write, &old, -1)?;
         diesel::delete(catalog_products::table.filter(filter)).execute(&mut **write)?;
-        index::forget(write, number.as_str())?;
+        // Its log may be about to be folded anew: the words stay until it is indexed.
+        index::mark(write, number.as_str())?;
         change::note(write, number.as_str())?;
     }
     Ok(())

@@ -13,7 +13,7 @@ use lianshi_registry::{
     time::Timestamp,
 };
 
-use super::{index, objects};
+use super::{index::index_some, objects};
 use crate::{
     audit::{self, Act, Actor},
     close,
@@ -40,7 +40,7 @@ pub fn publish(
         Ok(_) => {
             site.nudge();
             // It is published; what is not indexed now, a serving node does.
-            if let Err(error) = index(&site.db) {
+            if let Err(error) = index_some(&site.db) {
                 tracing::warn!(%error, "what was published is not indexed yet");
             }
         }

@@ -10,10 +10,7 @@ use crate::{
     fault::Fault,
     fold, log,
     members::MEMBER_KINDS,
-    schema::{
-        catalog_counts, catalog_objects, catalog_products, catalog_terms, catalog_unindexed, logs,
-        quarantined_entries,
-    },
+    schema::{catalog_counts, catalog_objects, catalog_products, logs, quarantined_entries},
 };
 
 /// Entries folded at once: bounds memory at a few MiB.
@@ -39,8 +36,8 @@ pub fn rebuild(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<Rebuilt, Fault> {
     let rebuilt = db.write(|write| {
         let before = digest(&mut write.as_read())?;
         let noted = change::newest(&mut write.as_read())?;
-        diesel::delete(catalog_terms::table).execute(&mut **write)?;
-        diesel::delete(catalog_unindexed::table).execute(&mut **write)?;
+        // Found by the words of before until they are indexed anew.
+        index::mark_all(write)?;
         diesel::delete(catalog_counts::table).execute(&mut **write)?;
         diesel::delete(catalog_products::table).execute(&mut **write)?;
         diesel::delete(catalog_objects::table).execute(&mut **write)?;

@@ -95,7 +95,7 @@ pub(crate) fn store(
 /// caller's to undo.
 pub(crate) fn shorten(write: &mut Write<'_>, origin: &Origin, size: u64) -> Result<Tip, Fault> {
     let edge = read::load_edge(&mut write.as_read(), origin, size)?;
-    let dropped = read::entries(&mut write.as_read(), origin, size, u64::MAX)?;
+    let dropped = read::counted_from(&mut write.as_read(), origin, size)?;
     let levels: Vec<i64> = log_tiles::table
         .filter(log_tiles::origin.eq(origin.to_string()))
         .select(log_tiles::level)
@@ -119,7 +119,7 @@ pub(crate) fn shorten(write: &mut Write<'_>, origin: &Origin, size: u64) -> Resu
         .set((
             logs::size.eq(signed(tip.size)?),
             logs::root.eq(tip.root.bytes().as_slice()),
-            logs::entry_bytes.eq(logs::entry_bytes - signed(counted(&dropped))?),
+            logs::entry_bytes.eq(logs::entry_bytes - signed(dropped)?),
         ))
         .execute(&mut **write)?;
     Ok(tip)

@@ -104,6 +104,19 @@ pub fn entries(
     Ok(found)
 }
 
+/// What the entries from index `from` on count towards their log's quota, read a bundle at a time.
+pub(super) fn counted_from(read: &mut Read<'_>, origin: &Origin, from: u64) -> Result<u64, Fault> {
+    let held = head(read, origin)?.map_or(0, |head| head.size);
+    let (mut counted, mut at) = (0_u64, from);
+    while at < held {
+        let width = u64::from(TILE_WIDTH);
+        let part = entries(read, origin, at, width - at % width)?;
+        counted = counted.saturating_add(super::counted(&part));
+        at += width - at % width;
+    }
+    Ok(counted)
+}
+
 /// Root of the log's first `size` entries. `None` when it holds fewer.
 pub fn root_at(read: &mut Read<'_>, origin: &Origin, size: u64) -> Result<Option<Hash>, Fault> {
     match head(read, origin)? {

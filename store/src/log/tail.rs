@@ -37,25 +37,33 @@ pub(crate) fn drop_tail(write: &mut Write<'_>, origin: &Origin) -> Result<(), Fa
     Ok(())
 }
 
-/// The head towards which the entries held were pulled, and what it says of the first `old` of
-/// them; `None` where that is not known.
+/// The head towards which the entries held were pulled; `None` where that is not known.
+pub(crate) fn tail_head(read: &mut Read<'_>, held: &Head) -> Result<Option<SignedHead>, Fault> {
+    Ok(load(read, held)?.map(|tail| tail.head))
+}
+
+fn load(read: &mut Read<'_>, held: &Head) -> Result<Option<Tail>, Fault> {
+    let row: Option<(String, Vec<u8>)> = tails::table
+        .find(held.origin.to_string())
+        .select((tails::note, tails::proof))
+        .first(&mut **read)
+        .optional()?;
+    let Some((note, proof)) = row else { return Ok(None) };
+    let head = SignedHead::open(&note, &held.origin, &held.log_key);
+    let head = head.map_err(|error| Fault::corrupt("tails", error))?;
+    let proof = decode_hashes(&proof).ok_or_else(|| Fault::corrupt("tails", "proof"))?;
+    Ok(Some(Tail { head, proof }))
+}
+
+/// That head, and what it says of the first `old` entries held.
 pub(crate) fn tail_proof(
     read: &mut Read<'_>,
     held: &Head,
     old: u64,
 ) -> Result<Option<(SignedHead, Vec<Hash>)>, Fault> {
-    let origin = &held.origin;
-    let row: Option<(String, Vec<u8>)> = tails::table
-        .find(origin.to_string())
-        .select((tails::note, tails::proof))
-        .first(&mut **read)
-        .optional()?;
-    let Some((note, proof)) = row else { return Ok(None) };
-    let head = SignedHead::open(&note, origin, &held.log_key);
-    let head = head.map_err(|error| Fault::corrupt("tails", error))?;
-    let proof = decode_hashes(&proof).ok_or_else(|| Fault::corrupt("tails", "proof"))?;
-    let tail = Tail { head, proof };
-    let told =
-        with_nodes(read, origin, held.size, |source| tail.prefix_proof(old, held.size, source))?;
+    let Some(tail) = load(read, held)? else { return Ok(None) };
+    let told = with_nodes(read, &held.origin, held.size, |source| {
+        tail.prefix_proof(old, held.size, source)
+    })?;
     Ok(told.map(|proof| (tail.head, proof)))
 }

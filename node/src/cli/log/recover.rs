@@ -292,6 +292,7 @@ fn finish(at: &At, site: &Site, learned: &Learned) -> anyhow::Result<()> {
             forks::witness(site, held.log_key, conflict)?;
         }
     }
+    forks::examine_every_kept(site)?;
     let (size, names) = site.db.read(|read| {
         let size = log::head(read, &site.origin)?.map_or(0, |head| head.size);
         Ok::<_, Fault>((size, learned.answered.iter().map(NodeName::as_str).collect::<Vec<_>>()))
