@@ -240,11 +240,6 @@ impl Folder {
         .proved(&self.keys)
     }
 
-    /// This node as a charter names a root authority.
-    pub fn as_root(&self) -> Root {
-        root_of(&self.charter.domain, &self.config, &self.keys)
-    }
-
     /// Opens the database and gives the shell rooms what they share. `nudge` wakes the jobs of a
     /// serving process; a command beside it passes one that does nothing, and the serving process
     /// notices by itself.

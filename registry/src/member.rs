@@ -30,7 +30,7 @@ use crate::{
 pub use past::{Generation, KeyRole, Past, RetiredKey};
 pub use refusal::MemberRefusal;
 use root::root_of;
-pub use root::{FormerLog, Root, place_of};
+pub use root::{FormerKey, FormerLog, Root, place_of};
 
 /// Levels a node may have.
 pub const LEVELS: [&str; 3] = ["province", "city", "district"];
@@ -263,8 +263,8 @@ fn check_place(
         return Err(MemberRefusal::OriginMismatch { origin: origin.clone(), node: node.clone() });
     }
     if let Some(named) = roots.iter().find(|named| named.node() == node) {
-        let keys = past::keys(admission).map(|(_, key)| key);
-        let is_now = named.origin == *origin && keys == named.keys();
+        let names = |(role, key)| named.uses(role, key);
+        let is_now = named.origin == *origin && past::keys(admission).into_iter().all(names);
         // What the charter ended had the keys that its own log said.
         let was = |former: &FormerLog| {
             former.origin == *origin && origin == log && former.log_key == admission.log_key
@@ -303,8 +303,7 @@ fn check_keys(
         }
     }
     for named in roots.iter().filter(|named| *named != root || *named.node() != admission.node) {
-        let former = named.former.iter().map(|former| former.log_key);
-        if named.keys().into_iter().chain(former).any(|key| wanted.contains(&key)) {
+        if named.keys().any(|key| wanted.contains(&key)) {
             return Err(taken(named.node()));
         }
     }

@@ -5,7 +5,7 @@
 
 mod compare;
 
-pub(crate) use compare::keep;
+pub(crate) use compare::{chance, keep};
 pub use compare::{Seen, compare, examine, examine_every_kept, examine_kept};
 
 use diesel::prelude::*;

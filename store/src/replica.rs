@@ -80,6 +80,7 @@ pub fn confirm(site: &Site, origin: &Origin) -> Result<(), Fault> {
 /// Forgets the entries beyond the signed head, which were pulled towards a larger head that the log
 /// does not lead to any more. Gives size and root of what is held afterwards.
 pub fn drop_tail(site: &Site, origin: &Origin) -> Result<(u64, Hash), Fault> {
+    let chance = forks::chance()?;
     site.db.write(|write| {
         let missing = || Fault::corrupt("logs", format!("no row of {origin}"));
         let held = log::head(&mut write.as_read(), origin)?.ok_or_else(missing)?;
@@ -88,7 +89,7 @@ pub fn drop_tail(site: &Site, origin: &Origin) -> Result<(u64, Hash), Fault> {
         }
         // It is shown no more, and may be all there is of another history.
         if let Some(head) = log::tail_head(&mut write.as_read(), &held)? {
-            forks::keep(write, (&head, Seen::Shown))?;
+            forks::keep(write, (&head, Seen::Shown), chance)?;
         }
         log::drop_tail(write, origin)?;
         let tip = log::shorten(write, origin, held.checkpoint_size)?;

@@ -6,7 +6,7 @@ use lianshi_registry::{
     sync::{Comparison, SignedHead, UNEXAMINED_MAX},
 };
 use lianshi_store::{
-    Site,
+    Db, Site,
     forks::{self, Seen},
     log, replica,
 };
@@ -15,6 +15,16 @@ use crate::{
     replica::{Three, adopt, adopt_all, publish, pulled, three},
     support::{contents, on_both},
 };
+
+/// The reader knows the writer, which has written ten entries that the reader holds.
+fn following(db: &Db) -> Three {
+    let three = three(db);
+    log::publish_head(&three.root).expect("signed");
+    adopt_all(&three.reader, &three.root);
+    publish(&three.writer, 10);
+    adopt_all(&three.reader, &three.writer);
+    three
+}
 
 /// A head that the writer signed, of this size, of another history.
 fn other(writer: &Site, size: u64, said: &str) -> SignedHead {
@@ -66,11 +76,7 @@ fn entries_that_nobody_serves_on_prove_the_history_they_were_pulled_from() {
 #[test]
 fn a_head_beyond_the_log_is_kept_over_a_restart_and_compared_when_the_log_reaches_it() {
     on_both(|db| {
-        let Three { root, writer, reader, .. } = &three(db);
-        log::publish_head(root).expect("signed");
-        adopt_all(reader, root);
-        publish(writer, 10);
-        adopt_all(reader, writer);
+        let Three { writer, reader, .. } = &following(db);
         let key = writer.log_key.public();
         let log = (&writer.origin, key);
         publish(writer, 10);
@@ -88,18 +94,35 @@ fn a_head_beyond_the_log_is_kept_over_a_restart_and_compared_when_the_log_reache
 }
 
 #[test]
+fn what_a_process_that_ended_had_not_compared_is_compared_at_the_next_start() {
+    on_both(|db| {
+        let Three { root, writer, reader, .. } = &following(db);
+        assert!(!forks::examine_every_kept(reader).expect("examined"), "nothing is kept");
+        for (of, size) in [(writer, 18), (root, 90)] {
+            let seen = other(of, size, "escaping");
+            let seen = (&seen, Seen::Shown);
+            assert!(!forks::examine(reader, of.log_key.public(), seen).expect("kept"));
+        }
+        publish(writer, 10);
+        adopt_all(reader, writer);
+        // Here the process ended: the log was adopted, and nobody looked at what it reached.
+        assert!(reader.db.read(forks::origins).expect("read").is_empty());
+        assert!(forks::examine_every_kept(reader).expect("examined"));
+        let forked = reader.db.read(forks::origins).expect("read");
+        assert_eq!(forked, std::slice::from_ref(&writer.origin), "and the other log waits on");
+        assert!(!forks::examine_every_kept(reader).expect("examined"), "once");
+    });
+}
+
+#[test]
 fn heads_that_a_member_signs_without_end_take_a_bounded_place() {
     on_both(|db| {
-        let Three { root, writer, reader, .. } = &three(db);
-        log::publish_head(root).expect("signed");
-        adopt_all(reader, root);
-        publish(writer, 1);
-        adopt_all(reader, writer);
+        let Three { writer, reader, .. } = &following(db);
         // What peers showed before is displaced by no submission.
         let shown = other(writer, 1_000, "shown");
         let key = writer.log_key.public();
         assert!(!forks::examine(reader, key, (&shown, Seen::Shown)).expect("kept"));
-        for number in 2..200 {
+        for number in 11..200 {
             let seen = other(writer, number, "flood");
             let seen_as = Seen::Submitted;
             assert!(

@@ -68,6 +68,7 @@ fn roots() -> Vec<Root> {
         witness_key: keys.witness.public(),
         seal_key: keys.seal.public(),
         former: Vec::new(),
+        retired: Vec::new(),
     }]
 }
 

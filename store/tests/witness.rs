@@ -24,7 +24,7 @@ use lianshi_store::{
 };
 
 use crate::{
-    replica::{Three, adopt_all, head, publish, three},
+    replica::{Three, adopt, adopt_all, head, publish, pulled, three},
     support::on_both,
 };
 
@@ -149,6 +149,22 @@ fn what_the_replica_contradicts_is_not_cosigned_but_told() {
         let [known] = known.as_slice() else { panic!("{known:?}") };
         assert!(known.evidence.verify().is_ok());
         assert_eq!(known.told_by, reader.origin);
+    });
+}
+
+#[test]
+fn entries_still_being_pulled_speak_against_what_is_submitted() {
+    on_both(|db| {
+        let Three { writer, reader, .. } = &acquainted(db);
+        assert_eq!(adopt(reader, writer, pulled(writer, 0, 256)), Ok(256));
+        let held = head(reader, &writer.origin).expect("held");
+        assert_eq!(held.checkpoint_size, 0, "no head is held whole");
+        let submitted = |note: &str| Submission::new(0, Vec::new(), note).expect("well formed");
+        let other = fork(writer, 200);
+        assert_eq!(submit(reader, &submitted(&other.note().encode())), 422);
+        let known = reader.db.read(forks::all).expect("read");
+        let [known] = known.as_slice() else { panic!("{known:?}") };
+        assert!(known.evidence.verify().is_ok());
     });
 }
 

@@ -44,6 +44,7 @@ fn site(folder: &Path, node: &str, division: &str) -> Site {
         witness_key: KeyPair::from_seed([b'n' + 70; 32]).public(),
         seal_key: KeyPair::from_seed([b'n' + 100; 32]).public(),
         former: Vec::new(),
+        retired: Vec::new(),
     };
     members::set_roots(&db, &[root]).expect("remembered");
     let site = Site {

@@ -172,11 +172,11 @@ async fn a_restored_node_recovers_from_its_peers_and_goes_on() {
     federation.haishu.start().await;
     let recovered = run_json(&federation.yinzhou.data, &["log", "recover"]);
     assert_eq!(recovered["size"], size);
-    assert_eq!(
-        run_json(&federation.yinzhou.data, &["log", "recover"])["pulled"],
-        serde_json::json!({}),
-        "once is enough"
-    );
+    // The others live on meanwhile, so their logs may have grown.
+    let again = run_json(&federation.yinzhou.data, &["log", "recover"]);
+    assert_eq!(again["size"], size);
+    let pulled = again["pulled"].as_object().expect("what was pulled");
+    assert!(pulled.keys().all(|log| !log.contains("/yinzhou/")), "once is enough: {again}");
 
     federation.yinzhou.start().await;
     assert_eq!(submit().await, 409, "it knows again that it cosigned");

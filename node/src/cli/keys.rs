@@ -57,15 +57,21 @@ fn rotate(at: &At, folder: &Folder, role: KeyRole) -> anyhow::Result<()> {
     let application = folder.prepare_key(role)?;
     let file = folder.path.join("application.toml");
     private::write(&file, toml::to_string(&application)?)?;
-    at.print(
-        &application,
+    let (role, file) = (role.as_str(), file.display());
+    let is_root = folder.charter.root.iter().any(|root| root.origin == folder.origin());
+    let next = if is_root {
         format!(
-            "The next {} key waits. Give {} to the root authority, which runs `lianshi member \
-             admit FILE`; then start this node anew.",
-            role.as_str(),
-            file.display()
-        ),
-    )
+            "Put what `lianshi member root` prints into charter.toml on every node in place of \
+             this node's block, start each anew, this one last, and run `lianshi member admit \
+             {file}` here."
+        )
+    } else {
+        format!(
+            "Give {file} to the root authority, which runs `lianshi member admit FILE`; then start \
+             this node anew."
+        )
+    };
+    at.print(&application, format!("The next {role} key waits. {next}"))
 }
 
 fn list(at: &At, folder: &Folder) -> anyhow::Result<()> {

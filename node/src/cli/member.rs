@@ -48,8 +48,13 @@ pub enum Command {
     Withdraw(Change),
     /// List the members this node knows.
     List,
-    /// Print this node as a root authority, to be put into charter.toml on every node.
-    Root,
+    /// Print this node as a root authority, to be put into charter.toml on every node: with the keys
+    /// that wait to be used, and those the charter knew before.
+    Root {
+        /// How many entries of the log before this one count, when the charter is to end it.
+        #[arg(long, value_name = "ENTRIES")]
+        until: Option<u64>,
+    },
 }
 
 /// A change of standing.
@@ -77,7 +82,7 @@ impl Command {
             Self::Reinstate(change) => alter(at, &folder, &site, (change, Status::Active)),
             Self::Withdraw(change) => alter(at, &folder, &site, (change, Status::Withdrawn)),
             Self::List => list(at, &site),
-            Self::Root => root(at, &folder),
+            Self::Root { until } => root(at, &folder, *until),
         }
     }
 }
@@ -170,12 +175,12 @@ fn alter(
     )
 }
 
-fn root(at: &At, folder: &Folder) -> anyhow::Result<()> {
+fn root(at: &At, folder: &Folder, until: Option<u64>) -> anyhow::Result<()> {
     #[derive(serde::Serialize)]
     struct Block {
         root: [Root; 1],
     }
-    let root = folder.as_root();
+    let root = folder.as_root(until)?;
     let text = toml::to_string(&Block { root: [root.clone()] })?;
     at.print(&root, text.trim_end())
 }

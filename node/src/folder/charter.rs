@@ -1,15 +1,17 @@
 //! The charter: what the members of a federation agree on outside any log.
 
-use anyhow::ensure;
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, ensure};
 use lianshi_registry::{
     id::{DivisionCode, FederationDomain, Origin},
     key::{NodeKeys, PublicKey},
-    member::{self, FormerLog},
+    member::{self, FormerKey, FormerLog, KeyRole},
     policy::Rule,
 };
 use serde::{Deserialize, Serialize};
 
-use super::Config;
+use super::{Config, Folder, rotation::ROTATED};
 
 /// `charter.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,6 +37,7 @@ impl Charter {
             witness_key: root.witness_key,
             seal_key: root.seal_key,
             former: root.former.clone(),
+            retired: root.retired.clone(),
         };
         self.root.iter().map(root).collect()
     }
@@ -59,8 +62,16 @@ impl Charter {
                 "the former logs of {name} are not given from the oldest to the one before {}",
                 root.origin
             );
+            ensure!(
+                root.retired.iter().all(|former| former.role != KeyRole::Log),
+                "a log key of {name} is under `retired`; with it the log ended, so the log stands \
+                 under `former`"
+            );
+            let keys = root.keys();
+            let different: BTreeSet<_> = keys.iter().collect();
+            ensure!(different.len() == keys.len(), "a key of {name} serves twice");
             for other in self.root.iter().skip(place + 1) {
-                let shares = other.keys().into_iter().any(|key| root.keys().contains(&key));
+                let shares = other.keys().iter().any(|key| keys.contains(key));
                 ensure!(
                     other.origin.node() != name && !shares,
                     "{name} and {} have a name or a key in common",
@@ -94,11 +105,60 @@ pub struct Root {
     /// its entries that count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<FormerLog>,
+    /// Other keys it used before they were replaced: what they sealed and cosigned stays valid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<FormerKey>,
 }
 
 impl Root {
-    fn keys(&self) -> [PublicKey; 4] {
-        [self.identity_key, self.log_key, self.witness_key, self.seal_key]
+    fn keys(&self) -> Vec<PublicKey> {
+        let now = [self.identity_key, self.log_key, self.witness_key, self.seal_key];
+        let logs = self.former.iter().map(|former| former.log_key);
+        now.into_iter().chain(logs).chain(self.retired.iter().map(|former| former.key)).collect()
+    }
+
+    /// This block with a key replaced, the one before among those it used.
+    fn rekeyed(mut self, role: KeyRole, next: PublicKey) -> Self {
+        let now = match role {
+            KeyRole::Identity => &mut self.identity_key,
+            KeyRole::Log => &mut self.log_key,
+            KeyRole::Witness => &mut self.witness_key,
+            KeyRole::Seal => &mut self.seal_key,
+        };
+        let key = std::mem::replace(now, next);
+        self.retired.push(FormerKey { role, key });
+        self
+    }
+}
+
+impl Folder {
+    /// This node as a charter is to name it as a root authority: with the keys that wait to be
+    /// used, and what it used before as the charter it has says. When that names an earlier log of
+    /// this node, the log ended after `until` entries; refuses when that is not said.
+    pub fn as_root(&self, until: Option<u64>) -> anyhow::Result<Root> {
+        let root = root_of(&self.charter.domain, &self.config, &self.keys);
+        let is_named = |named: &&Root| named.origin.node() == &self.config.node;
+        let Some(named) = self.charter.root.iter().find(is_named) else { return Ok(root) };
+        if named.origin == root.origin {
+            let mut block = Root { addresses: root.addresses, ..named.clone() };
+            for role in ROTATED {
+                let next = self.next_key(role)?.map(|next| next.public());
+                if let Some(next) = next.filter(|next| !named.keys().contains(next)) {
+                    block = block.rekeyed(role, next);
+                }
+            }
+            return Ok(block);
+        }
+        let until = until.with_context(|| {
+            format!(
+                "{} ends when the charter names {}; say with --until how many of its entries \
+                 count, from a member that holds them (`lianshi log list`)",
+                named.origin, root.origin
+            )
+        })?;
+        let ended = FormerLog { origin: named.origin.clone(), log_key: named.log_key, until };
+        let former = named.former.iter().cloned().chain([ended]).collect();
+        Ok(Root { former, ..root })
     }
 }
 
@@ -113,5 +173,6 @@ pub(super) fn root_of(domain: &FederationDomain, config: &Config, keys: &NodeKey
         seal_key: keys.seal.public(),
         addresses: config.peer_addresses.clone(),
         former: Vec::new(),
+        retired: Vec::new(),
     }
 }

@@ -210,6 +210,11 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
             peers.remove(&node);
             continue;
         }
+        // Until a root authority says anew who it is, it is whom the charter names.
+        let named = folder.charter.root.iter().find(|root| *root.origin.node() == node);
+        if named.is_some_and(|root| root.identity_key != admission.identity_key) {
+            continue;
+        }
         let (identity_key, addresses) = (admission.identity_key, admission.addresses.clone());
         let peer = Peer { kept: kept.contains(&node), node, identity_key, addresses };
         peers.insert(peer.node.clone(), peer);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::MemberRefusal;
+use super::{KeyRole, MemberRefusal};
 use crate::{
     entry::Admission,
     id::{DivisionCode, NodeName, Origin},
@@ -29,6 +29,19 @@ pub struct Root {
     /// index. The oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<FormerLog>,
+    /// Keys it used before: what they sealed and cosigned stays valid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<FormerKey>,
+}
+
+/// A key that a root authority used before, other than one of a log: with that the log ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FormerKey {
+    /// What it was for.
+    pub role: KeyRole,
+    /// The public part.
+    pub key: PublicKey,
 }
 
 /// A log that a root authority wrote before, as the charter ends it.
@@ -54,6 +67,7 @@ impl Root {
             witness_key: admission.witness_key,
             seal_key: admission.seal_key,
             former: Vec::new(),
+            retired: Vec::new(),
         }
     }
 
@@ -78,8 +92,22 @@ impl Root {
         self.logs().any(|log| log == origin)
     }
 
-    pub(super) fn keys(&self) -> [PublicKey; 4] {
-        [self.identity_key, self.log_key, self.witness_key, self.seal_key]
+    /// Whether the charter names this key for this purpose, now or before.
+    pub(super) fn uses(&self, role: KeyRole, key: PublicKey) -> bool {
+        let now = match role {
+            KeyRole::Identity => self.identity_key,
+            KeyRole::Log => self.log_key,
+            KeyRole::Witness => self.witness_key,
+            KeyRole::Seal => self.seal_key,
+        };
+        now == key || self.retired.contains(&FormerKey { role, key })
+    }
+
+    /// Every key the charter names for it, those of before too.
+    pub(super) fn keys(&self) -> impl Iterator<Item = PublicKey> {
+        let now = [self.identity_key, self.log_key, self.witness_key, self.seal_key];
+        let logs = self.former.iter().map(|former| former.log_key);
+        now.into_iter().chain(logs).chain(self.retired.iter().map(|former| former.key))
     }
 }
 

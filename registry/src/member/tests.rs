@@ -329,6 +329,42 @@ fn a_root_authority_whose_log_key_is_stolen_goes_on_under_the_next_charter() {
 }
 
 #[test]
+fn what_a_root_authority_sealed_before_its_key_was_replaced_stays_valid() {
+    let mut fold = Fold::founded();
+    let old = fold.members[&fold.roots[0].node().clone()].admission.clone();
+    let mut next = old.clone();
+    next.seal_key = KeyPair::from_seed([98; 32]).public();
+    next.witness_key = KeyPair::from_seed([99; 32]).public();
+    let next = prove(next);
+    assert_eq!(fold.refused(Fact::MemberAdmitted(next.clone())), "member.not_as_charter");
+    let mut root = Root::of(&next);
+    root.retired = vec![
+        FormerKey { role: KeyRole::Seal, key: old.seal_key },
+        FormerKey { role: KeyRole::Witness, key: old.witness_key },
+    ];
+    // Under the next charter everything is judged anew.
+    let mut anew = Fold { roots: vec![root], members: Members::new(), next: 0 };
+    anew.root_says(Fact::MemberAdmitted(old.clone())).expect("the charter knew these keys");
+    // A key it never had is not its own, nor one that it had for something else.
+    for key in [KeyPair::from_seed([97; 32]).public(), old.witness_key] {
+        let mut thief = old.clone();
+        thief.seal_key = key;
+        thief.witness_key = next.witness_key;
+        let refused = anew.refused(Fact::MemberAdmitted(prove(thief)));
+        assert_eq!(refused, "member.not_as_charter");
+    }
+    anew.root_says(Fact::MemberAdmitted(next.clone())).expect("as the charter says now");
+    let member = &anew.members[&next.node];
+    assert_eq!(member.seal_keys(), [next.seal_key, old.seal_key]);
+    assert_eq!(member.witness_vkeys().len(), 2);
+    // It does not go back, and nobody else has the key.
+    assert_eq!(anew.refused(Fact::MemberAdmitted(old.clone())), "member.key_taken");
+    let mut other = admission("haishu", "330203", 3);
+    other.seal_key = old.seal_key;
+    assert_eq!(anew.refused(Fact::MemberAdmitted(prove(other))), "member.key_taken");
+}
+
+#[test]
 fn a_withdrawn_node_is_admitted_anew_with_fresh_keys_and_the_next_generation() {
     let mut fold = Fold::founded();
     let anew = |generation: u32, seed: u8| {

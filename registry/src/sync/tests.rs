@@ -365,6 +365,69 @@ fn who_may_be_silent_is_left_as_soon_as_somebody_shows_the_same_who_serves() {
 }
 
 #[test]
+fn who_served_and_is_late_by_its_own_measure_is_left_for_another_that_serves() {
+    let log = Origin::parse("tested.example/writer/1").expect("an origin");
+    let name = |text: &str| NodeName::parse(text).expect("a name");
+    let asked = |outputs: Vec<Output>| -> Vec<NodeName> {
+        let peer = |output| if let Output::Fetch { peer, .. } = output { Some(peer) } else { None };
+        outputs.into_iter().filter_map(peer).collect()
+    };
+    // The late one took this long until now, and is left after twice that, never sooner than two
+    // seconds.
+    for (took_ms, left_ms) in [(100, 2_000), (1_500, 3_000)] {
+        let mut sync = linked(std::slice::from_ref(&log), &["late", "other"]);
+        for peer in ["late", "other"] {
+            sync.brought(NOW, &name(peer), NOW.plus_millis(REQUEST_MS_MAX - took_ms));
+        }
+        let announced = |peer| Input::Announced { peer: name(peer), head: head_of(&log, 9) };
+        assert_eq!(asked(sync.step(NOW, announced("late"))), [name("late")]);
+        assert!(asked(sync.step(NOW, announced("other"))).is_empty());
+        for waited in (0..left_ms).step_by(500) {
+            let now = NOW.plus_millis(waited);
+            assert!(asked(sync.step(now, Input::Tick)).is_empty(), "after {waited} ms");
+        }
+        let now = NOW.plus_millis(left_ms);
+        assert_eq!(asked(sync.step(now, Input::Tick)), [name("other")], "{left_ms} ms");
+    }
+}
+
+#[test]
+fn of_a_log_beyond_its_quota_the_smaller_head_is_asked_for_and_the_larger_one_no_more() {
+    let log = Origin::parse("tested.example/writer/1").expect("an origin");
+    let name = |text: &str| NodeName::parse(text).expect("a name");
+    let mut sync = linked(std::slice::from_ref(&log), &["writer"]);
+    let announced = |size| Input::Announced { peer: name("writer"), head: head_of(&log, size) };
+    let mut outputs = sync.step(NOW, announced(200));
+    let mut sizes = Vec::new();
+    let mut shown = vec![150, 200];
+    while let Some(output) = outputs.pop() {
+        match output {
+            Output::Fetch { request, .. } => {
+                let input = Input::Fetched { request, bytes: b"bundle".to_vec() };
+                outputs.extend(sync.step(NOW, input));
+            }
+            Output::Store(pulled) => {
+                sizes.push(pulled.to);
+                // The bytes of two hundred entries do not fit, those of a hundred and fifty do.
+                let origin = log.clone();
+                let input = if pulled.to == 200 {
+                    Input::NotStored { origin, fault: PullFault::Quota }
+                } else {
+                    Input::Stored { origin, size: pulled.to, root: pulled.head.root() }
+                };
+                outputs.extend(sync.step(NOW, input));
+            }
+            _ => {}
+        }
+        if let (true, Some(size)) = (outputs.is_empty(), shown.pop()) {
+            outputs = sync.step(NOW, announced(size));
+        }
+    }
+    assert_eq!(sizes, [200, 150], "the larger one was shown twice");
+    assert_eq!(sync.logs[&log].size, 150);
+}
+
+#[test]
 fn a_slow_peer_comes_after_one_that_is_not() {
     let log = |n: u32| Origin::parse(&format!("tested.example/log{n}/1")).expect("an origin");
     let logs: Vec<Origin> = (0..5).map(log).collect();

@@ -38,7 +38,8 @@ pub fn examine(
         Comparison::Unproved => {
             let is_kept = site.db.read(|read| is_kept(read, head))?;
             if !is_kept {
-                site.db.write(|write| keep(write, (head, seen)))?;
+                let chance = chance()?;
+                site.db.write(|write| keep(write, (head, seen), chance))?;
             }
             // The log may have grown to it meanwhile.
             examine_kept(site, (head.origin(), log_key))
@@ -86,9 +87,13 @@ fn is_kept(read: &mut Read<'_>, head: &SignedHead) -> Result<bool, Fault> {
 }
 
 /// Keeps a signed head until the log has grown to it. Of each log and origin at most
-/// [`UNEXAMINED_MAX`] are kept; a further one takes the place of any, so that nobody can choose
-/// which is forgotten.
-pub(crate) fn keep(write: &mut Write<'_>, (head, seen): (&SignedHead, Seen)) -> Result<(), Fault> {
+/// [`UNEXAMINED_MAX`] are kept; a further one takes the place of any, by [`chance`], so that nobody
+/// can choose which is forgotten.
+pub(crate) fn keep(
+    write: &mut Write<'_>,
+    (head, seen): (&SignedHead, Seen),
+    chance: u8,
+) -> Result<(), Fault> {
     let (size, origin) = (signed(head.size())?, head.origin().to_string());
     let submitted = seen == Seen::Submitted;
     let of_log = kept_heads::table
@@ -104,14 +109,20 @@ pub(crate) fn keep(write: &mut Write<'_>, (head, seen): (&SignedHead, Seen)) -> 
         kept_heads::submitted.eq(submitted),
     );
     let is_new = insert_if_absent!(write, kept_heads::table, row)?;
-    if is_new && kept.len() >= UNEXAMINED_MAX {
-        let mut byte = [0];
-        getrandom::fill(&mut byte).map_err(|e| Fault::Randomness(e.to_string()))?;
-        if let Some((size, root)) = kept.get(usize::from(byte[0]) % kept.len()) {
-            forget(write, (&origin, *size, root))?;
-        }
+    if is_new
+        && kept.len() >= UNEXAMINED_MAX
+        && let Some((size, root)) = kept.get(usize::from(chance) % kept.len())
+    {
+        forget(write, (&origin, *size, root))?;
     }
     Ok(())
+}
+
+/// Which head [`keep`] forgets when there is no room: drawn before the transaction.
+pub(crate) fn chance() -> Result<u8, Fault> {
+    let mut byte = [0];
+    getrandom::fill(&mut byte).map_err(|error| Fault::Randomness(error.to_string()))?;
+    Ok(u8::from_le_bytes(byte))
 }
 
 fn signed(size: u64) -> Result<i64, Fault> {

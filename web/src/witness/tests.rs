@@ -53,6 +53,7 @@ fn state(folder: &Path) -> WebState {
         witness_key: key(12),
         seal_key: key(13),
         former: Vec::new(),
+        retired: Vec::new(),
     };
     members::set_roots(&site.db, &[root]).expect("stored");
     site.db.write(|write| log::create_own(write, &site)).expect("begun");
