@@ -16,7 +16,7 @@ use lianshi_registry::{
     id::{DivisionCode, FederationDomain, NodeName, Origin},
     json::{encode_entry, parse_entry},
     key::{KeyPair, NodeKeys},
-    member::{self, Members, Root, Status},
+    member::{self, Member, Members, Root, Status},
     merkle::{Hash, leaf_hash},
     note::{Signature, VerifierKey},
     sync::{SignedHead, Source, Sync},
@@ -60,6 +60,8 @@ pub struct Node {
     pub key: KeyPair,
     pub division: DivisionCode,
     place: u8,
+    /// What it wrote in earlier generations, as it wrote it.
+    pub former: BTreeMap<Origin, StoredLog>,
     pub disk: BTreeMap<Origin, StoredLog>,
     /// Entries of the own log that a crash does not take.
     pub synced: u64,
@@ -98,7 +100,7 @@ impl Node {
     /// by one of them in turn.
     pub fn new(place: usize, count: usize, roots: &[Root]) -> Self {
         let name = NodeName::parse(&format!("n{place}")).expect("valid");
-        let origin = origin_of(place);
+        let origin = origin_of(place, 1);
         let (city, is_root) = (CITIES[place % count], place < count);
         let division = if is_root { format!("{city}00") } else { format!("{city}{place:02}") };
         Self {
@@ -107,14 +109,15 @@ impl Node {
             arrivals: Arrivals::default(),
             backup: None,
             skew_ms: 0,
-            cosigner: Cosigner::of_node(&origin, role_key(place, 1)),
+            cosigner: Cosigner::of_node(&origin, role_key((place, 1), 1)),
             journal: Journal::default(),
             cosigned: BTreeMap::new(),
             gathering: Gathering::default(),
-            key: key_of(place),
+            key: key_of((place, 1)),
             division: DivisionCode::parse(&division).expect("valid"),
             disk: BTreeMap::from([(origin.clone(), StoredLog::default())]),
             place: u8::try_from(place).expect("few nodes"),
+            former: BTreeMap::new(),
             name,
             origin,
             life: 0,
@@ -130,15 +133,20 @@ impl Node {
     }
 
     pub fn admission(&self) -> Admission {
-        let key = |role| role_key(usize::from(self.place), role);
-        let keys =
-            NodeKeys { identity: key(0), log: self.key.clone(), witness: key(1), seal: key(2) };
+        self.admission_of(self.origin.generation())
+    }
+
+    /// Who it is, or was, in a generation.
+    pub fn admission_of(&self, generation: u32) -> Admission {
+        let of = (usize::from(self.place), generation);
+        let key = |role| role_key(of, role);
+        let keys = NodeKeys { identity: key(0), log: key_of(of), witness: key(1), seal: key(2) };
         Admission {
             node: self.name.clone(),
             name: texts(self.name.as_str()),
             division: self.division.clone(),
             level: "district".to_owned(),
-            origin: self.origin.clone(),
+            origin: origin_of(of.0, generation),
             identity_key: keys.identity.public(),
             log_key: keys.log.public(),
             witness_key: keys.witness.public(),
@@ -194,6 +202,30 @@ impl Node {
             self.disk.insert(self.origin.clone(), own);
         }
         self.arrivals.cut(&self.disk);
+    }
+
+    /// It lost its disk and its keys: the next generation of its log begins.
+    pub fn begin_again(&mut self) {
+        let place = usize::from(self.place);
+        let of = (place, self.origin.generation() + 1);
+        let next = origin_of(place, of.1);
+        let written = self.disk.remove(&self.origin).expect("own log");
+        self.former.insert(std::mem::replace(&mut self.origin, next.clone()), written);
+        self.key = key_of(of);
+        self.cosigner = Cosigner::of_node(&next, role_key(of, 1));
+        self.journal = Journal::default();
+        self.disk = BTreeMap::from([(next, StoredLog::default())]);
+        self.synced = 0;
+        self.arrivals = Arrivals::default();
+        self.backup = None;
+        self.forks.clear();
+        self.told.clear();
+    }
+
+    /// A log as it was written, if this node wrote it.
+    pub fn written(&self, origin: &Origin) -> Option<&StoredLog> {
+        let own = (self.origin == *origin).then(|| &self.disk[origin]);
+        own.or_else(|| self.former.get(origin))
     }
 
     /// Begins a second history beside the first.
@@ -335,7 +367,7 @@ impl Node {
     /// Whether a log is on this node's list.
     pub fn follows(&self, origin: &Origin) -> bool {
         let is_root = self.roots.iter().any(|root| root.origin == *origin);
-        is_root || self.members.get(origin.node()).is_some_and(|m| m.admission.origin == *origin)
+        is_root || self.members.get(origin.node()).is_some_and(|m| m.of_log(origin).is_some())
     }
 
     pub fn sources(&self) -> Vec<Source> {
@@ -344,10 +376,14 @@ impl Node {
             log_key: root.log_key,
             quota_bytes: lianshi_registry::entry::QUOTA_BYTES,
         });
-        let members = self.members.values().map(|member| Source {
-            origin: member.admission.origin.clone(),
-            log_key: member.admission.log_key,
-            quota_bytes: member.admission.quota_bytes,
+        let admissions = self.members.values().flat_map(|member| {
+            let former = member.past.generations.iter().map(|one| &one.admission);
+            former.chain([&member.admission])
+        });
+        let members = admissions.map(|admission| Source {
+            origin: admission.origin.clone(),
+            log_key: admission.log_key,
+            quota_bytes: admission.quota_bytes,
         });
         roots.chain(members).collect()
     }
@@ -372,8 +408,12 @@ impl Node {
     /// each log as far as its author might speak.
     pub fn catalog_digest(&self) -> [u8; 32] {
         let mut catalog = Catalog::default();
+        let mut writers = BTreeMap::new();
         for (origin, index) in self.arrivals.in_order() {
-            let Some(member) = self.members.get(origin.node()) else { continue };
+            let writer = writers
+                .entry(origin)
+                .or_insert_with(|| self.members.get(origin.node())?.of_log(origin));
+            let Some(member) = writer else { continue };
             if self.forks.contains_key(origin) {
                 continue;
             }
@@ -390,7 +430,9 @@ impl Node {
 
     /// The keys a witness trusts for a log: those of the logs it follows, but not its own.
     pub fn trusted(&self, origin: &Origin) -> Vec<VerifierKey> {
-        if *origin == self.origin || self.has_left(origin.node()) {
+        let is_former = |member: &Member| member.admission.origin != *origin;
+        let is_former = self.members.get(origin.node()).is_some_and(is_former);
+        if *origin == self.origin || is_former || self.has_left(origin.node()) {
             return Vec::new();
         }
         let sources = self.sources().into_iter().filter(|source| source.origin == *origin).take(1);
@@ -412,19 +454,23 @@ fn sign(log: &mut StoredLog, size: u64, (origin, key): (&Origin, &KeyPair)) {
 }
 
 /// The key of a node for a role other than its log.
-fn role_key(place: usize, role: u8) -> KeyPair {
+fn role_key((place, generation): (usize, u32), role: u8) -> KeyPair {
     let mut seed = [100 + role; 32];
     seed[0] = u8::try_from(place).expect("few nodes");
+    seed[1] += u8::try_from(generation).expect("few generations") - 1;
     KeyPair::from_seed(seed)
 }
 
-pub fn origin_of(place: usize) -> Origin {
+pub fn origin_of(place: usize, generation: u32) -> Origin {
     let domain = FederationDomain::parse("simulated.example").expect("valid");
-    Origin::new(domain, NodeName::parse(&format!("n{place}")).expect("valid"), 1)
+    Origin::new(domain, NodeName::parse(&format!("n{place}")).expect("valid"), generation)
 }
 
-pub fn key_of(place: usize) -> KeyPair {
-    KeyPair::from_seed([u8::try_from(place).expect("few nodes") + 1; 32])
+/// The key of a node's log.
+fn key_of((place, generation): (usize, u32)) -> KeyPair {
+    let mut seed = [u8::try_from(place).expect("few nodes") + 1; 32];
+    seed[1] += u8::try_from(generation).expect("few generations") - 1;
+    KeyPair::from_seed(seed)
 }
 
 fn texts(text: &str) -> Texts {

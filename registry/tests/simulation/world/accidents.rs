@@ -4,7 +4,7 @@
 use lianshi_registry::sync::Input;
 
 use super::{Event, Faults, SKEW_MS_MAX, Traitor, World};
-use crate::{disk::StoredLog, node::origin_of, random::Random};
+use crate::{disk::StoredLog, random::Random};
 
 impl World {
     pub(super) fn break_something(&mut self) {
@@ -69,6 +69,15 @@ impl World {
         self.start(place);
     }
 
+    /// A node that was withdrawn comes back with nothing but new keys.
+    pub(super) fn begin_again(&mut self, place: usize) {
+        self.crash(place);
+        self.nodes[place].begin_again();
+        // What its witness swore before is bound to a key that is gone.
+        self.sworn.retain(|(witness, _), _| *witness != place);
+        self.start(place);
+    }
+
     /// A node restores a backup, forgets that it did, and signs another history of the same length.
     pub fn fork(&mut self, place: usize) {
         self.healed = true;
@@ -114,7 +123,7 @@ impl World {
             }
             self.mend_all(100, place);
             // Whoever was down all the time says something now.
-            if place >= self.faults.roots && self.nodes[place].disk[&origin_of(place)].size() == 0 {
+            if place >= self.faults.roots && self.nodes[place].own_size() == 0 {
                 let facts = self.nodes[place].organizations(1);
                 self.append_now(place, facts);
             }

@@ -29,9 +29,10 @@ pub type Signed = (u32, usize);
 impl World {
     /// What a node signed: its log, a second history beside it, and one from before a backup.
     fn histories(&self, origin: &Origin) -> Vec<&StoredLog> {
-        let writer = self.nodes.iter().find(|node| node.origin == *origin).expect("a writer");
+        let writer = self.nodes.iter().find(|node| node.written(origin).is_some());
+        let writer = writer.expect("a writer");
         let forked = self.forked.as_ref().filter(|(of, _)| of == origin).map(|(_, log)| log);
-        [Some(&writer.disk[origin]), writer.other.as_ref(), forked].into_iter().flatten().collect()
+        [writer.written(origin), writer.other.as_ref(), forked].into_iter().flatten().collect()
     }
 
     /// No node ever stores what the writer did not write, and every head lies on what is stored.
@@ -120,11 +121,13 @@ impl World {
             assert_eq!(heads[&node.origin].0, writer_size, "checker `heads`: of {}", node.name);
             assert_eq!(node.members, first.members, "checker `members`: {}", node.name);
             for other in honest.iter().map(|(_, other)| other).chain(&left) {
-                let held = node.heads().get(&other.origin).copied();
-                let expected = heads.get(&other.origin).copied();
-                assert_eq!(held, expected, "checker `heads`: {} at {}", other.name, node.name);
-                let accused = node.forks.contains_key(&other.origin);
-                assert!(!accused, "checker `evidence`: {} is accused", other.name);
+                for origin in other.former.keys().chain([&other.origin]) {
+                    let held = node.heads().get(origin).copied();
+                    let expected = heads.get(origin).copied();
+                    assert_eq!(held, expected, "checker `heads`: {origin} at {}", node.name);
+                    let accused = node.forks.contains_key(origin);
+                    assert!(!accused, "checker `evidence`: {origin} is accused");
+                }
             }
             assert_eq!(node.catalog_digest(), digest, "checker `digest`: {}", node.name);
         }
@@ -144,7 +147,7 @@ impl World {
             let member = &members[&node.name];
             let root = &self.nodes[place % self.faults.roots].origin;
             let keys = (member.admission.log_key, member.admission.identity_key);
-            let own = node.admission();
+            let own = node.admission_of(member.admission.origin.generation());
             let is_own = keys == (own.log_key, own.identity_key) && member.admitted_by == *root;
             assert!(is_own, "checker `members`: {} is somebody else", node.name);
         }

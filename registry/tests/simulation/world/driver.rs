@@ -8,10 +8,10 @@ use lianshi_registry::{
 };
 
 use super::{Event, Message, World};
-use crate::{
-    disk::short,
-    node::{Node, key_of},
-};
+use crate::{disk::short, node::Node};
+
+/// How long it takes to link with who was admitted anew.
+const LET_IN_MS: i64 = 50;
 
 impl World {
     pub(super) fn step(&mut self, place: usize, input: Input) {
@@ -117,8 +117,13 @@ impl World {
             self.step(place, Input::Sources(sources));
             // Who was withdrawn is cut off.
             for other in 0..self.nodes.len() {
+                let member = self.nodes[place].members.get(&self.nodes[other].name);
+                let is_anew = member.is_some_and(|member| !member.past.generations.is_empty());
                 if self.nodes[place].has_left(&self.nodes[other].name) {
                     self.unlink(place, other);
+                } else if is_anew && other != place && self.are_neighbors(place, other) {
+                    // And let in when it was admitted anew.
+                    self.after(LET_IN_MS, Event::Mend(place, other));
                 }
             }
         }
@@ -141,8 +146,10 @@ impl World {
     /// A node that has seen two histories publishes the evidence.
     pub(super) fn witness(&mut self, place: usize, conflict: &Conflict) {
         let origin = conflict.older.origin().clone();
-        let writer = self.nodes.iter().position(|node| node.origin == origin).expect("a node");
-        let evidence = conflict.evidence(key_of(writer).public());
+        let writer = self.nodes.iter().position(|node| node.written(&origin).is_some());
+        let writer = writer.expect("a node");
+        let admission = self.nodes[writer].admission_of(origin.generation());
+        let evidence = conflict.evidence(admission.log_key);
         evidence.verify().expect("a conflict is proved");
         if self.nodes[place].forks.contains_key(&origin) || place == writer {
             return;

@@ -140,8 +140,9 @@ impl World {
         if let Some(opened) = self.opened.get(note) {
             return opened.clone();
         }
-        let writer = self.nodes.iter().find(|node| node.origin == origin)?;
-        let opened = SignedHead::open(note, &origin, &writer.key.public()).ok();
+        let writer = self.nodes.iter().find(|node| node.written(&origin).is_some())?;
+        let log_key = writer.admission_of(origin.generation()).log_key;
+        let opened = SignedHead::open(note, &origin, &log_key).ok();
         self.opened.insert(note.to_owned(), opened.clone());
         opened
     }

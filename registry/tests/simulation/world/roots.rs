@@ -5,7 +5,6 @@ use lianshi_registry::{
     entry::Fact,
     id::{NodeName, Origin},
     key::{KeyPair, NodeKeys},
-    member::Status,
 };
 
 use super::World;
@@ -30,7 +29,7 @@ impl World {
     }
 
     /// The root admits itself, then some nodes at a time, then suspends and reinstates; of all its
-    /// nodes it withdraws one at most.
+    /// nodes it withdraws one at a time, which may come back in the next generation.
     pub(super) fn root_speaks(&mut self, root: usize) {
         let mine = self.of_root(root);
         let mut next = mine.clone();
@@ -49,13 +48,17 @@ impl World {
     }
 
     fn change_of(&mut self, root: usize, mine: &[usize]) -> Option<Fact> {
-        let members = &self.nodes[root].members;
-        let left = mine.iter().any(|place| self.nodes[root].has_left(&self.nodes[*place].name));
+        let has_left = |place: &usize| self.nodes[root].has_left(&self.nodes[*place].name);
+        let left = mine.iter().copied().find(has_left);
+        if let Some(place) = left.filter(|_| self.faults.rules && self.random.chance(30)) {
+            self.begin_again(place);
+            return Some(Fact::MemberAdmitted(self.nodes[place].admission()));
+        }
         let others: Vec<usize> = mine
             .iter()
             .copied()
             .filter(|place| *place != root && place + 1 != self.nodes.len())
-            .filter(|place| members[&self.nodes[*place].name].status() != Status::Withdrawn)
+            .filter(|place| !self.nodes[root].has_left(&self.nodes[*place].name))
             .collect();
         let count = u64::try_from(others.len().min(2)).expect("small");
         if count == 0 {
@@ -64,7 +67,7 @@ impl World {
         let place = others[usize::try_from(self.random.below(count)).expect("small")];
         let name = self.nodes[place].name.clone();
         let change = Node::change(&name, self.random.below(200));
-        if self.faults.rules && !left && self.random.chance(20) {
+        if self.faults.rules && left.is_none() && self.random.chance(20) {
             return Some(Fact::MemberWithdrawn(change));
         }
         Some(match self.nodes[root].members[&name].may_write() {

@@ -152,7 +152,7 @@ impl World {
     }
 
     fn junk(&mut self, place: usize) -> Message {
-        let origin = origin_of(usize::try_from(self.random.below(60)).expect("small"));
+        let origin = origin_of(usize::try_from(self.random.below(60)).expect("small"), 1);
         let size = self.random.next();
         match self.random.below(5) {
             0 => Message::Announce(self.forged()),
@@ -170,7 +170,7 @@ impl World {
     fn heard_again(&mut self, place: usize) -> String {
         let count = u64::try_from(self.heard.len()).expect("small");
         let at = usize::try_from(self.random.below(count)).expect("small");
-        let own = self.nodes[place].disk[&origin_of(place)].head.as_ref();
+        let own = self.nodes[place].disk[&self.nodes[place].origin].head.as_ref();
         let own = own.map_or(String::new(), |head| head.note().to_owned());
         self.heard.get(at).cloned().unwrap_or(own)
     }
