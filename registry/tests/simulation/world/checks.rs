@@ -3,13 +3,15 @@
 
 use lianshi_registry::{
     catalog::Catalog,
-    id::Origin,
+    id::{NodeName, Origin},
+    member::Member,
     merkle::Hash,
+    policy::{Policy, Rule},
     sync::{PULLS_MAX, RANGE_BUNDLES},
     witness::Cosigned,
 };
 
-use super::World;
+use super::{World, roots::SYBIL};
 use crate::{disk::StoredLog, node::Node};
 
 /// Requests for parts of logs by one peer in a whole run, a range with its proof each time, that
@@ -134,15 +136,19 @@ impl World {
         assert_ne!(digest, Catalog::default().digest(), "the catalog says something");
         assert_eq!(self.own_behind, 0, "nobody's own log is behind");
         self.assert_members();
+        self.assert_balanced();
         self.assert_cosigned();
         self.assert_bounded();
     }
 
     /// Everybody is a member under the root authority it belongs to, with its own keys, and nobody
-    /// else is.
+    /// else is but those whom the last root authority made.
     fn assert_members(&self) {
         let members = &self.honest()[0].1.members;
-        assert_eq!(members.len(), self.nodes.len(), "checker `members`: {:?}", members.keys());
+        let is_made = |name: &&NodeName| name.as_str().starts_with(SYBIL);
+        let made = members.keys().filter(is_made).count();
+        let expected = self.nodes.len() + made;
+        assert_eq!(members.len(), expected, "checker `members`: {:?}", members.keys());
         for (place, node) in self.nodes.iter().enumerate() {
             let member = &members[&node.name];
             let root = &self.nodes[place % self.faults.roots].origin;
@@ -150,6 +156,28 @@ impl World {
             let own = node.admission_of(member.admission.origin.generation());
             let is_own = keys == (own.log_key, own.identity_key) && member.admitted_by == *root;
             assert!(is_own, "checker `members`: {} is somebody else", node.name);
+        }
+    }
+
+    /// No root authority of several chooses a majority of the witnesses of any log.
+    fn assert_balanced(&self) {
+        let members = &self.honest()[0].1.members;
+        let all: Vec<Member> = members.values().cloned().collect();
+        let admissions = all.iter().map(|member| &member.admission);
+        for (origin, log_key) in admissions.map(|one| (&one.origin, one.log_key)) {
+            let policy = Policy::of_federation(&Rule::default(), &all, (origin, log_key));
+            let policy = policy.expect("a policy");
+            let of = |root: &Origin| {
+                let admitted = |name: &str| {
+                    let name = NodeName::parse(name).expect("a member");
+                    members[&name].admitted_by == *root
+                };
+                policy.witnesses().iter().filter(|one| admitted(&one.name)).count()
+            };
+            let most = (0..self.faults.roots).map(|root| of(&self.nodes[root].origin)).max();
+            let (most, all) = (most.expect("a root"), policy.witnesses().len());
+            let is_balanced = self.faults.roots == 1 || 2 * most <= all;
+            assert!(is_balanced, "checker `balance`: {most} of {all} witnesses of {origin}");
         }
     }
 

@@ -10,6 +10,11 @@ use lianshi_registry::{
 use super::World;
 use crate::node::Node;
 
+/// How names begin of nodes that there are none of.
+pub(super) const SYBIL: &str = "sybil";
+/// Fewer than so many are admitted at once.
+const SYBILS: u64 = 6;
+
 impl World {
     /// The nodes a root authority admits, itself first.
     fn of_root(&self, root: usize) -> Vec<usize> {
@@ -43,6 +48,9 @@ impl World {
         };
         if self.faults.rules && self.random.chance(30) {
             facts.push(self.overreach(root));
+        }
+        if self.faults.rules && root > 0 && root + 1 == self.faults.roots {
+            facts.extend(self.sybils(root));
         }
         self.append(root, facts);
     }
@@ -106,6 +114,26 @@ impl World {
             }
         }
         Fact::MemberAdmitted(admission)
+    }
+
+    /// The last of several root authorities admits nodes of its own making, which it may, and
+    /// which are to witness what it likes.
+    fn sybils(&mut self, root: usize) -> Vec<Fact> {
+        let made = (0..self.random.below(SYBILS)).map(|_| {
+            let number = u8::try_from(self.random.below(u64::from(u8::MAX))).expect("small");
+            let key = |role: u8| {
+                let mut seed = [150 + role; 32];
+                seed[0] = number;
+                KeyPair::from_seed(seed)
+            };
+            let keys = NodeKeys { identity: key(0), log: key(1), witness: key(2), seal: key(3) };
+            let mut admission = self.nodes[root].admission();
+            admission.node = NodeName::parse(&format!("{SYBIL}{number}")).expect("a name");
+            let domain = admission.origin.domain().clone();
+            admission.origin = Origin::new(domain, admission.node.clone(), 1);
+            Fact::MemberAdmitted(admission.proved(&keys))
+        });
+        made.collect()
     }
 
     /// The places of nodes that were withdrawn, as the roots themselves say.
