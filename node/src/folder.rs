@@ -30,7 +30,7 @@ use lianshi_store::{
     Db, Fault, Site,
     accounts::SecondFactorRule,
     log, members,
-    recovery::{self, Cause},
+    recovery::{self, Cause, Unfinished},
     room,
 };
 use serde::{Deserialize, Serialize};
@@ -105,42 +105,36 @@ impl Folder {
     /// federation `domain`. A later generation than the first must recover what the node said
     /// before: its numbers must not be given twice.
     pub fn init(path: &Path, config: Config, charter: CharterSource) -> anyhow::Result<Self> {
-        let is_first = config.generation == 1;
-        let folder = Self::make(path, config, charter, None)?;
-        if !is_first {
-            folder.mark_lost()?;
-        }
-        Ok(folder)
+        let returns = config.generation > 1;
+        Self::make(path, config, charter, (None, returns))
     }
 
     /// Makes the folder of a node that lost its disk and kept its keys, in the folder `kept`. Its
-    /// database is begun and marked: the node must recover its log before it signs.
+    /// database is begun and marked: the node must recover its log before it signs, also when this
+    /// is ended in between.
     pub fn rejoin(
         path: &Path,
         config: Config,
         charter: Charter,
         kept: &Path,
     ) -> anyhow::Result<Self> {
-        let folder = Self::make(path, config, CharterSource::Join(charter), Some(kept))?;
-        folder.mark_lost()?;
-        Ok(folder)
+        Self::make(path, config, CharterSource::Join(charter), (Some(kept), true))
     }
 
     /// The node was there before, and its database is new.
-    fn mark_lost(&self) -> anyhow::Result<()> {
-        let site = self.command_site()?;
+    fn mark_lost(site: &Site) -> Result<(), Fault> {
         site.db.write(|write| {
             recovery::require(write, Cause::Lost, site.now())?;
-            log::create_own(write, &site)
+            log::create_own(write, site)
         })?;
-        Ok(())
+        Unfinished::finish(&site.folder)
     }
 
     fn make(
         path: &Path,
         config: Config,
         charter: CharterSource,
-        kept: Option<&Path>,
+        (kept, returns): (Option<&Path>, bool),
     ) -> anyhow::Result<Self> {
         ensure!(!path.join("node.toml").exists(), "{} is a data folder already", path.display());
         let keys_path = path.join("keys");
@@ -164,9 +158,16 @@ impl Folder {
         };
         charter.check().context("the charter is refused")?;
         private::write(&path.join("charter.toml"), toml::to_string(&charter)?)?;
+        if returns {
+            Unfinished::Return.mark(path)?;
+        }
         // Written last: a folder without it was never finished.
         private::write(&path.join("node.toml"), toml::to_string(&config)?)?;
-        Ok(Self { path: path.to_owned(), config, charter, keys })
+        let folder = Self { path: path.to_owned(), config, charter, keys };
+        if returns {
+            folder.command_site()?;
+        }
+        Ok(folder)
     }
 
     /// Opens a folder made by [`Folder::init`]. One that others may look into is refused, with the
@@ -244,6 +245,32 @@ impl Folder {
     /// serving process; a command beside it passes one that does nothing, and the serving process
     /// notices by itself.
     pub fn site(&self, nudge: Arc<dyn Fn() + Send + Sync>) -> anyhow::Result<Site> {
+        let unfinished = recovery::unfinished(&self.path)?;
+        ensure!(
+            unfinished != Some(Unfinished::Restore),
+            "a restore of {} was not finished, so nothing in its database counts; run `lianshi \
+             restore` again, with this backup or another",
+            self.path.display()
+        );
+        let site = self.assembled(nudge)?;
+        if unfinished == Some(Unfinished::Return) {
+            Self::mark_lost(&site)?;
+        }
+        Ok(site)
+    }
+
+    /// The same right after a restore, which is then over: `finish` is the last of it.
+    pub fn restored_site(
+        &self,
+        finish: impl FnOnce(&Site) -> Result<(), Fault>,
+    ) -> anyhow::Result<Site> {
+        let site = self.assembled(Arc::new(|| {}))?;
+        finish(&site)?;
+        Unfinished::finish(&self.path)?;
+        Ok(site)
+    }
+
+    fn assembled(&self, nudge: Arc<dyn Fn() + Send + Sync>) -> anyhow::Result<Site> {
         let db = self.open_database().context("cannot open the database")?;
         belonging::check(self, &db.read(log::heads)?)?;
         members::set_roots(&db, &self.charter.roots())

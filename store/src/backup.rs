@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Db, Failure, Fault, Write,
+    Db, Failure, Fault, Write, crash,
     db::Conn,
     dialect::{self, BULK_ROWS_MAX, Cell, Column},
     private,
-    recovery::{self, Cause},
+    recovery::{self, Cause, Unfinished},
 };
 
 pub use seal::{Claim, open, seal};
@@ -151,42 +151,64 @@ pub fn verify(dir: &Path, contents: &Contents) -> Result<(), Failure<RestoreRefu
     completeness::verify(dir, contents)
 }
 
-/// Restores a verified backup into the database behind a URL. One that holds data is refused,
-/// unless it is to be replaced. `progress` hears the name of each table.
+/// Where a backup is restored.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'t> {
+    /// The database.
+    pub url: &'t str,
+    /// The data folder of its node.
+    pub folder: &'t Path,
+    /// Whether a database that holds data is replaced, and not refused.
+    pub replace: bool,
+}
+
+/// Restores a verified backup. What was there is gone in the transaction in which the backup is
+/// there, so an end in between leaves it; and the folder is marked [`Unfinished::Restore`] before,
+/// so that no empty database is taken for a new one. The caller removes the mark when everything
+/// else is done. A database that holds data is refused, unless it is to be replaced or the mark
+/// says that a restore ended early. `progress` hears the name of each table.
 pub fn load(
-    url: &str,
+    target: Target<'_>,
     (dir, contents): (&Path, &Contents),
-    (replace, now): (bool, Timestamp),
+    now: Timestamp,
     progress: &dyn Fn(&str),
 ) -> Result<(), Failure<RestoreRefusal>> {
     verify(dir, contents)?;
-    let db = Db::open_unmigrated(url)?;
+    let db = Db::open_unmigrated(target.url)?;
     let mut conn = db.connection()?;
     let known = dialect::tables(&mut conn)?;
-    if !replace && is_occupied(&mut conn, &known)? {
+    let goes_on = recovery::unfinished(target.folder)? == Some(Unfinished::Restore);
+    if !target.replace && !goes_on && is_occupied(&mut conn, &known)? {
         return Err(Failure::Refused(RestoreRefusal::Occupied));
     }
     dialect::ensure_known(&conn, &contents.schema)?;
-    if !known.is_empty() {
-        dialect::revert(&mut conn)?;
-    }
-    dialect::migrate_to(&mut conn, &contents.schema)?;
     drop(conn);
+    Unfinished::Restore.mark(target.folder)?;
     db.write(|write| {
+        if !known.is_empty() {
+            dialect::revert(write.conn())?;
+        }
+        dialect::migrate_to(write.conn(), &contents.schema)?;
+        crash::point("restore.emptied");
         for table in in_order(write, &contents.tables)? {
             progress(&table.name);
             load_table(write, dir, table)?;
+            crash::point("restore.table");
         }
         recovery::require(write, Cause::Restored, now)?;
-        Ok(())
-    })
+        Ok::<_, Failure<RestoreRefusal>>(())
+    })?;
+    crash::point("restore.committed");
+    Ok(())
 }
 
-/// Whether any table but that of settings has a row.
+/// Whether any table but that of settings has a row. A log that was begun and says nothing is no
+/// loss: so is the database of a folder made to rejoin.
 fn is_occupied(conn: &mut Conn, tables: &[String]) -> Result<bool, Fault> {
     for table in tables.iter().filter(|table| *table != "node_state") {
         let mut found = false;
-        let select = format!("SELECT CAST(1 AS BIGINT) FROM \"{table}\" LIMIT 1");
+        let rows = if table == "logs" { "WHERE size > 0" } else { "" };
+        let select = format!("SELECT CAST(1 AS BIGINT) FROM \"{table}\" {rows} LIMIT 1");
         dialect::each_row(conn, &select, &mut |_| {
             found = true;
             Ok(())

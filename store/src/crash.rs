@@ -22,6 +22,17 @@ pub const POINTS: [&str; 12] = [
     "cosign.remembered",
 ];
 
+/// Every point inside a restore, or the making of a folder of a node that returns.
+#[cfg(feature = "rehearsal")]
+pub const RESTORE_POINTS: [&str; 6] = [
+    "return.marked",
+    "restore.marked",
+    "restore.emptied",
+    "restore.table",
+    "restore.committed",
+    "restore.finished",
+];
+
 /// Every point inside a close.
 #[cfg(feature = "rehearsal")]
 pub const CLOSE_POINTS: [&str; 4] =

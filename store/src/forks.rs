@@ -5,8 +5,8 @@
 
 mod compare;
 
-pub(crate) use compare::{chance, keep};
 pub use compare::{Seen, compare, examine, examine_every_kept, examine_kept};
+pub(crate) use compare::{chance, keep};
 
 use diesel::prelude::*;
 use lianshi_registry::{

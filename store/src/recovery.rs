@@ -4,6 +4,8 @@
 //! [`finish`] says that the peers were asked, and nothing else is in the way: it replicates, and
 //! its pages go on.
 
+mod unfinished;
+
 use std::{collections::BTreeMap, fs, io::ErrorKind};
 
 use lianshi_registry::{
@@ -12,6 +14,8 @@ use lianshi_registry::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+
+pub use unfinished::{Unfinished, unfinished};
 
 use crate::{Fault, Read, Site, Write, audit, catalog, durable, fold, log, numbers, setting};
 

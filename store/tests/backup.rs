@@ -10,7 +10,7 @@ use lianshi_registry::{
 };
 use lianshi_store::{
     Db, Failure, Fault, Site,
-    backup::{self, Contents, RestoreRefusal},
+    backup::{self, Contents, RestoreRefusal, Target},
     log::{self, HeadRefusal},
     recovery::{self, Cause},
 };
@@ -42,7 +42,9 @@ fn save(db: &Db, dir: &Path) -> Contents {
 }
 
 fn load(url: &str, dir: &Path, contents: &Contents, replace: bool) -> Result<(), RestoreRefusal> {
-    match backup::load(url, (dir, contents), (replace, Timestamp::from_millis(9_000)), &|_| {}) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = Target { url, folder: folder.path(), replace };
+    match backup::load(target, (dir, contents), Timestamp::from_millis(9_000), &|_| {}) {
         Ok(()) => Ok(()),
         Err(Failure::Refused(refusal)) => Err(refusal),
         Err(Failure::Fault(fault)) => panic!("{fault}"),
@@ -183,7 +185,9 @@ fn what_would_be_overwritten_or_was_altered_is_refused() {
             load(&url, folder.path(), &saved, true).expect("replaced");
             let mut newer = saved.clone();
             newer.schema.push("9999".to_owned());
-            let outcome = backup::load(&url, (folder.path(), &newer), (true, site_now()), &|_| {});
+            let marked = tempfile::tempdir().expect("a folder");
+            let target = Target { url: &url, folder: marked.path(), replace: true };
+            let outcome = backup::load(target, (folder.path(), &newer), site_now(), &|_| {});
             assert!(matches!(outcome, Err(Failure::Fault(Fault::Newer(_)))), "{outcome:?}");
             let kept = Site { db: Db::open(&url).expect("opens"), ..reader.clone() };
             assert_eq!(head(&kept, &reader.origin).expect("own").size, 2, "nothing was given up");

@@ -17,6 +17,7 @@ mod full_disk;
 mod hostile_member;
 mod recovery;
 mod replication;
+mod restore;
 mod root_keys;
 mod settling;
 mod speech;

@@ -5,8 +5,9 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 use tests::{
+    Process,
     federation::{Federation, Node, publish},
-    Process, free_ports, run, run_json, run_well, wait_for,
+    free_ports, run, run_json, run_well, wait_for,
 };
 
 /// How long news may take to reach everybody, with room for a loaded test machine.

@@ -5,8 +5,9 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use lianshi_registry::id::Origin;
 use lianshi_store::{
-    Failure,
-    backup::{self, RestoreRefusal},
+    Failure, Site,
+    backup::{self, RestoreRefusal, Target},
+    recovery::Unfinished,
     usage,
 };
 use serde_json::json;
@@ -15,7 +16,11 @@ use super::{
     At,
     backup::{KEYS, Manifest, Source, copy, progress},
 };
-use crate::{clock, folder::Folder, serve};
+use crate::{
+    clock,
+    folder::{Folder, private},
+    serve,
+};
 
 /// Bring back a backup; the node must not serve meanwhile.
 #[derive(Debug, Args)]
@@ -36,15 +41,13 @@ impl Restore {
         ensure_same_node(&folder, &manifest)?;
         let _lock = serve::lock(&folder.path)?;
         let bar = progress()?;
-        let loaded = backup::load(
-            &folder.database_url(),
-            (&self.source.dir, &manifest.database),
-            (self.replace, clock::now()),
-            &|table| {
-                bar.set_message(table.to_owned());
-                bar.tick();
-            },
-        );
+        let url = folder.database_url();
+        let target = Target { url: &url, folder: &folder.path, replace: self.replace };
+        let saved = (self.source.dir.as_path(), &manifest.database);
+        let loaded = backup::load(target, saved, clock::now(), &|table| {
+            bar.set_message(table.to_owned());
+            bar.tick();
+        });
         bar.finish_and_clear();
         match loaded {
             Ok(()) => {}
@@ -56,9 +59,11 @@ impl Restore {
             Err(error) => return Err(error).context("the backup is not restored"),
         }
         // Brings the schema up to date and checks that everything belongs together.
-        let site = folder.command_site()?;
-        // The home nodes hold counts of calls that are not in the backup.
-        site.db.write(usage::report_anew).context("the backup is restored, but not reported")?;
+        let finish = |site: &Site| {
+            // The home nodes hold counts of calls that are not in the backup.
+            site.db.write(usage::report_anew)
+        };
+        folder.restored_site(finish).context("the backup is restored, but not to the end")?;
         let (origin, made_at) = (&manifest.origin, manifest.made_at);
         at.print(
             &json!({ "origin": origin, "made_at": made_at, "next": "lianshi log recover" }),
@@ -76,6 +81,9 @@ impl Restore {
         if data.join("node.toml").exists() {
             return Ok(());
         }
+        // Should this end in between, the folder is not that of a new node.
+        private::make_folder(&data)?;
+        Unfinished::Return.mark(&data)?;
         for name in KEYS.iter().chain(&["charter.toml", "node.toml"]) {
             let to = data.join(name);
             if manifest.files.contains_key(*name) && !to.exists() {

@@ -26,9 +26,9 @@ pub(super) fn check(folder: &Folder, heads: &[Head]) -> anyhow::Result<()> {
             folder.path.join("keys/log.key").display(),
             head.log_key
         );
-        let named = folder.charter.root.iter().find(|root| root.origin == *held);
+        let named = folder.charter.logs().find(|(origin, _)| *origin == held);
         ensure!(
-            named.is_none_or(|root| root.log_key == head.log_key),
+            named.is_none_or(|(_, key)| key == head.log_key),
             "{} names another key for {held} than its entries held here are signed with ({}); ask \
              that root authority for its charter",
             folder.path.join("charter.toml").display(),

@@ -42,6 +42,15 @@ impl Charter {
         self.root.iter().map(root).collect()
     }
 
+    /// The logs of the root authorities, also those it ended, with the keys that signed them: of each
+    /// the oldest first.
+    pub fn logs(&self) -> impl Iterator<Item = (&Origin, PublicKey)> {
+        self.root.iter().flat_map(|root| {
+            let former = root.former.iter().map(|former| (&former.origin, former.log_key));
+            former.chain([(&root.origin, root.log_key)])
+        })
+    }
+
     /// Refuses a charter under which names or keys of root authorities would be ambiguous.
     pub fn check(&self) -> anyhow::Result<()> {
         ensure!(!self.root.is_empty(), "it names no root authority");

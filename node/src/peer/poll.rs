@@ -182,15 +182,11 @@ fn view(site: &Site, folder: &Folder, members: &[Member]) -> MemberView {
     let kept = kept(site, members);
     let mut sources = BTreeMap::new();
     let mut peers = BTreeMap::new();
+    for (origin, log_key) in folder.charter.logs() {
+        let source = Source { origin: origin.clone(), log_key, quota_bytes: QUOTA_BYTES };
+        sources.insert(origin.clone(), source);
+    }
     for root in &folder.charter.root {
-        let source =
-            Source { origin: root.origin.clone(), log_key: root.log_key, quota_bytes: QUOTA_BYTES };
-        sources.insert(root.origin.clone(), source);
-        for former in &root.former {
-            let (origin, log_key) = (former.origin.clone(), former.log_key);
-            let source = Source { origin, log_key, quota_bytes: QUOTA_BYTES };
-            sources.insert(former.origin.clone(), source);
-        }
         let node = root.origin.node().clone();
         let addresses = root.addresses.clone();
         // Whoever holds nothing yet begins with the addresses of the charter.

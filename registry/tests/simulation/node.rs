@@ -238,6 +238,12 @@ impl Node {
         self.disk[&self.origin].entries.iter().any(|entry| says(entry, FORK))
     }
 
+    /// Bytes of the longest entry by which it tells of a fork.
+    pub fn evidence_bytes(&self) -> usize {
+        let own = self.disk[&self.origin].entries.iter();
+        own.filter(|entry| says(entry, FORK)).map(Vec::len).max().unwrap_or(0)
+    }
+
     /// Evidence against itself that fills an entry.
     pub fn padded_evidence(&self) -> Fact {
         let head = |said: &[u8]| {

@@ -163,7 +163,7 @@ fn others(site: &Site) -> anyhow::Result<Vec<(Member, String)>> {
 /// they tell of the others.
 fn sources(folder: &Folder, site: &Site) -> anyhow::Result<Vec<(Origin, PublicKey)>> {
     let mut sources: Vec<(Origin, PublicKey)> =
-        folder.charter.root.iter().map(|root| (root.origin.clone(), root.log_key)).collect();
+        folder.charter.logs().map(|(origin, key)| (origin.clone(), key)).collect();
     sources.push((site.origin.clone(), site.log_key.public()));
     for member in site.db.read(members::all)? {
         let former = member.past.generations.into_iter().map(|former| former.admission);

@@ -18,6 +18,9 @@ use crate::{disk::StoredLog, node::Node};
 /// somebody may get who serves them late or not at all.
 const ASKED_MAX: u64 = 60;
 
+/// Bytes of an entry that tells of a fork, without what was added to fill it.
+const EVIDENCE_BYTES_MAX: usize = 4_096;
+
 /// The largest head that an honest witness has cosigned of one log, and the last time it stated.
 pub struct Sworn {
     head: (u64, Hash),
@@ -220,6 +223,9 @@ impl World {
         for (_, node) in self.honest() {
             let tells = node.told.contains(&self.nodes[traitor].origin);
             assert!(tells, "checker `told`: {} tells nobody", node.name);
+            let most = node.evidence_bytes();
+            let is_bare = most <= EVIDENCE_BYTES_MAX;
+            assert!(is_bare, "checker `told`: {} tells it with {most} bytes", node.name);
         }
     }
 

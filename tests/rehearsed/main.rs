@@ -1,0 +1,5 @@
+//! `lianshi`, built so that a rehearsal can end it at a named point.
+
+fn main() -> std::process::ExitCode {
+    lianshi_node::cli::main()
+}
