@@ -6,6 +6,7 @@
 //! Subscriptions stream through a [`Run`] one at a time, so a close needs memory for its products,
 //! not for its buyers.
 
+mod compare;
 mod document;
 mod inputs;
 mod parked;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use lianshi_registry::{id::RegistrationNumber, time::Period, uscc::Uscc};
 use sha2::{Digest as _, Sha256};
 
+pub use compare::{CLOCK_SKEW_MS, Difference, Held};
 pub use document::{
     DIVISION_VERSION, DivisionDocument, DocumentError, LINES_MAX, PARTS_MAX, STATEMENT_VERSION,
     StatementDocument,

@@ -564,6 +564,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    waiting_statements (number) {
+        number -> Text,
+        state -> Text,
+        subscription -> Text,
+        period -> Text,
+        provider_node -> Text,
+        document -> Text,
+        statement_hash -> Binary,
+        sealed -> Binary,
+        sealed_at -> BigInt,
+        received_at -> BigInt,
+        difference -> Text,
+        decided_at -> Nullable<BigInt>,
+        decided_by -> Nullable<Text>,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     statement_lines (statement, side, line) {
         statement -> Text,
         side -> Text,
@@ -763,6 +782,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     withheld_rows,
     periods,
     statements,
+    waiting_statements,
     statement_lines,
     allocations,
     split_documents,

@@ -3,10 +3,12 @@
 //! carry them between nodes.
 
 mod agreed;
+mod division;
 mod letter;
 mod receive;
 mod refusal;
 mod revenue;
+mod waiting;
 
 use diesel::prelude::*;
 use lianshi_market::{
@@ -20,11 +22,17 @@ use lianshi_registry::{
     uscc::Uscc,
 };
 
+pub(crate) use division::division_id;
 pub use letter::{Claim, KIND, LETTER_VERSION, Letter, LetterKind};
+pub(crate) use receive::letter_row;
 pub use receive::receive;
-pub(crate) use receive::{division_id, letter_row};
 pub use refusal::LetterRefusal;
 pub use revenue::{Revenue, revenue};
+pub(crate) use waiting::look_again;
+pub use waiting::{
+    DecisionRefusal, Verdict, WAITING_MAX, WaitingState, WaitingStatement, decide, decided_of,
+    waiting, waiting_count,
+};
 
 use crate::{Fault, Read, schema::statements};
 
@@ -39,20 +47,26 @@ pub enum StatementState {
     /// The home node's program compared it with the plan it holds and countersigned it: both hold
     /// both seals. No person has looked at it for that.
     Checked,
+    /// It differed from what the home node's program derived, and a person stood by it all the
+    /// same.
+    Accepted,
 }
 
 impl StatementState {
-    /// As translated and told: `issued`, `checked`.
+    /// As translated and told: `issued`, `checked`, `accepted`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Issued => "issued",
             Self::Checked => "checked",
+            Self::Accepted => "accepted",
         }
     }
 
     /// Reads [`StatementState::as_str`] back.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Issued, Self::Checked].into_iter().find(|state| state.as_str() == text)
+        [Self::Issued, Self::Checked, Self::Accepted]
+            .into_iter()
+            .find(|state| state.as_str() == text)
     }
 }
 
@@ -329,6 +343,7 @@ pub(crate) struct NewStatement<'a> {
 /// seals.
 pub(crate) struct Copy<'a> {
     pub side: Side,
+    pub state: StatementState,
     pub document: &'a StatementDocument,
     pub text: &'a str,
     pub hash: [u8; 32],
@@ -340,11 +355,6 @@ pub(crate) struct Copy<'a> {
 impl<'a> Copy<'a> {
     /// The row of this copy.
     pub(crate) fn into_row(self) -> NewStatement<'a> {
-        let state = if self.countersigned.is_some() {
-            StatementState::Checked
-        } else {
-            StatementState::Issued
-        };
         NewStatement {
             number: &self.document.number,
             side: self.side.as_str(),
@@ -359,7 +369,7 @@ impl<'a> Copy<'a> {
             provider_uscc: self.document.operator.as_str(),
             currency: self.document.currency.code(),
             total_fen: self.document.total.fen(),
-            state: state.as_str(),
+            state: self.state.as_str(),
             issued_at: self.issued_at.millis(),
             statement_hash: self.hash.to_vec(),
             document: self.text,

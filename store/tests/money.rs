@@ -3,6 +3,7 @@
 
 pub mod books;
 mod carried;
+mod forged;
 mod letters;
 mod parked;
 mod sequences;

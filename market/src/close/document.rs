@@ -2,10 +2,10 @@
 //! subscription and the division of what one product earned. A received document is checked for
 //! adding up before anybody believes it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use lianshi_registry::{
-    entry::{Plan, Purpose, Texts},
+    entry::{Purpose, Texts},
     id::{NodeName, RegistrationNumber},
     json,
     time::Period,
@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     money::{Amount, Currency},
-    rating::{Count, LateUsage, LineExplanation, LineKind, RatedLine, Usage, rate, rate_late},
+    rating::{Count, LineExplanation, RatedLine},
     split::{
         Agreement, CARRY_DENOMINATOR, CarriedShare, Part, ShareExplanation, WHOLE_PPM, divide,
     },
@@ -112,51 +112,23 @@ impl StatementDocument {
         }
     }
 
-    /// Whether the lines follow from the agreed plan and the counts they state: the home node rates
-    /// again what it is asked to confirm. The plan's included calls must have been given, all of
-    /// them unless the buyer `shares` them with another subscription to the product.
-    pub fn follows(&self, plan: &Plan, shares: bool) -> bool {
-        let mut usage = Usage::new();
-        let mut late_fits = true;
-        let mut of_period = Vec::new();
-        for line in &self.lines {
-            match &line.explanation {
-                LineExplanation::Late { before, now, amount_before, amount_now, .. } => {
-                    late_fits &= line.kind == LineKind::LateCalls
-                        && amount_now.minus(*amount_before) == Ok(line.amount)
-                        && now.calls.checked_sub(before.calls) == Some(line.quantity)
-                        && before.units <= now.units;
-                    continue;
-                }
-                LineExplanation::LateFee { period, .. } => {
-                    let (before, now) = (Usage::new(), Usage::new());
-                    let late = LateUsage { period: *period, fee_due: true, before, now };
-                    late_fits &= *period < self.period
-                        && rate_late(&plan.charge, &late).is_ok_and(|fee| fee == [line.clone()]);
-                    continue;
-                }
-                _ => {}
-            }
-            if let Some(count) = count_of(&line.explanation) {
-                usage.insert(line.operation.clone(), count);
-            }
-            of_period.push(line);
-        }
-        let owes_fee = self.lines.iter().any(|line| line.kind == LineKind::MonthlyFee);
-        let late: BTreeSet<Period> = self.late_fees().collect();
-        late_fits
-            && gives_what_is_included(plan, &usage, shares)
-            && late.len() == self.late_fees().count()
-            && rate(&plan.charge, owes_fee, &usage)
-                .is_ok_and(|rated| rated.iter().eq(of_period.iter().copied()))
-    }
-
     /// The earlier months whose fee this statement charges.
     pub fn late_fees(&self) -> impl Iterator<Item = Period> {
         self.lines.iter().filter_map(|line| match &line.explanation {
             LineExplanation::LateFee { period, .. } => Some(*period),
             _ => None,
         })
+    }
+
+    /// The months it is about: its period, and earlier ones with something late.
+    pub fn months(&self) -> impl Iterator<Item = Period> {
+        let late = self.lines.iter().filter_map(|line| match &line.explanation {
+            LineExplanation::LateFee { period, .. } | LineExplanation::Late { period, .. } => {
+                Some(*period)
+            }
+            _ => None,
+        });
+        late.chain([self.period])
     }
 
     /// Its canonical text and the hash of it.
@@ -259,16 +231,8 @@ impl DivisionDocument {
     }
 }
 
-/// Whether the calls a plan includes were given: all of them, or no more where another subscription
-/// shares them.
-fn gives_what_is_included(plan: &Plan, usage: &Usage, shares: bool) -> bool {
-    let calls: u64 = usage.values().map(|count| count.calls).sum();
-    let included: u64 = usage.values().map(|count| count.included()).sum();
-    let due = calls.saturating_sub(Count::of_month(&plan.charge, calls).units);
-    if shares { included <= due } else { included == due }
-}
-
-fn count_of(explanation: &LineExplanation) -> Option<Count> {
+/// The count a line of its own period states.
+pub(super) fn count_of(explanation: &LineExplanation) -> Option<Count> {
     match explanation {
         LineExplanation::Free { count }
         | LineExplanation::InsideMonthlyFee { count }

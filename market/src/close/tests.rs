@@ -20,15 +20,15 @@ use crate::{
     term,
 };
 
-fn texts(text: &str) -> Texts {
+pub(super) fn texts(text: &str) -> Texts {
     Texts { zh: text.to_owned(), en: text.to_owned() }
 }
 
-fn period() -> Period {
+pub(super) fn period() -> Period {
     Period::parse("2026-10").expect("month")
 }
 
-fn node(name: &str) -> NodeName {
+pub(super) fn node(name: &str) -> NodeName {
     NodeName::parse(name).expect("label")
 }
 
@@ -36,7 +36,7 @@ fn division() -> DivisionCode {
     DivisionCode::parse("330212").expect("six digits")
 }
 
-fn product(sequence: u32) -> RegistrationNumber {
+pub(super) fn product(sequence: u32) -> RegistrationNumber {
     RegistrationNumber::new(&division(), NumberKind::Product, 2026, sequence).expect("fits")
 }
 
@@ -48,7 +48,7 @@ fn inputs() -> Inputs {
     Inputs::new(node("yinzhou"), division(), period(), 99)
 }
 
-fn subject(id: u32, charge: Charge, units: u64) -> Subject {
+pub(super) fn subject(id: u32, charge: Charge, units: u64) -> Subject {
     let product = product(1 + id % 3);
     let usage = Usage::from([("verify".to_owned(), Count::of_month(&charge, units))]);
     Subject {
@@ -80,7 +80,7 @@ fn subject(id: u32, charge: Charge, units: u64) -> Subject {
     }
 }
 
-fn per_call(micro: i64) -> Charge {
+pub(super) fn per_call(micro: i64) -> Charge {
     Charge::PerCall { price: Price::from_micro(micro).expect("in range"), included_calls: 10 }
 }
 
@@ -103,7 +103,7 @@ fn agreement(product: &RegistrationNumber) -> SplitAgreement {
     .expect("a whole")
 }
 
-fn close(subjects: &[Subject]) -> (Vec<Issued>, Vec<Divided>, Outcome) {
+pub(super) fn close(subjects: &[Subject]) -> (Vec<Issued>, Vec<Divided>, Outcome) {
     let mut run = Run::begin(inputs());
     let issued: Vec<Issued> =
         subjects.iter().filter_map(|subject| run.rate(subject).expect("rated")).collect();
@@ -226,41 +226,6 @@ fn a_product_that_changed_hands_is_divided_once_and_booked_for_both() {
 }
 
 #[test]
-fn a_statement_that_does_not_follow_the_plan_is_noticed() {
-    let agreed = subject(0, per_call(500_000), 31);
-    let mut late = agreed.clone();
-    late.late = vec![LateUsage {
-        period: period().previous(),
-        fee_due: false,
-        before: Usage::new(),
-        now: late.usage.clone(),
-    }];
-    let document = close(&[late]).0[0].document.clone();
-    assert!(document.follows(&agreed.plan, false));
-    let mut dearer = agreed.plan.clone();
-    dearer.charge = per_call(400_000);
-    assert!(!document.follows(&dearer, false));
-    let mut padded = document.clone();
-    padded.lines.push(padded.lines[0].clone());
-    assert!(!padded.follows(&agreed.plan, false));
-    let mut more = document;
-    more.lines[1].quantity += 1;
-    assert!(!more.follows(&agreed.plan, false));
-}
-
-#[test]
-fn included_calls_are_held_back_only_where_another_subscription_shares_them() {
-    let mut few = subject(0, per_call(500_000), 31);
-    few.usage = Usage::from([("verify".to_owned(), Count { calls: 31, units: 28 })]);
-    let document = close(&[few.clone()]).0[0].document.clone();
-    assert!(!document.follows(&few.plan, false), "ten calls are included, three were given");
-    assert!(document.follows(&few.plan, true));
-    few.usage = Usage::from([("verify".to_owned(), Count { calls: 31, units: 20 })]);
-    let document = close(&[few.clone()]).0[0].document.clone();
-    assert!(!document.follows(&few.plan, true), "eleven are more than the plan includes");
-}
-
-#[test]
 fn documents_read_back_and_what_does_not_add_up_is_refused() {
     let (issued, divided, _) = close(&[subject(0, per_call(500_000), 31)]);
     let statement = &issued[0];
@@ -359,15 +324,6 @@ fn a_month_set_aside_is_owed_with_its_fee() {
     let kinds: Vec<&str> = document.lines.iter().map(|line| line.kind.as_str()).collect();
     assert_eq!(kinds, ["monthly_fee", "calls", "late_fee", "late_calls"]);
     assert_eq!((document.total, outcome.calls), (Amount::from_fen(20_000), 5));
-    assert!(document.follows(&subject.plan, false));
-    let refused = |change: fn(&mut StatementDocument)| {
-        let mut document = document.clone();
-        change(&mut document);
-        assert!(!document.follows(&subject.plan, false));
-    };
-    refused(|document| document.lines.push(document.lines[2].clone()));
-    refused(|document| document.lines[2].amount = Amount::from_fen(10_001));
-    refused(|document| document.period = document.period.previous());
 }
 
 #[test]

@@ -30,7 +30,9 @@ use crate::{
         allocations, ledger_accounts, ledger_transfers, number_series, outbox, split_documents,
         statement_lines, statements,
     },
-    statements::{Claim, Copy, LETTER_VERSION, Letter, LetterKind, division_id, letter_row},
+    statements::{
+        Claim, Copy, LETTER_VERSION, Letter, LetterKind, StatementState, division_id, letter_row,
+    },
 };
 
 /// Rows of one insert of statements: with their twenty columns below the bind limits of both
@@ -115,6 +117,7 @@ impl<'a> Books<'a> {
             rows.push(
                 Copy {
                     side: Side::Provider,
+                    state: StatementState::Issued,
                     document: &waiting.issued.document,
                     text: &waiting.issued.text,
                     hash: waiting.issued.hash,

@@ -1,19 +1,24 @@
-//! Whether a document that another node sent is about what both nodes agreed, and about what is the
-//! sender's own.
+//! What this node holds itself of what a statement is about: the agreement, the end, the statements
+//! it stood by, and the counts the provider reported under its seal.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use lianshi_market::{agreement::Agreement, close::StatementDocument, subscription::Side, term};
+use lianshi_market::{
+    agreement::Agreement,
+    close::{Difference, Held, StatementDocument},
+    rating::{Count, Usage},
+    subscription::Side,
+};
 use lianshi_registry::{
     id::{DivisionCode, NodeName},
-    time::Period,
+    time::{Date, Period, Timestamp},
 };
 
 use super::LetterRefusal;
 use crate::{
     Failure, Fault, Site, Write, members,
-    schema::{statements, subscriptions},
+    schema::{statements, subscriptions, usage_report_days},
 };
 
 /// What a node may number and divide: names in its division are its own, so that nobody takes the
@@ -30,34 +35,50 @@ pub(super) fn division_of(
     Ok(member.map(|member| member.admission.division))
 }
 
-/// The subscription is known here with the same parties and the same agreement, and the lines
-/// follow its plan.
-pub(super) fn follows(
+/// The columns of a subscription that bear on its statements.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = subscriptions)]
+struct HeldRow {
+    agreement: String,
+    agreement_hash: Vec<u8>,
+    ends_at: Option<i64>,
+    ended_at: Option<i64>,
+}
+
+/// Compares a statement with what this node derives; refuses one of a subscription it does not
+/// hold.
+pub(super) fn compare(
     write: &mut Write<'_>,
+    site: &Site,
     document: &StatementDocument,
-) -> Result<bool, Failure<LetterRefusal>> {
-    let row: Option<(String, Vec<u8>)> = subscriptions::table
+) -> Result<Result<(), Difference>, Failure<LetterRefusal>> {
+    let row: Option<HeldRow> = subscriptions::table
         .filter(subscriptions::id.eq(&document.subscription))
         .filter(subscriptions::side.eq(Side::Home.as_str()))
-        .select((subscriptions::agreement, subscriptions::agreement_hash))
+        .select(HeldRow::as_select())
         .first(&mut **write)
         .optional()?;
-    let Some((agreement, hash)) = row.filter(|(agreement, _)| !agreement.is_empty()) else {
+    let Some(row) = row.filter(|row| !row.agreement.is_empty()) else {
         let subscription = document.subscription.clone();
         return Err(Failure::Refused(LetterRefusal::UnknownSubscription(subscription)));
     };
-    let agreement: Agreement = serde_json::from_str(&agreement)
+    let agreement: Agreement = serde_json::from_str(&row.agreement)
         .map_err(|error| Failure::Fault(Fault::corrupt("subscriptions", error)))?;
-    let fees_due = late_fees_are_due(write, document, &agreement)?;
-    let shares = shares_included_calls(write, document)?;
-    Ok(fees_due
-        && hex::encode(hash) == document.agreement_hash
-        && agreement.buyer == document.buyer
-        && agreement.operator == document.operator
-        && agreement.product == document.product
-        && agreement.provider == document.provider_node
-        && agreement.starts_at < document.period.end()
-        && document.follows(&agreement.terms.plan, shares))
+    let ends_at = [row.ends_at, row.ended_at]
+        .into_iter()
+        .flatten()
+        .map(Timestamp::from_millis)
+        .fold(agreement.ends_at, Timestamp::min);
+    let held = Held {
+        agreement_hash: &hex::encode(row.agreement_hash),
+        ends_at,
+        confirmed: &confirmed(write, &document.subscription)?,
+        shares: shares_included_calls(write, document)?,
+        reported: &reported(write, document)?,
+        now: site.now(),
+        agreement: &agreement,
+    };
+    Ok(document.compare(&held))
 }
 
 /// The buyer held another subscription to the product, so that included calls went there too.
@@ -76,28 +97,43 @@ fn shares_included_calls(
     Ok(others > 0)
 }
 
-/// The fee of an earlier month is charged once, for a month of the term that no statement billed.
-fn late_fees_are_due(
-    write: &mut Write<'_>,
-    document: &StatementDocument,
-    agreement: &Agreement,
-) -> Result<bool, Fault> {
-    let months: BTreeSet<Period> = document.late_fees().collect();
-    if months.is_empty() {
-        return Ok(true);
-    }
-    let held: Vec<String> = statements::table
-        .filter(statements::subscription.eq(&document.subscription))
+/// The statements of a subscription that this node stood by: one for each month of its term.
+fn confirmed(write: &mut Write<'_>, subscription: &str) -> Result<Vec<StatementDocument>, Fault> {
+    let texts: Vec<String> = statements::table
+        .filter(statements::subscription.eq(subscription))
         .filter(statements::side.eq(Side::Home.as_str()))
         .select(statements::document)
         .load(&mut **write)?;
-    for text in held {
-        let earlier = StatementDocument::read(text.as_bytes())
-            .map_err(|error| Fault::corrupt("statements", error))?;
-        if months.contains(&earlier.period) || earlier.late_fees().any(|m| months.contains(&m)) {
-            return Ok(false);
-        }
+    let read = |text: &String| StatementDocument::read(text.as_bytes());
+    let read: Result<_, _> = texts.iter().map(read).collect();
+    read.map_err(|error| Fault::corrupt("statements", error))
+}
+
+/// What the provider reported of the months a statement is about.
+fn reported(
+    write: &mut Write<'_>,
+    document: &StatementDocument,
+) -> Result<BTreeMap<Period, Usage>, Fault> {
+    let first = document.months().min().unwrap_or(document.period).first_day();
+    let days: Vec<(String, String, i64, i64)> = usage_report_days::table
+        .filter(usage_report_days::subscription.eq(&document.subscription))
+        .filter(usage_report_days::day.ge(first.to_string()))
+        .filter(usage_report_days::day.le(document.period.last_day().to_string()))
+        .select((
+            usage_report_days::day,
+            usage_report_days::operation,
+            usage_report_days::calls,
+            usage_report_days::units,
+        ))
+        .load(&mut **write)?;
+    let corrupt = |error: String| Fault::corrupt("usage_report_days", error);
+    let mut months: BTreeMap<Period, Usage> = BTreeMap::new();
+    for (day, operation, calls, units) in days {
+        let period = Date::parse(&day).map_err(|error| corrupt(error.to_string()))?.period();
+        let whole = |count: i64| u64::try_from(count).map_err(|error| corrupt(error.to_string()));
+        let count = Count { calls: whole(calls)?, units: whole(units)? };
+        let sum = months.entry(period).or_default().entry(operation).or_default();
+        *sum = sum.plus(count);
     }
-    let (starts_at, ends_at) = (agreement.starts_at, agreement.ends_at);
-    Ok(months.iter().all(|month| term::bills_fee(starts_at, ends_at, *month)))
+    Ok(months)
 }

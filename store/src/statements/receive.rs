@@ -1,47 +1,43 @@
 //! Taking in the letters of a close. Every letter is checked before anything is kept: who sealed
-//! it, that the document is the one the seal names, that it adds up, and that a statement follows
-//! the agreement both nodes hold. Then it is countersigned, kept and answered with a receipt; a
+//! it, that the document is the one the seal names, that it adds up, and that this node derives the
+//! same from what it holds itself. Then it is countersigned, kept and answered with a receipt; a
 //! repeat is answered again and changes nothing.
 
 use diesel::prelude::*;
 use lianshi_market::{
-    close::{DivisionDocument, DocumentError, StatementDocument},
+    close::{DocumentError, StatementDocument},
     subscription::Side,
 };
-use lianshi_registry::{
-    id::{NodeName, RegistrationNumber},
-    json,
-    key::PublicKey,
-    seal::SealError,
-    time::{Period, Timestamp},
-};
+use lianshi_registry::{id::NodeName, json, key::PublicKey, seal::SealError, time::Timestamp};
 
-use super::{Claim, Copy, KIND, Letter, LetterKind, LetterRefusal, agreed, letter::LETTER_VERSION};
+use super::{
+    Claim, Copy, KIND, Letter, LetterKind, LetterRefusal, StatementState, agreed, division,
+    letter::LETTER_VERSION, waiting,
+};
 use crate::{
-    Failure, Fault, Site, Write,
-    allocations::{AllocationRow, DivisionRow, DivisionSide, Sealed},
+    Failure, Site, Write,
     audit::{self, Act, Actor},
     close::lines::LineRow,
-    dialect::{insert_all, insert_if_absent},
+    dialect::insert_all,
     members,
     outbox::{self, OutboxRow},
-    schema::{allocations, split_documents, split_receipts, statement_lines, statements},
+    schema::{statement_lines, statements},
 };
 
 /// Failure of this room.
-type Outcome<T> = Result<T, Failure<LetterRefusal>>;
+pub(super) type Outcome<T> = Result<T, Failure<LetterRefusal>>;
 
-fn refuse<T>(refusal: impl Into<LetterRefusal>) -> Outcome<T> {
+pub(super) fn refuse<T>(refusal: impl Into<LetterRefusal>) -> Outcome<T> {
     Err(Failure::Refused(refusal.into()))
 }
 
 /// A letter whose seal was checked.
-struct Opened {
-    from: NodeName,
-    kind: LetterKind,
-    claim: Claim,
-    document: String,
-    sealed: Vec<u8>,
+pub(super) struct Opened {
+    pub from: NodeName,
+    pub kind: LetterKind,
+    pub claim: Claim,
+    pub document: String,
+    pub sealed: Vec<u8>,
 }
 
 /// Takes a letter `from` sent: a statement, a division, or a receipt for one. Repeats are welcome.
@@ -51,9 +47,9 @@ pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Outcome<()> {
         let opened = open(write, site, from, &letter)?;
         match opened.kind {
             LetterKind::Statement => take_statement(write, site, &opened),
-            LetterKind::Division => take_division(write, site, &opened),
+            LetterKind::Division => division::take(write, site, &opened),
             LetterKind::StatementReceipt => statement_receipt(write, site, &opened),
-            LetterKind::DivisionReceipt => division_receipt(write, site, &opened),
+            LetterKind::DivisionReceipt => division::receipt(write, site, &opened),
         }
     })?;
     site.nudge();
@@ -119,35 +115,39 @@ fn take_statement(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcom
     match known {
         Some(known) if known == hash => {}
         Some(_) => return refuse(LetterRefusal::Conflict(document.number)),
-        None => keep_statement(write, site, opened, (&document, hash))?,
+        None => {
+            let stated = Stated { document, hash };
+            if !waiting::judge(write, site, opened, &stated)? {
+                return Ok(());
+            }
+            stand_by(write, site, opened, (&stated, StatementState::Checked))?;
+            waiting::look_again(write, site, &stated.document.subscription)?;
+        }
     }
     answer(write, site, opened, LetterKind::StatementReceipt)
 }
 
-fn keep_statement(
+/// A statement with the hash of its text.
+pub(super) struct Stated {
+    pub document: StatementDocument,
+    pub hash: [u8; 32],
+}
+
+/// Keeps a statement under both seals.
+pub(super) fn stand_by(
     write: &mut Write<'_>,
     site: &Site,
     opened: &Opened,
-    (document, hash): (&StatementDocument, [u8; 32]),
+    (stated, state): (&Stated, StatementState),
 ) -> Outcome<()> {
-    if !agreed::follows(write, document)? {
-        return refuse(LetterRefusal::NotAsAgreed(document.number.clone()));
-    }
-    let taken: i64 = statements::table
-        .filter(statements::side.eq(Side::Home.as_str()))
-        .filter(statements::period.eq(document.period.to_string()))
-        .filter(statements::subscription.eq(&document.subscription))
-        .count()
-        .get_result(&mut **write)?;
-    if taken > 0 {
-        return refuse(LetterRefusal::Conflict(document.number.clone()));
-    }
+    let document = &stated.document;
     let countersigned = countersign(site, opened, LetterKind::StatementReceipt);
     let row = Copy {
         side: Side::Home,
+        state,
         document,
         text: &opened.document,
-        hash,
+        hash: stated.hash,
         issued_at: opened.claim.at,
         sealed: opened.sealed.clone(),
         countersigned: Some(countersigned),
@@ -156,81 +156,7 @@ fn keep_statement(
     diesel::insert_into(statements::table).values(&row).execute(&mut **write)?;
     let lines = LineRow::of(document, Side::Home)?;
     insert_all!(write, statement_lines::table, &lines)?;
-    record(write, site, "statement.receive", &document.number, &opened.claim.hash)
-}
-
-fn take_division(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
-    let document = DivisionDocument::read(opened.document.as_bytes())
-        .map_err(|e| Failure::Refused(e.into()))?;
-    let hash = document.seal_text().1;
-    let id = division_id(document.period, &document.product);
-    if id != opened.claim.id || hex::encode(hash) != opened.claim.hash {
-        return refuse(LetterRefusal::Hash(opened.claim.id.clone()));
-    }
-    let for_us = document.parts.iter().any(|part| part.party.node == site.node);
-    let own_product = agreed::division_of(write, site, &opened.from)?
-        .is_some_and(|division| division.covers(&document.product.division()));
-    let theirs = document.provider_node == opened.from && own_product;
-    if !theirs || opened.from == site.node || !for_us {
-        return refuse(LetterRefusal::Misdirected(id));
-    }
-    let known: Option<Vec<u8>> = split_documents::table
-        .filter(split_documents::side.eq(DivisionSide::Party.as_str()))
-        .filter(split_documents::period.eq(document.period.to_string()))
-        .filter(split_documents::product.eq(document.product.as_str()))
-        .select(split_documents::document_hash)
-        .first(&mut **write)
-        .optional()?;
-    match known {
-        Some(known) if known == hash => {}
-        Some(_) => return refuse(LetterRefusal::Conflict(id)),
-        None => keep_division(write, site, opened, (&document, hash))?,
-    }
-    answer(write, site, opened, LetterKind::DivisionReceipt)
-}
-
-fn keep_division(
-    write: &mut Write<'_>,
-    site: &Site,
-    opened: &Opened,
-    (document, hash): (&DivisionDocument, [u8; 32]),
-) -> Outcome<()> {
-    let row = DivisionRow::of(
-        document,
-        DivisionSide::Party,
-        Sealed {
-            issued_at: opened.claim.at,
-            hash,
-            text: &opened.document,
-            seal: opened.sealed.clone(),
-            made_in: None,
-        },
-    );
-    diesel::insert_into(split_documents::table).values(&row).execute(&mut **write)?;
-    let lines = AllocationRow::of(document, DivisionSide::Party, |node| *node == site.node)?;
-    insert_all!(write, allocations::table, &lines)?;
-    let sealed = countersign(site, opened, LetterKind::DivisionReceipt);
-    keep_receipt(write, (DivisionSide::Party, &site.node), document, sealed)?;
-    record(write, site, "division.receive", &opened.claim.id, &opened.claim.hash)
-}
-
-fn keep_receipt(
-    write: &mut Write<'_>,
-    (side, node): (DivisionSide, &NodeName),
-    document: &DivisionDocument,
-    sealed: Vec<u8>,
-) -> Result<bool, Fault> {
-    Ok(insert_if_absent!(
-        write,
-        split_receipts::table,
-        (
-            split_receipts::side.eq(side.as_str()),
-            split_receipts::period.eq(document.period.to_string()),
-            split_receipts::product.eq(document.product.to_string()),
-            split_receipts::node.eq(node.to_string()),
-            split_receipts::sealed.eq(sealed),
-        )
-    )?)
+    Ok(())
 }
 
 fn statement_receipt(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
@@ -254,51 +180,25 @@ fn statement_receipt(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Out
         .filter(statements::number.eq(number))
         .filter(statements::side.eq(Side::Provider.as_str()))
         .set((
-            statements::state.eq(super::StatementState::Checked.as_str()),
+            statements::state.eq(StatementState::Checked.as_str()),
             statements::countersigned.eq(Some(opened.sealed.clone())),
         ))
         .execute(&mut **write)?;
     record(write, site, "statement.check", number, &opened.claim.hash)
 }
 
-fn division_receipt(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
-    let id = &opened.claim.id;
-    let Some((period, product)) = id.split_once('/') else {
-        return refuse(LetterRefusal::UnknownDocument(id.clone()));
-    };
-    let row: Option<DivisionRow> = split_documents::table
-        .filter(split_documents::side.eq(DivisionSide::Provider.as_str()))
-        .filter(split_documents::period.eq(period))
-        .filter(split_documents::product.eq(product))
-        .select(DivisionRow::as_select())
-        .first(&mut **write)
-        .optional()?;
-    let Some(row) = row.filter(|row| hex::encode(&row.document_hash) == opened.claim.hash) else {
-        return refuse(LetterRefusal::UnknownDocument(id.clone()));
-    };
-    let document = row.read()?;
-    if !document.parts.iter().any(|part| part.party.node == opened.from) {
-        return refuse(LetterRefusal::Misdirected(id.clone()));
-    }
-    let side = (DivisionSide::Provider, &opened.from);
-    if keep_receipt(write, side, &document, opened.sealed.clone())? {
-        record(write, site, "division.check", id, &opened.claim.hash)?;
-    }
-    Ok(())
-}
-
-/// The name of a division in letters: `2026-10/330212-P-2026-0000001-X`.
-pub(crate) fn division_id(period: Period, product: &RegistrationNumber) -> String {
-    format!("{period}/{product}")
-}
-
 /// Our seal under the same claim. It bears the time of the provider's seal, so that countersigning
 /// again gives the same bytes; when it arrived stands in the audit trail.
-fn countersign(site: &Site, opened: &Opened, kind: LetterKind) -> Vec<u8> {
+pub(super) fn countersign(site: &Site, opened: &Opened, kind: LetterKind) -> Vec<u8> {
     opened.claim.seal(&site.node, kind, &site.seal_key).to_bytes()
 }
 
-fn answer(write: &mut Write<'_>, site: &Site, opened: &Opened, kind: LetterKind) -> Outcome<()> {
+pub(super) fn answer(
+    write: &mut Write<'_>,
+    site: &Site,
+    opened: &Opened,
+    kind: LetterKind,
+) -> Outcome<()> {
     let sealed = opened.claim.seal(&site.node, kind, &site.seal_key);
     let id = format!("{}/{}", kind.as_str(), opened.claim.id);
     let letter = Letter::new("", sealed);
@@ -321,7 +221,7 @@ pub(crate) fn letter_row(id: String, to: &NodeName, letter: &Letter, now: Timest
     }
 }
 
-fn record(
+pub(super) fn record(
     write: &mut Write<'_>,
     site: &Site,
     action: &'static str,

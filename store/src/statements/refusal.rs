@@ -1,7 +1,14 @@
 //! Why a letter of a close is not taken.
 
-use lianshi_market::close::DocumentError;
-use lianshi_registry::{id::NodeName, refusal::Refusal, seal::SealError};
+use lianshi_market::{
+    close::{Difference, DocumentError},
+    money::Amount,
+};
+use lianshi_registry::{
+    id::{NodeName, RegistrationNumber},
+    refusal::Refusal,
+    seal::SealError,
+};
 
 /// Why a letter is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,9 +42,52 @@ pub enum LetterRefusal {
     /// A statement of a subscription this node does not hold.
     #[error("this node holds no subscription `{0}`")]
     UnknownSubscription(String),
-    /// A statement that does not follow the agreement both nodes hold.
-    #[error("statement `{0}` does not follow the agreement of its subscription")]
-    NotAsAgreed(String),
+    /// A statement that is not what this node derives from what it holds, and that no person may
+    /// stand by.
+    #[error("statement `{number}`: {difference}")]
+    Differs {
+        /// The statement.
+        number: String,
+        /// Where it differs.
+        difference: Difference,
+    },
+    /// A statement that a person here declined.
+    #[error("statement `{0}` was declined by a person here")]
+    Declined(String),
+    /// A division of a product that the catalog held here does not show.
+    #[error("the catalog held here does not show `{0}`")]
+    UnknownProduct(RegistrationNumber),
+    /// A division under another split than the one in force.
+    #[error("division `{division}`: `{agreement}` is not in force in the catalog held here")]
+    SplitNotInForce {
+        /// The division.
+        division: String,
+        /// The agreement version it names.
+        agreement: String,
+    },
+    /// A division with other shares than were published.
+    #[error("division `{0}` has other shares than the published split")]
+    SharesDiffer(String),
+    /// An earlier division under the same agreement has not come yet.
+    #[error("division `{division}` begins at {begins}, and the divisions held here end at {ended}")]
+    DivisionMissing {
+        /// The division.
+        division: String,
+        /// Where it begins.
+        begins: Amount,
+        /// Where the ones held end.
+        ended: Amount,
+    },
+    /// A division of what was divided before.
+    #[error("division `{division}` begins at {begins}, and {ended} was divided before")]
+    DividedBefore {
+        /// The division.
+        division: String,
+        /// Where it begins.
+        begins: Amount,
+        /// Where the ones held end.
+        ended: Amount,
+    },
     /// Another document was taken under this name before.
     #[error("another document was taken as `{0}` before")]
     Conflict(String),
@@ -47,10 +97,18 @@ pub enum LetterRefusal {
 }
 
 impl LetterRefusal {
-    /// Whether the same letter may be taken later: membership and the agreement may still be on
-    /// their way.
+    /// Whether the same letter may be taken later: membership, the agreement, the catalog and
+    /// earlier letters may still be on their way, and clocks differ.
     pub fn may_retry(&self) -> bool {
-        matches!(self, Self::NotAMember(_) | Self::UnknownSubscription(_))
+        matches!(
+            self,
+            Self::NotAMember(_)
+                | Self::UnknownSubscription(_)
+                | Self::Differs { difference: Difference::PeriodAhead { .. }, .. }
+                | Self::UnknownProduct(_)
+                | Self::SplitNotInForce { .. }
+                | Self::DivisionMissing { .. }
+        )
     }
 }
 
@@ -65,7 +123,13 @@ impl Refusal for LetterRefusal {
             Self::Hash(_) => "statement.wrong_hash",
             Self::Misdirected(_) => "statement.misdirected",
             Self::UnknownSubscription(_) => "statement.unknown_subscription",
-            Self::NotAsAgreed(_) => "statement.not_as_agreed",
+            Self::Differs { difference, .. } => difference.code(),
+            Self::Declined(_) => "statement.declined",
+            Self::UnknownProduct(_) => "statement.unknown_product",
+            Self::SplitNotInForce { .. } => "statement.split_not_in_force",
+            Self::SharesDiffer(_) => "statement.shares_differ",
+            Self::DivisionMissing { .. } => "statement.division_missing",
+            Self::DividedBefore { .. } => "statement.divided_before",
             Self::Conflict(_) => "statement.conflict",
             Self::UnknownDocument(_) => "statement.unknown_document",
         }

@@ -16,7 +16,6 @@ use lianshi_registry::{
     refusal::Refusal,
     seal::{SealError, Sealed},
     text::Kind,
-    time::Timestamp,
 };
 
 use super::{ReportedUsage, count_of, reported_usage, stored, usage_days_since};
@@ -31,6 +30,7 @@ use crate::{
         usage_reports,
     },
     site::Site,
+    statements,
 };
 
 /// Subscriptions reported in one transaction: short enough to let calls be metered in between.
@@ -176,7 +176,7 @@ fn report_one(
         serde_json::to_vec(&report).map_err(|error| Fault::corrupt("usage_days", error))?;
     let sealed = Sealed::new(site.node.clone(), REPORT_KIND, &payload, &site.seal_key).to_bytes();
     if home == site.node.as_str() {
-        keep_report(write, &report, &sealed, now)?;
+        keep_report(write, site, &report, &sealed)?;
     } else {
         replace_pending(write, &home, &report, sealed)?;
     }
@@ -265,17 +265,18 @@ pub fn receive_report(
             let unknown = ReportRefusal::UnknownSubscription(report.subscription.clone());
             return Err(Failure::Refused(unknown));
         }
-        keep_report(write, &report, bytes, site.now())?;
+        keep_report(write, site, &report, bytes)?;
         Ok(())
     })
 }
 
 fn keep_report(
     write: &mut Write<'_>,
+    site: &Site,
     report: &UsageReport,
     sealed: &[u8],
-    now: Timestamp,
 ) -> Result<(), Fault> {
+    let now = site.now();
     let known = reported_usage(&mut write.as_read(), &report.subscription)?;
     let newer =
         |known: &ReportedUsage| report.last_seq > known.last_seq || report.as_of > known.as_of;
@@ -299,7 +300,9 @@ fn keep_report(
             usage_reports::recounted_now.eq(recounted.map(|(_, fell)| stored(fell.now))),
         ))
         .execute(&mut **write)?;
-    keep_report_days(write, report)
+    keep_report_days(write, report)?;
+    // A statement may have waited for it.
+    statements::look_again(write, site, &report.subscription)
 }
 
 #[derive(Insertable)]

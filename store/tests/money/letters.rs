@@ -9,21 +9,22 @@ use lianshi_registry::{
     time::Timestamp,
 };
 use lianshi_store::{
-    Db, Failure, Site, allocations, log,
+    Db, Failure, Fault, Site, allocations, fold, log,
     outbox::{self, OutboxRow},
     rehearsal,
     statements::{self, Claim, Letter, LetterKind, StatementQuery, StatementState},
+    usage,
 };
 
 use super::stage::{agreement, close_month, key, meter, month, node, site};
 use crate::support::{fresh_postgres, on_sqlite};
 
 /// yinzhou has sold to a buyer at haishu and shares with a party at ningbo.
-struct World {
-    provider: Site,
-    home: Site,
-    party: Site,
-    contract: Agreement,
+pub struct World {
+    pub provider: Site,
+    pub home: Site,
+    pub party: Site,
+    pub contract: Agreement,
 }
 
 fn with_world(body: impl Fn(&World)) {
@@ -35,7 +36,7 @@ fn with_world(body: impl Fn(&World)) {
     });
 }
 
-fn world(provider: &Db, home: &Db, party: &Db) -> World {
+pub fn world(provider: &Db, home: &Db, party: &Db) -> World {
     let provider = site(provider, "yinzhou", "330212");
     let home = site(home, "haishu", "330203");
     let party = site(party, "ningbo", "330200");
@@ -48,8 +49,33 @@ fn world(provider: &Db, home: &Db, party: &Db) -> World {
     }
     share_with(&provider, &party.node);
     meter(&provider, &contract, "2026-10-05T04:00:00Z", 13);
+    report(&provider, &home);
+    replicate(&provider, &party);
     close_month(&provider, "2026-10");
     World { provider, home, party, contract }
+}
+
+/// What the provider registered and agreed so far is in the other node's catalog.
+pub fn replicate(provider: &Site, to: &Site) {
+    let origin = &provider.origin;
+    let held = to.db.read(|read| log::head(read, origin)).expect("read");
+    let from = held.map_or(0, |held| held.size);
+    let entries = provider.db.read(|read| log::entries(read, origin, from, u64::MAX));
+    let entries = entries.expect("read");
+    let done: Result<(), Fault> = to.db.write(|write| {
+        log::create_replica(write, origin, provider.log_key.public())?;
+        log::extend(write, origin, &entries)?;
+        fold::apply(write, origin, from, &fold::parse(&entries))
+    });
+    done.expect("folded");
+}
+
+/// The home node hears what was used.
+pub fn report(provider: &Site, home: &Site) {
+    usage::enqueue_reports(provider).expect("reported");
+    for letter in letters(provider) {
+        usage::receive_report(home, &provider.node, &letter.payload).expect("taken");
+    }
 }
 
 /// A second version of the split gives a third to a party that reads at another node.
@@ -85,7 +111,7 @@ fn share_with(site: &Site, node: &NodeName) {
 }
 
 /// Takes all letters out of a node's outbox.
-fn letters(site: &Site) -> Vec<OutboxRow> {
+pub fn letters(site: &Site) -> Vec<OutboxRow> {
     let far = Timestamp::from_millis(i64::MAX);
     let due = site.db.read(|read| outbox::due(read, far, 100)).expect("due");
     for letter in &due {
@@ -94,7 +120,7 @@ fn letters(site: &Site) -> Vec<OutboxRow> {
     due
 }
 
-fn answer(to: &Site, from: &str, bytes: &[u8]) -> &'static str {
+pub fn answer(to: &Site, from: &str, bytes: &[u8]) -> &'static str {
     match statements::receive(to, &node(from), bytes) {
         Ok(()) => "taken",
         Err(Failure::Refused(refusal)) => refusal.code(),
@@ -103,7 +129,7 @@ fn answer(to: &Site, from: &str, bytes: &[u8]) -> &'static str {
 }
 
 impl World {
-    fn letter(&self, letters: &[OutboxRow], target: &str) -> Vec<u8> {
+    pub fn letter(&self, letters: &[OutboxRow], target: &str) -> Vec<u8> {
         let to = letters.iter().find(|letter| letter.target == target);
         to.unwrap_or_else(|| panic!("a letter of {} to {target}", self.provider.node))
             .payload
@@ -179,7 +205,7 @@ fn a_repeated_letter_is_answered_again_and_changes_nothing() {
 }
 
 /// A letter of yinzhou about any document.
-fn forged(kind: LetterKind, id: &str, hash: [u8; 32], document: &str) -> Vec<u8> {
+pub fn forged(kind: LetterKind, id: &str, hash: [u8; 32], document: &str) -> Vec<u8> {
     let claim = Claim {
         v: statements::LETTER_VERSION,
         id: id.to_owned(),
@@ -275,6 +301,7 @@ fn a_buyer_at_the_same_node_gets_its_bill_the_same_way() {
             site.db.write(|write| rehearsal::contract(write, side, &contracts)).expect("written");
         }
         meter(&site, &contract, "2026-10-05T04:00:00Z", 3);
+        usage::enqueue_reports(&site).expect("reported");
         close_month(&site, "2026-10");
         for _ in 0..2 {
             for letter in letters(&site) {
