@@ -16,6 +16,7 @@ mod code;
 pub mod contract;
 pub mod contract_api;
 pub mod csrf;
+mod differences;
 mod entered;
 mod federation;
 pub mod figures;
@@ -196,6 +197,9 @@ fn signed_in(routes: &mut Pages) {
         .get("/finance/periods/{period}", Roles(&[Finance]), finance::period)
         .get("/finance/periods/{period}/close", Roles(&[Finance]), finance::ask_close)
         .post("/finance/periods/{period}/close", Roles(&[Finance]), finance::close)
+        .get("/finance/differences", Roles(&[Finance]), differences::list)
+        .get("/finance/differences/{number}", Roles(&[Finance]), differences::show)
+        .post("/finance/differences/{number}", Roles(&[Finance]), differences::decide)
         .get("/finance/statements", Roles(&[Finance, Regulator]), finance::statements)
         .get("/finance/statements/{number}", Roles(&[Finance, Regulator]), finance::statement)
         .get("/audit", Roles(&[NodeAdmin, Regulator]), oversight::show)

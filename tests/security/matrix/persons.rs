@@ -135,7 +135,9 @@ impl Ground {
     pub fn address(&self, pattern: &str) -> String {
         let number = match pattern {
             // The demo has closed no period yet.
-            "/bills/{number}" | "/finance/statements/{number}" => "none",
+            "/bills/{number}"
+            | "/finance/statements/{number}"
+            | "/finance/differences/{number}" => "none",
             _ => &self.product,
         };
         let id = if pattern.starts_with("/api/v1/products") {

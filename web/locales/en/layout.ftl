@@ -21,6 +21,7 @@ nav-revenue = Revenue
 nav-lines = My shares
 nav-periods = Periods
 nav-statements = Statements
+nav-differences = To be decided
 nav-audit = Audit trail
 nav-users = Users
 sign-in = Sign in

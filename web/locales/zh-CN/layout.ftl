@@ -21,6 +21,7 @@ nav-revenue = 产品收入
 nav-lines = 我的分成
 nav-periods = 结算账期
 nav-statements = 结算单
+nav-differences = 待核结算单
 nav-audit = 审计记录
 nav-users = 用户
 sign-in = 登录

@@ -25,6 +25,7 @@ async fn every_list_page_renders_in_both_languages() {
         "/finance/periods",
         "/finance/periods/2026-10",
         "/finance/periods/2026-10/close",
+        "/finance/differences",
         "/finance/statements",
         "/audit",
         "/audit?verify=1",
@@ -103,6 +104,7 @@ async fn an_absent_object_and_a_malformed_id_are_answered_alike() {
         "/provider/subscriptions/S-aaaaaaaaaaaaaaaaaaaaaaaaaa",
         "/bills/ST-1",
         "/finance/statements/ST-1",
+        "/finance/differences/ST-1",
         "/finance/periods/nonsense",
         "/no/such/page",
     ] {
