@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use lianshi_registry::{id::RegistrationNumber, time::Period, uscc::Uscc};
 use sha2::{Digest as _, Sha256};
 
-pub use compare::{CLOCK_SKEW_MS, Difference, Held};
+pub use compare::{Difference, Held};
 pub use document::{
     DIVISION_VERSION, DivisionDocument, DocumentError, LINES_MAX, PARTS_MAX, STATEMENT_VERSION,
     StatementDocument,

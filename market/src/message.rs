@@ -4,7 +4,7 @@
 
 mod writing;
 
-use lianshi_registry::{refusal::Refusal, time::Timestamp};
+use lianshi_registry::{id::RegistrationNumber, refusal::Refusal, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -16,6 +16,10 @@ use crate::{
 
 /// Kind of the sealed envelope and of the letter that carries it.
 pub const MESSAGE_KIND: &str = "market.message";
+
+/// How far the clocks of two nodes may be apart: what another node says happened this long from now
+/// has happened, and what it says happened this long before it could, could.
+pub const CLOCK_SKEW_MS: i64 = 5 * 60 * 1000;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +161,21 @@ pub enum MessageRefusal {
     /// A sequence came before with another content.
     #[error("message {0} came before with another content")]
     Differs(u64),
+    /// An ending before the contract or the request.
+    #[error("it says it ended at {at}, before there was anything to end")]
+    TooEarly {
+        /// When it says.
+        at: Timestamp,
+    },
+    /// An ending that lies ahead.
+    #[error("it says it ended at {at}, which lies ahead; the clocks of the nodes differ")]
+    Ahead {
+        /// When it says.
+        at: Timestamp,
+    },
+    /// What the catalog held here says of the product is not yet what the message says.
+    #[error("the catalog held here does not say yet what the terms of `{0}` say")]
+    CatalogBehind(RegistrationNumber),
     /// The states do not allow it.
     #[error("a {kind} from the {by} does not fit the state {state}")]
     Illegal {
@@ -174,7 +193,12 @@ impl MessageRefusal {
     pub fn may_retry(&self) -> bool {
         matches!(
             self,
-            Self::Gap { .. } | Self::SenderUnknown(_) | Self::SenderSuspended(_) | Self::Seal(_)
+            Self::Gap { .. }
+                | Self::SenderUnknown(_)
+                | Self::SenderSuspended(_)
+                | Self::Seal(_)
+                | Self::Ahead { .. }
+                | Self::CatalogBehind(_)
         )
     }
 }
@@ -189,6 +213,9 @@ impl Refusal for MessageRefusal {
             Self::NotParty => "message.not_party",
             Self::Gap { .. } => "message.gap",
             Self::Differs(_) => "message.differs",
+            Self::TooEarly { .. } => "message.too_early",
+            Self::Ahead { .. } => "message.ahead",
+            Self::CatalogBehind(_) => "message.catalog_behind",
             Self::Illegal { .. } => "message.illegal",
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     agreement::{Agreement, Terms},
     eligibility::{Offering, Request, SubscriptionRefusal, judge},
     key::KeyGrant,
-    message::{Body, Cut, KeyRevoked, Message, MessageRefusal},
+    message::{Body, CLOCK_SKEW_MS, Cut, KeyRevoked, Message, MessageRefusal},
     subscription::{Ending, Side, State, SubscriptionId},
 };
 
@@ -133,7 +133,9 @@ impl Process {
         Ok(step)
     }
 
-    /// Takes a message of the other side. The offering is asked by the provider only.
+    /// Takes a message of the other side. The offering is what the own catalog says of the product:
+    /// the provider answers by it, and the home node holds terms and contracts against it. While
+    /// they differ and its catalog may still be behind, a message of the provider waits.
     pub fn receive(
         &self,
         message: &Message,
@@ -151,6 +153,8 @@ impl Process {
             return Err(MessageRefusal::Gap { expected, got: message.seq });
         }
         consistent(message)?;
+        self.check_time(&message.body, now)?;
+        self.check_catalog(message, offering)?;
         let mut step = Step::of(Self { received_seq: message.seq, ..self.clone() });
         if self.state.is_over() {
             step.process.take_late(message)?;
@@ -160,6 +164,53 @@ impl Process {
             step.react(&message.body, offering, now);
         }
         Ok(Received::Step(Box::new(step)))
+    }
+
+    /// An ending lies between what it ends and now.
+    fn check_time(&self, body: &Body, now: Timestamp) -> Result<(), MessageRefusal> {
+        let (Body::Termination(ending) | Body::End(ending)) = body else { return Ok(()) };
+        let (at, agreed) = (ending.at, self.agreement.as_ref());
+        let began = match body {
+            Body::End(_) => agreed.map_or(self.requested_at, |agreement| agreement.starts_at),
+            _ => self.requested_at,
+        };
+        if at < began.plus_millis(-CLOCK_SKEW_MS) {
+            return Err(MessageRefusal::TooEarly { at });
+        }
+        if at > now.plus_millis(CLOCK_SKEW_MS) {
+            return Err(MessageRefusal::Ahead { at });
+        }
+        Ok(())
+    }
+
+    /// What the provider offers or agrees to is what the catalog says, or the catalog held here is
+    /// as new as the message, so that the difference is one.
+    fn check_catalog(
+        &self,
+        message: &Message,
+        offering: Option<&Offering>,
+    ) -> Result<(), MessageRefusal> {
+        let (terms, at) = match &message.body {
+            Body::Offer(terms) => (&**terms, message.at),
+            Body::Agreement(agreement) => (&agreement.terms, agreement.starts_at),
+            _ => return Ok(()),
+        };
+        let is_current = offering
+            .and_then(|offering| offering.confirmed_at)
+            .is_some_and(|confirmed| confirmed >= message.at);
+        if self.side == Side::Provider
+            || self.state.is_over()
+            || is_current
+            || self.as_published(terms, offering, at)
+        {
+            return Ok(());
+        }
+        Err(MessageRefusal::CatalogBehind(self.request.product.clone()))
+    }
+
+    /// Whether terms are those that the catalog gives whoever asks for this.
+    fn as_published(&self, terms: &Terms, offering: Option<&Offering>, at: Timestamp) -> bool {
+        judge(&self.request, offering, at).is_ok_and(|published| published == *terms)
     }
 
     /// Hash of the agreement in hexadecimal; empty before.

@@ -132,6 +132,7 @@ pub(crate) fn offering() -> Offering {
         authorization_status: "active".to_owned(),
         scope_rule: "330200-2023: use within the authorization".to_owned(),
         split: Some(split),
+        confirmed_at: Some(Timestamp::from_millis(i64::MAX)),
         held: Held::default(),
     }
 }

@@ -4,12 +4,13 @@ use std::fs;
 
 use crate::sources::{root, rust_sources};
 
-/// The tables of what a compromised node cannot do or cost, and how many rows there are at least;
-/// their last column names tests.
-const SECTIONS: [(&str, usize); 3] = [
+/// The tables of what a compromised node cannot do or cost, and of what is not believed of it, and
+/// how many rows there are at least; their last column names tests.
+const SECTIONS: [(&str, usize); 4] = [
     ("## A compromised district node", 20),
     ("## What one member can cost", 10),
     ("## A compromised root authority", 5),
+    ("## What a receiver holds a letter against", 12),
 ];
 
 #[test]

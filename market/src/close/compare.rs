@@ -14,14 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::{StatementDocument, document::count_of};
 use crate::{
     agreement::Agreement,
+    message::CLOCK_SKEW_MS,
     money::Amount,
     rating::{Count, LateUsage, LineExplanation, LineKind, RatedLine, Usage, rate, rate_late},
     term,
 };
-
-/// How far the clocks of two nodes may be apart: a period that ended this long from now has ended
-/// for the provider. The same as a signed entry may lie ahead.
-pub const CLOCK_SKEW_MS: i64 = 5 * 60 * 1000;
 
 /// What a home node holds itself of a subscription.
 #[derive(Debug, Clone)]

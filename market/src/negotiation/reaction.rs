@@ -8,7 +8,7 @@ use super::{Step, whole_seconds};
 use crate::{
     agreement::{AGREEMENT_VERSION, Agreement, Terms, hash_of},
     eligibility::{Offering, is_automatic, judge},
-    message::{Body, Hashed},
+    message::{Body, CLOCK_SKEW_MS, Hashed},
     subscription::{Ending, Side},
 };
 
@@ -17,11 +17,14 @@ impl Step {
     pub(super) fn react(&mut self, body: &Body, offering: Option<&Offering>, now: Timestamp) {
         match body {
             Body::Request(_) => self.judge_request(offering, now),
+            Body::Offer(terms) if !self.process.as_published(terms, offering, now) => {
+                self.terminate("offer.not_as_published", "the catalog says other terms", now);
+            }
             Body::Offer(terms) if self.only_shortens(terms) => {
                 self.say(Body::Acceptance(Hashed { hash: terms.hash() }), now);
             }
             Body::Acceptance(accepted) => self.agree_as_offered(&accepted.hash, offering, now),
-            Body::Agreement(agreement) => match self.difference(agreement) {
+            Body::Agreement(agreement) => match self.difference(agreement, offering, now) {
                 None => self.say(Body::Verification(Hashed { hash: agreement.hash() }), now),
                 Some(what) => self.terminate("agreement.differs", what, now),
             },
@@ -106,13 +109,22 @@ impl Step {
     }
 
     /// The first word of an agreement that is not as negotiated.
-    fn difference(&self, agreement: &Agreement) -> Option<&'static str> {
+    fn difference(
+        &self,
+        agreement: &Agreement,
+        offering: Option<&Offering>,
+        now: Timestamp,
+    ) -> Option<&'static str> {
         let (process, request) = (&self.process, &self.process.request);
         let terms = &agreement.terms;
         let negotiated = match &process.offer {
             Some(offer) => terms == offer,
             None => self.only_shortens(terms) && !terms.is_cut(agreement.starts_at),
         };
+        let (earliest, latest) =
+            (process.requested_at.plus_millis(-CLOCK_SKEW_MS), now.plus_millis(CLOCK_SKEW_MS));
+        let in_time = earliest <= agreement.starts_at && agreement.starts_at <= latest;
+        let published = process.as_published(terms, offering, agreement.starts_at);
         let checks = [
             (agreement.v == AGREEMENT_VERSION, "the version"),
             (agreement.subscription == process.id, "the subscription"),
@@ -124,6 +136,8 @@ impl Step {
             (agreement.product == request.product, "the product"),
             (terms.plan.product == request.product, "the plan's product"),
             (negotiated, "the terms"),
+            (in_time, "the beginning of the term"),
+            (published, "what the catalog says"),
             (agreement.ends_at == terms.end_of_term(agreement.starts_at), "the end of the term"),
         ];
         checks.into_iter().find(|(holds, _)| !holds).map(|(_, what)| what)

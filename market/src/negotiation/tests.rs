@@ -1,5 +1,6 @@
 //! The negotiation: every refusal, and both copies equal after any sequence of messages.
 
+mod held;
 mod mirror;
 
 use lianshi_registry::refusal::Refusal as _;

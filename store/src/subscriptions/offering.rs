@@ -49,6 +49,7 @@ pub(super) fn of(
         authorization_status: status.unwrap_or("unknown").to_owned(),
         authorization: offer.authorization.map(|state| state.authorization),
         split: offer.split,
+        confirmed_at: if offer.own { Some(now) } else { offer.confirmed_at },
         held: Held::default(),
         product: offer.product,
     }))

@@ -112,10 +112,7 @@ fn judge(
     if party != from {
         return Err(Failure::Refused(MessageRefusal::NotParty));
     }
-    let offering = match process.side {
-        Side::Provider => offering::of(read, &process.request.product, now)?,
-        Side::Home => None,
-    };
+    let offering = offering::of(read, &process.request.product, now)?;
     match process.receive(message, offering.as_ref(), now).map_err(Failure::Refused)? {
         Received::Step(step) => Ok(Some(*step)),
         Received::Repeat => {

@@ -72,7 +72,8 @@ pub struct Statement {
     total: String,
     /// `CNY`.
     currency: String,
-    /// `issued`, or `checked`: compared with the plan and countersigned by the home node's program.
+    /// `issued`; `checked`: derived again and countersigned by the home node's program; or
+    /// `accepted`: it differed, and a person at the home node stood by it.
     state: &'static str,
     /// UTC.
     issued_at: String,
