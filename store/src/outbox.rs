@@ -47,17 +47,22 @@ pub fn enqueue(write: &mut Write<'_>, row: &OutboxRow) -> Result<bool, Fault> {
     Ok(insert_if_absent!(write, outbox::table, row)?)
 }
 
+/// Whether a row is due. Written as a macro, because the type of the expression is as long as it.
+macro_rules! is_due {
+    ($now:expr) => {
+        outbox::due_at
+            .le($now.millis())
+            .or(outbox::due_at.gt($now.plus_millis(RETRY_MS_MAX).millis()))
+    };
+}
+
 /// Rows that are due, oldest first, only the first of each ordering key. No pause is longer than
 /// [`RETRY_MS_MAX`]: what would be due later than that was written before the clock was set back,
 /// and is due now.
 pub fn due(read: &mut Read<'_>, now: Timestamp, limit: i64) -> Result<Vec<OutboxRow>, Fault> {
     let earlier = diesel::alias!(outbox as earlier);
     Ok(outbox::table
-        .filter(
-            outbox::due_at
-                .le(now.millis())
-                .or(outbox::due_at.gt(now.plus_millis(RETRY_MS_MAX).millis())),
-        )
+        .filter(is_due!(now))
         .filter(diesel::dsl::not(diesel::dsl::exists(
             earlier
                 .filter(earlier.field(outbox::ordering_key).eq(outbox::ordering_key))
@@ -67,6 +72,50 @@ pub fn due(read: &mut Read<'_>, now: Timestamp, limit: i64) -> Result<Vec<Outbox
         .limit(limit)
         .select(OutboxRow::as_select())
         .load(&mut **read)?)
+}
+
+/// The same for one target.
+pub fn due_to(
+    read: &mut Read<'_>,
+    target: &str,
+    (now, limit): (Timestamp, i64),
+) -> Result<Vec<OutboxRow>, Fault> {
+    let earlier = diesel::alias!(outbox as earlier);
+    Ok(outbox::table
+        .filter(outbox::target.eq(target))
+        .filter(is_due!(now))
+        .filter(diesel::dsl::not(diesel::dsl::exists(
+            earlier
+                .filter(earlier.field(outbox::ordering_key).eq(outbox::ordering_key))
+                .filter(earlier.field(outbox::id).lt(outbox::id)),
+        )))
+        .order((outbox::due_at.asc(), outbox::id.asc()))
+        .limit(limit)
+        .select(OutboxRow::as_select())
+        .load(&mut **read)?)
+}
+
+/// The targets that something is due for. Walks from one to the next, however much waits for each.
+pub fn targets_due(read: &mut Read<'_>, now: Timestamp) -> Result<Vec<String>, Fault> {
+    let mut targets = Vec::new();
+    let mut after = String::new();
+    loop {
+        let next: Option<String> = outbox::table
+            .filter(outbox::target.gt(&after))
+            .order(outbox::target.asc())
+            .select(outbox::target)
+            .first(&mut **read)
+            .optional()?;
+        let Some(target) = next else { return Ok(targets) };
+        let due: Option<String> = outbox::table
+            .filter(outbox::target.eq(&target))
+            .filter(is_due!(now))
+            .select(outbox::id)
+            .first(&mut **read)
+            .optional()?;
+        targets.extend(due.map(|_| target.clone()));
+        after = target;
+    }
 }
 
 /// How many rows wait.
@@ -100,9 +149,10 @@ pub fn failed(write: &mut Write<'_>, id: &str, error: &str, now: Timestamp) -> R
     Ok(())
 }
 
-/// A peer came back: everything for it is due now.
+/// A peer came back: what would be due later is due now.
 pub fn wake(write: &mut Write<'_>, target: &str, now: Timestamp) -> Result<(), Fault> {
-    diesel::update(outbox::table.filter(outbox::target.eq(target)))
+    let later = outbox::target.eq(target).and(outbox::due_at.gt(now.millis()));
+    diesel::update(outbox::table.filter(later))
         .set(outbox::due_at.eq(now.millis()))
         .execute(&mut **write)?;
     Ok(())

@@ -1,6 +1,6 @@
 //! The post between two nodes: letters go out in order, come in once, and are tried again.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use lianshi_registry::{
     entry::Texts,
@@ -10,7 +10,10 @@ use lianshi_registry::{
 };
 use lianshi_store::Db;
 
-use super::*;
+use lianshi_market::{message::MESSAGE_KIND, usage::REPORT_KIND};
+use lianshi_store::outbox::{self, OutboxRow};
+
+use super::{delivery::deliver_to, *};
 use crate::{clock, net};
 
 fn site(folder: &Path) -> Site {
@@ -84,7 +87,10 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
         .db
         .write(|write| letters.iter().try_for_each(|row| outbox::enqueue(write, row).map(|_| ())));
     put.expect("enqueued");
-    assert_eq!(deliver_due(&site, &net).await.expect("a round"), 2, "refused for good is done");
+    for (target, answers) in [("yinzhou", true), ("haishu", false), ("Not A Node", false)] {
+        let answered = deliver_to(&site, &net, target).await.expect("tried");
+        assert_eq!(answered, answers, "{target}");
+    }
     let far = Timestamp::from_millis(i64::MAX);
     let left = site.db.read(|read| outbox::due(read, far, 10)).expect("read");
     let mut left: Vec<(&str, bool)> =

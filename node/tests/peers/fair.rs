@@ -1,0 +1,158 @@
+//! Letters for one peer that is away, one that is linked and never answers, and one that does: the
+//! last waits for neither, and what cannot leave is not written about again and again.
+
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use lianshi_node::{
+    net::{self, Answer, Listen, Peer, Serve},
+    post,
+};
+use lianshi_registry::{
+    entry::Texts,
+    id::{DivisionCode, Origin},
+    key::KeyPair,
+    policy::Rule,
+    time::Timestamp,
+    wire::Receipt,
+};
+use lianshi_store::{
+    Db, Site,
+    outbox::{self, OutboxRow},
+};
+use tokio::sync::Notify;
+
+use crate::{SETTLE, name, nodes::eventually};
+
+/// Letters that wait for each.
+const LETTERS: usize = 400;
+/// In which everything for whoever answers has arrived, in an unoptimized build: far less than the
+/// fifteen seconds an unanswered letter takes.
+const ARRIVES: Duration = Duration::from_secs(10);
+
+fn key(seed: u8) -> KeyPair {
+    KeyPair::from_seed([seed; 32])
+}
+
+fn free_address() -> String {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    format!("/ip4/127.0.0.1/tcp/{}", free.local_addr().expect("bound").port())
+}
+
+fn peer(node: &str, seed: u8, addresses: Vec<String>) -> Peer {
+    Peer { node: name(node), identity_key: key(seed).public(), addresses, kept: true }
+}
+
+fn site(folder: &std::path::Path) -> Site {
+    Site {
+        db: Db::open_file(&folder.join("node.sqlite")).expect("a database"),
+        node: name("node"),
+        name: Texts { zh: "节点".to_owned(), en: "Node".to_owned() },
+        division: DivisionCode::parse("330212").expect("a division"),
+        origin: Origin::parse("tested.example/node/1").expect("an origin"),
+        public_url: String::new(),
+        log_key: key(1),
+        seal_key: key(1),
+        witness_key: key(1),
+        quorum: Rule::default(),
+        folder: folder.to_owned(),
+        clock: || Timestamp::from_millis(i64::try_from(now_ms()).expect("small")),
+        nudge: Arc::new(|| {}),
+    }
+}
+
+fn now_ms() -> u128 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("after 1970").as_millis()
+}
+
+fn letter(target: &str, number: usize) -> OutboxRow {
+    let id = format!("{target}/{number:05}");
+    OutboxRow {
+        ordering_key: id.clone(),
+        id,
+        kind: "statement".to_owned(),
+        target: target.to_owned(),
+        payload: b"a letter".to_vec(),
+        created_at: 0,
+        due_at: 0,
+        attempts: 0,
+        last_error: String::new(),
+    }
+}
+
+/// How many letters wait for a target, and how often they were tried together.
+fn waiting(site: &Site, target: &str) -> (usize, i64) {
+    let far = Timestamp::from_millis(i64::MAX);
+    let rows = site.db.read(|read| outbox::due_to(read, target, (far, 10_000))).expect("read");
+    (rows.len(), rows.iter().map(|row| row.attempts).sum())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_away_or_never_answers_keeps_nobody_else_waiting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let site = site(folder.path());
+    let (letting_go, held) = mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&taken);
+    let answers: Serve = Arc::new(move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Answer::Done(Receipt::Taken.to_bytes())
+    });
+    let frozen: Serve = Arc::new(move |_, _| {
+        // Until the test is over: the sender is dropped then.
+        let _ = held.lock().map(|held| held.recv());
+        Answer::Missing
+    });
+    let none: Serve = Arc::new(|_, _| Answer::Missing);
+    let address = free_address();
+    let (node, _node_links) = net::start(&key(1), &Listen::at(&address), none).expect("started");
+    let (honest, _links) =
+        net::start(&key(2), &Listen::at(&free_address()), answers).expect("started");
+    let (silent, _silent_links) =
+        net::start(&key(3), &Listen::at(&free_address()), frozen).expect("started");
+    let others = ["honest", "silent", "away"].into_iter().zip(2_u8..);
+    node.set_peers(others.map(|(other, seed)| peer(other, seed, Vec::new())).collect()).await;
+    for other in [&honest, &silent] {
+        other.set_peers(vec![peer("node", 1, vec![address.clone()])]).await;
+    }
+    eventually(SETTLE, || node.connected().len() == 2).await;
+    let put = site.db.write(|write| {
+        // Those for whom nothing can leave come first, by target and by id.
+        for target in ["away", "silent", "honest"] {
+            for number in 0..LETTERS {
+                outbox::enqueue(write, &letter(target, number))?;
+            }
+        }
+        Ok::<_, lianshi_store::Fault>(())
+    });
+    put.expect("enqueued");
+
+    let post = tokio::spawn(post::run(site.clone(), node.clone(), Arc::new(Notify::new())));
+    eventually(ARRIVES, || waiting(&site, "honest").0 == 0).await;
+    assert_eq!(taken.load(Ordering::Relaxed), LETTERS, "each once");
+    for target in ["away", "silent"] {
+        let (rows, attempts) = waiting(&site, target);
+        assert_eq!(rows, LETTERS);
+        assert!(attempts < 10, "{target}: {attempts} attempts are written down");
+    }
+    // Whoever comes back is served at once, though it rests.
+    let answers: Serve = Arc::new(|_, _| Answer::Done(Receipt::Taken.to_bytes()));
+    let (back, _back_links) =
+        net::start(&key(4), &Listen::at(&free_address()), answers).expect("started");
+    back.set_peers(vec![peer("node", 1, vec![address])]).await;
+    eventually(ARRIVES, || waiting(&site, "away").0 == 0).await;
+    post.abort();
+    drop(letting_go);
+    for net in [node, honest, silent, back] {
+        net.stop().await;
+    }
+}
