@@ -17,7 +17,6 @@ use lianshi_registry::{
 use super::{
     Claim, LetterKind, LetterRefusal, StatementState, agreed,
     letter::LETTER_VERSION,
-    parsed,
     receive::{Opened, Outcome, Stated, answer, record, refuse, stand_by},
 };
 use crate::{
@@ -112,6 +111,10 @@ impl Refusal for DecisionRefusal {
             Self::Taken => "statement.period_taken",
         }
     }
+}
+
+fn parsed<T, E: std::fmt::Display>(outcome: Result<T, E>) -> Result<T, Fault> {
+    outcome.map_err(|error| Fault::corrupt("waiting_statements", error))
 }
 
 /// The columns of a waiting statement.
