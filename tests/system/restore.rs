@@ -66,20 +66,20 @@ impl Scene {
         Self { folder, node, backup, saved }
     }
 
-    /// Says nothing new before it is restored, or after that recovered.
-    fn is_silent(&self, data: &Path, point: &str) {
-        let said = refused(data, &["catalog", "publish", &example().display().to_string()]);
-        let is_known = said.contains("lianshi restore") || said.contains("lianshi log recover");
-        assert!(is_known, "{point}: {said}");
-        assert!(refused(data, &["serve"]).contains("lianshi "), "{point}");
-    }
-
     fn is_restored(&self, data: &Path, point: &str) {
         assert_eq!(own_size(data), self.saved, "{point}");
         let said = refused(data, &["catalog", "publish", &example().display().to_string()]);
         assert!(said.contains("lianshi log recover"), "{point}: {said}");
         assert!(!data.join("unfinished").exists(), "{point}");
     }
+}
+
+/// Says nothing new before it is restored, or after that recovered.
+fn is_silent(data: &Path, point: &str) {
+    let said = refused(data, &["catalog", "publish", &example().display().to_string()]);
+    let is_known = said.contains("lianshi restore") || said.contains("lianshi log recover");
+    assert!(is_known, "{point}: {said}");
+    assert!(refused(data, &["serve"]).contains("lianshi "), "{point}");
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_restore_that_ends_early_leaves_no_new_node_on_an_empty_disk() {
         let data = scene.folder.path().join("anew");
         assert!(ends(&data, &restore, point), "{point} is not passed");
         if data.join("node.toml").exists() {
-            scene.is_silent(&data, point);
+            is_silent(&data, point);
         }
         run_well(&data, &restore);
         scene.is_restored(&data, point);
@@ -114,7 +114,7 @@ fn a_restore_that_ends_early_over_data_goes_on_when_it_is_repeated() {
         assert!(own_size(&data) > scene.saved, "nothing was changed");
         let point = format!("{point}:0");
         assert!(ends(&data, &["restore", "--replace", &scene.backup], &point), "{point}");
-        scene.is_silent(&data, &point);
+        is_silent(&data, &point);
         // It was said that everything may go.
         run_well(&data, &restore);
         scene.is_restored(&data, &point);
@@ -145,7 +145,7 @@ fn a_folder_made_for_a_node_that_returns_is_never_that_of_a_new_one_and_takes_a_
     for point in ["return.marked:0", "commit.before:0", "commit.after:0", "commit.before:1"] {
         assert!(ends(&data, &rejoin, point), "{point} is not passed");
         if data.join("node.toml").exists() {
-            scene.is_silent(&data, point);
+            is_silent(&data, point);
             // As the instructions say: a backup of it goes into the folder that was made.
             run_well(&data, &["restore", &scene.backup]);
             scene.is_restored(&data, point);
@@ -155,7 +155,7 @@ fn a_folder_made_for_a_node_that_returns_is_never_that_of_a_new_one_and_takes_a_
         fs::remove_dir_all(&data).expect("removed");
     }
     run_well(&data, &rejoin);
-    scene.is_silent(&data, "whole");
+    is_silent(&data, "whole");
     run_well(&data, &["restore", &scene.backup]);
     scene.is_restored(&data, "whole");
 }

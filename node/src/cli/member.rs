@@ -48,8 +48,8 @@ pub enum Command {
     Withdraw(Change),
     /// List the members this node knows.
     List,
-    /// Print this node as a root authority, to be put into charter.toml on every node: with the keys
-    /// that wait to be used, and those the charter knew before.
+    /// Print this node as a root authority, to be put into charter.toml on every node: with the
+    /// keys that wait to be used, and those the charter knew before.
     Root {
         /// How many entries of the log before this one count, when the charter is to end it.
         #[arg(long, value_name = "ENTRIES")]

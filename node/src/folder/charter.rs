@@ -42,8 +42,8 @@ impl Charter {
         self.root.iter().map(root).collect()
     }
 
-    /// The logs of the root authorities, also those it ended, with the keys that signed them: of each
-    /// the oldest first.
+    /// The logs of the root authorities, also those it ended, with the keys that signed them: of
+    /// each the oldest first.
     pub fn logs(&self) -> impl Iterator<Item = (&Origin, PublicKey)> {
         self.root.iter().flat_map(|root| {
             let former = root.former.iter().map(|former| (&former.origin, former.log_key));

@@ -1,6 +1,6 @@
-//! How letters leave. Every target has a task of its own while something is due for it, so nobody is
-//! kept waiting by somebody else's silence; one that does not answer is tried with one letter at a
-//! time, less and less often, and the others that wait for it are not touched.
+//! How letters leave. Every target has a task of its own while something is due for it, so nobody
+//! is kept waiting by somebody else's silence; one that does not answer is tried with one letter at
+//! a time, less and less often, and the others that wait for it are not touched.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

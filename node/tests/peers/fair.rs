@@ -12,6 +12,7 @@ use std::{
 };
 
 use lianshi_node::{
+    clock,
     net::{self, Answer, Listen, Peer, Serve},
     post,
 };
@@ -63,14 +64,9 @@ fn site(folder: &std::path::Path) -> Site {
         witness_key: key(1),
         quorum: Rule::default(),
         folder: folder.to_owned(),
-        clock: || Timestamp::from_millis(i64::try_from(now_ms()).expect("small")),
+        clock: clock::now,
         nudge: Arc::new(|| {}),
     }
-}
-
-fn now_ms() -> u128 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.expect("after 1970").as_millis()
 }
 
 fn letter(target: &str, number: usize) -> OutboxRow {

@@ -249,13 +249,14 @@ fn counts_are_the_reported_ones_and_included_calls_were_free() {
     assert_eq!(greedy.code(&greedy.statement()), "fits", "another contract had some of the ten");
     greedy.subject.usage = usage(31, 20);
     assert_eq!(greedy.code(&greedy.statement()), "statement.included_calls", "eleven were free");
-    for change in [
-        (|line| line.amount = Amount::from_fen(line.amount.fen() + 1)) as fn(&mut RatedLine),
+    let changes: [fn(&mut RatedLine); 5] = [
+        |line| line.amount = Amount::from_fen(line.amount.fen() + 1),
         |line| line.quantity += 1,
         |line| line.price = Price::parse("0.6").expect("a price"),
         |line| "other".clone_into(&mut line.operation),
         |line| line.kind = LineKind::LateCalls,
-    ] {
+    ];
+    for change in changes {
         let case = Case::of(per_call(500_000), 31);
         let mut said = case.statement();
         change(&mut said.lines[0]);
@@ -286,10 +287,9 @@ fn a_late_line_begins_where_the_statements_held_end() {
     again.now = second.period.end();
     again.reported.insert(second.period, again.subject.usage.clone());
     assert_eq!(again.code(&second), "statement.late_base", "the same calls are billed twice");
-    for change in [
-        (|line| line.amount = Amount::from_fen(line.amount.fen() + 1)) as fn(&mut RatedLine),
-        |line| line.quantity += 1,
-    ] {
+    let changes: [fn(&mut RatedLine); 2] =
+        [|line| line.amount = Amount::from_fen(line.amount.fen() + 1), |line| line.quantity += 1];
+    for change in changes {
         let mut said = case.statement();
         change(said.lines.last_mut().expect("the late line"));
         assert_eq!(case.code(&said), "statement.other_lines");
