@@ -161,14 +161,8 @@ pub enum MessageRefusal {
     /// A sequence came before with another content.
     #[error("message {0} came before with another content")]
     Differs(u64),
-    /// An ending before the contract or the request.
-    #[error("it says it ended at {at}, before there was anything to end")]
-    TooEarly {
-        /// When it says.
-        at: Timestamp,
-    },
-    /// An ending that lies ahead.
-    #[error("it says it ended at {at}, which lies ahead; the clocks of the nodes differ")]
+    /// A beginning or an ending that lies ahead.
+    #[error("it says {at}, which lies ahead; the clocks of the nodes differ")]
     Ahead {
         /// When it says.
         at: Timestamp,
@@ -213,7 +207,6 @@ impl Refusal for MessageRefusal {
             Self::NotParty => "message.not_party",
             Self::Gap { .. } => "message.gap",
             Self::Differs(_) => "message.differs",
-            Self::TooEarly { .. } => "message.too_early",
             Self::Ahead { .. } => "message.ahead",
             Self::CatalogBehind(_) => "message.catalog_behind",
             Self::Illegal { .. } => "message.illegal",

@@ -155,6 +155,7 @@ impl Process {
         consistent(message)?;
         self.check_time(&message.body, now)?;
         self.check_catalog(message, offering)?;
+        let message = &self.as_of_receipt(message, now);
         let mut step = Step::of(Self { received_seq: message.seq, ..self.clone() });
         if self.state.is_over() {
             step.process.take_late(message)?;
@@ -166,21 +167,32 @@ impl Process {
         Ok(Received::Step(Box::new(step)))
     }
 
-    /// An ending lies between what it ends and now.
+    /// Nothing begins or ends later than now.
     fn check_time(&self, body: &Body, now: Timestamp) -> Result<(), MessageRefusal> {
-        let (Body::Termination(ending) | Body::End(ending)) = body else { return Ok(()) };
-        let (at, agreed) = (ending.at, self.agreement.as_ref());
-        let began = match body {
-            Body::End(_) => agreed.map_or(self.requested_at, |agreement| agreement.starts_at),
-            _ => self.requested_at,
+        let at = match body {
+            Body::Termination(ending) | Body::End(ending) => ending.at,
+            Body::Agreement(agreement) => agreement.starts_at,
+            _ => return Ok(()),
         };
-        if at < began.plus_millis(-CLOCK_SKEW_MS) {
-            return Err(MessageRefusal::TooEarly { at });
-        }
-        if at > now.plus_millis(CLOCK_SKEW_MS) {
+        if at > now.plus_millis(CLOCK_SKEW_MS) && !self.state.is_over() {
             return Err(MessageRefusal::Ahead { at });
         }
         Ok(())
+    }
+
+    /// The message; an ending from before there was anything to end counts from its receipt.
+    fn as_of_receipt(&self, message: &Message, now: Timestamp) -> Message {
+        let mut message = message.clone();
+        let began = match (&message.body, &self.agreement) {
+            (Body::End(_), Some(agreement)) => agreement.starts_at,
+            _ => self.requested_at,
+        };
+        if let Body::Termination(ending) | Body::End(ending) = &mut message.body
+            && ending.at < began.plus_millis(-CLOCK_SKEW_MS)
+        {
+            ending.at = whole_seconds(now);
+        }
+        message
     }
 
     /// What the provider offers or agrees to is what the catalog says, or the catalog held here is
@@ -197,7 +209,7 @@ impl Process {
         };
         let is_current = offering
             .and_then(|offering| offering.confirmed_at)
-            .is_some_and(|confirmed| confirmed >= message.at);
+            .is_some_and(|confirmed| confirmed >= message.at.plus_millis(CLOCK_SKEW_MS));
         if self.side == Side::Provider
             || self.state.is_over()
             || is_current

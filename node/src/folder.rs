@@ -245,13 +245,7 @@ impl Folder {
     /// serving process; a command beside it passes one that does nothing, and the serving process
     /// notices by itself.
     pub fn site(&self, nudge: Arc<dyn Fn() + Send + Sync>) -> anyhow::Result<Site> {
-        let unfinished = recovery::unfinished(&self.path)?;
-        ensure!(
-            unfinished != Some(Unfinished::Restore),
-            "a restore of {} was not finished, so nothing in its database counts; run `lianshi \
-             restore` again, with this backup or another",
-            self.path.display()
-        );
+        let unfinished = self.begun()?;
         let site = self.assembled(nudge)?;
         if unfinished == Some(Unfinished::Return) {
             Self::mark_lost(&site)?;
@@ -259,15 +253,16 @@ impl Folder {
         Ok(site)
     }
 
-    /// The same right after a restore, which is then over: `finish` is the last of it.
-    pub fn restored_site(
-        &self,
-        finish: impl FnOnce(&Site) -> Result<(), Fault>,
-    ) -> anyhow::Result<Site> {
-        let site = self.assembled(Arc::new(|| {}))?;
-        finish(&site)?;
-        Unfinished::finish(&self.path)?;
-        Ok(site)
+    /// What was begun in this folder and not finished; refuses after a restore that was not.
+    pub fn begun(&self) -> anyhow::Result<Option<Unfinished>> {
+        let unfinished = recovery::unfinished(&self.path)?;
+        ensure!(
+            unfinished != Some(Unfinished::Restore),
+            "a restore of {} was not finished, so nothing in its database counts; run `lianshi \
+             restore` again, with this backup or another",
+            self.path.display()
+        );
+        Ok(unfinished)
     }
 
     fn assembled(&self, nudge: Arc<dyn Fn() + Send + Sync>) -> anyhow::Result<Site> {

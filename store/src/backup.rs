@@ -25,6 +25,7 @@ use crate::{
     dialect::{self, BULK_ROWS_MAX, Cell, Column},
     private,
     recovery::{self, Cause, Unfinished},
+    usage,
 };
 
 pub use seal::{Claim, open, seal};
@@ -163,10 +164,10 @@ pub struct Target<'t> {
 }
 
 /// Restores a verified backup. What was there is gone in the transaction in which the backup is
-/// there, so an end in between leaves it; and the folder is marked [`Unfinished::Restore`] before,
-/// so that no empty database is taken for a new one. The caller removes the mark when everything
-/// else is done. A database that holds data is refused, unless it is to be replaced or the mark
-/// says that a restore ended early. `progress` hears the name of each table.
+/// there, so an end in between leaves it. Where nothing was there the folder is marked
+/// [`Unfinished::Restore`] before, so that no empty database is taken for a new one; the caller
+/// removes the mark. A database that holds data is refused, unless it is to be replaced or the mark
+/// says where the data come from. `progress` hears the name of each table.
 pub fn load(
     target: Target<'_>,
     (dir, contents): (&Path, &Contents),
@@ -177,13 +178,17 @@ pub fn load(
     let db = Db::open_unmigrated(target.url)?;
     let mut conn = db.connection()?;
     let known = dialect::tables(&mut conn)?;
+    // The mark is made where nothing was, and nothing else is done while it is there.
     let goes_on = recovery::unfinished(target.folder)? == Some(Unfinished::Restore);
-    if !target.replace && !goes_on && is_occupied(&mut conn, &known)? {
+    let is_occupied = !goes_on && is_occupied(&mut conn, &known)?;
+    if is_occupied && !target.replace {
         return Err(Failure::Refused(RestoreRefusal::Occupied));
     }
     dialect::ensure_known(&conn, &contents.schema)?;
     drop(conn);
-    Unfinished::Restore.mark(target.folder)?;
+    if !is_occupied {
+        Unfinished::Restore.mark(target.folder)?;
+    }
     db.write(|write| {
         if !known.is_empty() {
             dialect::revert(write.conn())?;
@@ -196,6 +201,8 @@ pub fn load(
             crash::point("restore.table");
         }
         recovery::require(write, Cause::Restored, now)?;
+        // The home nodes hold counts of calls that are not in the backup.
+        usage::report_anew(write)?;
         Ok::<_, Failure<RestoreRefusal>>(())
     })?;
     crash::point("restore.committed");

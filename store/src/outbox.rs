@@ -95,7 +95,8 @@ pub fn due_to(
         .load(&mut **read)?)
 }
 
-/// The targets that something is due for. Walks from one to the next, however much waits for each.
+/// The targets that a letter is due for which is the first of its ordering key. Walks from one to
+/// the next, however much waits for each.
 pub fn targets_due(read: &mut Read<'_>, now: Timestamp) -> Result<Vec<String>, Fault> {
     let mut targets = Vec::new();
     let mut after = String::new();
@@ -107,13 +108,8 @@ pub fn targets_due(read: &mut Read<'_>, now: Timestamp) -> Result<Vec<String>, F
             .first(&mut **read)
             .optional()?;
         let Some(target) = next else { return Ok(targets) };
-        let due: Option<String> = outbox::table
-            .filter(outbox::target.eq(&target))
-            .filter(is_due!(now))
-            .select(outbox::id)
-            .first(&mut **read)
-            .optional()?;
-        targets.extend(due.map(|_| target.clone()));
+        let due = due_to(read, &target, (now, 1))?;
+        targets.extend(due.into_iter().map(|letter| letter.target));
         after = target;
     }
 }

@@ -25,6 +25,8 @@ const PENDING: &str = "recovery.pending";
 /// The logs this witness does not cosign any more, because it could not learn what it cosigned.
 const ABSTAINS: &str = "recovery.abstains";
 
+/// When the last recovery was over.
+const FINISHED: &str = "recovery.finished";
 /// How often [`beat`] was called, in the database and in the data folder.
 const BEAT: &str = "recovery.beat";
 const BEAT_FILE: &str = "database-beat";
@@ -83,6 +85,7 @@ pub fn finish(write: &mut Write<'_>, site: &Site, abstains: &[Origin]) -> Result
         numbers::raise(write, &series, last)?;
     }
     setting::forget(write, PENDING)?;
+    setting::write(write, FINISHED, &site.now())?;
     audit::resume(write, site)?;
     catalog::begin_anew(write)?;
     if abstains.is_empty() {
@@ -111,6 +114,11 @@ pub fn beat(site: &Site) -> Result<(), Fault> {
         setting::write(write, BEAT, &next).map(|()| next)
     })?;
     durable::replace(&site.folder, BEAT_FILE, &format!("{next}\n"))
+}
+
+/// When the last recovery was over; `None` where there was none.
+pub(crate) fn finished_at(read: &mut Read<'_>) -> Result<Option<Timestamp>, Fault> {
+    setting::read(read, FINISHED)
 }
 
 /// A fault while recovery is needed.

@@ -3,6 +3,7 @@
 //! carry them between nodes.
 
 mod agreed;
+mod decision;
 mod division;
 mod letter;
 mod receive;
@@ -22,6 +23,7 @@ use lianshi_registry::{
     uscc::Uscc,
 };
 
+pub use decision::{DecisionRefusal, Verdict, decide};
 pub(crate) use division::division_id;
 pub use letter::{Claim, KIND, LETTER_VERSION, Letter, LetterKind};
 pub(crate) use receive::letter_row;
@@ -30,8 +32,7 @@ pub use refusal::LetterRefusal;
 pub use revenue::{Revenue, revenue};
 pub(crate) use waiting::look_again;
 pub use waiting::{
-    DecisionRefusal, Verdict, WAITING_MAX, WaitingState, WaitingStatement, decide, decided_of,
-    waiting, waiting_count,
+    Decision, WAITING_MAX, WaitingState, WaitingStatement, decided_of, waiting, waiting_count,
 };
 
 use crate::{Fault, Read, schema::statements};

@@ -104,19 +104,29 @@ fn a_restore_that_ends_early_leaves_no_new_node_on_an_empty_disk() {
 }
 
 #[test]
-fn a_restore_that_ends_early_over_data_goes_on_when_it_is_repeated() {
+fn a_restore_over_data_is_whole_or_nothing() {
     let scene = Scene::made();
     let data = scene.folder.path().join("over");
-    for point in RESTORE_POINTS.into_iter().filter(|point| point.starts_with("restore.")) {
+    let size = own_size(&scene.node.data);
+    for (point, is_done) in [
+        ("restore.emptied", false),
+        ("restore.table", false),
+        ("restore.committed", true),
+        ("restore.finished", true),
+    ] {
         assert!(copy(&scene.node.data, &data) > 3);
         let restore = ["restore", &scene.backup];
         assert!(refused(&data, &restore).contains("--replace"), "{point}");
-        assert!(own_size(&data) > scene.saved, "nothing was changed");
+        assert_eq!(own_size(&data), size, "nothing was changed");
         let point = format!("{point}:0");
         assert!(ends(&data, &["restore", "--replace", &scene.backup], &point), "{point}");
+        if !is_done {
+            // What was there is there, and goes on.
+            assert_eq!(own_size(&data), size, "{point}");
+            run_well(&data, &["catalog", "publish", &example().display().to_string()]);
+            run_well(&data, &["restore", "--replace", &scene.backup]);
+        }
         is_silent(&data, &point);
-        // It was said that everything may go.
-        run_well(&data, &restore);
         scene.is_restored(&data, &point);
         fs::remove_dir_all(&data).expect("removed");
     }

@@ -200,6 +200,10 @@ impl StatementDocument {
     /// The lines of the period itself.
     fn compare_month(&self, held: &Held<'_>, lines: &[&RatedLine]) -> Result<(), Difference> {
         let period = self.period;
+        // What was stated late of a month that had no statement is not stated again.
+        if !held.billed(period).is_empty() || held.has_late_fee(period) {
+            return Err(Difference::BilledBefore { period });
+        }
         let fee = lines.iter().any(|line| line.kind == LineKind::MonthlyFee);
         if fee && !term::bills_fee(held.agreement.starts_at, held.ends_at, period) {
             return Err(Difference::FeeNotDue { period });
@@ -238,10 +242,8 @@ impl StatementDocument {
             now.insert(operation, *counted);
         }
         if fee_due {
-            let is_billed = |earlier: &StatementDocument| {
-                earlier.period == period || earlier.late_fees().any(|month| month == period)
-            };
-            if held.confirmed.iter().any(is_billed) {
+            let is_stated = |earlier: &StatementDocument| earlier.period == period;
+            if held.confirmed.iter().any(is_stated) || held.has_late_fee(period) {
                 return Err(Difference::BilledBefore { period });
             }
             if !term::bills_fee(held.agreement.starts_at, held.ends_at, period) {
@@ -268,7 +270,8 @@ impl Held<'_> {
         let reports = self.reported.get(&period).unwrap_or(&nothing);
         for (operation, stated) in usage {
             let reported = reports.get(operation).copied().unwrap_or_default();
-            if stated.calls > reported.calls || stated.units > reported.units {
+            let is_more = stated.calls > reported.calls || stated.units > reported.units;
+            if is_more || stated.units > stated.calls {
                 let (operation, stated) = (operation.clone(), *stated);
                 return Err(Difference::MoreThanReported { period, operation, stated, reported });
             }
@@ -282,6 +285,11 @@ impl Held<'_> {
         } else {
             Err(Difference::Included { period, given, due })
         }
+    }
+
+    /// Whether a statement held charged the fee of a month late.
+    fn has_late_fee(&self, month: Period) -> bool {
+        self.confirmed.iter().any(|earlier| earlier.late_fees().any(|fee| fee == month))
     }
 
     /// What the statements held billed of a month, the newest word on each operation.

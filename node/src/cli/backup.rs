@@ -59,6 +59,7 @@ impl Backup {
 
     fn make(&self, at: &At, dir: &Path) -> anyhow::Result<()> {
         let folder = at.folder()?;
+        folder.begun()?;
         let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
         ensure!(!occupied, "{} is not empty; give an empty or new folder", dir.display());
         private::make_folder(dir)?;

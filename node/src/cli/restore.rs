@@ -5,10 +5,9 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use lianshi_registry::id::Origin;
 use lianshi_store::{
-    Failure, Site,
+    Failure,
     backup::{self, RestoreRefusal, Target},
     recovery::Unfinished,
-    usage,
 };
 use serde_json::json;
 
@@ -36,7 +35,7 @@ impl Restore {
     /// Runs it.
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
         let manifest = self.source.judged(at)?;
-        self.place_files(at, &manifest)?;
+        let placed = self.place_files(at, &manifest)?;
         let folder = at.folder()?;
         ensure_same_node(&folder, &manifest)?;
         let _lock = serve::lock(&folder.path)?;
@@ -51,19 +50,22 @@ impl Restore {
         bar.finish_and_clear();
         match loaded {
             Ok(()) => {}
-            Err(Failure::Refused(RestoreRefusal::Occupied)) => bail!(
-                "the database of {} holds data; nothing was changed (--replace gives that data up \
-                 for the backup)",
-                folder.path.display()
-            ),
+            Err(Failure::Refused(RestoreRefusal::Occupied)) => {
+                if placed {
+                    // The database is not new.
+                    Unfinished::finish(&folder.path)?;
+                }
+                bail!(
+                    "the database of {} holds data; it was not changed (--replace gives that data \
+                     up for the backup)",
+                    folder.path.display()
+                )
+            }
             Err(error) => return Err(error).context("the backup is not restored"),
         }
         // Brings the schema up to date and checks that everything belongs together.
-        let finish = |site: &Site| {
-            // The home nodes hold counts of calls that are not in the backup.
-            site.db.write(usage::report_anew)
-        };
-        folder.restored_site(finish).context("the backup is restored, but not to the end")?;
+        Unfinished::finish(&folder.path)?;
+        folder.command_site()?;
         let (origin, made_at) = (&manifest.origin, manifest.made_at);
         at.print(
             &json!({ "origin": origin, "made_at": made_at, "next": "lianshi log recover" }),
@@ -75,11 +77,12 @@ impl Restore {
         )
     }
 
-    /// Puts the settings, and keys if the backup has them, where there are none.
-    fn place_files(&self, at: &At, manifest: &Manifest) -> anyhow::Result<()> {
+    /// Puts the settings, and keys if the backup has them, where there are none; gives whether it
+    /// did.
+    fn place_files(&self, at: &At, manifest: &Manifest) -> anyhow::Result<bool> {
         let data = at.path();
         if data.join("node.toml").exists() {
-            return Ok(());
+            return Ok(false);
         }
         // Should this end in between, the folder is not that of a new node.
         private::make_folder(&data)?;
@@ -90,7 +93,7 @@ impl Restore {
                 copy(&self.source.dir.join(name), &to)?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

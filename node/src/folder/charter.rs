@@ -149,6 +149,12 @@ impl Folder {
         let is_named = |named: &&Root| named.origin.node() == &self.config.node;
         let Some(named) = self.charter.root.iter().find(is_named) else { return Ok(root) };
         if named.origin == root.origin {
+            ensure!(
+                until.is_none(),
+                "the charter names {}, which this folder writes; --until is for the folder of the \
+                 next generation",
+                named.origin
+            );
             let mut block = Root { addresses: root.addresses, ..named.clone() };
             for role in ROTATED {
                 let next = self.next_key(role)?.map(|next| next.public());

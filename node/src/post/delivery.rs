@@ -3,7 +3,7 @@
 //! a time, less and less often, and the others that wait for it are not touched.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -16,10 +16,17 @@ use lianshi_store::{
     outbox::{self, OutboxRow, RETRY_MS_FIRST, RETRY_MS_MAX},
     subscriptions,
 };
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::Notify,
+    task::{Id, JoinSet},
+};
 
 use super::{on_site, receive};
-use crate::{clock, net::NetHandle, trouble::Trouble};
+use crate::{
+    clock,
+    net::{NetError, NetHandle},
+    trouble::Trouble,
+};
 
 /// Letters of one target looked at together: enough to keep a link busy, and of the largest ones
 /// eight MiB.
@@ -41,10 +48,14 @@ impl Rests {
         self.0.get(target).is_some_and(|(_, until)| ends(*until))
     }
 
-    fn hear(&mut self, target: String, answered: bool, now: Timestamp) {
-        if answered {
-            self.0.remove(&target);
-            return;
+    fn hear(&mut self, target: String, outcome: Outcome, now: Timestamp) {
+        match outcome {
+            Outcome::Nothing => return,
+            Outcome::Answered => {
+                self.0.remove(&target);
+                return;
+            }
+            Outcome::Silent => {}
         }
         let (failures, until) = self.0.entry(target).or_default();
         let pause = RETRY_MS_FIRST.saturating_mul(1_i64 << (*failures).min(16)).min(RETRY_MS_MAX);
@@ -58,8 +69,8 @@ pub async fn run(site: Site, mut net: NetHandle, wake: Arc<Notify>) {
     let mut linked = BTreeSet::new();
     let mut rests = Rests::default();
     let mut trouble = Trouble::new("working on the outbox");
-    let mut tasks: JoinSet<(String, Result<bool, Fault>)> = JoinSet::new();
-    let mut busy = BTreeSet::new();
+    let mut tasks = JoinSet::new();
+    let mut busy: HashMap<Id, String> = HashMap::new();
     loop {
         let nudged = wake.notified();
         tokio::pin!(nudged);
@@ -68,26 +79,25 @@ pub async fn run(site: Site, mut net: NetHandle, wake: Arc<Notify>) {
         wake_returned(&site, (&mut linked, &mut rests), net.connected()).await;
         let due = on_site(&site, |site| site.db.read(|read| outbox::targets_due(read, site.now())));
         for target in trouble.hear(due.await).unwrap_or_default() {
-            if !rests.rests(&target, clock::now()) && busy.insert(target.clone()) {
-                let (site, net) = (site.clone(), net.clone());
-                tasks.spawn(async move {
-                    let answered = deliver_to(&site, &net, &target).await;
-                    (target, answered)
-                });
+            let is_busy = busy.values().any(|busy| *busy == target);
+            if !is_busy && !rests.rests(&target, clock::now()) {
+                let (site, net, to) = (site.clone(), net.clone(), target.clone());
+                let task = tasks.spawn(async move { deliver_to(&site, &net, &to).await });
+                busy.insert(task.id(), target);
             }
         }
         tokio::select! {
             () = nudged => {}
             _ = net.next_change() => {}
-            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                let Ok((target, answered)) = ended else {
-                    // A task that panicked said so; receivers accept what others repeat.
-                    busy.clear();
-                    continue;
+            Some(ended) = tasks.join_next_with_id(), if !tasks.is_empty() => {
+                // A task that panicked said so, and its target rests.
+                let (id, outcome) = match ended {
+                    Ok((id, outcome)) => (id, trouble.hear(outcome).unwrap_or(Outcome::Silent)),
+                    Err(error) => (error.id(), Outcome::Silent),
                 };
-                busy.remove(&target);
-                let answered = trouble.hear(answered).unwrap_or(false);
-                rests.hear(target, answered, clock::now());
+                if let Some(target) = busy.remove(&id) {
+                    rests.hear(target, outcome, clock::now());
+                }
             }
             () = tokio::time::sleep(Duration::from_millis(POLL_MS)) => {}
         }
@@ -118,10 +128,21 @@ async fn wake_returned(
     }
 }
 
-/// Delivers what is due for a target until nothing is, or it does not answer; gives whether it
-/// answered. The first letter goes alone: where it is not answered, the others are not touched.
-pub async fn deliver_to(site: &Site, net: &NetHandle, target: &str) -> Result<bool, Fault> {
-    let mut at_once = 1;
+/// What came of the letters of one target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// None was due.
+    Nothing,
+    /// It took or refused what was sent, or could not read it.
+    Answered,
+    /// It could not be reached, or did not answer in time.
+    Silent,
+}
+
+/// Delivers what is due for a target until nothing is, or it does not answer. The first letter goes
+/// alone: where it is not answered, the others are not touched.
+pub async fn deliver_to(site: &Site, net: &NetHandle, target: &str) -> Result<Outcome, Fault> {
+    let (mut at_once, mut outcome) = (1, Outcome::Nothing);
     loop {
         let wanted = target.to_owned();
         let due = on_site(site, move |site| {
@@ -129,7 +150,7 @@ pub async fn deliver_to(site: &Site, net: &NetHandle, target: &str) -> Result<bo
         });
         let due = due.await?;
         if due.is_empty() {
-            return Ok(true);
+            return Ok(outcome);
         }
         let tries = due.into_iter().map(|letter| async {
             let answer = carry(site, net, &letter).await;
@@ -137,41 +158,55 @@ pub async fn deliver_to(site: &Site, net: &NetHandle, target: &str) -> Result<bo
         });
         let tried: Vec<Tried> =
             futures::stream::iter(tries).buffer_unordered(UNDER_WAY_MAX).collect().await;
-        let answered = tried.iter().all(|(_, answer)| answer.is_ok());
+        let is_silent = tried.iter().any(|(_, answer)| matches!(answer, Err(Missed::Silent(_))));
         on_site(site, move |site| settle(site, tried)).await?;
-        if !answered {
-            return Ok(false);
+        if is_silent {
+            return Ok(Outcome::Silent);
         }
-        at_once = LETTERS_AT_ONCE;
+        (at_once, outcome) = (LETTERS_AT_ONCE, Outcome::Answered);
     }
 }
 
 /// A letter and what became of one attempt: the receiver's answer, or why there is none.
-type Tried = (OutboxRow, Result<Receipt, String>);
+type Tried = (OutboxRow, Result<Receipt, Missed>);
 
-async fn carry(site: &Site, net: &NetHandle, letter: &OutboxRow) -> Result<Receipt, String> {
-    let to = NodeName::parse(&letter.target).map_err(|error| error.to_string())?;
+/// Why there is no receipt.
+enum Missed {
+    /// Nobody answers there, whatever is sent.
+    Silent(String),
+    /// This letter was not taken.
+    Unread(String),
+}
+
+async fn carry(site: &Site, net: &NetHandle, letter: &OutboxRow) -> Result<Receipt, Missed> {
+    let to = NodeName::parse(&letter.target).map_err(|error| Missed::Silent(error.to_string()))?;
     let (kind, bytes) = (letter.kind.clone(), letter.payload.clone());
     let answer = if to == site.node {
         on_site(site, move |site| Ok(receive(site, &site.node, &kind, &bytes)))
             .await
-            .map_err(|fault| fault.to_string())??
+            .map_err(|fault| Missed::Unread(fault.to_string()))?
+            .map_err(Missed::Unread)?
     } else {
-        net.send(&to, &kind, bytes).await.map_err(|error| error.to_string())?
+        net.send(&to, &kind, bytes).await.map_err(|error| match error {
+            NetError::Missing(_) | NetError::Refused(_) | NetError::TooLarge(_) => {
+                Missed::Unread(error.to_string())
+            }
+            _ => Missed::Silent(error.to_string()),
+        })?
     };
-    Receipt::parse(&answer).ok_or_else(|| "the answer is not a receipt".to_owned())
+    Receipt::parse(&answer).ok_or_else(|| Missed::Unread("the answer is no receipt".to_owned()))
 }
 
 /// Writes down what became of some attempts, in one transaction but for what a room has to do about
 /// a refusal.
 fn settle(site: &Site, tried: Vec<Tried>) -> Result<(), Fault> {
-    let (mut done, mut later) = (Vec::new(), Vec::new());
+    let (mut done, mut later, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
     for (letter, answer) in tried {
         match answer {
             Ok(Receipt::Taken) => done.push(letter.id),
             Ok(Receipt::Refused { code, text, again: false }) if letter.kind == MESSAGE_KIND => {
                 told(&letter, &code, &text);
-                subscriptions::rejected(site, &letter, &code, &text)?;
+                rejected.push((letter, code, text));
             }
             // The next count of the subscription says what this one said.
             Ok(Receipt::Refused { code, text, again: false }) if letter.kind == REPORT_KIND => {
@@ -182,16 +217,18 @@ fn settle(site: &Site, tried: Vec<Tried>) -> Result<(), Fault> {
                 told(&letter, &code, &text);
                 later.push((letter.id, format!("{code}: {text}")));
             }
-            Err(why) => later.push((letter.id, why)),
+            Err(Missed::Silent(why) | Missed::Unread(why)) => later.push((letter.id, why)),
         }
     }
-    if done.is_empty() && later.is_empty() {
-        return Ok(());
+    if !done.is_empty() || !later.is_empty() {
+        site.db.write(|write| {
+            done.iter().try_for_each(|id| outbox::done(write, id))?;
+            later.iter().try_for_each(|(id, why)| outbox::failed(write, id, why, site.now()))
+        })?;
     }
-    site.db.write(|write| {
-        done.iter().try_for_each(|id| outbox::done(write, id))?;
-        later.iter().try_for_each(|(id, why)| outbox::failed(write, id, why, site.now()))
-    })
+    rejected
+        .iter()
+        .try_for_each(|(letter, code, text)| subscriptions::rejected(site, letter, code, text))
 }
 
 fn told(letter: &OutboxRow, code: &str, text: &str) {

@@ -13,7 +13,10 @@ use lianshi_store::Db;
 use lianshi_market::{message::MESSAGE_KIND, usage::REPORT_KIND};
 use lianshi_store::outbox::{self, OutboxRow};
 
-use super::{delivery::deliver_to, *};
+use super::{
+    delivery::{Outcome, deliver_to},
+    *,
+};
 use crate::{clock, net};
 
 fn site(folder: &Path) -> Site {
@@ -87,9 +90,14 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
         .db
         .write(|write| letters.iter().try_for_each(|row| outbox::enqueue(write, row).map(|_| ())));
     put.expect("enqueued");
-    for (target, answers) in [("yinzhou", true), ("haishu", false), ("Not A Node", false)] {
-        let answered = deliver_to(&site, &net, target).await.expect("tried");
-        assert_eq!(answered, answers, "{target}");
+    for (target, expected) in [
+        ("yinzhou", Outcome::Answered),
+        ("haishu", Outcome::Silent),
+        ("Not A Node", Outcome::Silent),
+        ("nobody", Outcome::Nothing),
+    ] {
+        let outcome = deliver_to(&site, &net, target).await.expect("tried");
+        assert_eq!(outcome, expected, "{target}");
     }
     let far = Timestamp::from_millis(i64::MAX);
     let left = site.db.read(|read| outbox::due(read, far, 10)).expect("read");
@@ -98,4 +106,24 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
     left.sort_unstable();
     assert_eq!(left, [("away", true), ("nowhere", true), ("own-unknown", true)]);
     net.stop().await;
+}
+
+#[test]
+fn what_waits_for_an_earlier_letter_is_not_due() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let site = site(folder.path());
+    let now = site.now();
+    let of = |id: &str, due_at| OutboxRow {
+        ordering_key: "process".to_owned(),
+        due_at,
+        ..letter(id, MESSAGE_KIND, "haishu")
+    };
+    let rows = [of("1", now.plus_millis(20_000).millis()), of("2", 0)];
+    let put = site
+        .db
+        .write(|write| rows.iter().try_for_each(|row| outbox::enqueue(write, row).map(|_| ())));
+    put.expect("enqueued");
+    let due = |at: Timestamp| site.db.read(|read| outbox::targets_due(read, at)).expect("read");
+    assert!(due(now).is_empty(), "its turn comes after the first");
+    assert_eq!(due(now.plus_millis(20_000)), ["haishu"]);
 }

@@ -81,17 +81,21 @@ pub(super) fn compare(
     Ok(document.compare(&held))
 }
 
-/// The buyer held another subscription to the product, so that included calls went there too.
+/// The buyer held another subscription to the product in these months, so that included calls went
+/// there too.
 fn shares_included_calls(
     write: &mut Write<'_>,
     document: &StatementDocument,
 ) -> Result<bool, Fault> {
+    let first = document.months().min().unwrap_or(document.period).start().millis();
     let others: i64 = subscriptions::table
         .filter(subscriptions::side.eq(Side::Home.as_str()))
         .filter(subscriptions::buyer_uscc.eq(document.buyer.as_str()))
         .filter(subscriptions::product.eq(document.product.as_str()))
         .filter(subscriptions::id.ne(&document.subscription))
-        .filter(subscriptions::starts_at.is_not_null())
+        .filter(subscriptions::starts_at.lt(document.period.end().millis()))
+        .filter(subscriptions::ends_at.gt(first))
+        .filter(subscriptions::ended_at.is_null().or(subscriptions::ended_at.gt(first)))
         .count()
         .get_result(&mut **write)?;
     Ok(others > 0)

@@ -22,6 +22,7 @@ use crate::{
     allocations::{AllocationRow, DivisionRow, DivisionSide, Sealed},
     catalog,
     dialect::{insert_all, insert_if_absent},
+    recovery,
     schema::{allocations, split_documents, split_receipts},
 };
 
@@ -51,7 +52,7 @@ pub(super) fn take(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outco
         Some(known) if known == hash => {}
         Some(_) => return refuse(LetterRefusal::Conflict(id)),
         None => {
-            judge(write, &opened.from, &document)?;
+            judge(write, site, opened, &document)?;
             keep(write, site, opened, (&document, hash))?;
         }
     }
@@ -60,7 +61,12 @@ pub(super) fn take(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outco
 
 /// Compares a division with the split that the catalog says is in force, and with what was divided
 /// under it before.
-fn judge(write: &mut Write<'_>, from: &NodeName, document: &DivisionDocument) -> Outcome<()> {
+fn judge(
+    write: &mut Write<'_>,
+    site: &Site,
+    opened: &Opened,
+    document: &DivisionDocument,
+) -> Outcome<()> {
     let id = || division_id(document.period, &document.product);
     if document.is_carried() {
         return refuse(DocumentError::Version(document.v));
@@ -68,7 +74,7 @@ fn judge(write: &mut Write<'_>, from: &NodeName, document: &DivisionDocument) ->
     let Some(offer) = catalog::product(&mut write.as_read(), &document.product)? else {
         return refuse(LetterRefusal::UnknownProduct(document.product.clone()));
     };
-    if offer.node != *from {
+    if offer.node != opened.from {
         return refuse(LetterRefusal::Misdirected(id()));
     }
     let stated = Agreement::recorded(document.agreement.clone(), &document.parts);
@@ -89,11 +95,27 @@ fn judge(write: &mut Write<'_>, from: &NodeName, document: &DivisionDocument) ->
         return Ok(());
     }
     let division = id();
+    if begins > ended && was_forgotten(write, in_force.id())? {
+        let (ended, begins) = (ended.to_string(), begins.to_string());
+        return record(write, site, "division.gap", &division, &format!("{ended} {begins}"));
+    }
     if begins > ended {
         refuse(LetterRefusal::DivisionMissing { division, begins, ended })
     } else {
         refuse(LetterRefusal::DividedBefore { division, begins, ended })
     }
+}
+
+/// Since this node recovered from a loss it has taken no division under an agreement version, so
+/// what is missing may be what it lost. A party is within a fen of its share wherever one begins.
+fn was_forgotten(write: &mut Write<'_>, agreement: &str) -> Result<bool, Fault> {
+    let Some(recovered) = recovery::finished_at(&mut write.as_read())? else { return Ok(false) };
+    let newest: Option<i64> = split_documents::table
+        .filter(split_documents::side.eq(DivisionSide::Party.as_str()))
+        .filter(split_documents::agreement.eq(agreement))
+        .select(diesel::dsl::max(split_documents::issued_at))
+        .first(&mut **write)?;
+    Ok(newest.is_none_or(|newest| newest < recovered.millis()))
 }
 
 /// Where the divisions held here under an agreement version end.

@@ -7,12 +7,7 @@ use lianshi_market::{
     close::{Difference, StatementDocument},
     subscription::Side,
 };
-use lianshi_registry::{
-    id::NodeName,
-    refusal::Refusal,
-    text::{Kind, TextRefusal},
-    time::Timestamp,
-};
+use lianshi_registry::{id::NodeName, refusal::Refusal, time::Timestamp};
 
 use super::{
     Claim, LetterKind, LetterRefusal, StatementState, agreed,
@@ -21,7 +16,6 @@ use super::{
 };
 use crate::{
     Failure, Fault, Read, Site, Write,
-    audit::{self, Act, Actor},
     schema::{statements, waiting_statements},
 };
 
@@ -54,15 +48,6 @@ impl WaitingState {
     }
 }
 
-/// What a person decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Stands by the statement although it differs.
-    Accept,
-    /// Does not.
-    Decline,
-}
-
 /// A statement that differed, as finance sees it.
 #[derive(Debug, Clone)]
 pub struct WaitingStatement {
@@ -89,30 +74,6 @@ pub struct Decision {
     pub note: String,
 }
 
-/// Why a decision is not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DecisionRefusal {
-    /// No statement of this number waits: somebody decided, or what was missing arrived.
-    #[error("no statement `{0}` waits for a decision")]
-    NotWaiting(String),
-    /// The reason is missing, or nothing anybody may read.
-    #[error("`note` {0}")]
-    Note(TextRefusal),
-    /// Another statement of the subscription was taken for its period meanwhile.
-    #[error("another statement of the subscription was taken for the period")]
-    Taken,
-}
-
-impl Refusal for DecisionRefusal {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NotWaiting(_) => "statement.not_waiting",
-            Self::Note(_) => "statement.note",
-            Self::Taken => "statement.period_taken",
-        }
-    }
-}
-
 fn parsed<T, E: std::fmt::Display>(outcome: Result<T, E>) -> Result<T, Fault> {
     outcome.map_err(|error| Fault::corrupt("waiting_statements", error))
 }
@@ -120,7 +81,7 @@ fn parsed<T, E: std::fmt::Display>(outcome: Result<T, E>) -> Result<T, Fault> {
 /// The columns of a waiting statement.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = waiting_statements)]
-struct WaitingRow {
+pub(super) struct WaitingRow {
     state: String,
     provider_node: String,
     document: String,
@@ -135,7 +96,7 @@ struct WaitingRow {
 }
 
 impl WaitingRow {
-    fn state(&self) -> Result<WaitingState, Fault> {
+    pub(super) fn state(&self) -> Result<WaitingState, Fault> {
         WaitingState::parse(&self.state)
             .ok_or_else(|| Fault::corrupt("waiting_statements", &self.state))
     }
@@ -157,7 +118,7 @@ impl WaitingRow {
     }
 
     /// The letter it came by, whose seal was checked then.
-    fn letter(self) -> Result<(Opened, Stated), Fault> {
+    pub(super) fn letter(self) -> Result<(Opened, Stated), Fault> {
         let document = parsed(StatementDocument::read(self.document.as_bytes()))?;
         let hash = document.seal_text().1;
         if self.statement_hash != hash {
@@ -204,7 +165,7 @@ pub fn decided_of(read: &mut Read<'_>, number: &str) -> Result<Option<WaitingSta
     row(read, number)?.map(WaitingRow::view).transpose()
 }
 
-fn row(read: &mut Read<'_>, number: &str) -> Result<Option<WaitingRow>, Fault> {
+pub(super) fn row(read: &mut Read<'_>, number: &str) -> Result<Option<WaitingRow>, Fault> {
     Ok(waiting_statements::table
         .find(number)
         .select(WaitingRow::as_select())
@@ -221,7 +182,7 @@ pub(super) fn judge(
     stated: &Stated,
 ) -> Outcome<bool> {
     let number = &stated.document.number;
-    if is_taken(write, &stated.document)? {
+    if is_taken(write, &stated.document)? || waits_another(write, &stated.document)? {
         return refuse(LetterRefusal::Conflict(number.clone()));
     }
     if let Some(known) = row(&mut write.as_read(), number)? {
@@ -247,7 +208,7 @@ pub(super) fn judge(
 }
 
 /// A statement of the subscription was taken for the period.
-fn is_taken(write: &mut Write<'_>, document: &StatementDocument) -> Result<bool, Fault> {
+pub(super) fn is_taken(write: &mut Write<'_>, document: &StatementDocument) -> Result<bool, Fault> {
     let taken: i64 = statements::table
         .filter(statements::side.eq(Side::Home.as_str()))
         .filter(statements::period.eq(document.period.to_string()))
@@ -255,6 +216,18 @@ fn is_taken(write: &mut Write<'_>, document: &StatementDocument) -> Result<bool,
         .count()
         .get_result(&mut **write)?;
     Ok(taken > 0)
+}
+
+/// Another statement of the subscription waits for the period: one is enough to decide about.
+fn waits_another(write: &mut Write<'_>, document: &StatementDocument) -> Result<bool, Fault> {
+    let others: i64 = waiting_statements::table
+        .filter(waiting_statements::subscription.eq(&document.subscription))
+        .filter(waiting_statements::state.eq(WaitingState::Waiting.as_str()))
+        .filter(waiting_statements::period.eq(document.period.to_string()))
+        .filter(waiting_statements::number.ne(&document.number))
+        .count()
+        .get_result(&mut **write)?;
+    Ok(others > 0)
 }
 
 fn forget(write: &mut Write<'_>, number: &str) -> Result<(), Fault> {
@@ -325,70 +298,4 @@ pub(crate) fn look_again(
         }
     }
     Ok(())
-}
-
-/// A person of finance stands by a statement that differs, or declines it, and says why.
-pub fn decide(
-    site: &Site,
-    actor: &Actor,
-    number: &str,
-    (verdict, note): (Verdict, &str),
-) -> Result<(), Failure<DecisionRefusal>> {
-    let note = Kind::Note
-        .read(note)
-        .map_err(|refusal| Failure::Refused(DecisionRefusal::Note(refusal)))?;
-    site.db.write(|write| {
-        let missing = || Failure::Refused(DecisionRefusal::NotWaiting(number.to_owned()));
-        let held = row(&mut write.as_read(), number)?.ok_or_else(missing)?;
-        if held.state()? != WaitingState::Waiting {
-            return Err(missing());
-        }
-        let (opened, stated) = held.letter()?;
-        let (state, action) = match verdict {
-            Verdict::Accept => (WaitingState::Accepted, "statement.accept"),
-            Verdict::Decline => (WaitingState::Declined, "statement.decline"),
-        };
-        if verdict == Verdict::Accept {
-            if is_taken(write, &stated.document)? {
-                return Err(Failure::Refused(DecisionRefusal::Taken));
-            }
-            let sealed = stand_by(write, site, &opened, (&stated, StatementState::Accepted))
-                .and_then(|()| answer(write, site, &opened, LetterKind::StatementReceipt));
-            sealed.map_err(fault)?;
-        }
-        diesel::update(waiting_statements::table.find(number))
-            .set((
-                waiting_statements::state.eq(state.as_str()),
-                waiting_statements::decided_at.eq(Some(site.now().millis())),
-                waiting_statements::decided_by.eq(Some(&actor.name)),
-                waiting_statements::note.eq(Some(note.clone())),
-            ))
-            .execute(&mut **write)?;
-        audit::record(
-            write,
-            &Act {
-                at: site.now(),
-                actor,
-                action,
-                object: number,
-                outcome: "done",
-                before: WaitingState::Waiting.as_str(),
-                after: &note,
-            },
-        )?;
-        if verdict == Verdict::Accept {
-            look_again(write, site, &stated.document.subscription)?;
-        }
-        Ok(())
-    })?;
-    site.nudge();
-    Ok(())
-}
-
-/// Keeping what was judged refuses nothing.
-fn fault(failure: Failure<LetterRefusal>) -> Failure<DecisionRefusal> {
-    match failure {
-        Failure::Fault(fault) => Failure::Fault(fault),
-        Failure::Refused(refusal) => Failure::Fault(Fault::corrupt("waiting_statements", refusal)),
-    }
 }

@@ -249,6 +249,10 @@ pub fn receive_report(
         let operation = Kind::Code.check(&day.operation);
         let malformed = |error| refuse(ReportRefusal::Malformed(format!("`operation` {error}")));
         operation.map_err(malformed)?;
+        if day.units > day.calls {
+            let words = "more units than calls".to_owned();
+            return Err(refuse(ReportRefusal::Malformed(words)));
+        }
     }
     if report.provider != *from {
         return Err(refuse(ReportRefusal::NotOfSender));

@@ -148,6 +148,7 @@ act-session-end = Signed out
 act-session-end-all = Signed out everywhere
 act-statement-receive = Received a statement
 act-statement-check = Checked a statement automatically
+act-division-gap = Took a division after a recovery; earlier ones are missing
 act-statement-wait = Set a statement aside that differs from what this node derives
 act-statement-accept = Stood by a statement that differs
 act-statement-decline = Declined a statement that differs

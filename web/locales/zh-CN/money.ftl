@@ -133,6 +133,7 @@ act-session-end = 退出登录
 act-session-end-all = 退出所有登录
 act-statement-receive = 收到结算单
 act-statement-check = 自动核对结算单
+act-division-gap = 恢复后接收分账单，此前的分账单缺失
 act-statement-wait = 结算单与本节点核算不符，转人工
 act-statement-accept = 确认有差异的结算单
 act-statement-decline = 拒绝有差异的结算单

@@ -262,6 +262,10 @@ fn counts_are_the_reported_ones_and_included_calls_were_free() {
         change(&mut said.lines[0]);
         assert_ne!(case.code(&said), "fits");
     }
+    let mut units = Case::of(per_call(500_000), 31);
+    units.subject.usage = usage(31, 32);
+    units.reported.insert(period(), usage(31, 32));
+    assert_eq!(units.code(&units.statement()), "statement.more_than_reported");
     let case = Case::of(per_call(500_000), 31);
     let mut twice = case.statement();
     twice.lines.push(twice.lines[0].clone());
@@ -296,7 +300,30 @@ fn a_late_line_begins_where_the_statements_held_end() {
     }
     let mut ahead = case.statement();
     ahead.period = month("2026-09");
+    ahead.lines.retain(|line| line.kind == LineKind::LateCalls);
     assert_eq!(case.code(&ahead), "statement.not_earlier");
+}
+
+#[test]
+fn what_was_stated_late_is_not_stated_again_with_its_month() {
+    for charge in [per_call(500_000), flat()] {
+        // September is held back, and stated late with October.
+        let mut case = Case::of(charge.clone(), 31);
+        let fee_due = matches!(charge, Charge::FlatMonthly { .. });
+        let now = if fee_due { usage(40, 40) } else { usage(40, 30) };
+        case.reported.insert(month("2026-09"), now.clone());
+        let late = LateUsage { period: month("2026-09"), fee_due, before: Usage::new(), now };
+        case.subject.owed = vec![late.clone()];
+        let october = case.statement();
+        assert_eq!(case.code(&october), "fits");
+        let mut september = Case::of(charge, 40);
+        september.subject.usage = late.now;
+        let mut september = september.statement().clone_for(&case);
+        september.period = month("2026-09");
+        assert_eq!(case.code(&september), "fits", "by itself");
+        case.confirmed = vec![october];
+        assert_eq!(case.code(&september), "statement.billed_before");
+    }
 }
 
 #[test]
