@@ -1,5 +1,6 @@
 //! A node that closes its months one after another until it is killed. It tells each step of a
-//! close while it is inside it, and each close when it is done.
+//! close while it is inside it, and goes on when it hears a line or nobody is there; and each close
+//! when it is done.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,7 +9,10 @@
     reason = "a test fails by panicking, and its output is what it tells"
 )]
 
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    io::{BufRead as _, Write as _},
+    path::PathBuf,
+};
 
 use lianshi_store::{audit::Actor, close};
 use tests::books::{MONTHS, month, open};
@@ -24,6 +28,8 @@ fn main() {
     for text in MONTHS {
         let mut step = |step| {
             tell(format!("inside {text} {step:?}"));
+            let mut word = String::new();
+            std::io::stdin().lock().read_line(&mut word).expect("a line or the end");
             Ok(())
         };
         let result = close::close_with(&site, &Actor::node(), month(text), &mut step);

@@ -3,7 +3,7 @@
 //! happened whole, and in the end the books are those of a node that was never struck.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     os::unix::process::ExitStatusExt as _,
     path::Path,
     process::{Command, Stdio},
@@ -48,11 +48,13 @@ fn ends() -> Vec<End> {
 /// Closes until the end; gives what was acknowledged.
 fn run((url, folder): (&str, &Path), end: End) -> Vec<(String, String)> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_close"));
-    command.arg(url).arg(folder).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.arg(url).arg(folder).stderr(Stdio::null());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     if let End::At(point, times) = end {
         command.env(CRASH_AT, format!("{point}:{times}"));
     }
     let mut child = command.spawn().expect("the rehearsal starts");
+    let mut going_on = child.stdin.take().expect("piped");
     let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     let (mut acknowledged, mut steps) = (Vec::new(), 0);
     for line in lines.map_while(Result::ok) {
@@ -62,8 +64,12 @@ fn run((url, folder): (&str, &Path), end: End) -> Vec<(String, String)> {
             continue;
         }
         steps += 1;
+        // It waits inside the step, so that the kill cannot come too late.
         if matches!(end, End::Killed(after) if steps == after) {
             child.kill().expect("killed");
+        } else {
+            // Struck at a point, it hears nothing more.
+            let _ = going_on.write_all(b"\n");
         }
     }
     let status = child.wait().expect("its end");
