@@ -1,1 +1,2 @@
+DROP INDEX statements_of_subscription;
 DROP TABLE waiting_statements;

@@ -18,3 +18,5 @@ CREATE TABLE waiting_statements (
 ) STRICT;
 CREATE INDEX waiting_statements_subscription ON waiting_statements (subscription, state);
 CREATE INDEX waiting_statements_state ON waiting_statements (state, received_at);
+-- A statement is compared with all that were taken of its subscription before.
+CREATE INDEX statements_of_subscription ON statements (subscription, side);
