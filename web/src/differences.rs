@@ -139,7 +139,7 @@ pub fn words(page: &Page, difference: &Difference) -> String {
     let count = |value: u64| Value::Number(i64::try_from(value).unwrap_or(i64::MAX));
     let text = |value: &dyn ToString| Value::Text(value.to_string());
     let yuan = |amount: &lianshi_market::money::Amount| Value::Text(figures::yuan(amount.fen()));
-    let key = format!("difference-{}", key_of(difference));
+    let key = format!("difference-{}", difference.code().replace(['.', '_'], "-"));
     let values: Vec<(&'static str, Value)> = match difference {
         Difference::Terms { field, agreed, stated } => {
             vec![("field", text(field)), ("agreed", text(agreed)), ("stated", text(stated))]
@@ -169,10 +169,4 @@ pub fn words(page: &Page, difference: &Difference) -> String {
         ],
     };
     page.lang.text(&key, &values)
-}
-
-/// The end of the code, as keys are written.
-fn key_of(difference: &Difference) -> String {
-    let code = difference.code();
-    code.split_once('.').map_or(code, |(_, what)| what).replace('_', "-")
 }
