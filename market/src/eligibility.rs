@@ -48,8 +48,7 @@ pub struct Offering {
     pub scope_rule: String,
     /// How its revenue is divided.
     pub split: Option<Split>,
-    /// When this node last held everything that the product's node had said; `None` where it never
-    /// did.
+    /// When this node last held all that the product's node had said; `None` where it never did.
     pub confirmed_at: Option<Timestamp>,
     /// What the buyer of a new request holds already; of interest to new requests only.
     pub held: Held,
