@@ -47,31 +47,32 @@ pub fn enqueue(write: &mut Write<'_>, row: &OutboxRow) -> Result<bool, Fault> {
     Ok(insert_if_absent!(write, outbox::table, row)?)
 }
 
-/// Whether a row is due. Written as a macro, because the type of the expression is as long as it.
-macro_rules! is_due {
-    ($now:expr) => {
-        outbox::due_at
+/// The rows of a query that are due, oldest first, only the first of each ordering key. No pause is
+/// longer than [`RETRY_MS_MAX`]: what would be due later than that was written before the clock was
+/// set back, and is due now. Written as a macro, because the types of queries differ.
+macro_rules! due_of {
+    ($read:expr, $rows:expr, $now:expr, $limit:expr) => {{
+        let earlier = diesel::alias!(outbox as earlier);
+        let is_due = outbox::due_at
             .le($now.millis())
-            .or(outbox::due_at.gt($now.plus_millis(RETRY_MS_MAX).millis()))
-    };
+            .or(outbox::due_at.gt($now.plus_millis(RETRY_MS_MAX).millis()));
+        $rows
+            .filter(is_due)
+            .filter(diesel::dsl::not(diesel::dsl::exists(
+                earlier
+                    .filter(earlier.field(outbox::ordering_key).eq(outbox::ordering_key))
+                    .filter(earlier.field(outbox::id).lt(outbox::id)),
+            )))
+            .order((outbox::due_at.asc(), outbox::id.asc()))
+            .limit($limit)
+            .select(OutboxRow::as_select())
+            .load(&mut **$read)
+    }};
 }
 
-/// Rows that are due, oldest first, only the first of each ordering key. No pause is longer than
-/// [`RETRY_MS_MAX`]: what would be due later than that was written before the clock was set back,
-/// and is due now.
+/// Rows that are due, oldest first, only the first of each ordering key.
 pub fn due(read: &mut Read<'_>, now: Timestamp, limit: i64) -> Result<Vec<OutboxRow>, Fault> {
-    let earlier = diesel::alias!(outbox as earlier);
-    Ok(outbox::table
-        .filter(is_due!(now))
-        .filter(diesel::dsl::not(diesel::dsl::exists(
-            earlier
-                .filter(earlier.field(outbox::ordering_key).eq(outbox::ordering_key))
-                .filter(earlier.field(outbox::id).lt(outbox::id)),
-        )))
-        .order((outbox::due_at.asc(), outbox::id.asc()))
-        .limit(limit)
-        .select(OutboxRow::as_select())
-        .load(&mut **read)?)
+    Ok(due_of!(read, outbox::table, now, limit)?)
 }
 
 /// The same for one target.
@@ -80,19 +81,7 @@ pub fn due_to(
     target: &str,
     (now, limit): (Timestamp, i64),
 ) -> Result<Vec<OutboxRow>, Fault> {
-    let earlier = diesel::alias!(outbox as earlier);
-    Ok(outbox::table
-        .filter(outbox::target.eq(target))
-        .filter(is_due!(now))
-        .filter(diesel::dsl::not(diesel::dsl::exists(
-            earlier
-                .filter(earlier.field(outbox::ordering_key).eq(outbox::ordering_key))
-                .filter(earlier.field(outbox::id).lt(outbox::id)),
-        )))
-        .order((outbox::due_at.asc(), outbox::id.asc()))
-        .limit(limit)
-        .select(OutboxRow::as_select())
-        .load(&mut **read)?)
+    Ok(due_of!(read, outbox::table.filter(outbox::target.eq(target)), now, limit)?)
 }
 
 /// The targets that a letter is due for which is the first of its ordering key. Walks from one to
