@@ -190,6 +190,16 @@ impl Browser {
         .await;
     }
 
+    /// Waits until the page has a link whose text contains `name`, loading it again until then.
+    pub async fn reload_until_link(&self, name: &str, seconds: u64) {
+        let xpath = format!("//a[contains(normalize-space(.), '{name}')]");
+        wait_for(&format!("link `{name}`"), seconds, || async {
+            self.driver.refresh().await.ok()?;
+            self.driver.find(By::XPath(&xpath)).await.ok().map(drop)
+        })
+        .await;
+    }
+
     /// Waits until the page shows a text; the browser may still be loading it.
     pub async fn shows(&self, text: &str) {
         let seen = || async { self.text().await.contains(text).then_some(()) };

@@ -124,7 +124,7 @@ impl Stage<'_> {
     async fn make_key_and_call(&self, buyer: &Browser, id: &str) {
         let home = self.demo.node("haishu", "web");
         buyer.open(&format!("{home}/subscriptions/{id}")).await;
-        buyer.reload_until(self.word("state-finalized"), 20).await;
+        buyer.reload_until_link(self.word("keys-title"), 20).await;
         buyer.follow(self.word("keys-title")).await;
         buyer.fill(self.word("key-name"), "test").await;
         buyer.press(self.word("keys-make")).await;
@@ -154,6 +154,7 @@ impl Stage<'_> {
             office.follow(self.word("close-link")).await;
             let shown = office.text_of("close").await;
             office.press(&shown).await;
+            office.shows(self.word("closed-hash")).await;
         }
         office.open(&format!("{yinzhou}/finance/periods")).await;
         office.shows(self.word("period-state-closed")).await;
