@@ -184,6 +184,7 @@ pub fn frames() -> Vec<Vec<u8>> {
         Request::Resource { origin: origin(), path: "tile/entries/000.p/5".to_owned() },
         Request::Letter { kind: "market.message".to_owned(), bytes: letters().remove(0) },
         Request::Witness(submissions().remove(0)),
+        Request::Correspondence(br#"{"ask":"standings","after":null}"#.to_vec()),
     ];
     let answers = [Answer::Done(bundles().remove(0)), Answer::Refused("no".to_owned())];
     let requests = requests.iter().map(Request::encode);

@@ -71,6 +71,9 @@ fn status(refusal: &CallRefusal) -> StatusCode {
         | No::Entitlement(Contract::KeyRevoked | Contract::KeyExpired(_)) => {
             StatusCode::UNAUTHORIZED
         }
+        No::Entitlement(Contract::Awaited) | No::NoDataset | No::Busy | No::CannotRecord => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         No::Entitlement(_) | No::ProductNotOffered { .. } => StatusCode::FORBIDDEN,
         No::ProductUnknown | No::OperationUnknown => StatusCode::NOT_FOUND,
         No::RateExceeded { .. }
@@ -91,7 +94,6 @@ fn status(refusal: &CallRefusal) -> StatusCode {
         No::Guard(refusal) if refusal.is_callers() => StatusCode::UNPROCESSABLE_ENTITY,
         No::KeyTooLong | No::TooManyPoints { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         No::Guard(_) | No::Failed | No::DatasetUnfit(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        No::NoDataset | No::Busy | No::CannotRecord => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -111,6 +113,8 @@ fn retry_after_s(refusal: &CallRefusal, now: Timestamp) -> Option<u64> {
         )
         | CallRefusal::Entitlement(Contract::TermNotBegun(resets_at)) => Some(until(*resets_at)),
         CallRefusal::Busy => Some(1),
+        // One answer of the home node, once it is reached.
+        CallRefusal::Entitlement(Contract::Awaited) => Some(5),
         // Somebody has to make room first.
         CallRefusal::CannotRecord => Some(30),
         CallRefusal::NoDataset => Some(60),
@@ -170,6 +174,9 @@ fn contract_chinese(refusal: &Contract) -> String {
         Contract::WrongPurpose => "调用用途与订阅约定的用途不符".to_owned(),
         Contract::NotAgreed => "订阅尚未达成协议".to_owned(),
         Contract::Suspended => "订阅已暂停".to_owned(),
+        Contract::Awaited => {
+            "提供方节点刚从备份恢复，正在与企业所在节点核对合约，请稍后重试".to_owned()
+        }
         Contract::Ended => "订阅已终止".to_owned(),
         Contract::TermNotBegun(at) => format!("订阅自{}起生效", beijing(*at)),
         Contract::TermOver(at) => format!("订阅已于{}到期", beijing(*at)),

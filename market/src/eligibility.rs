@@ -157,6 +157,9 @@ pub enum SubscriptionRefusal {
         /// Months the plan allows.
         max: u32,
     },
+    /// This node was restored, and has not asked the other side's yet what both wrote.
+    #[error("this node was restored and is asking `{0}` what was said before; try again soon")]
+    AwaitsNode(NodeName),
     /// The authorization is not known, suspended or over.
     #[error("the authorization of the product is not in force: {status}")]
     AuthorizationNotInForce {
@@ -223,6 +226,7 @@ impl Refusal for SubscriptionRefusal {
             Self::Unknown => "subscription.unknown",
             Self::NotInState { .. } => "subscription.not_in_state",
             Self::AwaitsOtherSide => "subscription.awaits_other_side",
+            Self::AwaitsNode(_) => "subscription.awaits_node",
             Self::ReasonMissing => "subscription.reason_missing",
             Self::NotInForce => "subscription.not_in_force",
             Self::KeyLabel => "subscription.key_label",

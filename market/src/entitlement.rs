@@ -13,6 +13,8 @@ pub enum Standing {
     NotAgreed,
     /// Held back for a time, by the provider or because what it stands on rests.
     Suspended,
+    /// The provider was restored, and has not asked the home node yet what was said since.
+    Awaited,
     /// Over, whoever ended it.
     Ended,
 }
@@ -65,6 +67,11 @@ pub enum EntitlementRefusal {
     /// The subscription is held back.
     #[error("the subscription is suspended")]
     Suspended,
+    /// The provider was restored.
+    #[error(
+        "the provider was restored and is asking the enterprise's node what was agreed; try again soon"
+    )]
+    Awaited,
     /// The subscription was ended.
     #[error("the subscription has ended")]
     Ended,
@@ -85,6 +92,7 @@ impl Refusal for EntitlementRefusal {
             Self::WrongPurpose => "call.wrong_purpose",
             Self::NotAgreed => "call.subscription_not_agreed",
             Self::Suspended => "call.subscription_suspended",
+            Self::Awaited => "call.subscription_awaited",
             Self::Ended => "call.subscription_ended",
             Self::TermNotBegun(_) => "call.term_not_begun",
             Self::TermOver(_) => "call.term_over",
@@ -115,6 +123,7 @@ impl Entitlement {
             Standing::InForce => {}
             Standing::NotAgreed => return Err(No::NotAgreed),
             Standing::Suspended => return Err(No::Suspended),
+            Standing::Awaited => return Err(No::Awaited),
             Standing::Ended => return Err(No::Ended),
         }
         if now < self.from {

@@ -7,6 +7,7 @@ pub mod agreement;
 pub mod apportion;
 mod base32;
 pub mod close;
+pub mod correspondence;
 pub mod dataset;
 pub mod eligibility;
 pub mod entitlement;

@@ -170,6 +170,9 @@ pub enum MessageRefusal {
     /// What the catalog held here says of the product is not yet what the message says.
     #[error("the catalog held here does not say yet what the terms of `{0}` say")]
     CatalogBehind(RegistrationNumber),
+    /// The receiver was restored, and has not asked the sender yet what both wrote.
+    #[error("this node was restored, and asks first what was said before")]
+    Recovering,
     /// The states do not allow it.
     #[error("a {kind} from the {by} does not fit the state {state}")]
     Illegal {
@@ -193,6 +196,7 @@ impl MessageRefusal {
                 | Self::Seal(_)
                 | Self::Ahead { .. }
                 | Self::CatalogBehind(_)
+                | Self::Recovering
         )
     }
 }
@@ -209,6 +213,7 @@ impl Refusal for MessageRefusal {
             Self::Differs(_) => "message.differs",
             Self::Ahead { .. } => "message.ahead",
             Self::CatalogBehind(_) => "message.catalog_behind",
+            Self::Recovering => "message.recovering",
             Self::Illegal { .. } => "message.illegal",
         }
     }

@@ -6,9 +6,11 @@
 
 mod command;
 mod reaction;
+mod recall;
 mod transition;
 
 pub use command::{Command, KeyOrder, Rejection};
+pub use recall::Reconciled;
 pub use transition::may_terminate;
 
 use lianshi_registry::{id::NodeName, time::Timestamp};
@@ -223,6 +225,14 @@ impl Process {
     /// Whether terms are those that the catalog gives whoever asks for this.
     fn as_published(&self, terms: &Terms, offering: Option<&Offering>, at: Timestamp) -> bool {
         judge(&self.request, offering, at).is_ok_and(|published| published == *terms)
+    }
+
+    /// The node of the other side.
+    pub fn other_node(&self) -> &NodeName {
+        match self.side {
+            Side::Home => &self.provider,
+            Side::Provider => &self.home,
+        }
     }
 
     /// Hash of the agreement in hexadecimal; empty before.

@@ -196,6 +196,18 @@ pub struct Ending {
     pub at: Timestamp,
 }
 
+/// Why nothing is done under a copy, whatever its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldUp {
+    /// This node was restored, and has not asked the other side's yet what both wrote.
+    Awaited,
+    /// It was asked, and the copies of the two nodes differ.
+    Unlike {
+        /// What differs, in words.
+        what: String,
+    },
+}
+
 /// A subscription as pages and the API show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionView {
@@ -251,6 +263,8 @@ pub struct SubscriptionView {
     pub updated_at: Timestamp,
     /// Messages the other node has not taken yet.
     pub undelivered: i64,
+    /// What holds it up; calls are answered only where nothing does.
+    pub held_up: Option<HeldUp>,
 }
 
 impl SubscriptionView {

@@ -3,6 +3,7 @@
 //! receiver has answered; rooms accept repeats.
 
 mod delivery;
+mod reconcile;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use lianshi_registry::{id::NodeName, refusal::Refusal, wire::Receipt};
 use lianshi_store::{Failure, Fault, Site, statements, subscriptions, usage};
 
 pub use delivery::run;
+pub use reconcile::reconcile;
 
 use crate::trouble::Trouble;
 

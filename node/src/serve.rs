@@ -101,6 +101,7 @@ pub async fn start(folder: &Folder, share: Share) -> anyhow::Result<Running> {
         tokio::spawn(report_end(pages)),
         tokio::spawn(report_end(operations)),
         tokio::spawn(post::run(site.clone(), peers.net.clone(), wake)),
+        tokio::spawn(post::reconcile(site.clone(), peers.net.clone())),
         tokio::spawn(post::follow_catalog(site.clone())),
         tokio::spawn(witnessing::run(site.clone(), peers.net.clone())),
         tokio::spawn(trail::run(site.clone())),

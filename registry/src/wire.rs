@@ -17,6 +17,8 @@ pub const REQUEST_BYTES_MAX: usize = PAYLOAD_BYTES_MAX * 2;
 pub const ANSWER_BYTES_MAX: usize = 256 * (ENTRY_BYTES_MAX + 2) + 1024;
 /// Longest kind of letter and longest path: they are short words and tile paths.
 const TEXT_BYTES_MAX: usize = 512;
+/// Longest question about what was written: it names one process.
+const QUESTION_BYTES_MAX: usize = 512;
 /// What is kept of the reason of a refusal, in characters: it is stored and shown to people.
 const REASON_CHARS_MAX: usize = 1000;
 
@@ -25,6 +27,7 @@ const TAG_ANNOUNCE: u8 = 2;
 const TAG_RESOURCE: u8 = 3;
 const TAG_LETTER: u8 = 4;
 const TAG_WITNESS: u8 = 6;
+const TAG_CORRESPONDENCE: u8 = 7;
 
 const TAG_DONE: u8 = 1;
 const TAG_MISSING: u8 = 2;
@@ -56,6 +59,8 @@ pub enum Request {
     /// A checkpoint to be cosigned: the body of `add-checkpoint`, as over HTTP. The answer is the
     /// HTTP status in two bytes, big-endian, and the body.
     Witness(Vec<u8>),
+    /// What the other side holds of what both wrote: a question in JSON, answered in JSON.
+    Correspondence(Vec<u8>),
 }
 
 /// What comes back.
@@ -82,6 +87,7 @@ impl Request {
             }
             Self::Letter { kind, bytes } => two_fields(TAG_LETTER, kind, bytes),
             Self::Witness(body) => tagged(TAG_WITNESS, body),
+            Self::Correspondence(question) => tagged(TAG_CORRESPONDENCE, question),
         }
     }
 
@@ -107,6 +113,9 @@ impl Request {
                 Some(Self::Letter { kind, bytes: bytes.to_vec() })
             }
             TAG_WITNESS if rest.len() <= SUBMISSION_BYTES_MAX => Some(Self::Witness(rest.to_vec())),
+            TAG_CORRESPONDENCE if rest.len() <= QUESTION_BYTES_MAX => {
+                Some(Self::Correspondence(rest.to_vec()))
+            }
             _ => None,
         }
     }
@@ -187,6 +196,7 @@ mod tests {
             Request::Resource { origin, path: "tile/entries/000.p/17".to_owned() },
             Request::Letter { kind: "market.message".to_owned(), bytes: vec![0, 255] },
             Request::Witness(b"old 0\n\n".to_vec()),
+            Request::Correspondence(b"{}".to_vec()),
         ] {
             assert_eq!(Request::decode(&request.encode()), Some(request));
         }

@@ -17,7 +17,10 @@ use serde::{Deserialize, Serialize};
 
 pub use unfinished::{Unfinished, unfinished};
 
-use crate::{Fault, Read, Site, Write, audit, catalog, durable, fold, log, numbers, setting};
+use crate::{
+    Fault, Read, Site, Write, audit, catalog, durable, fold, log, numbers, setting,
+    subscriptions::correspondence,
+};
 
 /// Where it is kept that recovery is needed: in the database, so that every process sees it and
 /// nothing is appended beside.
@@ -78,7 +81,8 @@ pub fn require(write: &mut Write<'_>, cause: Cause, since: Timestamp) -> Result<
     setting::write(write, PENDING, &Pending { cause, since })
 }
 
-/// The peers were asked and what they hold is here again. `abstains` are logs this witness must not
+/// The peers were asked and what they hold of the logs is here again; what they hold of contracts
+/// they are asked next (`subscriptions::correspondence`). `abstains` are logs this witness must not
 /// cosign any more. Numbers that the own logs show are not given again.
 pub fn finish(write: &mut Write<'_>, site: &Site, abstains: &[Origin]) -> Result<(), Fault> {
     for (series, last) in numbers_shown(&mut write.as_read(), site)? {
@@ -86,6 +90,7 @@ pub fn finish(write: &mut Write<'_>, site: &Site, abstains: &[Origin]) -> Result
     }
     setting::forget(write, PENDING)?;
     setting::write(write, FINISHED, &site.now())?;
+    correspondence::await_all(write, site)?;
     audit::resume(write, site)?;
     catalog::begin_anew(write)?;
     if abstains.is_empty() {

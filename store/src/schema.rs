@@ -368,6 +368,18 @@ diesel::table! {
         kind -> Text,
         bytes -> Binary,
         at -> BigInt,
+        place -> BigInt,
+    }
+}
+
+diesel::table! {
+    unlike_copies (process, side) {
+        process -> Text,
+        side -> Text,
+        node -> Text,
+        code -> Text,
+        text -> Text,
+        at -> BigInt,
     }
 }
 
@@ -767,6 +779,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     quarantined_entries,
     subscriptions,
     sealed_messages,
+    unlike_copies,
     access_keys,
     usage_events,
     idempotent_answers,

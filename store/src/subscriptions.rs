@@ -3,6 +3,7 @@
 //! is written in one transaction. A node may be both sides at once and then keeps both copies.
 
 mod act;
+pub mod correspondence;
 mod keys;
 mod offering;
 mod post;
@@ -15,7 +16,7 @@ use lianshi_registry::{entry::Purpose, id::RegistrationNumber, time::Timestamp, 
 
 pub use act::{decide, end, follow_catalog, request};
 pub use keys::{create_key, entitlement_by_key, keys, revoke_key};
-pub use post::rejected;
+pub use post::{missed, rejected};
 pub use receive::receive;
 pub(crate) use rows::smallest_cell_promised;
 pub use views::{

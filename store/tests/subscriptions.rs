@@ -1,6 +1,7 @@
 //! Subscriptions between two nodes: each with its own database, letters carried, lost, repeated and
 //! reordered by the test, processes killed between any two of them.
 
+mod restored;
 mod world;
 
 use lianshi_market::{

@@ -11,6 +11,7 @@ mod addresses;
 mod bad_input;
 mod burden;
 mod close;
+mod contracts;
 mod crash;
 mod equivocation;
 mod full_disk;

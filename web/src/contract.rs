@@ -4,7 +4,7 @@
 mod dossier;
 pub mod ending;
 
-use lianshi_market::subscription::{Ending, Side, State, SubscriptionId, SubscriptionView};
+use lianshi_market::subscription::{Ending, HeldUp, Side, State, SubscriptionId, SubscriptionView};
 use lianshi_registry::{entry::Purpose, time::Timestamp};
 use lianshi_store::{
     Fault, Read,
@@ -67,6 +67,14 @@ pub fn state_code(view: &SubscriptionView, now: Timestamp) -> &'static str {
 /// Whether calls are served now, as far as the contract is concerned.
 pub fn is_active(page: &Page, view: &SubscriptionView) -> bool {
     view.is_active(page.now)
+}
+
+/// What holds a copy up, in words, and what differs where it is that.
+pub fn held_up(page: &Page, view: &SubscriptionView) -> Option<(String, String)> {
+    match view.held_up.as_ref()? {
+        HeldUp::Awaited => Some((page.t("subscription-awaited"), String::new())),
+        HeldUp::Unlike { what } => Some((page.t("subscription-unlike"), what.clone())),
+    }
 }
 
 /// The look of the state's tag; the word beside it says the same.

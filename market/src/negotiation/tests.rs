@@ -2,6 +2,7 @@
 
 mod held;
 mod mirror;
+mod recall;
 
 use lianshi_registry::refusal::Refusal as _;
 

@@ -1,10 +1,12 @@
 //! `lianshi status`: how the node is, in a few lines.
 
 use clap::Args;
+use lianshi_registry::id::NodeName;
 use lianshi_store::{
     Fault, members, outbox,
     overview::{self, LogState},
     recovery,
+    subscriptions::correspondence,
 };
 use serde_json::json;
 
@@ -23,7 +25,10 @@ impl Status {
         let site = folder.command_site()?;
         let (logs, waiting) =
             site.db.read(|read| Ok::<_, Fault>((overview::logs(read)?, outbox::waiting(read)?)))?;
-        let recovery = site.db.read(recovery::pending)?;
+        let (recovery, awaited, unlike) = site.db.read(|read| {
+            let awaited = correspondence::awaited(read)?;
+            Ok::<_, Fault>((recovery::pending(read)?, awaited, correspondence::unlike(read)?))
+        })?;
         let member = site.db.read(|read| members::by_node(read, &site.node))?;
         let differences =
             member.map(|member| folder.differences(&member.admission)).unwrap_or_default();
@@ -41,6 +46,21 @@ impl Status {
                  recover`"
             ));
         }
+        if !awaited.is_empty() {
+            let nodes: Vec<&str> = awaited.iter().map(NodeName::as_str).collect();
+            text.push_str(&format!(
+                "\nrestored: {} still to be asked what was said since; no call under their contracts \
+                 is answered before. For one that will not come back, stop the node and run \
+                 `lianshi log recover --without NODE`",
+                nodes.join(", ")
+            ));
+        }
+        for copy in &unlike {
+            text.push_str(&format!(
+                "\ndiffers from the copy of {}: subscription {}, {} ({})",
+                copy.node, copy.process, copy.text, copy.code
+            ));
+        }
         for Difference { what, admitted, here } in &differences {
             text.push_str(&format!(
                 "\nnot as admitted: {what} is {here} in node.toml, and {admitted} to everybody else; run \
@@ -56,6 +76,11 @@ impl Status {
             "division": site.division,
             "outbox_waiting": waiting,
             "recovery": recovery,
+            "awaited": awaited,
+            "unlike_copies": unlike.iter().map(|copy| json!({
+                "subscription": copy.process, "side": copy.side.as_str(), "node": copy.node,
+                "code": copy.code, "since": copy.at,
+            })).collect::<Vec<_>>(),
             "not_as_admitted": differences,
             "logs": logs.iter().map(|log| json!({
                 "origin": log.head.origin,

@@ -21,6 +21,9 @@ const LETTERS: Rate = Rate { per_second: 200, burst: 2_000 };
 /// A writer asks at most once a second, and once more where the witness says another size; each is
 /// a verification, a signature and a transaction.
 const SUBMISSIONS: Rate = Rate { per_second: 5, burst: 50 };
+/// A node that was restored asks for a thousand standings at a time, and for the messages of each
+/// process that has gone on; each is read from the disk.
+const QUESTIONS: Rate = Rate { per_second: 100, burst: 1_000 };
 /// A gigabit link, and the bundles of half a million entries of half a kilobyte at once.
 const BYTES: Rate = Rate { per_second: 128 << 20, burst: 256 << 20 };
 
@@ -32,6 +35,7 @@ pub(super) struct Quota {
     resources: Bucket,
     letters: Bucket,
     submissions: Bucket,
+    questions: Bucket,
     bytes: Bucket,
 }
 
@@ -44,6 +48,7 @@ impl Quota {
             Request::Resource { path, .. } => (&mut self.resources, RESOURCES, path.len()),
             Request::Letter { bytes, .. } => (&mut self.letters, LETTERS, bytes.len()),
             Request::Witness(body) => (&mut self.submissions, SUBMISSIONS, body.len()),
+            Request::Correspondence(body) => (&mut self.questions, QUESTIONS, body.len()),
         };
         let admitted = bucket.has(now, rate) && self.bytes.has(now, BYTES);
         if admitted {
@@ -78,7 +83,9 @@ mod tests {
     #[tokio::test]
     async fn a_burst_is_answered_then_what_the_rate_allows() {
         let submission = Request::Witness(Vec::new());
-        for (request, rate) in [(letter(), LETTERS), (submission, SUBMISSIONS)] {
+        let question = Request::Correspondence(Vec::new());
+        let kinds = [(letter(), LETTERS), (submission, SUBMISSIONS), (question, QUESTIONS)];
+        for (request, rate) in kinds {
             let (mut quota, start) = (Quota::default(), Instant::now());
             assert_eq!(admitted(&mut quota, start, &request, 10_000), rate.burst);
             assert_eq!(admitted(&mut quota, start, &request, 10_000), 0, "all is used");

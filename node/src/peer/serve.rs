@@ -12,7 +12,7 @@ use lianshi_registry::{
     tile::{Coordinate, TILE_WIDTH, encode_bundle, encode_hashes},
     witness::Submission,
 };
-use lianshi_store::{Fault, Read, Site, log, members, quorum, witness};
+use lianshi_store::{Failure, Fault, Read, Site, log, members, quorum, subscriptions, witness};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Announced, Letters, LogKeys, Mail, carry};
@@ -50,6 +50,7 @@ pub(super) fn door(site: Site, hatch: Hatch, letters: Letters) -> Serve {
                 found.map(|bytes| bytes.map_or(Answer::Missing, Answer::Done))
             }
             Request::Letter { kind, bytes } => letter(&site, &letters, peer, (kind, bytes)),
+            Request::Correspondence(question) => correspondence(&site, &peer, &question),
             Request::Witness(body) => {
                 // What is submitted is also a hint, whatever the witness thinks of it: a checkpoint
                 // that contradicts another must reach the state machine.
@@ -67,6 +68,15 @@ pub(super) fn door(site: Site, hatch: Hatch, letters: Letters) -> Serve {
             Answer::Busy
         })
     })
+}
+
+/// Whoever is a party is told what is held of what both wrote.
+fn correspondence(site: &Site, peer: &NodeName, question: &[u8]) -> Result<Answer, Fault> {
+    match subscriptions::correspondence::answer(site, peer, question) {
+        Ok(told) => Ok(Answer::Done(told)),
+        Err(Failure::Refused(refusal)) => Ok(Answer::Refused(refusal.to_string())),
+        Err(Failure::Fault(fault)) => Err(fault),
+    }
 }
 
 /// The state machine knows what is held and, by the asker's digest, what the asker is missing.

@@ -37,6 +37,9 @@ const UNDER_WAY_MAX: usize = 8;
 /// it as well.
 const POLL_MS: u64 = 250;
 
+/// The code of a receiver that misses an earlier message, see `MessageRefusal::Gap`.
+const GAP: &str = "message.gap";
+
 /// Whom nothing is sent to for a while, because it did not answer.
 #[derive(Default)]
 struct Rests(BTreeMap<String, (u32, Timestamp)>);
@@ -201,6 +204,7 @@ async fn carry(site: &Site, net: &NetHandle, letter: &OutboxRow) -> Result<Recei
 /// a refusal.
 fn settle(site: &Site, tried: Vec<Tried>) -> Result<(), Fault> {
     let (mut done, mut later, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+    let mut gaps = Vec::new();
     for (letter, answer) in tried {
         match answer {
             Ok(Receipt::Taken) => done.push(letter.id),
@@ -215,6 +219,9 @@ fn settle(site: &Site, tried: Vec<Tried>) -> Result<(), Fault> {
             }
             Ok(Receipt::Refused { code, text, .. }) => {
                 told(&letter, &code, &text);
+                if letter.kind == MESSAGE_KIND && code == GAP {
+                    gaps.push(letter.clone());
+                }
                 later.push((letter.id, format!("{code}: {text}")));
             }
             Err(Missed::Silent(why) | Missed::Unread(why)) => later.push((letter.id, why)),
@@ -226,6 +233,7 @@ fn settle(site: &Site, tried: Vec<Tried>) -> Result<(), Fault> {
             later.iter().try_for_each(|(id, why)| outbox::failed(write, id, why, site.now()))
         })?;
     }
+    gaps.iter().try_for_each(|letter| subscriptions::missed(site, letter))?;
     rejected
         .iter()
         .try_for_each(|(letter, code, text)| subscriptions::rejected(site, letter, code, text))

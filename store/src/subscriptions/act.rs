@@ -4,11 +4,11 @@ use lianshi_market::{
     agreement::hash_of,
     eligibility::{Consequence, Offering, Request, SubscriptionRefusal, consequence, read_note},
     negotiation::{Command, Parties, Process, Step},
-    subscription::{SUBSCRIPTION_ID_BYTES, Side, SubscriptionId},
+    subscription::{HeldUp, SUBSCRIPTION_ID_BYTES, Side, SubscriptionId},
 };
 use lianshi_registry::time::Timestamp;
 
-use super::{Decision, RequestSubscription, offering, post, rows};
+use super::{Decision, RequestSubscription, correspondence, offering, post, rows};
 use crate::{
     Site,
     audit::{self, Act, Actor},
@@ -149,6 +149,9 @@ pub fn follow_catalog(site: &Site) -> Result<usize, Fault> {
 fn follow(write: &mut Write<'_>, site: &Site, id: &SubscriptionId) -> Result<bool, Fault> {
     let read = &mut write.as_read();
     let Some(process) = rows::load(read, id, Side::Provider)? else { return Ok(false) };
+    if correspondence::what_holds_up(read, &process)?.is_some() {
+        return Ok(false);
+    }
     let offering = offering::of(read, &process.request.product, site.now())?;
     let due = process.ends_at.and_then(|ends_at| consequence(offering.as_ref(), ends_at));
     let Some(due) = due else { return Ok(false) };
@@ -214,9 +217,14 @@ pub(super) fn of_actor(
             Side::Home => &process.request.buyer,
             Side::Provider => &process.request.operator,
         };
-        if actor.organization.is_empty() || actor.organization == party.as_str() {
-            return Ok(process);
+        if !actor.organization.is_empty() && actor.organization != party.as_str() {
+            continue;
         }
+        if correspondence::what_holds_up(read, &process)? == Some(HeldUp::Awaited) {
+            let other = process.other_node().clone();
+            return Err(Failure::Refused(SubscriptionRefusal::AwaitsNode(other)));
+        }
+        return Ok(process);
     }
     Err(Failure::Refused(SubscriptionRefusal::Unknown))
 }

@@ -9,14 +9,14 @@ use lianshi_market::{
     key::{KeyGrant, KeyHash, KeyState, KeyView, NEW_KEY_BYTES},
     message::KeyRevoked,
     negotiation::{Command, Effect, KeyOrder, Process, whole_seconds},
-    subscription::{Contract, Side, State, SubscriptionId},
+    subscription::{Contract, HeldUp, Side, State, SubscriptionId},
 };
 use lianshi_registry::time::Timestamp;
 
 use super::{
     NewKey,
     act::{Done, finish, of_actor},
-    rows,
+    correspondence, rows,
 };
 use crate::{
     Site,
@@ -181,17 +181,23 @@ pub fn entitlement_by_key(read: &mut Read<'_>, hash: &KeyHash) -> Result<Option<
     let Some(agreement) = process.agreement.clone() else {
         return Err(Fault::corrupt("access_keys", format!("{id} has no agreement")));
     };
-    Ok(Some(contract(&process, agreement, row.into_view()?)))
-}
-
-fn contract(process: &Process, agreement: Agreement, key: KeyView) -> Contract {
-    let ends_at = process.ends_at.unwrap_or(agreement.ends_at);
-    let terms = agreement.terms;
-    let standing = match process.state {
-        State::Finalized => Standing::InForce,
-        State::Terminated | State::Ended => Standing::Ended,
+    let standing = match (process.state, correspondence::what_holds_up(read, &process)?) {
+        (State::Terminated | State::Ended, _) => Standing::Ended,
+        (_, Some(HeldUp::Awaited)) => Standing::Awaited,
+        (_, Some(HeldUp::Unlike { .. })) => Standing::Suspended,
+        (State::Finalized, None) => Standing::InForce,
         _ => Standing::NotAgreed,
     };
+    Ok(Some(contract((&process, standing), agreement, row.into_view()?)))
+}
+
+fn contract(
+    (process, standing): (&Process, Standing),
+    agreement: Agreement,
+    key: KeyView,
+) -> Contract {
+    let ends_at = process.ends_at.unwrap_or(agreement.ends_at);
+    let terms = agreement.terms;
     Contract {
         entitlement: Entitlement {
             subscription: process.id.to_string(),

@@ -50,13 +50,21 @@ pub(super) struct Kept<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-/// Keeps the sealed bytes of a message as evidence.
+/// Keeps the sealed bytes of a message as evidence, behind what is kept of its process.
 pub(super) fn keep(write: &mut Write<'_>, kept: &Kept<'_>, now: Timestamp) -> Result<(), Fault> {
     let message = kept.message;
     let hash = hex::encode(Sha256::digest(kept.bytes));
     let short = hash.get(..16).unwrap_or(&hash);
     let seq = i64::try_from(message.seq).map_err(|e| Fault::corrupt("sealed_messages", e))?;
     let id = format!("{}/{}/{}/{seq:010}/{short}", message.process, kept.side, kept.direction);
+    // Set aside before, and held after all.
+    let aside = sealed_messages::id.eq(&id).and(sealed_messages::direction.ne_all([OUT, IN]));
+    diesel::delete(sealed_messages::table.filter(aside)).execute(&mut **write)?;
+    let last: Option<i64> = sealed_messages::table
+        .filter(sealed_messages::process.eq(message.process.as_str()))
+        .filter(sealed_messages::side.eq(kept.side.as_str()))
+        .select(diesel::dsl::max(sealed_messages::place))
+        .first(&mut **write)?;
     diesel::insert_into(sealed_messages::table)
         .values((
             sealed_messages::id.eq(id),
@@ -67,6 +75,7 @@ pub(super) fn keep(write: &mut Write<'_>, kept: &Kept<'_>, now: Timestamp) -> Re
             sealed_messages::kind.eq(message.body.kind()),
             sealed_messages::bytes.eq(kept.bytes),
             sealed_messages::at.eq(now.millis()),
+            sealed_messages::place.eq(last.unwrap_or(0).saturating_add(1)),
         ))
         .execute(&mut **write)?;
     Ok(())
@@ -116,17 +125,22 @@ fn send(
     let payload = serde_json::to_vec(message).map_err(|e| Fault::corrupt("sealed_messages", e))?;
     let sealed = Sealed::new(site.node.clone(), MESSAGE_KIND, &payload, &site.seal_key);
     let bytes = sealed.to_bytes();
-    let side = process.side;
-    keep(write, &Kept { message, side, direction: OUT, bytes: &bytes }, now)?;
-    let target = match side {
-        Side::Home => &process.provider,
-        Side::Provider => &process.home,
-    };
+    keep(write, &Kept { message, side: process.side, direction: OUT, bytes: &bytes }, now)?;
+    put(write, process, (message.seq, bytes), now)
+}
+
+/// Puts the sealed bytes of a message on their way, unless they are.
+fn put(
+    write: &mut Write<'_>,
+    process: &Process,
+    (seq, bytes): (u64, Vec<u8>),
+    now: Timestamp,
+) -> Result<(), Fault> {
     let row = OutboxRow {
-        id: outbox_id(&process.id, side, message.seq),
+        id: outbox_id(&process.id, process.side, seq),
         kind: MESSAGE_KIND.to_owned(),
-        target: target.to_string(),
-        ordering_key: ordering_key(&process.id, side),
+        target: process.other_node().to_string(),
+        ordering_key: ordering_key(&process.id, process.side),
         payload: bytes,
         created_at: now.millis(),
         due_at: now.millis(),
@@ -135,6 +149,36 @@ fn send(
     };
     outbox::enqueue(write, &row)?;
     Ok(())
+}
+
+/// Sends again what was said and the other side lacks: everything after a sequence that is kept.
+pub(super) fn send_again(
+    write: &mut Write<'_>,
+    process: &Process,
+    after: u64,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let corrupt = |error| Fault::corrupt("sealed_messages", error);
+    let kept: Vec<(i64, Vec<u8>)> = sealed_messages::table
+        .filter(sealed_messages::process.eq(process.id.as_str()))
+        .filter(sealed_messages::side.eq(process.side.as_str()))
+        .filter(sealed_messages::direction.eq(OUT))
+        .filter(sealed_messages::seq.gt(i64::try_from(after).map_err(corrupt)?))
+        .order(sealed_messages::seq.asc())
+        .select((sealed_messages::seq, sealed_messages::bytes))
+        .load(&mut **write)?;
+    kept.into_iter().try_for_each(|(seq, bytes)| {
+        put(write, process, (u64::try_from(seq).map_err(corrupt)?, bytes), now)
+    })
+}
+
+/// The other side says that something is missing before this letter: what is kept of it goes again.
+pub fn missed(site: &Site, letter: &OutboxRow) -> Result<(), Fault> {
+    let Some((id, side, _)) = parse_outbox_id(&letter.id) else { return Ok(()) };
+    site.db.write(|write| match rows::load(&mut write.as_read(), &id, side)? {
+        Some(process) => send_again(write, &process, 0, site.now()),
+        None => Ok(()),
+    })
 }
 
 /// The other side refused a message for good, so the two copies differ: it and those behind it are
@@ -171,6 +215,14 @@ pub fn rejected(site: &Site, letter: &OutboxRow, code: &str, text: &str) -> Resu
     Ok(())
 }
 
+/// A message that the other side does not hold is kept as evidence, but not as one that was said.
+pub(super) fn set_aside(write: &mut Write<'_>, (why, row): (&str, &str)) -> Result<(), Fault> {
+    diesel::update(sealed_messages::table.filter(sealed_messages::id.eq(row)))
+        .set(sealed_messages::direction.eq(format!("{why}:{row}")))
+        .execute(&mut **write)?;
+    Ok(())
+}
+
 /// Takes a refused message and those behind it out of the outbox; whether it told the end, or
 /// `None` when it was not waiting.
 fn withdraw(
@@ -203,9 +255,7 @@ fn withdraw(
         .select((sealed_messages::id, sealed_messages::seq, sealed_messages::kind))
         .load(&mut **write)?;
     for (row, _, _) in &refused {
-        diesel::update(sealed_messages::table.filter(sealed_messages::id.eq(row)))
-            .set(sealed_messages::direction.eq(format!("refused:{row}")))
-            .execute(&mut **write)?;
+        set_aside(write, ("refused", row))?;
     }
     let was_final = refused
         .iter()

@@ -8,7 +8,7 @@ use lianshi_market::{
 };
 use lianshi_registry::{id::NodeName, json, key::PublicKey, seal::Sealed};
 
-use super::{offering, post, rows};
+use super::{correspondence, offering, post, rows};
 use crate::{
     Site,
     audit::{self, Act, Actor},
@@ -33,12 +33,17 @@ pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Result<(), Failure
         .open_with(&keys)
         .map_err(|error| Failure::Refused(MessageRefusal::Seal(error.to_string())))?;
     let message: Message = json::read_letter(&payload).map_err(|error| malformed(&error))?;
-    site.db.write(|write| take(write, site, from, (&message, bytes)))?;
+    site.db.write(|write| {
+        if *from != site.node && correspondence::is_awaited(&mut write.as_read(), from)? {
+            return Err(Failure::Refused(MessageRefusal::Recovering));
+        }
+        take(write, site, from, (&message, bytes))
+    })?;
     site.nudge();
     Ok(())
 }
 
-fn seal_keys(
+pub(super) fn seal_keys(
     read: &mut Read<'_>,
     site: &Site,
     from: &NodeName,
@@ -54,7 +59,7 @@ fn seal_keys(
     Ok(member.seal_keys())
 }
 
-fn take(
+pub(super) fn take(
     write: &mut Write<'_>,
     site: &Site,
     from: &NodeName,

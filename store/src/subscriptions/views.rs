@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use lianshi_market::{
-    message::MESSAGE_KIND,
     negotiation::Process,
-    subscription::{Side, State, SubscriptionId, SubscriptionView},
+    subscription::{HeldUp, Side, State, SubscriptionId, SubscriptionView},
 };
 use lianshi_registry::{time::Timestamp, uscc::Uscc};
 
-use super::{post, rows};
+use super::{correspondence, post, rows};
 use crate::{
     db::Read,
     fault::Fault,
@@ -69,9 +68,8 @@ pub fn by_id(
     id: &SubscriptionId,
     side: Side,
 ) -> Result<Option<SubscriptionView>, Fault> {
-    let Some(row) = rows::row(read, id, side)? else { return Ok(None) };
-    let undelivered = undelivered(read)?;
-    view(row, &undelivered).map(Some)
+    let row = rows::row(read, id, side)?;
+    Ok(views(read, row.into_iter().collect())?.pop())
 }
 
 /// The messages of a subscription as one side holds them, in the order they were taken.
@@ -84,7 +82,7 @@ pub fn history(
         .filter(sealed_messages::process.eq(id.as_str()))
         .filter(sealed_messages::side.eq(side.as_str()))
         .filter(sealed_messages::direction.eq_any([post::OUT, post::IN]))
-        .order((sealed_messages::at.asc(), sealed_messages::seq.asc()))
+        .order(sealed_messages::place.asc())
         .select((
             sealed_messages::at,
             sealed_messages::direction,
@@ -111,29 +109,44 @@ fn list(
     party: Option<&Uscc>,
 ) -> Result<Vec<SubscriptionView>, Fault> {
     let rows = rows::list(read, side, party, LISTED_MAX)?;
-    let undelivered = undelivered(read)?;
-    rows.into_iter().map(|row| view(row, &undelivered)).collect()
+    views(read, rows)
 }
 
-fn undelivered(read: &mut Read<'_>) -> Result<BTreeMap<String, i64>, Fault> {
-    let counted: Vec<(String, i64)> = outbox::table
-        .filter(outbox::kind.eq(MESSAGE_KIND))
+fn views(
+    read: &mut Read<'_>,
+    rows: Vec<rows::SubscriptionRow>,
+) -> Result<Vec<SubscriptionView>, Fault> {
+    let processes = rows.into_iter().map(|row| {
+        let updated_at = Timestamp::from_millis(row.updated_at);
+        Ok((updated_at, row.into_process()?))
+    });
+    let processes: Vec<(Timestamp, Process)> = processes.collect::<Result<_, Fault>>()?;
+    let keys = processes.iter().map(|(_, process)| post::ordering_key(&process.id, process.side));
+    let undelivered: Vec<(String, i64)> = outbox::table
+        .filter(outbox::ordering_key.eq_any(keys))
         .group_by(outbox::ordering_key)
         .select((outbox::ordering_key, diesel::dsl::count_star()))
         .load(&mut **read)?;
-    Ok(counted.into_iter().collect())
+    let undelivered: BTreeMap<String, i64> = undelivered.into_iter().collect();
+    let copies = processes.iter().map(|(_, process)| process);
+    let mut held_up = correspondence::held_up(read, copies)?;
+    let views = processes.into_iter().map(|(updated_at, process)| {
+        let held_up = held_up.remove(&(process.id.clone(), process.side));
+        view((process, updated_at), &undelivered, held_up)
+    });
+    Ok(views.collect())
 }
 
 fn view(
-    row: rows::SubscriptionRow,
+    (process, updated_at): (Process, Timestamp),
     undelivered: &BTreeMap<String, i64>,
-) -> Result<SubscriptionView, Fault> {
-    let updated_at = Timestamp::from_millis(row.updated_at);
-    let process: Process = row.into_process()?;
+    held_up: Option<HeldUp>,
+) -> SubscriptionView {
     let key = post::ordering_key(&process.id, process.side);
     let agreed = process.agreement.as_ref();
     let plan = agreed.map(|agreement| &agreement.terms).or(process.offer.as_ref());
-    Ok(SubscriptionView {
+    SubscriptionView {
+        held_up,
         undelivered: undelivered.get(&key).copied().unwrap_or(0),
         updated_at,
         agreement_hash: process.agreement_hash(),
@@ -160,5 +173,5 @@ fn view(
         ending: process.ending,
         requested_at: process.requested_at,
         ends_at: process.ends_at,
-    })
+    }
 }

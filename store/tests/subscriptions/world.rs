@@ -3,7 +3,10 @@
 
 use std::{cell::Cell, sync::Arc};
 
-use lianshi_market::subscription::{Side, SubscriptionId, SubscriptionView};
+use lianshi_market::{
+    correspondence::{Letters, Question, Standings},
+    subscription::{Side, SubscriptionId, SubscriptionView},
+};
 use lianshi_registry::{
     entry::{
         Admission, Authorization, Ceiling, Charge, Entry, Fact, Field, FieldType, Grade, Guard,
@@ -21,9 +24,11 @@ use lianshi_registry::{
 use lianshi_store::{
     Db, Failure, Fault, Site,
     audit::Actor,
+    backup::{self, Contents, Target},
     catalog, fold, log, members,
     outbox::{self, OutboxRow},
-    subscriptions::{self, RequestSubscription},
+    recovery,
+    subscriptions::{self, RequestSubscription, correspondence},
 };
 
 thread_local! {
@@ -87,6 +92,12 @@ fn key(name: &str, role: u8) -> KeyPair {
     KeyPair::from_seed([first.wrapping_mul(4).wrapping_add(role); 32])
 }
 
+/// What was saved of a node.
+pub struct Backup {
+    folder: tempfile::TempDir,
+    contents: Contents,
+}
+
 /// A node of the test.
 pub struct Node {
     url: String,
@@ -115,6 +126,32 @@ impl Node {
     pub fn restart(&mut self) {
         let (name, division) = (self.site.node.to_string(), self.site.division.to_string());
         self.site = site(&name, &division, &self.url);
+    }
+
+    /// A backup of everything in the database.
+    pub fn save(&self) -> Backup {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = folder.path().join("backup");
+        let contents = backup::save(&self.site.db, &dir, &|_| {}).expect("saved");
+        Backup { folder, contents }
+    }
+
+    /// The database is lost, and what was saved comes back in a new one of the same kind; the logs
+    /// are recovered.
+    pub fn restore(&mut self, saved: &Backup) {
+        let url = if self.url.starts_with("sqlite") {
+            let folder = tempfile::tempdir().expect("a folder").keep();
+            format!("sqlite://{}", folder.join("node.sqlite").display())
+        } else {
+            crate::support::fresh_postgres()
+        };
+        let target = Target { url: &url, folder: saved.folder.path(), replace: false };
+        let dir = saved.folder.path().join("backup");
+        backup::load(target, (&dir, &saved.contents), now(), &|_| {}).expect("restored");
+        self.url = url;
+        self.restart();
+        let site = &self.site;
+        site.db.write(|write| recovery::finish(write, site, &[])).expect("recovered");
     }
 
     /// Takes entries of another node's log, or of its own.
@@ -297,6 +334,41 @@ impl World {
                 }
             }
         }
+    }
+
+    /// A side that was restored asks the other for everything, as the node does over its link.
+    pub fn reconcile(&mut self, side: Side) {
+        let other = self.node(side.other()).site.clone();
+        let site = self.node(side).site.clone();
+        let ask = |question: &Question| {
+            let asked = serde_json::to_vec(question).expect("JSON");
+            correspondence::answer(&other, &site.node, &asked).expect("answered")
+        };
+        let mut after = None;
+        loop {
+            let told = ask(&Question::Standings { after: after.clone() });
+            let told: Standings = serde_json::from_slice(&told).expect("standings");
+            let wanted = correspondence::compare(&site, &other.node, (after.as_ref(), &told));
+            for (process, copy) in wanted.expect("compared") {
+                let letters = ask(&Question::Letters { process: process.clone(), skip: 0 });
+                let letters: Letters = serde_json::from_slice(&letters).expect("letters");
+                assert!(!letters.more, "few");
+                let taken =
+                    correspondence::take(&site, &other.node, ((&process, copy), &letters.letters));
+                assert_eq!(answer(taken), "taken");
+            }
+            after = told.standings.last().map(|last| last.process.clone());
+            if !told.more {
+                break;
+            }
+        }
+        for node in [&other.node, &node("ningbo")] {
+            let settled = site
+                .db
+                .write(|write| correspondence::settled(write, &site, (node, &Actor::node())));
+            settled.expect("settled");
+        }
+        assert!(site.db.read(correspondence::awaited).expect("read").is_empty());
     }
 
     pub fn request(&self, plan: &str, months: u32) -> SubscriptionId {

@@ -1,5 +1,8 @@
-//! Any sequence of commands, losses, repeats and reorderings, with the catalog changing under it:
-//! the two copies never contradict each other, and are equal when every message has arrived.
+//! Any sequence of commands, losses, repeats, reorderings and restores, with the catalog changing
+//! under it: the two copies never contradict each other, and are equal when every message has
+//! arrived.
+
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
@@ -22,6 +25,8 @@ enum Event {
     Pass(i64),
     Delist,
     Reprice,
+    /// The side is restored to what it was so many events ago.
+    Restore(Side, usize),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -36,19 +41,22 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Follow),
         12 => (side.clone(), 0_usize..3, any::<bool>())
             .prop_map(|(side, at, receipt)| Event::Deliver(side, at, receipt)),
-        3 => (side, 0_usize..8).prop_map(|(side, at)| Event::Again(side, at)),
+        3 => (side.clone(), 0_usize..8).prop_map(|(side, at)| Event::Again(side, at)),
         2 => (0_i64..90_000).prop_map(Event::Pass),
         1 => Just(Event::Delist),
         1 => Just(Event::Reprice),
+        1 => (side, 0_usize..40).prop_map(|(side, ago)| Event::Restore(side, ago)),
     ]
 }
 
 /// A side with what it sent.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Post {
     process: Option<Process>,
     waiting: Vec<Message>,
     sent: Vec<Message>,
+    /// What was said and heard, in the order in which the copy changed.
+    kept: Vec<Message>,
     keys: Vec<Effect>,
 }
 
@@ -57,6 +65,11 @@ struct World {
     provider: Post,
     offering: Offering,
     now: Timestamp,
+    /// Both sides before each event.
+    backups: Vec<[Post; 2]>,
+    restored: BTreeSet<Side>,
+    /// The copies differ, and it was seen.
+    differs: bool,
 }
 
 impl World {
@@ -65,7 +78,16 @@ impl World {
         let wanted = request(&offering, code, months);
         let now = now();
         let step = Process::open(parties(), wanted, Some(&offering), now).expect("open");
-        let mut world = Self { home: Post::default(), provider: Post::default(), offering, now };
+        let (home, provider) = (Post::default(), Post::default());
+        let mut world = Self {
+            home,
+            provider,
+            offering,
+            now,
+            backups: Vec::new(),
+            restored: BTreeSet::new(),
+            differs: false,
+        };
         world.take(Side::Home, step);
         world
     }
@@ -80,6 +102,7 @@ impl World {
     fn take(&mut self, side: Side, step: Step) {
         let post = self.post(side);
         post.waiting.extend(step.send.iter().cloned());
+        post.kept.extend(step.send.iter().cloned());
         post.sent.extend(step.send);
         post.keys.extend(step.effects);
         post.process = Some(step.process);
@@ -107,6 +130,7 @@ impl World {
         match outcome {
             Ok(Received::Repeat) => true,
             Ok(Received::Step(step)) => {
+                self.post(side).kept.push(message.clone());
                 self.take(side, *step);
                 true
             }
@@ -115,7 +139,43 @@ impl World {
         }
     }
 
+    /// A side forgets what happened since, and is told by the other before it goes on. Whichever of
+    /// its letters the other side lacks, it sends again.
+    fn restore(&mut self, side: Side, ago: usize) {
+        let at = self.backups.len().saturating_sub(ago.saturating_add(1));
+        let Some([home, provider]) = self.backups.get(at).cloned() else { return };
+        *self.post(side) = if side == Side::Home { home } else { provider };
+        self.restored.insert(side);
+        let kept = self.post(side.other()).kept.clone();
+        let held = &self.post(side).kept;
+        let reconciled = match Process::reconcile((&parties(), side), held, &kept) {
+            Ok(reconciled) => reconciled,
+            // One that was never restored says the same for ever.
+            Err(refusal) => {
+                assert_eq!(self.restored.len(), 2, "{refusal}");
+                self.differs = true;
+                return;
+            }
+        };
+        if let Some((step, played)) = reconciled.recalled {
+            let post = self.post(side);
+            post.waiting.clear();
+            post.sent = kept.iter().filter(|said| said.from == side).cloned().collect();
+            post.kept = kept[..played].to_vec();
+            post.keys = step.effects;
+            post.process = Some(step.process);
+        }
+        for at in reconciled.unheard {
+            assert!(self.arrive(&kept[at]), "what was heard once is heard again");
+        }
+        let post = self.post(side);
+        let known =
+            |said: &Message| kept.iter().any(|kept| (kept.from, kept.seq) == (side, said.seq));
+        post.waiting = post.sent.iter().filter(|said| !known(said)).cloned().collect();
+    }
+
     fn happen(&mut self, event: Event) {
+        self.backups.push([self.home.clone(), self.provider.clone()]);
         let text = || "reason".to_owned();
         match event {
             Event::Approve => self.command(Side::Provider, Command::Approve),
@@ -147,6 +207,7 @@ impl World {
                     self.arrive(&message);
                 }
             }
+            Event::Restore(side, ago) => self.restore(side, ago),
             Event::Pass(millis) => self.now = self.now.plus_millis(millis),
             Event::Delist => "delisted".clone_into(&mut self.offering.status),
             Event::Reprice => {
@@ -217,6 +278,9 @@ proptest! {
         );
         for event in events {
             world.happen(event);
+            if world.differs {
+                return Ok(());
+            }
             world.check_under_way();
         }
         world.settle();
@@ -234,6 +298,12 @@ proptest! {
             };
             let before = states(&world);
             world.happen(event.clone());
+            if world.differs {
+                return Ok(());
+            }
+            if matches!(event, Event::Restore(..)) {
+                continue;
+            }
             for (old, new) in before.into_iter().zip(states(&world)) {
                 if let (Some(old), Some(new)) = (old, new) {
                     prop_assert!(reachable(old, new), "{old} to {new} by {event:?}");

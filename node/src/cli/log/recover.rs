@@ -23,6 +23,7 @@ use lianshi_store::{
     log::{self, HeadRefusal},
     members,
     recovery::{self, Cause},
+    subscriptions::correspondence,
     witness::{self, Relearned},
 };
 use serde_json::json;
@@ -39,7 +40,8 @@ pub struct Recover {
     #[arg(long, value_name = "URL|DIR")]
     from: Vec<String>,
     /// A member that does not answer and is not to be waited for. Whatever this node signed and
-    /// only that member saw stays unknown, and may be contradicted. May be given several times.
+    /// only that member saw stays unknown, and may be contradicted; contracts with it go on as this
+    /// node remembers them. May be given several times.
     #[arg(long, value_name = "NODE")]
     without: Vec<String>,
 }
@@ -71,7 +73,7 @@ impl Recover {
         }
         self.ask_members(&folder, &site, &mut learned)?;
         self.judge(&folder, &site, &learned)?;
-        finish(at, &site, &learned)
+        finish(at, &site, &learned, &self.without)
     }
 
     /// Asks every member that is known, also those that become known meanwhile.
@@ -266,7 +268,12 @@ fn open(note: &[u8], origin: &Origin, key: &PublicKey) -> Option<SignedHead> {
 }
 
 /// Makes sure of what this witness cosigned, and lets it and the log go on.
-fn finish(at: &At, site: &Site, learned: &Learned) -> anyhow::Result<()> {
+fn finish(
+    at: &At,
+    site: &Site,
+    learned: &Learned,
+    without: &[String],
+) -> anyhow::Result<()> {
     let mut conflicts = learned.conflicts.clone();
     let mut abstains: Vec<Origin> = learned.unmet.keys().cloned().collect();
     for head in site.db.read(log::heads)? {
@@ -279,7 +286,14 @@ fn finish(at: &At, site: &Site, learned: &Learned) -> anyhow::Result<()> {
             abstains.push(head.origin);
         }
     }
-    site.db.write(|write| recovery::finish(write, site, &abstains))?;
+    site.db.write(|write| {
+        recovery::finish(write, site, &abstains)?;
+        // Whoever is not waited for is not asked about contracts either.
+        let nodes = without.iter().filter_map(|name| NodeName::parse(name).ok());
+        nodes.into_iter().try_for_each(|node| {
+            correspondence::settled(write, site, (&node, &At::actor()))
+        })
+    })?;
     let published = log::publish_head(site);
     if let Err(error) = published {
         site.db.write(|write| recovery::require(write, Cause::Behind, site.now()))?;
@@ -310,8 +324,16 @@ fn finish(at: &At, site: &Site, learned: &Learned) -> anyhow::Result<()> {
             "\nThis witness does not cosign {origin} until it is recovered again."
         ));
     }
+    let awaited = site.db.read(correspondence::awaited)?;
+    if !awaited.is_empty() {
+        text.push_str(
+            "\nWhen it serves, it asks the other nodes what was said of their contracts since; no \
+             call of theirs is answered before.",
+        );
+    }
     at.print(
         &json!({
+            "awaited": awaited,
             "origin": site.origin, "size": size, "pulled": learned.pulled, "asked": names,
             "abstains": abstains,
         }),

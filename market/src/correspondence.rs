@@ -1,0 +1,83 @@
+//! What two nodes ask each other about what they wrote: how far the copies of each process have
+//! come, and every message of one. A node that was restored asks all others before it goes on, so
+//! that what it said and forgot is not said twice, and what it heard and forgot is heard again.
+//! Questions and answers are JSON on the link of two members; what counts is the seal of each
+//! message in them. Described in docs/protocol.md.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::subscription::{Side, SubscriptionId};
+
+/// Standings in one answer, each of less than a hundred bytes.
+pub const STANDINGS_MAX: usize = 1_000;
+/// Bytes of messages after which an answer ends: with the largest message after them, they fit into
+/// one frame.
+pub const LETTERS_BYTES: usize = 1 << 20;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Question {
+    /// How far the copies of processes with the asker have come, [`STANDINGS_MAX`] at most.
+    Standings {
+        /// Those after this one, in the order of their ids.
+        after: Option<SubscriptionId>,
+    },
+    /// The messages of a process, in the order in which the copy of who is asked changed.
+    Letters {
+        /// The process.
+        process: SubscriptionId,
+        /// How many of them to leave out at the beginning.
+        skip: u64,
+    },
+}
+
+/// How far one copy has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// The process.
+    pub process: SubscriptionId,
+    /// Whose copy: the side of who answers.
+    pub side: Side,
+    /// Sequence of the last message it said; 0 for none.
+    pub sent: u64,
+    /// Sequence of the last message it took; 0 for none.
+    pub received: u64,
+    /// Digest of the messages it said, see [`digest`].
+    pub said: String,
+    /// Digest of the messages it took.
+    pub heard: String,
+}
+
+/// Standings, and whether more follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standings {
+    /// In the order of their processes.
+    pub standings: Vec<Standing>,
+    /// Whether more follow after the last.
+    pub more: bool,
+}
+
+/// Messages, and whether more follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Letters {
+    /// Sealed, as they were sent: each is the JSON text of its envelope.
+    pub letters: Vec<String>,
+    /// Whether more follow.
+    pub more: bool,
+}
+
+/// Digest of the messages that one side said, by the hashes of their sealed bytes in the order of
+/// their sequence: SHA-256 of the texts, each with a line feed after it, in hexadecimal.
+pub fn digest<'a>(hashes: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hasher = Sha256::new();
+    for hash in hashes {
+        hasher.update(hash);
+        hasher.update("\n");
+    }
+    hex::encode(hasher.finalize())
+}

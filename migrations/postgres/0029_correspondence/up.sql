@@ -1,0 +1,22 @@
+-- In which order a copy changed: what the other side is told when it was restored.
+ALTER TABLE sealed_messages ADD COLUMN place BIGINT NOT NULL DEFAULT 0;
+UPDATE sealed_messages SET place = ordered.place
+FROM (
+    SELECT id, row_number() OVER (PARTITION BY process, side ORDER BY at, direction, seq) AS place
+    FROM sealed_messages
+) AS ordered
+WHERE ordered.id = sealed_messages.id;
+CREATE INDEX sealed_messages_place ON sealed_messages (process, side, place);
+-- The processes with one node, in order.
+CREATE INDEX subscriptions_home_node ON subscriptions (home_node, id);
+CREATE INDEX subscriptions_provider_node ON subscriptions (provider_node, id);
+-- Copies that differ from the other side's, with what differs: a person has to see them.
+CREATE TABLE unlike_copies (
+    process TEXT NOT NULL,
+    side TEXT NOT NULL,
+    node TEXT NOT NULL,
+    code TEXT NOT NULL,
+    text TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (process, side)
+);

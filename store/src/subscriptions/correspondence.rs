@@ -1,0 +1,148 @@
+//! What two nodes wrote to each other, held against each other after one of them was restored. A
+//! database that came back from a backup forgot what was said and heard since: a contract that was
+//! ended is in force again, a key that was taken back opens again, and what is said next contradicts
+//! what was said before. So after a recovery nothing is done with the contracts of another node, and
+//! no call of theirs is answered, before that node was asked and both hold the same, or it is known
+//! where they do not.
+
+mod answer;
+mod take;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+use lianshi_market::{
+    negotiation::Process,
+    subscription::{HeldUp, Side, SubscriptionId},
+};
+use lianshi_registry::{id::NodeName, member::Status, time::Timestamp};
+
+pub use answer::{QuestionRefusal, answer};
+pub use take::{compare, take};
+
+use crate::{
+    Fault, Read, Site, Write,
+    audit::{self, Act, Actor},
+    members, recovery,
+    schema::unlike_copies,
+    setting,
+};
+
+/// Row of `node_state`: the nodes that are to be asked.
+const AWAITED: &str = "correspondence.awaited";
+
+/// The nodes that have not been asked yet since the last recovery.
+pub fn awaited(read: &mut Read<'_>) -> Result<BTreeSet<NodeName>, Fault> {
+    Ok(setting::read(read, AWAITED)?.unwrap_or_default())
+}
+
+/// A recovery is over: every other node that has not left is to be asked, whether it is known here
+/// that there is a contract with it or was forgotten.
+pub(crate) fn await_all(write: &mut Write<'_>, site: &Site) -> Result<(), Fault> {
+    let members = members::all(&mut write.as_read())?;
+    let nodes: BTreeSet<NodeName> = members
+        .into_iter()
+        .filter(|member| member.status() != Status::Withdrawn)
+        .map(|member| member.admission.node)
+        .filter(|node| *node != site.node)
+        .collect();
+    setting::write(write, AWAITED, &nodes)
+}
+
+/// A node was asked, or a person says that it is not waited for.
+pub fn settled(
+    write: &mut Write<'_>,
+    site: &Site,
+    (node, actor): (&NodeName, &Actor),
+) -> Result<(), Fault> {
+    let mut nodes = awaited(&mut write.as_read())?;
+    if !nodes.remove(node) {
+        return Ok(());
+    }
+    setting::write(write, AWAITED, &nodes)?;
+    let act = Act {
+        at: site.now(),
+        actor,
+        action: "correspondence.settled",
+        object: node.as_str(),
+        outcome: "done",
+        before: "",
+        after: "",
+    };
+    audit::record(write, &act)
+}
+
+/// Whether nothing may be done yet with what there is between this node and another.
+pub(crate) fn is_awaited(read: &mut Read<'_>, other: &NodeName) -> Result<bool, Fault> {
+    Ok(recovery::pending(read)?.is_some() || awaited(read)?.contains(other))
+}
+
+/// What holds each of some copies up, by process and side. What a node has with itself, nobody else
+/// can tell it.
+pub(crate) fn held_up<'a>(
+    read: &mut Read<'_>,
+    copies: impl IntoIterator<Item = &'a Process>,
+) -> Result<BTreeMap<(SubscriptionId, Side), HeldUp>, Fault> {
+    let between: Vec<&Process> =
+        copies.into_iter().filter(|copy| copy.home != copy.provider).collect();
+    let (is_pending, awaited) = (recovery::pending(read)?.is_some(), awaited(read)?);
+    let unlike: Vec<(String, String, String)> = unlike_copies::table
+        .filter(unlike_copies::process.eq_any(between.iter().map(|copy| copy.id.as_str())))
+        .select((unlike_copies::process, unlike_copies::side, unlike_copies::text))
+        .load(&mut **read)?;
+    let held_up = |copy: &Process| {
+        if is_pending || awaited.contains(copy.other_node()) {
+            return Some(HeldUp::Awaited);
+        }
+        let is_it = |(process, side, _): &&(String, String, String)| {
+            process == copy.id.as_str() && side == copy.side.as_str()
+        };
+        let what = unlike.iter().find(is_it).map(|(.., what)| what.clone());
+        what.map(|what| HeldUp::Unlike { what })
+    };
+    let found = between.into_iter().filter_map(|copy| Some((copy, held_up(copy)?)));
+    Ok(found.map(|(copy, why)| ((copy.id.clone(), copy.side), why)).collect())
+}
+
+/// What holds one copy up.
+pub(crate) fn what_holds_up(read: &mut Read<'_>, copy: &Process) -> Result<Option<HeldUp>, Fault> {
+    Ok(held_up(read, [copy])?.into_values().next())
+}
+
+/// A copy that is not like the other side's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnlikeCopy {
+    /// The subscription.
+    pub process: SubscriptionId,
+    /// Whose copy is meant: the side this node is on.
+    pub side: Side,
+    /// The other side's node.
+    pub node: NodeName,
+    /// What differs, as a stable code.
+    pub code: String,
+    /// The same in words.
+    pub text: String,
+    /// Since when it is known.
+    pub at: Timestamp,
+}
+
+/// The copies that are not like the other side's, in the order of their subscriptions. No call is
+/// answered under them.
+pub fn unlike(read: &mut Read<'_>) -> Result<Vec<UnlikeCopy>, Fault> {
+    let rows: Vec<(String, String, String, String, String, i64)> = unlike_copies::table
+        .order((unlike_copies::process.asc(), unlike_copies::side.asc()))
+        .load(&mut **read)?;
+    let corrupt = |what: String| Fault::corrupt("unlike_copies", what);
+    rows.into_iter()
+        .map(|(process, side, node, code, text, at)| {
+            Ok(UnlikeCopy {
+                process: SubscriptionId::parse(&process).map_err(|e| corrupt(e.to_string()))?,
+                side: Side::parse(&side).ok_or_else(|| corrupt(side.clone()))?,
+                node: NodeName::parse(&node).map_err(|e| corrupt(e.to_string()))?,
+                code,
+                text,
+                at: Timestamp::from_millis(at),
+            })
+        })
+        .collect()
+}

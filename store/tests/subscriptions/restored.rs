@@ -1,0 +1,402 @@
+//! One side comes back from a backup, and asks the other what both wrote before it goes on: what was
+//! ended stays ended, what was taken back stays taken back, and what is said next fits.
+
+use lianshi_market::{
+    entitlement::Standing,
+    subscription::{Side, State, SubscriptionId},
+};
+use lianshi_store::{
+    audit::{self, Verdict},
+    subscriptions::{self, NewKey, correspondence},
+};
+
+use super::{
+    World, approve,
+    world::{Backup, Node, answer, buyers_clerk, operators_clerk, pass, wanted},
+};
+
+fn key(world: &World, id: &SubscriptionId, label: &str) -> NewKey {
+    subscriptions::create_key(&world.home.site, &buyers_clerk(), id, label).expect("a key")
+}
+
+/// One more contract in force.
+fn another(world: &mut World) -> SubscriptionId {
+    let mut wanted = wanted("manual", 12);
+    "another department".clone_into(&mut wanted.second_reason);
+    let id = subscriptions::request(&world.home.site, &buyers_clerk(), wanted).expect("requested");
+    world.carry_all();
+    approve(world, &id);
+    world.carry_all();
+    id
+}
+
+fn end(world: &World, id: &SubscriptionId) {
+    subscriptions::end(&world.home.site, &buyers_clerk(), id, "no longer needed").expect("ended");
+}
+
+fn standing(provider: &Node, key: &NewKey) -> (Standing, bool) {
+    let (site, hash) = (&provider.site, key.secret.hash());
+    let found = site.db.read(|read| subscriptions::entitlement_by_key(read, &hash));
+    let found = found.expect("read").expect("known").entitlement;
+    (found.standing, found.key_revoked)
+}
+
+/// Three contracts: one whose key is taken back, one that is ended and one that is made after the
+/// backup of a side.
+struct Lived {
+    world: World,
+    kept: SubscriptionId,
+    ended: SubscriptionId,
+    made: SubscriptionId,
+    keys: [NewKey; 3],
+}
+
+fn live_and_restore(mut world: World, side: Side) -> Lived {
+    let (kept, ended) = (another(&mut world), another(&mut world));
+    let keys = [key(&world, &kept, "first"), key(&world, &ended, "second")];
+    world.carry_all();
+    let saved = world.node(side).save();
+    pass(60_000);
+    subscriptions::revoke_key(&world.home.site, &buyers_clerk(), &kept, &keys[0].id)
+        .expect("revoked");
+    end(&world, &ended);
+    let made = another(&mut world);
+    let third = key(&world, &made, "third");
+    world.carry_all();
+    pass(60_000);
+    world.node(side).restore(&saved);
+    let [first, second] = keys;
+    Lived { world, kept, ended, made, keys: [first, second, third] }
+}
+
+fn all_is_as_it_was(lived: &mut Lived) {
+    let Lived { world, kept, ended, made, keys } = lived;
+    assert_eq!(world.same(kept).state, State::Finalized);
+    assert_eq!(world.same(made).state, State::Finalized);
+    let ending = world.same(ended).ending.expect("it was ended");
+    assert_eq!((ending.by, ending.text.as_str()), (Side::Home, "no longer needed"));
+    assert_eq!(standing(&world.provider, &keys[0]), (Standing::InForce, true));
+    assert_eq!(standing(&world.provider, &keys[1]).0, Standing::Ended);
+    assert_eq!(standing(&world.provider, &keys[2]), (Standing::InForce, false));
+    for (node, side) in [(&world.home, Side::Home), (&world.provider, Side::Provider)] {
+        let site = &node.site;
+        let history =
+            |id| site.db.read(|read| subscriptions::history(read, id, side)).expect("read");
+        let kinds: Vec<String> = history(kept).into_iter().map(|line| line.kind).collect();
+        let said = ["request", "agreement", "verification", "finalization"];
+        assert_eq!(kinds, [&said[..], &["key_issued", "key_revoked"]].concat());
+        assert_eq!(history(made).len(), 5);
+        assert_eq!(history(ended).len(), 6);
+        let verdict = site.db.read(audit::verify).expect("read");
+        assert!(matches!(verdict, Verdict::Whole { .. }), "{verdict:?}");
+        assert_eq!(site.db.read(correspondence::unlike).expect("read"), []);
+    }
+    // And it goes on.
+    let fourth = key(world, made, "fourth");
+    subscriptions::revoke_key(&world.home.site, &buyers_clerk(), made, &keys[2].id)
+        .expect("revoked");
+    world.carry_all();
+    assert_eq!(standing(&world.provider, &fourth), (Standing::InForce, false));
+    assert!(standing(&world.provider, &keys[2]).1);
+    end(world, kept);
+    world.carry_all();
+    assert_eq!(world.same(kept).state, State::Ended);
+}
+
+#[test]
+fn a_restored_provider_serves_nobody_before_it_was_told_what_it_forgot() {
+    for world in [World::new(), World::mixed(false), World::mixed(true)] {
+        let mut lived = live_and_restore(world, Side::Provider);
+        let Lived { world, kept, keys, .. } = &mut lived;
+        assert_eq!(standing(&world.provider, &keys[0]).0, Standing::Awaited);
+        assert_eq!(standing(&world.provider, &keys[1]).0, Standing::Awaited);
+        let site = &world.provider.site;
+        let refused = subscriptions::end(site, &operators_clerk(), kept, "ours");
+        assert_eq!(answer(refused), "subscription.awaits_node");
+        assert_eq!(subscriptions::follow_catalog(site).expect("followed"), 0);
+        key(world, kept, "while it asks");
+        let letter = world.home.next_letter().expect("the key");
+        assert_eq!(world.carry(Side::Home, &letter), "message.recovering", "it comes again");
+        world.reconcile(Side::Provider);
+        world.carry_all();
+        let keys =
+            world.provider.site.db.read(|read| subscriptions::keys(read, kept, Side::Provider));
+        assert_eq!(keys.expect("read").len(), 2);
+        let site = &world.home.site;
+        let held = site.db.read(|read| subscriptions::keys(read, kept, Side::Home)).expect("read");
+        subscriptions::revoke_key(site, &buyers_clerk(), kept, &held[1].id).expect("revoked");
+        world.carry_all();
+        assert_eq!(world.same(kept).state, State::Finalized);
+    }
+}
+
+#[test]
+fn what_a_restored_side_forgot_comes_back_from_the_other() {
+    for side in [Side::Home, Side::Provider] {
+        for world in [World::new(), World::mixed(false), World::mixed(true)] {
+            let mut lived = live_and_restore(world, side);
+            lived.world.reconcile(side);
+            assert!(lived.world.node(side).next_letter().is_none(), "nothing is to be said");
+            all_is_as_it_was(&mut lived);
+        }
+    }
+}
+
+#[test]
+fn a_restored_home_node_says_nothing_that_contradicts_what_it_said() {
+    let mut lived = live_and_restore(World::new(), Side::Home);
+    let Lived { world, kept, keys, .. } = &mut lived;
+    let site = world.home.site.clone();
+    let refused = subscriptions::revoke_key(&site, &buyers_clerk(), kept, &keys[0].id);
+    assert_eq!(answer(refused), "subscription.awaits_node");
+    world.reconcile(Side::Home);
+    let refused = subscriptions::revoke_key(&site, &buyers_clerk(), kept, &keys[0].id);
+    assert_eq!(answer(refused), "subscription.key_unknown", "it was taken back");
+}
+
+#[test]
+fn what_the_other_side_lacks_goes_to_it_again() {
+    let mut world = World::new();
+    let id = world.request("auto", 12);
+    world.carry_all();
+    let saved = world.provider.save();
+    let made = key(&world, &id, "forgotten by the provider");
+    world.carry_all();
+    // Its letter was acknowledged and is gone from the outbox; the provider asks for nothing.
+    world.provider.restore(&saved);
+    world.home.restore(&world.home.save());
+    world.reconcile(Side::Home);
+    let letter = world.home.next_letter().expect("the key goes again");
+    assert_eq!(world.deliver(Side::Home, &letter), "message.recovering");
+    world.reconcile(Side::Provider);
+    world.carry_all();
+    assert_eq!(standing(&world.provider, &made), (Standing::InForce, false));
+    // Where a gap is told in the course of things, what is kept goes again too.
+    world.provider.restore(&saved);
+    let site = world.provider.site.clone();
+    for node in site.db.read(correspondence::awaited).expect("read") {
+        let actor = operators_clerk();
+        site.db.write(|write| correspondence::settled(write, &site, (&node, &actor))).expect("so");
+    }
+    subscriptions::revoke_key(&world.home.site, &buyers_clerk(), &id, &made.id).expect("revoked");
+    let letter = world.home.next_letter().expect("the revocation");
+    assert_eq!(world.carry(Side::Home, &letter), "message.gap");
+    subscriptions::missed(&world.home.site, &letter).expect("sent again");
+    world.carry_all();
+    assert!(standing(&world.provider, &made).1);
+}
+
+#[test]
+fn copies_that_differ_are_told_apart_and_serve_nobody() {
+    let mut world = World::new();
+    let id = world.request("auto", 12);
+    world.carry_all();
+    let made = key(&world, &id, "k");
+    world.carry_all();
+    let saved = world.provider.save();
+    let site = world.provider.site.clone();
+    let before = world.home.save();
+    subscriptions::end(&site, &operators_clerk(), &id, "first").expect("ended");
+    world.carry_all();
+    assert_eq!(world.same(&id).state, State::Ended);
+    let heard = world.home.save();
+    // The provider forgot that, is not told because its people would not wait, and goes on.
+    world.provider.restore(&saved);
+    let site = world.provider.site.clone();
+    for node in site.db.read(correspondence::awaited).expect("read") {
+        let actor = operators_clerk();
+        site.db.write(|write| correspondence::settled(write, &site, (&node, &actor))).expect("so");
+    }
+    world.home.restore(&before);
+    world.reconcile(Side::Home);
+    pass(1_000);
+    subscriptions::end(&site, &operators_clerk(), &id, "second").expect("ended");
+    world.carry_all();
+    // And the home node comes back from what it held in between.
+    world.home.restore(&heard);
+    world.reconcile(Side::Home);
+    let unlike = world.home.site.db.read(correspondence::unlike).expect("read");
+    let told: Vec<(&SubscriptionId, &str)> =
+        unlike.iter().map(|copy| (&copy.process, copy.code.as_str())).collect();
+    assert_eq!(told, [(&id, "message.differs")]);
+    let ending = world.home.view(&id, Side::Home).expect("held").ending.expect("a reason");
+    assert_eq!(ending.text, "first", "what was heard is not given up");
+    assert_eq!(standing(&world.provider, &made).0, Standing::Ended);
+}
+
+#[test]
+fn nobody_is_told_of_what_others_wrote() {
+    let mut world = World::new();
+    let id = world.request("auto", 12);
+    world.carry_all();
+    let ningbo = super::node("ningbo");
+    let asked = |question: &str| {
+        let told = correspondence::answer(&world.home.site, &ningbo, question.as_bytes());
+        String::from_utf8(told.expect("answered")).expect("JSON")
+    };
+    let none = r#"{"standings":[],"more":false}"#;
+    assert_eq!(asked(r#"{"ask":"standings","after":null}"#), none);
+    let letters = format!(r#"{{"ask":"letters","process":"{id}","skip":0}}"#);
+    assert_eq!(asked(&letters), r#"{"letters":[],"more":false}"#);
+    for malformed in ["", "{}", r#"{"ask":"everything"}"#, r#"{"ask":"standings","after":7}"#] {
+        let refused = correspondence::answer(&world.home.site, &ningbo, malformed.as_bytes());
+        assert_eq!(answer(refused.map(|_| ())), "correspondence.malformed");
+    }
+}
+
+/// A small generator: the same seed lives the same life.
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, bound: usize) -> usize {
+        // The constants of PCG's underlying generator.
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(self.0 >> 33).expect("31 bits") % bound
+    }
+
+    fn side(&mut self) -> Side {
+        if self.below(2) == 0 { Side::Home } else { Side::Provider }
+    }
+}
+
+/// What one life has come to.
+struct Life {
+    world: World,
+    seeded: Seeded,
+    ids: Vec<SubscriptionId>,
+    saved: Vec<(Side, Backup)>,
+    restores: usize,
+}
+
+impl Life {
+    fn unlike(&self) -> Vec<SubscriptionId> {
+        let unlike = |node: &Node| node.site.db.read(correspondence::unlike).expect("read");
+        let both = [unlike(&self.world.home), unlike(&self.world.provider)];
+        both.into_iter().flatten().map(|copy| copy.process).collect()
+    }
+
+    /// One thing happens; what does not fit is refused and changes nothing.
+    fn happen(&mut self) {
+        let (home, provider) = (self.world.home.site.clone(), self.world.provider.site.clone());
+        let at = self.seeded.below(self.ids.len().max(1));
+        let id = self.ids.get(at).cloned();
+        pass(1_000 * i64::try_from(self.seeded.below(600)).expect("few"));
+        match (self.seeded.below(20), id) {
+            (0..=2, _) => {
+                let mut wanted = wanted(["auto", "manual"][self.seeded.below(2)], 24);
+                "another department".clone_into(&mut wanted.second_reason);
+                let asked = subscriptions::request(&home, &buyers_clerk(), wanted);
+                self.ids.push(asked.expect("requested"));
+            }
+            (3..=5, Some(id)) => {
+                let agree = subscriptions::Decision::Approve;
+                let _ = subscriptions::decide(&provider, &operators_clerk(), &id, agree);
+            }
+            (6..=7, Some(id)) => {
+                let _ = subscriptions::create_key(&home, &buyers_clerk(), &id, "k");
+            }
+            (8, Some(id)) => {
+                let keys = home.db.read(|read| subscriptions::keys(read, &id, Side::Home));
+                for key in keys.expect("read") {
+                    let _ = subscriptions::revoke_key(&home, &buyers_clerk(), &id, &key.id);
+                }
+            }
+            (9, Some(id)) => {
+                let _ = match self.seeded.side() {
+                    Side::Home => subscriptions::end(&home, &buyers_clerk(), &id, "over"),
+                    Side::Provider => {
+                        subscriptions::end(&provider, &operators_clerk(), &id, "over")
+                    }
+                };
+            }
+            (10..=15, _) => self.deliver(),
+            (16..=17, _) => {
+                let side = self.seeded.side();
+                self.saved.push((side, self.world.node(side).save()));
+            }
+            (18, _) if !self.saved.is_empty() => {
+                let at = self.seeded.below(self.saved.len());
+                let (side, saved) = &self.saved[at];
+                let side = *side;
+                self.world.node(side).restore(saved);
+                self.world.reconcile(side);
+                self.restores += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// Letters leave in their order, arrive twice, or their receipts are lost.
+    fn deliver(&mut self) {
+        let side = self.seeded.side();
+        for _ in 0..self.seeded.below(6) {
+            let Some(letter) = self.world.node(side).next_letter() else { return };
+            match self.world.deliver(side, &letter) {
+                "taken" if self.seeded.below(3) > 0 => self.world.node(side).settle(&letter.id),
+                "taken" => {}
+                "message.gap" => {
+                    subscriptions::missed(&self.world.node(side).site, &letter).expect("again");
+                }
+                code => self.refused(side, &letter.id, code),
+            }
+        }
+    }
+
+    /// Only letters of copies that are known to differ are refused for good.
+    fn refused(&mut self, side: Side, letter: &str, code: &str) {
+        let known = self.unlike().iter().any(|id| letter.contains(id.as_str()));
+        assert!(known, "{letter} was refused: {code}");
+        self.world.node(side).settle(letter);
+    }
+
+    /// Everything arrives, and both hold the same, or it is known where they do not.
+    fn settle(&mut self) {
+        for _ in 0..2_000 {
+            self.deliver();
+        }
+        let unlike = self.unlike();
+        for side in [Side::Home, Side::Provider] {
+            let left = self.world.node(side).letters();
+            let known = |id: &str| unlike.iter().any(|unlike| id.contains(unlike.as_str()));
+            assert!(left.iter().all(|letter| known(&letter.id)), "{left:?}");
+        }
+        for id in self.ids.iter().filter(|id| !unlike.contains(id)) {
+            let home = self.world.home.view(id, Side::Home);
+            let provider = self.world.provider.view(id, Side::Provider);
+            if home.is_none() && provider.is_none() {
+                continue; // The request was forgotten before it arrived.
+            }
+            // An offer that crossed the end of its negotiation is seen by one side only.
+            let (home, provider) = self.world.both(id);
+            let view = if home.state == State::Terminated { home } else { self.world.same(id) };
+            assert_eq!((view.state, &view.ending), (provider.state, &provider.ending));
+            let keys = |node: &Node, side| {
+                node.site.db.read(|read| subscriptions::keys(read, id, side)).expect("read")
+            };
+            if view.state == State::Finalized {
+                let here = keys(&self.world.home, Side::Home);
+                assert_eq!(here, keys(&self.world.provider, Side::Provider));
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_is_restored_and_when_both_sides_hold_the_same_or_know_better() {
+    let (mut restores, mut unlike, mut contracts) = (0, 0, 0);
+    for seed in 0..10 {
+        let world = if seed % 8 == 0 { World::mixed(seed % 16 == 0) } else { World::new() };
+        let (seeded, ids, saved) = (Seeded(seed), Vec::new(), Vec::new());
+        let mut life = Life { world, seeded, ids, saved, restores: 0 };
+        for _ in 0..80 {
+            life.happen();
+        }
+        life.settle();
+        restores += life.restores;
+        unlike += life.unlike().len();
+        contracts += life.ids.len();
+    }
+    eprintln!("{restores} restores, {contracts} contracts, {unlike} of them differ");
+    assert!(restores >= 20, "{restores} restores");
+    assert!(unlike * 10 < contracts, "{unlike} of {contracts} contracts differ");
+}
