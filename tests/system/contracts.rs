@@ -1,5 +1,5 @@
-//! What a node that was restored does with its contracts: nothing, before the other side told it what
-//! was said since.
+//! What a node that was restored does with its contracts: nothing, before the other side told it
+//! what was said since.
 
 use std::path::PathBuf;
 

@@ -1,12 +1,14 @@
 //! `lianshi status`: how the node is, in a few lines.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use lianshi_registry::id::NodeName;
 use lianshi_store::{
     Fault, members, outbox,
     overview::{self, LogState},
-    recovery,
-    subscriptions::correspondence,
+    recovery::{self, Pending},
+    subscriptions::correspondence::{self, UnlikeCopy},
 };
 use serde_json::json;
 
@@ -39,28 +41,7 @@ impl Status {
             site.division,
             if crate::serve::lock(&folder.path).is_ok() { "no" } else { "yes" },
         );
-        if let Some(pending) = recovery {
-            let (cause, since) = (pending.cause.as_str(), pending.since);
-            text.push_str(&format!(
-                "\nrecovery: needed since {since} ({cause}); stop the node and run `lianshi log \
-                 recover`"
-            ));
-        }
-        if !awaited.is_empty() {
-            let nodes: Vec<&str> = awaited.iter().map(NodeName::as_str).collect();
-            text.push_str(&format!(
-                "\nrestored: {} still to be asked what was said since; no call under their contracts \
-                 is answered before. For one that will not come back, stop the node and run \
-                 `lianshi log recover --without NODE`",
-                nodes.join(", ")
-            ));
-        }
-        for copy in &unlike {
-            text.push_str(&format!(
-                "\ndiffers from the copy of {}: subscription {}, {} ({})",
-                copy.node, copy.process, copy.text, copy.code
-            ));
-        }
+        text.push_str(&restored(recovery, &awaited, &unlike));
         for Difference { what, admitted, here } in &differences {
             text.push_str(&format!(
                 "\nnot as admitted: {what} is {here} in node.toml, and {admitted} to everybody else; run \
@@ -100,6 +81,38 @@ impl Status {
         });
         at.print(&value, text)
     }
+}
+
+/// What is still to be done after a restore.
+fn restored(
+    recovery: Option<Pending>,
+    awaited: &BTreeSet<NodeName>,
+    unlike: &[UnlikeCopy],
+) -> String {
+    let mut text = String::new();
+    if let Some(pending) = recovery {
+        let (cause, since) = (pending.cause.as_str(), pending.since);
+        text.push_str(&format!(
+            "\nrecovery: needed since {since} ({cause}); stop the node and run `lianshi log \
+             recover`"
+        ));
+    }
+    if !awaited.is_empty() {
+        let nodes: Vec<&str> = awaited.iter().map(NodeName::as_str).collect();
+        text.push_str(&format!(
+            "\nrestored: {} still to be asked what was said since; no call under their contracts \
+             is answered before. For one that will not come back, stop the node and run \
+             `lianshi log recover --without NODE`",
+            nodes.join(", ")
+        ));
+    }
+    for copy in unlike {
+        text.push_str(&format!(
+            "\ndiffers from the copy of {}: subscription {}, {} ({})",
+            copy.node, copy.process, copy.text, copy.code
+        ));
+    }
+    text
 }
 
 /// A log in a line; what is nothing is left out.

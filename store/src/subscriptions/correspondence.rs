@@ -1,9 +1,9 @@
 //! What two nodes wrote to each other, held against each other after one of them was restored. A
-//! database that came back from a backup forgot what was said and heard since: a contract that was
-//! ended is in force again, a key that was taken back opens again, and what is said next contradicts
-//! what was said before. So after a recovery nothing is done with the contracts of another node, and
-//! no call of theirs is answered, before that node was asked and both hold the same, or it is known
-//! where they do not.
+//! database that came back from a backup forgot what was said and heard since: a contract that
+//! ended is in force again, a key that was taken back opens again, and what is said next
+//! contradicts what was said before. So after a recovery nothing is done with the contracts of
+//! another node, and no call of theirs is answered, before that node was asked and both hold the
+//! same, or it is known where they do not.
 
 mod answer;
 mod take;

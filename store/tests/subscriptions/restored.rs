@@ -1,5 +1,5 @@
-//! One side comes back from a backup, and asks the other what both wrote before it goes on: what was
-//! ended stays ended, what was taken back stays taken back, and what is said next fits.
+//! One side comes back from a backup, and asks the other what both wrote before it goes on: what
+//! was ended stays ended, what was taken back stays taken back, and what is said next fits.
 
 use lianshi_market::{
     entitlement::Standing,

@@ -268,12 +268,7 @@ fn open(note: &[u8], origin: &Origin, key: &PublicKey) -> Option<SignedHead> {
 }
 
 /// Makes sure of what this witness cosigned, and lets it and the log go on.
-fn finish(
-    at: &At,
-    site: &Site,
-    learned: &Learned,
-    without: &[String],
-) -> anyhow::Result<()> {
+fn finish(at: &At, site: &Site, learned: &Learned, without: &[String]) -> anyhow::Result<()> {
     let mut conflicts = learned.conflicts.clone();
     let mut abstains: Vec<Origin> = learned.unmet.keys().cloned().collect();
     for head in site.db.read(log::heads)? {
@@ -290,9 +285,9 @@ fn finish(
         recovery::finish(write, site, &abstains)?;
         // Whoever is not waited for is not asked about contracts either.
         let nodes = without.iter().filter_map(|name| NodeName::parse(name).ok());
-        nodes.into_iter().try_for_each(|node| {
-            correspondence::settled(write, site, (&node, &At::actor()))
-        })
+        nodes
+            .into_iter()
+            .try_for_each(|node| correspondence::settled(write, site, (&node, &At::actor())))
     })?;
     let published = log::publish_head(site);
     if let Err(error) = published {
@@ -307,6 +302,10 @@ fn finish(
         }
     }
     forks::examine_every_kept(site)?;
+    say(at, site, learned, &abstains)
+}
+
+fn say(at: &At, site: &Site, learned: &Learned, abstains: &[Origin]) -> anyhow::Result<()> {
     let (size, names) = site.db.read(|read| {
         let size = log::head(read, &site.origin)?.map_or(0, |head| head.size);
         Ok::<_, Fault>((size, learned.answered.iter().map(NodeName::as_str).collect::<Vec<_>>()))
@@ -319,7 +318,7 @@ fn finish(
         learned.pulled.len(),
         names.len()
     );
-    for origin in &abstains {
+    for origin in abstains {
         text.push_str(&format!(
             "\nThis witness does not cosign {origin} until it is recovered again."
         ));

@@ -1,5 +1,6 @@
-//! What another node told, held against what is held here: what this side forgot is here again, what
-//! the other side forgot goes to it again, and where both hold something else a person has to see it.
+//! What another node told, held against what is held here: what this side forgot is here again,
+//! what the other side forgot goes to it again, and where the two contradict each other a person
+//! has to see it.
 
 use std::collections::BTreeSet;
 
