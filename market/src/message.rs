@@ -115,6 +115,11 @@ impl Body {
         }
     }
 
+    /// Whether what it takes away is used until it arrives.
+    pub fn is_urgent(&self) -> bool {
+        matches!(self, Self::Termination(_) | Self::End(_) | Self::Cut(_) | Self::KeyRevoked(_))
+    }
+
     /// The state the speaker is in after saying it.
     pub fn leads_to(&self) -> State {
         match self {

@@ -27,6 +27,7 @@ mod demo;
 mod init;
 mod keys;
 mod ledger;
+mod letters;
 mod log;
 pub mod member;
 mod period;
@@ -141,6 +142,9 @@ enum Command {
     /// Export the ledger.
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// Show and settle letters that other nodes refused for good.
+    #[command(subcommand)]
+    Letters(letters::Command),
     /// Show keys and heads of the logs held here.
     #[command(subcommand)]
     Log(log::Command),
@@ -196,6 +200,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Dataset(command) => command.run(at),
         Command::Keys(command) => command.run(at),
         Command::Ledger(command) => command.run(at),
+        Command::Letters(command) => command.run(at),
         Command::Log(command) => command.run(at),
         Command::Member(command) => command.run(at),
         Command::Period(command) => command.run(at),

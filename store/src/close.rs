@@ -28,8 +28,9 @@ pub use verify::{Recomputed, recompute};
 use crate::{
     Failure, Fault, Site, Write,
     audit::{self, Act, Actor},
-    crash, log,
+    crash, log, recovery,
     schema::{periods as periods_table, usage_months},
+    subscriptions::correspondence,
 };
 use run::Closed;
 
@@ -52,6 +53,12 @@ pub enum CloseRefusal {
         /// The one to close first.
         earlier: Period,
     },
+    /// This node was restored, and other nodes have not told yet what was said since.
+    #[error("contracts with {nodes} may have ended meanwhile; this node is asking, try again soon")]
+    Awaiting {
+        /// The nodes that have contracts here, by name.
+        nodes: String,
+    },
     /// A later period was closed without it.
     #[error("{latest} was closed already; what is found of {period} now goes into the next close")]
     Passed {
@@ -67,6 +74,7 @@ impl Refusal for CloseRefusal {
         match self {
             Self::Unfinished { .. } => "period.unfinished",
             Self::EarlierOpen { .. } => "period.earlier_open",
+            Self::Awaiting { .. } => "period.awaiting",
             Self::Passed { .. } => "period.passed",
         }
     }
@@ -138,6 +146,13 @@ fn close_once(
         if now < period.end() {
             let ends_at = period.end();
             return Err(Failure::Refused(CloseRefusal::Unfinished { period, ends_at }));
+        }
+        // Before the work: nothing could be sealed at its end.
+        recovery::ensure_recovered(&mut write.as_read())?;
+        let awaited = correspondence::awaited_homes(&mut write.as_read())?;
+        if !awaited.is_empty() {
+            let nodes = awaited.join(", ");
+            return Err(Failure::Refused(CloseRefusal::Awaiting { nodes }));
         }
         periods::check_order(&mut write.as_read(), period)?;
         let closed = run::run(write, site, (period, now), step)?;

@@ -2,6 +2,8 @@
 //! that decides it, and carried out by a job afterwards, again and again until it is done.
 //! Receivers must accept repeats.
 
+mod parked;
+
 use diesel::prelude::*;
 use lianshi_registry::time::Timestamp;
 
@@ -10,6 +12,11 @@ use crate::{
     dialect::insert_if_absent,
     fault::Fault,
     schema::outbox,
+};
+
+pub use parked::{
+    LetterRefusal, PARKED_MAX, ParkedLetter, TOO_LARGE, Unreached, give_up, park, parked,
+    parked_count, send_again, unreached,
 };
 
 /// Longest pause between two attempts: a peer that comes back is served within seconds of its
@@ -45,6 +52,16 @@ pub struct OutboxRow {
 /// Writes a row; the id makes it idempotent.
 pub fn enqueue(write: &mut Write<'_>, row: &OutboxRow) -> Result<bool, Fault> {
     Ok(insert_if_absent!(write, outbox::table, row)?)
+}
+
+/// Puts the untried letters of an ordering key before all others of their target, for an ending or
+/// a key that was taken back: it must not wait behind a thousand statements.
+pub fn hurry(write: &mut Write<'_>, ordering_key: &str) -> Result<(), Fault> {
+    let untried = outbox::ordering_key.eq(ordering_key).and(outbox::attempts.eq(0));
+    diesel::update(outbox::table.filter(untried))
+        .set(outbox::due_at.eq(0))
+        .execute(&mut **write)?;
+    Ok(())
 }
 
 /// The rows of a query that are due, oldest first, only the first of each ordering key. No pause is

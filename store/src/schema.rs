@@ -373,6 +373,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    parked_letters (id) {
+        id -> Text,
+        kind -> Text,
+        target -> Text,
+        ordering_key -> Text,
+        payload -> Binary,
+        created_at -> BigInt,
+        attempts -> BigInt,
+        parked_at -> BigInt,
+        code -> Text,
+        text -> Text,
+    }
+}
+
+diesel::table! {
     unlike_copies (process, side) {
         process -> Text,
         side -> Text,
@@ -780,6 +795,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     subscriptions,
     sealed_messages,
     unlike_copies,
+    parked_letters,
     access_keys,
     usage_events,
     idempotent_answers,

@@ -1,8 +1,8 @@
 //! Transactions, the audit chain, the outbox and number series.
 
-use lianshi_registry::time::Timestamp;
+use lianshi_registry::{refusal::Refusal as _, time::Timestamp};
 use lianshi_store::{
-    Db, Fault,
+    Db, Failure, Fault,
     audit::{self, Act, Actor, Verdict},
     numbers,
     outbox::{self, OutboxRow},
@@ -102,5 +102,47 @@ fn the_outbox_keeps_order_within_a_key_and_ignores_repeats() {
         db.write(|write| outbox::wake(write, "haishu", now)).expect("woken");
         db.write(|write| outbox::done(write, "a-1")).expect("done");
         assert_eq!(ids(now), ["a-2", "b-1"]);
+    });
+}
+
+#[test]
+fn a_letter_refused_for_good_waits_for_a_person_and_is_seen() {
+    on_both(|db| {
+        let site = crate::accounts::site(db);
+        let letter = |id| {
+            db.write(|write| outbox::enqueue(write, &row(id, id))).expect("enqueued");
+            let due = db.read(|read| outbox::due(read, site.now(), 10)).expect("due");
+            due.into_iter().find(|letter| letter.id == id).expect("due")
+        };
+        let park = |letter: &OutboxRow| {
+            let why = ("statement.declined", "declined by a person");
+            db.write(|write| outbox::park(write, &site, letter, why)).expect("set aside");
+        };
+        let parked = || -> Vec<String> {
+            let parked = db.read(outbox::parked).expect("read");
+            parked.into_iter().map(|letter| format!("{} {}", letter.id, letter.code)).collect()
+        };
+        let (first, second) = (letter("a-1"), letter("a-2"));
+        park(&first);
+        park(&first);
+        park(&second);
+        assert_eq!(parked(), ["a-1 statement.declined", "a-2 statement.declined"]);
+        assert_eq!(db.read(outbox::waiting).expect("read"), 0);
+
+        let actor = Actor::command("clerk");
+        outbox::send_again(&site, &actor, "a-1").expect("sent");
+        let due = db.read(|read| outbox::due(read, site.now(), 10)).expect("due");
+        assert_eq!((&due[0].payload, due[0].attempts), (&first.payload, 0), "as it was");
+        let code = |outcome: Result<(), Failure<outbox::LetterRefusal>>| match outcome {
+            Err(Failure::Refused(refusal)) => refusal.code(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(code(outbox::send_again(&site, &actor, "a-1")), "letter.not_parked");
+        assert_eq!(code(outbox::give_up(&site, &actor, ("a-2", " "))), "letter.why");
+        outbox::give_up(&site, &actor, ("a-2", "agreed by telephone")).expect("given up");
+        assert_eq!((parked().len(), db.read(outbox::waiting).expect("read")), (0, 1));
+        park(&due[0]);
+        assert_eq!(parked(), ["a-1 statement.declined"], "refused again");
+        assert!(matches!(db.read(audit::verify), Ok(Verdict::Whole { rows: 5, .. })));
     });
 }

@@ -18,6 +18,7 @@ use lianshi_registry::{
 };
 use lianshi_store::{
     audit::{self, Actor, Verdict},
+    outbox::{self, OutboxRow},
     subscriptions::{self, Decision, RequestSubscription},
 };
 use world::{
@@ -223,6 +224,35 @@ fn reordered_messages_wait_for_the_one_before() {
     let site = &world.provider.site;
     let keys = site.db.read(|read| subscriptions::keys(read, &id, Side::Provider)).expect("read");
     assert_eq!(keys.len(), 3);
+}
+
+#[test]
+fn what_is_taken_away_is_told_before_what_is_only_said() {
+    let mut world = World::new();
+    let id = world.request("auto", 12);
+    world.carry_all();
+    let site = world.home.site.clone();
+    let made = subscriptions::create_key(&site, &buyers_clerk(), &id, "k").expect("a key");
+    let key = world.home.next_letter().expect("its letter");
+    let statement = |n: i64| OutboxRow {
+        id: format!("statement/{n}"),
+        ordering_key: format!("statement/{n}"),
+        due_at: 1,
+        ..key.clone()
+    };
+    let put = site
+        .db
+        .write(|write| (0..50).try_for_each(|n| outbox::enqueue(write, &statement(n)).map(drop)));
+    put.expect("enqueued");
+    let next = || {
+        let due = site.db.read(|read| outbox::due_to(read, "yinzhou", (world::now(), 2)));
+        due.expect("due").into_iter().map(|letter| letter.id).collect::<Vec<_>>()
+    };
+    assert!(next().iter().all(|id| id.starts_with("statement/")), "{:?}", next());
+    subscriptions::revoke_key(&site, &buyers_clerk(), &id, &made.id).expect("revoked");
+    assert_eq!(next()[0], key.id, "the key was made before it was taken back");
+    site.db.write(|write| outbox::done(write, &key.id)).expect("done");
+    assert!(next()[0].starts_with("market/"), "{:?}", next());
 }
 
 #[test]

@@ -26,7 +26,8 @@ mod foreign;
 pub mod form;
 mod home;
 mod icon;
-pub mod listing;
+pub mod letters;
+mod listing;
 pub mod logs;
 mod months;
 mod names;
@@ -202,6 +203,8 @@ fn signed_in(routes: &mut Pages) {
         .post("/finance/differences/{number}", Roles(&[Finance]), differences::decide)
         .get("/finance/statements", Roles(&[Finance, Regulator]), finance::statements)
         .get("/finance/statements/{number}", Roles(&[Finance, Regulator]), finance::statement)
+        .get("/letters", Roles(&[NodeAdmin, Finance]), letters::list)
+        .post("/letters", Roles(&[NodeAdmin, Finance]), letters::decide)
         .get("/audit", Roles(&[NodeAdmin, Regulator]), oversight::show)
         .get("/users", Roles(&[NodeAdmin, OrgAdmin]), users::list)
         .post("/users", Roles(&[NodeAdmin, OrgAdmin]), users::add)

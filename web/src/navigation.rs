@@ -26,7 +26,7 @@ const PUBLIC: [Link; 3] = [
 ];
 
 /// What people see when they are signed in, by role.
-const WORK: [Link; 11] = [
+const WORK: [Link; 12] = [
     link("/subscriptions", "nav-subscriptions", &["buyer", "org_admin"]),
     link("/bills", "nav-bills", &["buyer", "org_admin"]),
     link("/provider/requests", "nav-requests", &["provider"]),
@@ -36,6 +36,7 @@ const WORK: [Link; 11] = [
     link("/finance/periods", "nav-periods", &["finance"]),
     link("/finance/statements", "nav-statements", &["finance", "regulator"]),
     link("/finance/differences", "nav-differences", &["finance"]),
+    link("/letters", "nav-letters", &["node_admin", "finance"]),
     link("/audit", "nav-audit", &["node_admin", "regulator"]),
     link("/users", "nav-users", &["node_admin", "org_admin"]),
 ];

@@ -179,6 +179,8 @@ enum Missed {
     Silent(String),
     /// This letter was not taken.
     Unread(String),
+    /// This letter fits into no frame, and never will.
+    TooLarge(String),
 }
 
 async fn carry(site: &Site, net: &NetHandle, letter: &OutboxRow) -> Result<Receipt, Missed> {
@@ -191,9 +193,8 @@ async fn carry(site: &Site, net: &NetHandle, letter: &OutboxRow) -> Result<Recei
             .map_err(Missed::Unread)?
     } else {
         net.send(&to, &kind, bytes).await.map_err(|error| match error {
-            NetError::Missing(_) | NetError::Refused(_) | NetError::TooLarge(_) => {
-                Missed::Unread(error.to_string())
-            }
+            NetError::TooLarge(_) => Missed::TooLarge(error.to_string()),
+            NetError::Missing(_) | NetError::Refused(_) => Missed::Unread(error.to_string()),
             _ => Missed::Silent(error.to_string()),
         })?
     };
@@ -204,7 +205,7 @@ async fn carry(site: &Site, net: &NetHandle, letter: &OutboxRow) -> Result<Recei
 /// a refusal.
 fn settle(site: &Site, tried: Vec<Tried>) -> Result<(), Fault> {
     let (mut done, mut later, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
-    let mut gaps = Vec::new();
+    let (mut gaps, mut parked) = (Vec::new(), Vec::new());
     for (letter, answer) in tried {
         match answer {
             Ok(Receipt::Taken) => done.push(letter.id),
@@ -217,19 +218,27 @@ fn settle(site: &Site, tried: Vec<Tried>) -> Result<(), Fault> {
                 told(&letter, &code, &text);
                 done.push(letter.id);
             }
-            Ok(Receipt::Refused { code, text, .. }) => {
+            Ok(Receipt::Refused { code, text, again: false }) => {
+                told(&letter, &code, &text);
+                parked.push((letter, code, text));
+            }
+            Ok(Receipt::Refused { code, text, again: true }) => {
                 told(&letter, &code, &text);
                 if letter.kind == MESSAGE_KIND && code == GAP {
                     gaps.push(letter.clone());
                 }
                 later.push((letter.id, format!("{code}: {text}")));
             }
+            Err(Missed::TooLarge(why)) => parked.push((letter, outbox::TOO_LARGE.to_owned(), why)),
             Err(Missed::Silent(why) | Missed::Unread(why)) => later.push((letter.id, why)),
         }
     }
-    if !done.is_empty() || !later.is_empty() {
+    if !done.is_empty() || !later.is_empty() || !parked.is_empty() {
         site.db.write(|write| {
             done.iter().try_for_each(|id| outbox::done(write, id))?;
+            parked.iter().try_for_each(|(letter, code, text)| {
+                outbox::park(write, site, letter, (code, text))
+            })?;
             later.iter().try_for_each(|(id, why)| outbox::failed(write, id, why, site.now()))
         })?;
     }

@@ -83,6 +83,7 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
         letter("own-bad", MESSAGE_KIND, "yinzhou"),
         letter("own-report", REPORT_KIND, "yinzhou"),
         letter("own-unknown", "poem", "yinzhou"),
+        letter("own-statement", statements::KIND, "yinzhou"),
         letter("away", MESSAGE_KIND, "haishu"),
         letter("nowhere", MESSAGE_KIND, "Not A Node"),
     ];
@@ -105,6 +106,16 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
         left.iter().map(|row| (row.id.as_str(), row.attempts == 1)).collect();
     left.sort_unstable();
     assert_eq!(left, [("away", true), ("nowhere", true), ("own-unknown", true)]);
+    let (parked, unreached) = site
+        .db
+        .read(|read| Ok::<_, Fault>((outbox::parked(read)?, outbox::unreached(read)?)))
+        .expect("read");
+    let parked: Vec<(&str, &str)> =
+        parked.iter().map(|letter| (letter.id.as_str(), letter.code.as_str())).collect();
+    assert_eq!(parked, [("own-statement", "statement.bad_seal")], "a person has to see it");
+    let unreached: Vec<(&str, i64)> =
+        unreached.iter().map(|node| (node.target.as_str(), node.attempts)).collect();
+    assert_eq!(unreached, [("Not A Node", 1), ("haishu", 1), ("yinzhou", 1)]);
     net.stop().await;
 }
 

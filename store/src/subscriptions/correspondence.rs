@@ -24,7 +24,7 @@ use crate::{
     Fault, Read, Site, Write,
     audit::{self, Act, Actor},
     members, recovery,
-    schema::unlike_copies,
+    schema::{subscriptions, unlike_copies},
     setting,
 };
 
@@ -75,6 +75,21 @@ pub fn settled(
 /// Whether nothing may be done yet with what there is between this node and another.
 pub(crate) fn is_awaited(read: &mut Read<'_>, other: &NodeName) -> Result<bool, Fault> {
     Ok(recovery::pending(read)?.is_some() || awaited(read)?.contains(other))
+}
+
+/// The nodes still to be asked that have contracts for products of this node.
+pub(crate) fn awaited_homes(read: &mut Read<'_>) -> Result<Vec<String>, Fault> {
+    let awaited = awaited(read)?;
+    let mut homes = Vec::new();
+    for node in awaited {
+        let of_home = subscriptions::table
+            .filter(subscriptions::home_node.eq(node.as_str()))
+            .filter(subscriptions::side.eq(Side::Provider.as_str()));
+        if diesel::select(diesel::dsl::exists(of_home)).get_result(&mut **read)? {
+            homes.push(node.to_string());
+        }
+    }
+    Ok(homes)
 }
 
 /// What holds each of some copies up, by process and side. What a node has with itself, nobody else

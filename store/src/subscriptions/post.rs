@@ -126,7 +126,11 @@ fn send(
     let sealed = Sealed::new(site.node.clone(), MESSAGE_KIND, &payload, &site.seal_key);
     let bytes = sealed.to_bytes();
     keep(write, &Kept { message, side: process.side, direction: OUT, bytes: &bytes }, now)?;
-    put(write, process, (message.seq, bytes), now)
+    put(write, process, (message.seq, bytes), now)?;
+    if message.body.is_urgent() {
+        outbox::hurry(write, &ordering_key(&process.id, process.side))?;
+    }
+    Ok(())
 }
 
 /// Puts the sealed bytes of a message on their way, unless they are.

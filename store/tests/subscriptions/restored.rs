@@ -5,8 +5,10 @@ use lianshi_market::{
     entitlement::Standing,
     subscription::{Side, State, SubscriptionId},
 };
+use lianshi_registry::time::Period;
 use lianshi_store::{
     audit::{self, Verdict},
+    close,
     subscriptions::{self, NewKey, correspondence},
 };
 
@@ -114,10 +116,14 @@ fn a_restored_provider_serves_nobody_before_it_was_told_what_it_forgot() {
         let refused = subscriptions::end(site, &operators_clerk(), kept, "ours");
         assert_eq!(answer(refused), "subscription.awaits_node");
         assert_eq!(subscriptions::follow_catalog(site).expect("followed"), 0);
+        let month = Period::parse("2026-10").expect("a month");
+        let closed = close::close_period(site, &operators_clerk(), month).map(drop);
+        assert_eq!(answer(closed), "period.awaiting");
         key(world, kept, "while it asks");
         let letter = world.home.next_letter().expect("the key");
         assert_eq!(world.carry(Side::Home, &letter), "message.recovering", "it comes again");
         world.reconcile(Side::Provider);
+        close::close_period(&world.provider.site, &operators_clerk(), month).expect("closed");
         world.carry_all();
         let keys =
             world.provider.site.db.read(|read| subscriptions::keys(read, kept, Side::Provider));

@@ -40,6 +40,7 @@ const PARTIES: Who = Roles(&["buyer", "org_admin", "provider"]);
 const FINANCE: Who = Roles(&["finance"]);
 const STATEMENTS: Who = Roles(&["finance", "regulator"]);
 const ADMINS: Who = Roles(&["node_admin", "org_admin"]);
+const LETTERS: Who = Roles(&["node_admin", "finance"]);
 
 /// Every route of the public port.
 pub const PUBLIC_PORT: &[Row] = &[
@@ -111,6 +112,8 @@ pub const PUBLIC_PORT: &[Row] = &[
     get("/finance/periods/{period}", FINANCE),
     get("/finance/periods/{period}/close", FINANCE),
     post("/finance/periods/{period}/close", FINANCE),
+    get("/letters", LETTERS),
+    post("/letters", LETTERS),
     get("/finance/differences", FINANCE),
     get("/finance/differences/{number}", FINANCE),
     post("/finance/differences/{number}", FINANCE),

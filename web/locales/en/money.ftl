@@ -72,6 +72,7 @@ close-late = Calls that arrive later become lines of the next period.
 close-final = A close cannot be undone.
 refusal-period-unfinished = This period is still running.
 refusal-period-earlier-open = An earlier period is still open and has something to bill. Close it first.
+refusal-period-awaiting = This node was restored from a backup and is asking other nodes which contracts ended since. Close the period when they have answered.
 refusal-period-passed = A later period was closed already. What is found of this one goes into the next close.
 audit-what = Every act on this node, newest first, each row bound to the one before it by its hash.
 audit-verify = Verify the chain

@@ -63,6 +63,7 @@ close-late = 之后到达的调用计入下一结算期。
 close-final = 结账后不可撤销。
 refusal-period-unfinished = 本结算期尚未结束。
 refusal-period-earlier-open = 更早的结算期尚未结账且有应结金额，请先结账。
+refusal-period-awaiting = 本节点刚从备份恢复，正在向其他节点核对此后终止的合约，请在对方答复后再结账。
 refusal-period-passed = 更晚的结算期已经结账，本期发现的用量计入下一次结账。
 audit-what = 本节点的全部操作，最新的在前，每一行以哈希与前一行相连。
 audit-verify = 验证链条

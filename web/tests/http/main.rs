@@ -4,6 +4,7 @@
 
 mod contracts;
 mod differences;
+mod letters;
 mod matrix;
 mod ordering;
 mod pages;

@@ -26,6 +26,7 @@ async fn every_list_page_renders_in_both_languages() {
         "/finance/periods/2026-10",
         "/finance/periods/2026-10/close",
         "/finance/differences",
+        "/letters",
         "/finance/statements",
         "/audit",
         "/audit?verify=1",

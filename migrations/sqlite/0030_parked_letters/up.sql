@@ -1,0 +1,14 @@
+-- Letters that their receiver refused for good, until a person sends them again or gives them up.
+CREATE TABLE parked_letters (
+    id TEXT NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL,
+    target TEXT NOT NULL,
+    ordering_key TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    parked_at INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+CREATE INDEX parked_letters_at ON parked_letters (parked_at, id);
