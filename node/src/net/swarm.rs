@@ -23,9 +23,10 @@ use super::{
 /// Links between members stay open this long without a request: longer than the interval of head
 /// exchanges.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
-/// A dead link is noticed after at most interval plus timeout.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
-const PING_TIMEOUT: Duration = Duration::from_secs(15);
+/// A dead link is noticed after at most the interval, the timeout and the ten seconds that libp2p
+/// then tries to open a stream for a second ping, because it forgives the first: 20 s.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// A bundle of 4 MiB takes 4 s on 8 Mbit/s; three times that is a stall.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Dialing and handshake together, for a connection this node opens.

@@ -38,16 +38,16 @@ const LETTERS: usize = 400;
 /// fifteen seconds an unanswered letter takes.
 const ARRIVES: Duration = Duration::from_secs(10);
 
-fn key(seed: u8) -> KeyPair {
+pub fn key(seed: u8) -> KeyPair {
     KeyPair::from_seed([seed; 32])
 }
 
-fn free_address() -> String {
+pub fn free_address() -> String {
     let free = TcpListener::bind("127.0.0.1:0").expect("a port");
     format!("/ip4/127.0.0.1/tcp/{}", free.local_addr().expect("bound").port())
 }
 
-fn peer(node: &str, seed: u8, addresses: Vec<String>) -> Peer {
+pub fn peer(node: &str, seed: u8, addresses: Vec<String>) -> Peer {
     Peer { node: name(node), identity_key: key(seed).public(), addresses, kept: true }
 }
 

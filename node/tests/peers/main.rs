@@ -5,6 +5,7 @@
     reason = "a test that breaks its own invariants must stop"
 )]
 
+mod dead_link;
 mod fair;
 mod false_peers;
 mod flood;
