@@ -5,6 +5,7 @@
 
 mod cell;
 mod check;
+mod decimal;
 mod lookup;
 mod mask;
 mod rows;
@@ -238,11 +239,23 @@ impl Definition {
         self.columns.iter().enumerate().find(|(_, column)| column.name == name)
     }
 
-    /// The key of a row or of a request: the normalized values of the key columns, which `value`
+    /// A value of a column in the form in which it is found and compared: normalized, and one text
+    /// for one decimal number.
+    pub fn comparable(&self, name: &str, value: &str) -> String {
+        let text = normalize(value);
+        match self.column(name) {
+            Some((_, column)) if column.column_type == ColumnType::Decimal => {
+                decimal::canonical(&text)
+            }
+            _ => text,
+        }
+    }
+
+    /// The key of a row or of a request: the comparable values of the key columns, which `value`
     /// gives by name. `None` where one is missing or the key is longer than [`KEY_BYTES_MAX`].
     pub fn row_key<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
         let parts: Option<Vec<String>> =
-            self.key().iter().map(|name| value(name).map(normalize)).collect();
+            self.key().iter().map(|name| Some(self.comparable(name, value(name)?))).collect();
         let key = parts?.join(&KEY_SEPARATOR.to_string());
         (key.len() <= KEY_BYTES_MAX).then_some(key)
     }

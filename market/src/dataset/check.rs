@@ -195,8 +195,8 @@ impl Definition {
         let named = series.key.iter().chain([&series.dimension]).chain(&series.values);
         self.known(named)?;
         self.check_count(series.count.as_ref())?;
-        for total in series.totals.iter().flatten() {
-            check_total(series, total)?;
+        for total in series.totals(self) {
+            check_total(series, &total)?;
         }
         Ok(())
     }

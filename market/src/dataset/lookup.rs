@@ -5,7 +5,7 @@
 use lianshi_registry::time::Date;
 use serde_json::{Map, Value};
 
-use super::{AsOf, Definition, Lookup, normalize};
+use super::{AsOf, Definition, Lookup};
 use crate::guard::Request;
 
 /// The member that tells what was found.
@@ -131,7 +131,8 @@ impl Question<'_> {
         self.shape.compare.iter().all(|name| {
             let Some(stated) = self.request.get(name) else { return true };
             let cell = self.definition.column(name).and_then(|(place, _)| row.get(place));
-            cell.is_some_and(|cell| normalize(cell) == normalize(stated))
+            let form = |text| self.definition.comparable(name, text);
+            cell.is_some_and(|cell| form(cell) == form(stated))
         })
     }
 }

@@ -9,7 +9,7 @@ use lianshi_registry::{
     time::Date,
 };
 
-use super::{Column, ColumnType, Definition, DefinitionRefusal, Lookup, Series, normalize};
+use super::{Column, ColumnType, Definition, DefinitionRefusal, Lookup, Series};
 use crate::guard;
 
 /// Most rows of one key: what a call reads of them. The order of a file that has more would decide
@@ -118,14 +118,15 @@ impl Definition {
         let mut found = Vec::new();
         for (line, cells) in rows {
             let place = self.part(cells, [&series.dimension]).concat();
+            let place = self.comparable(&series.dimension, &place);
             let figures = self.part(cells, series.values.iter().chain(&series.count));
-            match seen.get(&normalize(&place)) {
+            match seen.get(&place) {
                 Some((first, other)) if *other != figures => {
                     found.push(Contradiction { first: *first, second: *line });
                 }
                 Some(_) => {}
                 None => {
-                    seen.insert(normalize(&place), (*line, figures));
+                    seen.insert(place, (*line, figures));
                 }
             }
         }
@@ -142,7 +143,8 @@ impl Definition {
                 (Some(_), None) => continue,
                 (_, from) => from,
             };
-            let stated = self.part(cells, &lookup.compare).into_iter().map(normalize).collect();
+            let stated = lookup.compare.iter().zip(self.part(cells, &lookup.compare));
+            let stated = stated.map(|(name, cell)| self.comparable(name, cell)).collect();
             let answer = self.part(cells, &lookup.answer);
             let row = InForce { from, end: term.end, line: *line, answer };
             alike.entry(stated).or_default().push(row);

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnType, Definition, Series, normalize};
+use super::{ColumnType, Definition, Series, decimal};
 use crate::guard::Request;
 
 /// Which member of a column is the sum of which others.
@@ -23,7 +23,7 @@ pub struct Total {
 /// One cell: where it stands and how many subjects it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
-    /// The normalized members of the key columns and, last, of the dimension.
+    /// The comparable members of the key columns and, last, of the dimension.
     pub at: Vec<String>,
     /// Subjects.
     pub count: u64,
@@ -46,6 +46,16 @@ impl Series {
         self.key.iter().chain([&self.dimension]).cloned().collect()
     }
 
+    /// The declared totals with their members in the form of [`Cell::at`].
+    pub fn totals(&self, definition: &Definition) -> Vec<Total> {
+        let comparable = |total: &Total| {
+            let form = |member: &String| definition.comparable(&total.column, member);
+            let (column, parts) = (total.column.clone(), total.parts.iter().map(form).collect());
+            Total { column, total: form(&total.total), parts }
+        };
+        self.totals.iter().flatten().map(comparable).collect()
+    }
+
     /// A row as suppression sees it. An empty count, or none at all, is a cell of nobody.
     pub fn cell(&self, definition: &Definition, row: &[String]) -> Cell {
         let value = |name: &String| {
@@ -53,7 +63,8 @@ impl Series {
             cell.map_or("", String::as_str)
         };
         let count = self.count.as_ref().and_then(|name| value(name).parse().ok()).unwrap_or(0);
-        let at = self.key.iter().chain([&self.dimension]).map(|name| normalize(value(name)));
+        let columns = self.key.iter().chain([&self.dimension]);
+        let at = columns.map(|name| definition.comparable(name, value(name)));
         Cell { at: at.collect(), count }
     }
 }
@@ -61,6 +72,7 @@ impl Series {
 fn compare(column_type: ColumnType, cell: &str, given: &str) -> Ordering {
     match (column_type, cell.parse::<i64>(), given.parse::<i64>()) {
         (ColumnType::Integer, Ok(cell), Ok(given)) => cell.cmp(&given),
+        (ColumnType::Decimal, ..) => decimal::compare(cell, given),
         _ => cell.cmp(given),
     }
 }

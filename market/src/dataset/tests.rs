@@ -286,3 +286,52 @@ fn an_example_is_answered_from_the_data_it_stands_beside() {
     check(serde_json::json!({ "code": "330283" }), false);
     check(serde_json::json!({ "code": 330_283, "name": "奉化市" }), false);
 }
+
+#[test]
+fn decimals_are_found_compared_and_drawn_as_numbers() {
+    let lookup: Definition = serde_json::from_value(serde_json::json!({
+        "columns": [{ "name": "width", "type": "decimal" }, { "name": "load", "type": "decimal" },
+            { "name": "code" }],
+        "lookup": { "key": ["width", "code"], "compare": ["load"] }
+    }))
+    .expect("a definition");
+    let key = |width, code| lookup.row_key(|name| Some(if name == "code" { code } else { width }));
+    assert_eq!(key("1.50", "07.0"), key("1.5", "07.0"));
+    assert_ne!(key("1.5", "07.0"), key("1.5", "7"), "a code is no number");
+    let judge = |load: &str| {
+        let request = Request::from([("load".to_owned(), load.to_owned())]);
+        let question = Question {
+            definition: &lookup,
+            shape: lookup.lookup.as_ref().expect("there"),
+            request: &request,
+            today: date("2026-11-20"),
+            smallest_cell: 0,
+        };
+        question.judge(&[["1.5", "20.00", "a"].map(str::to_owned).to_vec()]).result().to_owned()
+    };
+    assert_eq!((judge("20").as_str(), judge("2").as_str()), ("match", "no_match"));
+    let alike = [(1, ["1.5", "20", "a"]), (2, ["1.5", "20.0", "a"])];
+    let alike = alike.map(|(line, row)| (line, row.map(str::to_owned).to_vec()));
+    assert_eq!(lookup.contradictions(&alike), [], "they say the same");
+
+    let series: Definition = serde_json::from_value(serde_json::json!({
+        "columns": [{ "name": "depth", "type": "decimal" }, { "name": "n", "type": "integer" }],
+        "series": { "dimension": "depth", "values": ["n"],
+            "totals": [{ "column": "depth", "total": "0.0", "parts": ["1.0", "02"] }] }
+    }))
+    .expect("a definition");
+    let shape = series.series.as_ref().expect("there");
+    let draws = |depth: &str| {
+        let bounds = [("depth_from", "9.5"), ("depth_to", "10.50")];
+        let request = bounds.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        shape.draws(&series, &request, &[depth.to_owned(), "1".to_owned()])
+    };
+    let drawn = ["9.4", "9.50", "10.0", "10.5", "10.51", "95"].map(draws);
+    assert_eq!(drawn, [false, true, true, true, false, false]);
+    let total = &shape.totals(&series)[0];
+    assert_eq!((total.total.as_str(), total.parts.join(" ")), ("0", "1 2".to_owned()));
+    let row = |depth: &str, n: &str| vec![depth.to_owned(), n.to_owned()];
+    assert_eq!(shape.cell(&series, &row("-0.00", "3")).at, ["0"]);
+    let twice = [(1, row("1.0", "3")), (2, row("1.00", "4"))];
+    assert_eq!(series.contradictions(&twice).len(), 1, "one place, two figures");
+}

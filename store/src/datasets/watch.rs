@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use lianshi_market::{
-    dataset::{Cell, Definition, Series, Total},
+    dataset::{Cell, Definition, Series},
     suppression::{CELLS_MAX, Table, undeclared_total, withhold},
 };
 use lianshi_registry::{entry::Operation, time::Timestamp};
@@ -156,7 +156,7 @@ impl<'t> Watch<'t> {
 
     fn withheld(&self, series: &Series) -> Result<Vec<(String, i64)>, LoadRefusal> {
         let columns = series.coordinates();
-        let totals: &[Total] = series.totals.as_deref().unwrap_or_default();
+        let totals = series.totals(&self.target.definition);
         // Without sums a point is withheld by what it counts alone, and that is seen when it is
         // answered.
         if totals.is_empty() && self.points.len() > CELLS_MAX {
@@ -168,7 +168,7 @@ impl<'t> Watch<'t> {
             return Err(LoadRefusal::PointTwice(twice.at.join(" / ")));
         }
         let smallest_cell = self.smallest_cell;
-        let table = Table { columns: &columns, totals, cells: &cells, smallest_cell };
+        let table = Table { columns: &columns, totals: &totals, cells: &cells, smallest_cell };
         undeclared_total(&table)?;
         let is_kept = |cell: &Cell| self.kept.get(&cell.at) == Some(&cell.count);
         let kept = cells.iter().enumerate().filter(|(_, cell)| is_kept(cell));
