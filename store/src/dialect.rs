@@ -106,10 +106,12 @@ pub(crate) enum Trouble {
     Full,
     /// The disk failed to read or write.
     Disk,
+    /// The database hung up.
+    Gone,
 }
 
 /// How both databases word it: the driver passes their texts on, but not their codes.
-const TROUBLES: [(&str, Trouble); 9] = [
+const TROUBLES: [(&str, Trouble); 14] = [
     ("could not serialize", Trouble::Conflict),
     ("deadlock detected", Trouble::Conflict),
     ("database is locked", Trouble::Locked),
@@ -121,6 +123,11 @@ const TROUBLES: [(&str, Trouble); 9] = [
     // SQLite gave the whole transaction up by itself, as it does when it finds no room, and the
     // driver tells only that its own savepoint is gone.
     ("no such savepoint", Trouble::Disk),
+    ("terminating connection", Trouble::Gone),
+    ("server closed the connection", Trouble::Gone),
+    ("the database system is", Trouble::Gone),
+    ("no connection to the server", Trouble::Gone),
+    ("could not receive data from server", Trouble::Gone),
 ];
 
 /// Reads a database error; `None` for one that is not about the machine.
@@ -129,6 +136,8 @@ pub(crate) fn trouble(error: &DieselError) -> Option<Trouble> {
         DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
             Some(Trouble::Conflict)
         }
+        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
+        | DieselError::BrokenTransactionManager => Some(Trouble::Gone),
         DieselError::DatabaseError(_, info) => {
             let text = info.message();
             TROUBLES.iter().find(|(words, _)| text.contains(words)).map(|(_, trouble)| *trouble)

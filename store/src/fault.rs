@@ -133,6 +133,7 @@ impl From<DieselError> for Fault {
             Some(Trouble::Locked) => Self::Locked(error),
             Some(Trouble::Full) => Self::Full(Box::new(error)),
             Some(Trouble::Disk) => Self::Disk(error),
+            Some(Trouble::Gone) => Self::Connection(error.to_string()),
             None => Self::Database(error),
         }
     }

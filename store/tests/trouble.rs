@@ -243,3 +243,23 @@ fn a_lock_that_is_let_go_in_time_is_waited_for() {
         stage.check();
     });
 }
+
+#[test]
+fn a_database_that_hangs_up_in_the_middle_is_told_as_such_and_asked_again_afterwards() {
+    let db = Db::open(&fresh_postgres()).expect("a database");
+    let hang_up = "SELECT pg_terminate_backend(pg_backend_pid())";
+    let written = db.write(|write| {
+        write.batch_execute("CREATE TABLE half_done (id TEXT)")?;
+        // The first tells that it ends, the second finds nobody.
+        let _ = write.batch_execute(hang_up);
+        Ok::<_, Fault>(write.batch_execute("SELECT 1")?)
+    });
+    let read = db.read(|read| Ok::<_, Fault>(read.batch_execute(hang_up)?));
+    for outcome in [written, read] {
+        let fault = outcome.expect_err("it hung up");
+        assert!(matches!(fault, Fault::Connection(_)) && fault.is_transient(), "{fault:?}");
+    }
+    let left = db.read(|read| Ok::<_, Fault>(read.batch_execute("SELECT * FROM half_done")?));
+    assert!(matches!(left, Err(Fault::Database(_))), "nothing of it stays: {left:?}");
+    db.write(|write| Ok::<_, Fault>(write.batch_execute("SELECT 1")?)).expect("it goes on");
+}
