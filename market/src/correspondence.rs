@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::subscription::{Side, SubscriptionId};
 
-/// Standings in one answer, each of less than a hundred bytes.
+/// Standings in one answer, each of about three hundred bytes.
 pub const STANDINGS_MAX: usize = 1_000;
 /// Bytes of messages after which an answer ends: with the largest message after them, they fit into
 /// one frame.

@@ -115,9 +115,14 @@ impl Body {
         }
     }
 
+    /// Whether it ends the process.
+    pub fn is_ending(&self) -> bool {
+        matches!(self, Self::Termination(_) | Self::End(_))
+    }
+
     /// Whether what it takes away is used until it arrives.
     pub fn is_urgent(&self) -> bool {
-        matches!(self, Self::Termination(_) | Self::End(_) | Self::Cut(_) | Self::KeyRevoked(_))
+        self.is_ending() || matches!(self, Self::Cut(_) | Self::KeyRevoked(_))
     }
 
     /// The state the speaker is in after saying it.

@@ -149,7 +149,7 @@ fn close_once(
         }
         // Before the work: nothing could be sealed at its end.
         recovery::ensure_recovered(&mut write.as_read())?;
-        let awaited = correspondence::awaited_homes(&mut write.as_read())?;
+        let awaited = correspondence::awaited_homes(&mut write.as_read(), period)?;
         if !awaited.is_empty() {
             let nodes = awaited.join(", ");
             return Err(Failure::Refused(CloseRefusal::Awaiting { nodes }));

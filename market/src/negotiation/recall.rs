@@ -28,8 +28,9 @@ impl Process {
     /// here, in any order.
     ///
     /// Refused with [`MessageRefusal::Differs`] when the other side does not hold, or says
-    /// otherwise, what it once said and this side holds; and as a message is when one is missing
-    /// or does not fit those before it. Then the two copies differ, and a person has to see it.
+    /// otherwise, what it once said and this side holds, or knows nothing of an ending that is held
+    /// here; and as a message is when one is missing or does not fit those before it. Then the two
+    /// copies differ, and a person has to see it.
     pub fn reconcile(
         (parties, side): (&Parties, Side),
         held: &[Message],
@@ -55,6 +56,11 @@ impl Process {
             return Err(MessageRefusal::Differs(lost.seq));
         }
         let recalled = if forgotten { Self::recall(parties, side, kept)? } else { None };
+        let goes_on = recalled.as_ref().is_some_and(|(step, _)| !step.process.state.is_over());
+        let ended = held.iter().find(|held| held.body.is_ending());
+        if goes_on && let Some(ended) = ended {
+            return Err(MessageRefusal::Differs(ended.seq));
+        }
         let played = recalled.as_ref().map_or(0, |(_, played)| *played);
         let unheard = kept
             .iter()
@@ -103,6 +109,17 @@ impl Process {
         }
     }
 
+    /// An agreement is of this process and its parties: no third node takes it for its own.
+    fn is_between(&self, body: &Body) -> Result<(), MessageRefusal> {
+        let Body::Agreement(agreement) = body else { return Ok(()) };
+        let named = (&agreement.subscription, &agreement.home, &agreement.provider);
+        if named == (&self.id, &self.home, &self.provider) {
+            Ok(())
+        } else {
+            Err(MessageRefusal::NotParty)
+        }
+    }
+
     /// What was confirmed by hash is what the copy holds: an agreement cannot be another than the
     /// one that was verified.
     fn names_what_is_held(&self, body: &Body, by: Side) -> Result<(), MessageRefusal> {
@@ -136,13 +153,14 @@ impl Step {
         }
         *seq = expected;
         process.names_what_is_held(&message.body, message.from)?;
+        process.is_between(&message.body)?;
         let opens = message.from == Side::Home && message.seq == 1;
         let message = &process.as_of_receipt(message, message.at);
         if process.state.is_over() && is_heard {
             process.take_late(message)?;
         } else if process.state.is_over() {
             // An ending that was not taken the first time is told again.
-            if !matches!(message.body, Body::Termination(_) | Body::End(_)) {
+            if !message.body.is_ending() {
                 let (kind, by, state) = (message.body.kind(), message.from, process.state);
                 return Err(MessageRefusal::Illegal { kind, by, state });
             }

@@ -11,4 +11,6 @@ CREATE TABLE parked_letters (
     code TEXT NOT NULL,
     text TEXT NOT NULL
 );
+-- Whether a letter of a node was tried in vain.
+CREATE INDEX outbox_attempts ON outbox (target, attempts);
 CREATE INDEX parked_letters_at ON parked_letters (parked_at, id);

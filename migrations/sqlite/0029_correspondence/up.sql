@@ -2,8 +2,15 @@
 ALTER TABLE sealed_messages ADD COLUMN place INTEGER NOT NULL DEFAULT 0;
 UPDATE sealed_messages SET place = ordered.place
 FROM (
-    SELECT id, row_number() OVER (PARTITION BY process, side ORDER BY at, direction, seq) AS place
-    FROM sealed_messages
+    SELECT id, row_number() OVER (
+        PARTITION BY process, side ORDER BY reached, direction, seq
+    ) AS place
+    FROM (
+        -- A clock that was set back does not turn the messages of one side round.
+        SELECT id, process, side, direction, seq,
+            max(at) OVER (PARTITION BY process, side, direction ORDER BY seq) AS reached
+        FROM sealed_messages
+    ) AS timed
 ) AS ordered
 WHERE ordered.id = sealed_messages.id;
 CREATE INDEX sealed_messages_place ON sealed_messages (process, side, place);

@@ -1,1 +1,2 @@
+DROP INDEX outbox_attempts;
 DROP TABLE parked_letters;

@@ -1,9 +1,11 @@
 //! `lianshi letters`: what other nodes refused for good, and whom letters wait for in vain.
 
 use clap::Subcommand;
+use lianshi_registry::id::NodeName;
 use lianshi_store::{
     Fault, Site,
     outbox::{self, ParkedLetter, Unreached},
+    subscriptions::correspondence,
 };
 use serde_json::json;
 
@@ -18,6 +20,13 @@ pub enum Command {
     Send {
         /// Its id, as `lianshi letters list` shows it.
         id: String,
+    },
+    /// After a restore: do not wait until a node has told what was said since the backup. Contracts
+    /// with it go on as they are held here, also those that were ended meanwhile.
+    GoOnWithout {
+        /// The node, as `lianshi status` names it.
+        #[arg(value_parser = NodeName::parse)]
+        node: NodeName,
     },
     /// Give a refused letter up: what it says is not said. The audit trail keeps that it was.
     GiveUp {
@@ -38,6 +47,13 @@ impl Command {
             Self::Send { id } => {
                 outbox::send_again(&site, &At::actor(), id)?;
                 at.print(&json!({ "sent": id }), format!("{id} is sent again."))
+            }
+            Self::GoOnWithout { node } => {
+                let was_awaited = site.db.write(|write| {
+                    correspondence::go_on_without(write, &site, (&At::actor(), node))
+                })?;
+                anyhow::ensure!(was_awaited, "{node} is not waited for; see `lianshi status`");
+                at.print(&json!({ "without": node }), format!("{node} is not waited for."))
             }
             Self::GiveUp { id, why } => {
                 outbox::give_up(&site, &At::actor(), (id, why))?;

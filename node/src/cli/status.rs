@@ -101,8 +101,8 @@ fn restored(
         let nodes: Vec<&str> = awaited.iter().map(NodeName::as_str).collect();
         text.push_str(&format!(
             "\nrestored: {} still to be asked what was said since; no call under their contracts \
-             is answered before. For one that will not come back, stop the node and run \
-             `lianshi log recover --without NODE`",
+             is answered before. For one that will not come back, run `lianshi letters \
+             go-on-without NODE`",
             nodes.join(", ")
         ));
     }

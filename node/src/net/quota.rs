@@ -23,7 +23,7 @@ const LETTERS: Rate = Rate { per_second: 200, burst: 2_000 };
 const SUBMISSIONS: Rate = Rate { per_second: 5, burst: 50 };
 /// A node that was restored asks for a thousand standings at a time, and for the messages of each
 /// process that has gone on; each is read from the disk.
-const QUESTIONS: Rate = Rate { per_second: 100, burst: 1_000 };
+const QUESTIONS: Rate = Rate { per_second: 20, burst: 200 };
 /// A gigabit link, and the bundles of half a million entries of half a kilobyte at once.
 const BYTES: Rate = Rate { per_second: 128 << 20, burst: 256 << 20 };
 

@@ -224,7 +224,9 @@ fn settle(site: &Site, tried: Vec<Tried>) -> Result<(), Fault> {
             }
             Ok(Receipt::Refused { code, text, again: true }) => {
                 told(&letter, &code, &text);
-                if letter.kind == MESSAGE_KIND && code == GAP {
+                // Once: where what is kept does not help, more of it does not either.
+                let is_new = letter.attempts == 0;
+                if letter.kind == MESSAGE_KIND && code == GAP && is_new {
                     gaps.push(letter.clone());
                 }
                 later.push((letter.id, format!("{code}: {text}")));

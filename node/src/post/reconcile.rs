@@ -1,30 +1,38 @@
-//! After a recovery every other node is asked what both wrote, until all have answered. What they
-//! say is judged by the store.
+//! After a recovery every other node is asked what both wrote, until all have answered. Each has a
+//! task of its own, so that nobody waits for somebody else's silence or lies. What they say is
+//! judged by the store.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt as _;
 use lianshi_market::{
-    correspondence::{Letters, Question, Standings},
-    subscription::SubscriptionId,
+    correspondence::{Letters, Question, STANDINGS_MAX, Standings},
+    message::MessageRefusal,
+    subscription::{Side, SubscriptionId},
 };
-use lianshi_registry::{id::NodeName, json, wire::Request};
-use lianshi_store::{Failure, Fault, Site, audit::Actor, subscriptions::correspondence};
+use lianshi_registry::{id::NodeName, json, member::Status, wire::Request};
+use lianshi_store::{Failure, Fault, Site, members, subscriptions::correspondence};
 use serde::de::DeserializeOwned;
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::on_site;
-use crate::{
-    net::{NetError, NetHandle},
-    trouble::Trouble,
-};
+use crate::net::{NetError, NetHandle};
 
 /// Nodes asked at the same time.
 const ASKED_AT_ONCE: usize = 8;
-/// Pause before those that did not answer are asked again: calls under their contracts wait for it.
-const PAUSE_MS: u64 = 1_000;
+/// Longest that one node keeps a place. What was taken in it stays taken, so the next attempt goes
+/// on behind it.
+const ATTEMPT_MAX: Duration = Duration::from_mins(1);
+/// Pause after the first attempt that failed, which doubles with each.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// Longest pause: whoever comes back is asked within half a minute.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Pause before a node that is busy is asked the same again.
+const BUSY: Duration = Duration::from_millis(200);
 /// Messages of one process that are taken at most: more than a key made and taken back on every day
 /// of the longest term.
 const LETTERS_MAX: usize = 10_000;
+/// Their bytes: sixteen times what one answer has.
+const LETTERS_BYTES_MAX: usize = 16 << 20;
 
 /// Why a node was not asked to the end.
 #[derive(Debug, thiserror::Error)]
@@ -37,86 +45,161 @@ enum Unasked {
     Unread(String),
     #[error("{0}")]
     NotYet(String),
+    #[error("it did not come to an end within {} s", ATTEMPT_MAX.as_secs())]
+    Late,
 }
 
-/// Asks every node that is to be asked, again and again until none is left; then the task ends.
-/// Recoveries happen while nothing is served.
+/// Asks every node that is to be asked until none is left; then the task ends. Recoveries happen
+/// while nothing is served.
 pub async fn reconcile(site: Site, net: NetHandle) {
-    let mut trouble = Trouble::new("asking for what was said before the restore");
+    let awaited = loop {
+        match on_site(&site, |site| site.db.read(correspondence::awaited)).await {
+            Ok(awaited) => break awaited,
+            Err(error) => tracing::error!(%error, "who is to be asked is not known"),
+        }
+        tokio::time::sleep(PAUSE_FIRST).await;
+    };
+    let places = Arc::new(Semaphore::new(ASKED_AT_ONCE));
+    let mut tasks = JoinSet::new();
+    for node in awaited {
+        tasks.spawn(until_answered(site.clone(), net.clone(), (node, Arc::clone(&places))));
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Asks one node again and again, less and less often, until it has answered or nobody waits for it.
+async fn until_answered(site: Site, net: NetHandle, (node, places): (NodeName, Arc<Semaphore>)) {
+    let mut pause = PAUSE_FIRST;
     loop {
-        let awaited = on_site(&site, |site| site.db.read(correspondence::awaited)).await;
-        let Some(awaited) = trouble.hear(awaited) else {
-            tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
-            continue;
+        let attempt = async {
+            // Never closed.
+            let _place = places.acquire().await;
+            let asked = tokio::time::timeout(ATTEMPT_MAX, ask(&site, &net, &node)).await;
+            asked.unwrap_or(Err(Unasked::Late))
         };
-        if awaited.is_empty() {
+        match attempt.await {
+            Ok(()) => {
+                tracing::info!(%node, "asked what was said before the restore");
+                return;
+            }
+            // Told once; after that it is what is known already.
+            Err(error) if pause == PAUSE_FIRST => {
+                tracing::warn!(%node, %error, "to be asked again what was said before the restore");
+            }
+            Err(error) => tracing::debug!(%node, %error, "to be asked again"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = PAUSE_MAX.min(pause * 2);
+        let name = node.clone();
+        let is_awaited = on_site(&site, move |site| {
+            site.db.read(|read| Ok(correspondence::awaited(read)?.contains(&name)))
+        });
+        if matches!(is_awaited.await, Ok(false)) {
             return;
         }
-        futures::stream::iter(awaited)
-            .for_each_concurrent(ASKED_AT_ONCE, |node| {
-                let (site, net) = (&site, &net);
-                async move {
-                    match ask(site, net, &node).await {
-                        Ok(()) => tracing::info!(%node, "both hold the same of what was said"),
-                        Err(error) => tracing::warn!(%node, %error, "to be asked again"),
-                    }
-                }
-            })
-            .await;
-        tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
     }
 }
 
 async fn ask(site: &Site, net: &NetHandle, node: &NodeName) -> Result<(), Unasked> {
+    if has_left(site, node).await? {
+        return settled(site, node).await;
+    }
     let mut after: Option<SubscriptionId> = None;
+    let mut not_yet = None;
     loop {
-        let told: Standings =
-            question(net, node, &Question::Standings { after: after.clone() }).await?;
+        let asked = Question::Standings { after: after.clone() };
+        let told: Standings = question(net, node, &asked).await?;
+        ensure_onward(after.as_ref(), &told)?;
         let (to, from, next) = (node.clone(), after, told.standings.last().cloned());
         let more = told.more;
         let wanted =
             on_site(site, move |site| correspondence::compare(site, &to, (from.as_ref(), &told)));
-        for (process, side) in wanted.await? {
-            let letters = letters(net, node, &process).await?;
-            let to = node.clone();
-            let taken = on_site(site, move |site| {
-                match correspondence::take(site, &to, ((&process, side), &letters)) {
-                    Ok(()) => Ok(None),
-                    Err(Failure::Refused(refusal)) => Ok(Some(refusal.to_string())),
-                    Err(Failure::Fault(fault)) => Err(fault),
-                }
-            });
-            if let Some(refusal) = taken.await? {
-                return Err(Unasked::NotYet(refusal));
+        for copy in wanted.await? {
+            if let Some(refusal) = take(site, net, (node, copy)).await? {
+                not_yet = Some(refusal);
             }
         }
         let Some(next) = next.filter(|_| more) else { break };
         after = Some(next.process);
     }
+    match not_yet {
+        Some(refusal) => Err(Unasked::NotYet(refusal)),
+        None => settled(site, node).await,
+    }
+}
+
+/// A list that does not go on would be asked for ever.
+fn ensure_onward(after: Option<&SubscriptionId>, told: &Standings) -> Result<(), Unasked> {
+    let ids = after.into_iter().chain(told.standings.iter().map(|standing| &standing.process));
+    let is_ascending = ids.is_sorted_by(|one, next| one < next);
+    let is_empty = told.standings.is_empty();
+    if is_ascending && told.standings.len() <= STANDINGS_MAX && !(is_empty && told.more) {
+        return Ok(());
+    }
+    Err(Unasked::Unread("its list of processes does not go on".to_owned()))
+}
+
+/// Whether it withdrew from the federation: then nothing is had from it.
+async fn has_left(site: &Site, node: &NodeName) -> Result<bool, Fault> {
+    let name = node.clone();
+    on_site(site, move |site| {
+        let member = site.db.read(|read| members::by_node(read, &name))?;
+        Ok(member.is_some_and(|member| member.status() == Status::Withdrawn))
+    })
+    .await
+}
+
+async fn settled(site: &Site, node: &NodeName) -> Result<(), Unasked> {
     let node = node.clone();
     let settled = on_site(site, move |site| {
-        site.db.write(|write| correspondence::settled(write, site, (&node, &Actor::node())))
+        site.db.write(|write| correspondence::settled(write, site, &node))
     });
     Ok(settled.await?)
 }
 
+/// Asks for the messages of one copy and takes them; why they cannot be judged yet, if so.
+async fn take(
+    site: &Site,
+    net: &NetHandle,
+    (node, (process, side)): (&NodeName, (SubscriptionId, Side)),
+) -> Result<Option<String>, Unasked> {
+    let letters = letters(net, node, &process).await?;
+    let to = node.clone();
+    let taken = on_site(site, move |site| {
+        let copy = (&process, side);
+        let Some(letters) = letters else {
+            let words = format!("more than {LETTERS_MAX} messages, or {LETTERS_BYTES_MAX} bytes");
+            let refusal = MessageRefusal::Malformed(words);
+            return correspondence::unfit(site, &to, (copy, &refusal)).map(|()| None);
+        };
+        match correspondence::take(site, &to, (copy, &letters)) {
+            Ok(()) => Ok(None),
+            Err(Failure::Refused(refusal)) => Ok(Some(refusal.to_string())),
+            Err(Failure::Fault(fault)) => Err(fault),
+        }
+    });
+    Ok(taken.await?)
+}
+
+/// Every message of a process; `None` where there are more than anybody writes.
 async fn letters(
     net: &NetHandle,
     node: &NodeName,
     process: &SubscriptionId,
-) -> Result<Vec<String>, Unasked> {
-    let mut letters = Vec::new();
+) -> Result<Option<Vec<String>>, Unasked> {
+    let (mut letters, mut size_bytes) = (Vec::new(), 0_usize);
     loop {
         let skip = u64::try_from(letters.len()).unwrap_or(u64::MAX);
         let asked = Question::Letters { process: process.clone(), skip };
         let told: Letters = question(net, node, &asked).await?;
         let is_empty = told.letters.is_empty();
+        size_bytes = told.letters.iter().map(String::len).fold(size_bytes, usize::saturating_add);
         letters.extend(told.letters);
-        if !told.more || is_empty {
-            return Ok(letters);
+        if letters.len() > LETTERS_MAX || size_bytes > LETTERS_BYTES_MAX {
+            return Ok(None);
         }
-        if letters.len() > LETTERS_MAX {
-            return Err(Unasked::Unread(format!("more than {LETTERS_MAX} messages of {process}")));
+        if !told.more || is_empty {
+            return Ok(Some(letters));
         }
     }
 }
@@ -128,6 +211,45 @@ async fn question<T: DeserializeOwned>(
 ) -> Result<T, Unasked> {
     let unread = |error: &dyn ToString| Unasked::Unread(error.to_string());
     let asked = serde_json::to_vec(question).map_err(|error| unread(&error))?;
-    let answer = net.ask(node, Request::Correspondence(asked)).await?;
+    let answer = loop {
+        match net.ask(node, Request::Correspondence(asked.clone())).await {
+            Err(NetError::Busy(_)) => tokio::time::sleep(BUSY).await,
+            answer => break answer?,
+        }
+    };
     json::read(&answer).map_err(|error| unread(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use lianshi_market::{correspondence::Standing, subscription::SUBSCRIPTION_ID_BYTES};
+
+    use super::*;
+
+    fn id(n: u8) -> SubscriptionId {
+        SubscriptionId::from_random([n; SUBSCRIPTION_ID_BYTES])
+    }
+
+    #[test]
+    fn a_list_that_does_not_go_on_is_not_followed() {
+        let told = |ids: &[u8], more| {
+            let standing = |n: &u8| Standing {
+                process: id(*n),
+                side: Side::Home,
+                sent: 1,
+                received: 1,
+                said: String::new(),
+                heard: String::new(),
+            };
+            Standings { standings: ids.iter().map(standing).collect(), more }
+        };
+        let goes_on = |after: Option<u8>, ids: &[u8], more| {
+            ensure_onward(after.map(id).as_ref(), &told(ids, more)).is_ok()
+        };
+        assert!(goes_on(None, &[], false) && goes_on(None, &[1, 2], true));
+        assert!(goes_on(Some(2), &[3], true) && goes_on(Some(2), &[], false));
+        assert!(!goes_on(None, &[], true), "nothing, and more of it");
+        assert!(!goes_on(Some(2), &[2], true) && !goes_on(Some(2), &[1], true));
+        assert!(!goes_on(None, &[2, 1], false) && !goes_on(None, &[1, 1], false));
+    }
 }

@@ -85,6 +85,7 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
         letter("own-unknown", "poem", "yinzhou"),
         letter("own-statement", statements::KIND, "yinzhou"),
         letter("away", MESSAGE_KIND, "haishu"),
+        letter("away-too", MESSAGE_KIND, "haishu"),
         letter("nowhere", MESSAGE_KIND, "Not A Node"),
     ];
     let put = site
@@ -105,7 +106,10 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
     let mut left: Vec<(&str, bool)> =
         left.iter().map(|row| (row.id.as_str(), row.attempts == 1)).collect();
     left.sort_unstable();
-    assert_eq!(left, [("away", true), ("nowhere", true), ("own-unknown", true)]);
+    assert_eq!(
+        left,
+        [("away", true), ("away-too", false), ("nowhere", true), ("own-unknown", true)]
+    );
     let (parked, unreached) = site
         .db
         .read(|read| Ok::<_, Fault>((outbox::parked(read)?, outbox::unreached(read)?)))

@@ -88,6 +88,9 @@ pub fn park(
     }
     done(write, &letter.id)?;
     let now = site.now();
+    // Written and refused again meanwhile, as a receipt is with each repeat of its letter.
+    let again = parked_letters::table.filter(parked_letters::id.eq(&letter.id));
+    diesel::delete(again).execute(&mut **write)?;
     diesel::insert_into(parked_letters::table)
         .values((
             parked_letters::id.eq(&letter.id),
@@ -135,24 +138,31 @@ pub fn parked_count(read: &mut Read<'_>) -> Result<i64, Fault> {
     Ok(parked_letters::table.count().get_result(&mut **read)?)
 }
 
-/// The nodes that a letter waits for which was tried in vain, by name. Looks at one letter of each:
-/// the one that is tried next.
+/// The nodes that a letter waits for which was tried in vain, by name, with the letter of each that
+/// was tried most often.
 pub fn unreached(read: &mut Read<'_>) -> Result<Vec<Unreached>, Fault> {
     let mut unreached = Vec::new();
     let mut after = String::new();
     loop {
-        let next: Option<(String, i64, i64, String)> = outbox::table
+        let next: Option<String> = outbox::table
             .filter(outbox::target.gt(&after))
-            .order((outbox::target.asc(), outbox::due_at.asc(), outbox::id.asc()))
-            .select((outbox::target, outbox::created_at, outbox::attempts, outbox::last_error))
+            .order(outbox::target.asc())
+            .select(outbox::target)
             .first(&mut **read)
             .optional()?;
-        let Some((target, created_at, attempts, last_error)) = next else { return Ok(unreached) };
-        after.clone_from(&target);
-        if attempts > 0 {
-            let created_at = Timestamp::from_millis(created_at);
+        let Some(target) = next else { return Ok(unreached) };
+        let tried: Option<(i64, i64, String)> = outbox::table
+            .filter(outbox::target.eq(&target))
+            .filter(outbox::attempts.gt(0))
+            .order(outbox::attempts.desc())
+            .select((outbox::created_at, outbox::attempts, outbox::last_error))
+            .first(&mut **read)
+            .optional()?;
+        if let Some((created_at, attempts, last_error)) = tried {
+            let (target, created_at) = (target.clone(), Timestamp::from_millis(created_at));
             unreached.push(Unreached { target, created_at, attempts, last_error });
         }
+        after = target;
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     members,
     outbox::{self, OutboxRow},
     schema::{statement_lines, statements},
+    subscriptions::correspondence,
 };
 
 /// Failure of this room.
@@ -91,6 +92,11 @@ fn seal_keys(write: &mut Write<'_>, site: &Site, from: &NodeName) -> Outcome<Vec
 }
 
 fn take_statement(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
+    // The copy it is derived from may have ended since the backup.
+    let from = &opened.from;
+    if *from != site.node && correspondence::is_awaited(&mut write.as_read(), from)? {
+        return refuse(LetterRefusal::Recovering);
+    }
     let document = StatementDocument::read(opened.document.as_bytes())
         .map_err(|e| Failure::Refused(e.into()))?;
     let hash = document.seal_text().1;

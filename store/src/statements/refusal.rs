@@ -27,6 +27,9 @@ pub enum LetterRefusal {
     /// The sender is no active member.
     #[error("`{0}` is no active member of the federation")]
     NotAMember(NodeName),
+    /// This node was restored, and has not asked the sender yet what both wrote.
+    #[error("this node was restored, and asks first what was said before")]
+    Recovering,
     /// A kind of letter this room does not know.
     #[error("`{0}` is no letter of a close")]
     Kind(String),
@@ -97,12 +100,14 @@ pub enum LetterRefusal {
 }
 
 impl LetterRefusal {
-    /// Whether the same letter may be taken later: membership, the agreement, the catalog and
+    /// Whether the same letter may be taken later: keys, membership, the agreement, the catalog and
     /// earlier letters may still be on their way, and clocks differ.
     pub fn may_retry(&self) -> bool {
         matches!(
             self,
-            Self::NotAMember(_)
+            Self::Seal(SealError::Signature(_))
+                | Self::NotAMember(_)
+                | Self::Recovering
                 | Self::UnknownSubscription(_)
                 | Self::Differs { difference: Difference::PeriodAhead { .. }, .. }
                 | Self::UnknownProduct(_)
@@ -118,6 +123,7 @@ impl Refusal for LetterRefusal {
             Self::Seal(_) => "statement.bad_seal",
             Self::WrongSender { .. } => "statement.wrong_sender",
             Self::NotAMember(_) => "statement.not_a_member",
+            Self::Recovering => "statement.recovering",
             Self::Kind(_) => "statement.unknown_kind",
             Self::Document(_) => "statement.bad_document",
             Self::Hash(_) => "statement.wrong_hash",

@@ -149,7 +149,7 @@ pub fn follow_catalog(site: &Site) -> Result<usize, Fault> {
 fn follow(write: &mut Write<'_>, site: &Site, id: &SubscriptionId) -> Result<bool, Fault> {
     let read = &mut write.as_read();
     let Some(process) = rows::load(read, id, Side::Provider)? else { return Ok(false) };
-    if correspondence::what_holds_up(read, &process)?.is_some() {
+    if correspondence::what_holds_up(read, &process)? == Some(HeldUp::Awaited) {
         return Ok(false);
     }
     let offering = offering::of(read, &process.request.product, site.now())?;

@@ -15,10 +15,14 @@ use lianshi_market::{
     negotiation::Process,
     subscription::{HeldUp, Side, SubscriptionId},
 };
-use lianshi_registry::{id::NodeName, member::Status, time::Timestamp};
+use lianshi_registry::{
+    id::NodeName,
+    member::Status,
+    time::{Period, Timestamp},
+};
 
 pub use answer::{QuestionRefusal, answer};
-pub use take::{compare, take};
+pub use take::{compare, take, unfit};
 
 use crate::{
     Fault, Read, Site, Write,
@@ -49,27 +53,36 @@ pub(crate) fn await_all(write: &mut Write<'_>, site: &Site) -> Result<(), Fault>
     setting::write(write, AWAITED, &nodes)
 }
 
-/// A node was asked, or a person says that it is not waited for.
-pub fn settled(
+/// A node was asked, or is no member any more.
+pub fn settled(write: &mut Write<'_>, site: &Site, node: &NodeName) -> Result<(), Fault> {
+    let (actor, action) = (&Actor::node(), "correspondence.settled");
+    take_off(write, site, (actor, action), node).map(drop)
+}
+
+/// A person says that a node is not waited for: contracts with it go on as they are held here.
+/// Gives whether it was.
+pub fn go_on_without(
     write: &mut Write<'_>,
     site: &Site,
-    (node, actor): (&NodeName, &Actor),
-) -> Result<(), Fault> {
+    (actor, node): (&Actor, &NodeName),
+) -> Result<bool, Fault> {
+    take_off(write, site, (actor, "correspondence.without"), node)
+}
+
+fn take_off(
+    write: &mut Write<'_>,
+    site: &Site,
+    (actor, action): (&Actor, &'static str),
+    node: &NodeName,
+) -> Result<bool, Fault> {
     let mut nodes = awaited(&mut write.as_read())?;
     if !nodes.remove(node) {
-        return Ok(());
+        return Ok(false);
     }
     setting::write(write, AWAITED, &nodes)?;
-    let act = Act {
-        at: site.now(),
-        actor,
-        action: "correspondence.settled",
-        object: node.as_str(),
-        outcome: "done",
-        before: "",
-        after: "",
-    };
-    audit::record(write, &act)
+    let (at, object, outcome) = (site.now(), node.as_str(), "done");
+    let act = Act { at, actor, action, object, outcome, before: "", after: "" };
+    audit::record(write, &act).map(|()| true)
 }
 
 /// Whether nothing may be done yet with what there is between this node and another.
@@ -77,14 +90,18 @@ pub(crate) fn is_awaited(read: &mut Read<'_>, other: &NodeName) -> Result<bool, 
     Ok(recovery::pending(read)?.is_some() || awaited(read)?.contains(other))
 }
 
-/// The nodes still to be asked that have contracts for products of this node.
-pub(crate) fn awaited_homes(read: &mut Read<'_>) -> Result<Vec<String>, Fault> {
+/// The nodes still to be asked that have contracts for products of this node which were not over
+/// before a period.
+pub(crate) fn awaited_homes(read: &mut Read<'_>, period: Period) -> Result<Vec<String>, Fault> {
+    let begins = period.start().millis();
     let awaited = awaited(read)?;
     let mut homes = Vec::new();
     for node in awaited {
         let of_home = subscriptions::table
             .filter(subscriptions::home_node.eq(node.as_str()))
-            .filter(subscriptions::side.eq(Side::Provider.as_str()));
+            .filter(subscriptions::side.eq(Side::Provider.as_str()))
+            .filter(subscriptions::ended_at.is_null().or(subscriptions::ended_at.ge(begins)))
+            .filter(subscriptions::ends_at.is_null().or(subscriptions::ends_at.ge(begins)));
         if diesel::select(diesel::dsl::exists(of_home)).get_result(&mut **read)? {
             homes.push(node.to_string());
         }

@@ -5,12 +5,12 @@ use diesel::prelude::*;
 use lianshi_market::{
     message::{MESSAGE_KIND, Message},
     negotiation::{Command, Process, Rejection, Step},
-    subscription::{Side, SubscriptionId},
+    subscription::{HeldUp, Side, SubscriptionId},
 };
 use lianshi_registry::{seal::Sealed, time::Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::{keys, rows};
+use super::{correspondence, keys, rows};
 use crate::{
     Site,
     audit::{self, Act, Actor},
@@ -193,10 +193,17 @@ pub fn rejected(site: &Site, letter: &OutboxRow, code: &str, text: &str) -> Resu
     };
     let now = site.now();
     site.db.write(|write| {
+        let copy = rows::load(&mut write.as_read(), &id, side)?;
+        if let Some(copy) = &copy
+            && correspondence::what_holds_up(&mut write.as_read(), copy)? == Some(HeldUp::Awaited)
+        {
+            // What the other side holds is asked first; then it is known which copy is behind.
+            return outbox::failed(write, &letter.id, code, now);
+        }
         let Some(was_final) = withdraw(write, letter, (&id, side, seq))? else {
             return Ok(());
         };
-        let Some(process) = rows::load(&mut write.as_read(), &id, side)? else { return Ok(()) };
+        let Some(process) = copy else { return Ok(()) };
         let (code, text) = (code.to_owned(), text.to_owned());
         let command = Command::GiveUp(Rejection { seq, was_final, code: code.clone(), text });
         // Giving up is never refused; if it were, the rows are gone and the copy stays.

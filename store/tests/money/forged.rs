@@ -15,6 +15,7 @@ use lianshi_store::{
     audit::Actor,
     recovery,
     statements::{self, DecisionRefusal, LetterKind, StatementState, Verdict, WaitingState},
+    subscriptions::correspondence,
 };
 use serde_json::{Value, json};
 
@@ -321,5 +322,20 @@ fn a_division_that_differs_in_one_field_is_refused() {
         party.db.write(|write| recovery::finish(write, party, &[])).expect("recovered");
         assert_eq!(answer(party, "yinzhou", &told(&after)), "taken");
         replicate(&world.provider, &world.party);
+    });
+}
+
+/// The copy a statement is derived from may have ended after the backup.
+#[test]
+fn a_restored_home_node_signs_nothing_of_a_node_it_has_not_asked() {
+    in_worlds(|world| {
+        let document = november(world);
+        let World { home, .. } = world;
+        home.db.write(|write| recovery::finish(write, home, &[])).expect("recovered");
+        let yinzhou = NodeName::parse("yinzhou").expect("a name");
+        assert!(home.db.read(correspondence::awaited).expect("read").contains(&yinzhou));
+        assert_eq!(outcome(home, &document), "statement.recovering");
+        home.db.write(|write| correspondence::settled(write, home, &yinzhou)).expect("settled");
+        assert_eq!(outcome(home, &document), "taken");
     });
 }

@@ -2,12 +2,14 @@
 //! was ended stays ended, what was taken back stays taken back, and what is said next fits.
 
 use lianshi_market::{
+    correspondence::{Letters, Question},
     entitlement::Standing,
-    subscription::{Side, State, SubscriptionId},
+    subscription::{HeldUp, Side, State, SubscriptionId},
 };
-use lianshi_registry::time::Period;
+use lianshi_registry::{id::NodeName, time::Period};
 use lianshi_store::{
-    audit::{self, Verdict},
+    Site,
+    audit::{self, Actor, Verdict},
     close,
     subscriptions::{self, NewKey, correspondence},
 };
@@ -41,6 +43,16 @@ fn standing(provider: &Node, key: &NewKey) -> (Standing, bool) {
     let found = site.db.read(|read| subscriptions::entitlement_by_key(read, &hash));
     let found = found.expect("read").expect("known").entitlement;
     (found.standing, found.key_revoked)
+}
+
+/// A person of the node does not wait for another.
+fn without(site: &Site, node: &NodeName) {
+    let actor = Actor::command("clerk");
+    let was_awaited = site
+        .db
+        .write(|write| correspondence::go_on_without(write, site, (&actor, node)))
+        .expect("written down");
+    assert!(was_awaited);
 }
 
 /// Three contracts: one whose key is taken back, one that is ended and one that is made after the
@@ -181,8 +193,7 @@ fn what_the_other_side_lacks_goes_to_it_again() {
     world.provider.restore(&saved);
     let site = world.provider.site.clone();
     for node in site.db.read(correspondence::awaited).expect("read") {
-        let actor = operators_clerk();
-        site.db.write(|write| correspondence::settled(write, &site, (&node, &actor))).expect("so");
+        without(&site, &node);
     }
     subscriptions::revoke_key(&world.home.site, &buyers_clerk(), &id, &made.id).expect("revoked");
     let letter = world.home.next_letter().expect("the revocation");
@@ -210,8 +221,7 @@ fn copies_that_differ_are_told_apart_and_serve_nobody() {
     world.provider.restore(&saved);
     let site = world.provider.site.clone();
     for node in site.db.read(correspondence::awaited).expect("read") {
-        let actor = operators_clerk();
-        site.db.write(|write| correspondence::settled(write, &site, (&node, &actor))).expect("so");
+        without(&site, &node);
     }
     world.home.restore(&before);
     world.reconcile(Side::Home);
@@ -228,6 +238,49 @@ fn copies_that_differ_are_told_apart_and_serve_nobody() {
     let ending = world.home.view(&id, Side::Home).expect("held").ending.expect("a reason");
     assert_eq!(ending.text, "first", "what was heard is not given up");
     assert_eq!(standing(&world.provider, &made).0, Standing::Ended);
+}
+
+/// Every message of a process as a node tells them.
+fn told(node: &Node, to: &Node, id: &SubscriptionId, skip: u64) -> Vec<String> {
+    let asked = Question::Letters { process: id.clone(), skip };
+    let asked = serde_json::to_vec(&asked).expect("JSON");
+    let told = correspondence::answer(&node.site, &to.site.node, &asked).expect("answered");
+    serde_json::from_slice::<Letters>(&told).expect("letters").letters
+}
+
+#[test]
+fn what_was_refused_for_good_does_not_bring_a_contract_back() {
+    let mut world = World::new();
+    let id = world.request("auto", 12);
+    world.carry_all();
+    key(&world, &id, "k");
+    let refused = world.home.next_letter().expect("the key");
+    subscriptions::rejected(&world.home.site, &refused, "message.illegal", "no").expect("ended");
+    world.carry_all();
+    assert_eq!(world.same(&id).state, State::Ended, "told in its place");
+    let (home, provider) = (&world.home, &world.provider);
+    let mut letters = told(provider, home, &id, 0);
+    assert_eq!(told(provider, home, &id, 3), letters[3..], "those that are left");
+    let last = letters.len() - 1;
+    letters[last] = String::from_utf8(refused.payload).expect("JSON");
+    let node = &provider.site.node;
+    let take = |letters: &[String]| {
+        answer(correspondence::take(&home.site, node, ((&id, Side::Home), letters)))
+    };
+    let unlike = || home.site.db.read(correspondence::unlike).expect("read");
+    assert_eq!(take(&letters), "taken");
+    assert_eq!(unlike()[0].code, "message.differs");
+    let view = home.view(&id, Side::Home).expect("held");
+    assert_eq!(view.state, State::Ended, "what is held stays");
+    assert!(matches!(view.held_up, Some(HeldUp::Unlike { .. })));
+    // A list with a hole, or of the other side, is no reason to ask for ever.
+    letters.remove(1);
+    assert_eq!(take(&letters), "taken");
+    assert_eq!(take(&[]), "taken");
+    assert_eq!(unlike()[0].code, "message.not_party");
+    // And one that fits puts an end to it.
+    assert_eq!(take(&told(provider, home, &id, 0)), "taken");
+    assert_eq!(unlike(), []);
 }
 
 #[test]

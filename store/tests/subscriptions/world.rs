@@ -363,9 +363,7 @@ impl World {
             }
         }
         for node in [&other.node, &node("ningbo")] {
-            let settled = site
-                .db
-                .write(|write| correspondence::settled(write, &site, (node, &Actor::node())));
+            let settled = site.db.write(|write| correspondence::settled(write, &site, node));
             settled.expect("settled");
         }
         assert!(site.db.read(correspondence::awaited).expect("read").is_empty());

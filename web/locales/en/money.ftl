@@ -164,6 +164,7 @@ act-subscription-decline = Declined an offer
 act-subscription-end = Ended a subscription
 act-subscription-follow-catalog = Followed the catalog
 act-correspondence-settled = Asked what was said before the restore
+act-correspondence-without = Not waited for after the restore
 act-subscription-reconciled = Compared with the other node's copy
 act-subscription-message = Received a message
 act-subscription-message-refused = The other node refused a message

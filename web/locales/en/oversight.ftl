@@ -26,6 +26,7 @@ letter-why = Why it is given up
 letter-kind-statement = Statement or division
 letter-kind-market-message = Message of a subscription
 letter-kind-usage-report = Usage report
+refusal-statement-bad-seal = The seal of the letter does not hold.
 refusal-statement-wrong-sender = The letter was sealed by another node than the one that sent it.
 refusal-statement-unknown-kind = The receiving node knows no letter of this kind.
 refusal-statement-bad-document = The document in the letter does not add up, or cannot be read.

@@ -26,6 +26,7 @@ letter-why = 放弃的理由
 letter-kind-statement = 结算单或分成单
 letter-kind-market-message = 订阅消息
 letter-kind-usage-report = 用量报告
+refusal-statement-bad-seal = 信件签章未通过验证。
 refusal-statement-wrong-sender = 信件的签章不属于发送节点。
 refusal-statement-unknown-kind = 对方节点不识别这类信件。
 refusal-statement-bad-document = 信件所附单据无法读取，或金额计算不符。

@@ -75,6 +75,20 @@ fn an_agreement_other_than_the_one_that_was_verified_is_not_recalled() {
 }
 
 #[test]
+fn an_agreement_of_others_and_a_history_without_the_ending_are_not_recalled() {
+    let (_, kept) = ended();
+    let others = Parties { home: crate::sample::node("cixi"), ..parties() };
+    let told = Process::reconcile((&others, Side::Home), &[], &kept);
+    assert_eq!(code(told), "message.not_party");
+    // The last word was an ending; another of the same number would bring the contract back.
+    let mut revived = kept.clone();
+    let last = revived.len() - 1;
+    revived[last] = Message { seq: 4, ..kept[last - 1].clone() };
+    let told = Process::reconcile((&parties(), Side::Home), &kept, &revived);
+    assert_eq!(code(told), "message.differs");
+}
+
+#[test]
 fn what_was_heard_is_never_given_up_for_what_is_said_now() {
     let (_, kept) = ended();
     let mut other = kept.clone();

@@ -285,9 +285,9 @@ fn finish(at: &At, site: &Site, learned: &Learned, without: &[String]) -> anyhow
         recovery::finish(write, site, &abstains)?;
         // Whoever is not waited for is not asked about contracts either.
         let nodes = without.iter().filter_map(|name| NodeName::parse(name).ok());
-        nodes
-            .into_iter()
-            .try_for_each(|node| correspondence::settled(write, site, (&node, &At::actor())))
+        nodes.into_iter().try_for_each(|node| {
+            correspondence::go_on_without(write, site, (&At::actor(), &node)).map(drop)
+        })
     })?;
     let published = log::publish_head(site);
     if let Err(error) = published {

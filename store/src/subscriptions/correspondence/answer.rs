@@ -21,6 +21,10 @@ use crate::{
 /// Messages looked at together for one answer: of the largest ones, sixteen MiB.
 const LETTERS_AT_ONCE: i64 = 32;
 
+/// Greater than every id of a subscription, whatever a database thinks of punctuation: their last
+/// letter, once more than they have.
+const PAST_EVERY_ID: &str = "S-zzzzzzzzzzzzzzzzzzzzzzzzzzz";
+
 /// Why a question is not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuestionRefusal {
@@ -59,22 +63,25 @@ fn to_bytes(answer: &impl Serialize) -> Result<Vec<u8>, Fault> {
 /// One copy's process, side and counters.
 pub(super) type Copy = (String, String, i64, i64);
 
-/// Copies of processes with a node, in their order.
+/// Copies of processes with a node, in their order: those after one, up to another.
 pub(super) fn copies(
     read: &mut Read<'_>,
     node: &NodeName,
-    (after, limit): (&str, i64),
+    ((after, until), limit): ((&str, Option<&str>), i64),
 ) -> Result<Vec<Copy>, Fault> {
+    let until = until.unwrap_or(PAST_EVERY_ID);
     let with_provider = subscriptions::table
         .filter(subscriptions::side.eq(Side::Home.as_str()))
         .filter(subscriptions::provider_node.eq(node.as_str()))
         .filter(subscriptions::id.gt(after))
+        .filter(subscriptions::id.le(until))
         .order(subscriptions::id.asc())
         .limit(limit);
     let with_home = subscriptions::table
         .filter(subscriptions::side.eq(Side::Provider.as_str()))
         .filter(subscriptions::home_node.eq(node.as_str()))
         .filter(subscriptions::id.gt(after))
+        .filter(subscriptions::id.le(until))
         .order(subscriptions::id.asc())
         .limit(limit);
     let columns = (
@@ -131,7 +138,7 @@ fn standings(
 ) -> Result<Standings, Fault> {
     let limit = i64::try_from(STANDINGS_MAX).unwrap_or(i64::MAX);
     let after = after.map(SubscriptionId::as_str).unwrap_or_default();
-    let mut found = copies(read, from, (after, limit.saturating_add(1)))?;
+    let mut found = copies(read, from, ((after, None), limit.saturating_add(1)))?;
     let more = found.len() > STANDINGS_MAX;
     found.truncate(STANDINGS_MAX);
     let hashes = Hashes::of(read, &found)?;

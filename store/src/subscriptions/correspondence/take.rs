@@ -2,11 +2,11 @@
 //! what the other side forgot goes to it again, and where the two contradict each other a person
 //! has to see it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use lianshi_market::{
-    correspondence::Standings,
+    correspondence::{Standing, Standings},
     message::{MESSAGE_KIND, Message, MessageRefusal},
     negotiation::{Parties, Process, Reconciled, Step},
     subscription::{Side, SubscriptionId},
@@ -15,17 +15,23 @@ use lianshi_registry::{
     id::NodeName, json, key::PublicKey, refusal::Refusal as _, seal::Sealed, time::Timestamp,
 };
 
-use super::answer::{Hashes, copies};
+use super::answer::{Copy, Hashes, copies};
 use crate::{
     Failure, Fault, Read, Site, Write,
     audit::{self, Act, Actor},
     schema::{outbox, sealed_messages, unlike_copies},
+    statements::look_again,
     subscriptions::{
         keys,
         post::{self, IN, Kept, OUT},
         receive, rows,
     },
 };
+
+/// Copies compared in one transaction.
+const COPIES_AT_ONCE: i64 = 500;
+/// Copies whose messages are sent again in one transaction.
+const RESENT_AT_ONCE: usize = 100;
 
 /// Holds what a node says of its copies after a process against the copies here. What it lacks goes
 /// to it again. Gives the copies here, by process and side, whose messages it is to be asked for.
@@ -34,56 +40,81 @@ pub fn compare(
     node: &NodeName,
     (after, told): (Option<&SubscriptionId>, &Standings),
 ) -> Result<Vec<(SubscriptionId, Side)>, Fault> {
-    let now = site.now();
-    site.db.write(|write| {
-        let after = after.map(SubscriptionId::as_str).unwrap_or_default();
-        let mut own = copies(&mut write.as_read(), node, (after, i64::MAX))?;
-        if let (true, Some(last)) = (told.more, told.standings.last()) {
-            own.retain(|(process, ..)| process.as_str() <= last.process.as_str());
-        }
-        let hashes = Hashes::of(&mut write.as_read(), &own)?;
-        let mut wanted = Vec::new();
-        let mut forgotten: BTreeSet<&str> = own.iter().map(|(process, ..)| &**process).collect();
-        for standing in &told.standings {
-            let (process, side) = (&standing.process, standing.side.other());
-            forgotten.remove(process.as_str());
-            let copy =
-                own.iter().find(|copy| copy.0 == process.as_str() && copy.1 == side.as_str());
-            let like = copy.is_some_and(|copy| {
-                let (_, _, sent, received) = copy;
-                let count = |count: &i64| u64::try_from(*count).unwrap_or(0);
-                standing.received <= count(sent)
-                    && standing.sent <= count(received)
-                    && hashes.digest(copy, OUT, standing.received) == standing.heard
-                    && hashes.digest(copy, IN, standing.sent) == standing.said
-            });
-            if like {
-                let process = load(&mut write.as_read(), (process, side))?;
-                if process.sent_seq > standing.received {
-                    post::send_again(write, &process, standing.received, now)?;
-                }
-            } else {
-                wanted.push((process.clone(), side));
+    let own_copy = |standing: &Standing| (standing.process.clone(), standing.side.other());
+    let mut standings: BTreeMap<(SubscriptionId, Side), &Standing> =
+        told.standings.iter().map(|standing| (own_copy(standing), standing)).collect();
+    let until = told.standings.last().filter(|_| told.more).map(|last| last.process.as_str());
+    let mut begin = after.map(|after| after.as_str().to_owned()).unwrap_or_default();
+    let (mut wanted, mut lacking, mut alike) = (Vec::new(), Vec::new(), Vec::new());
+    loop {
+        let (own, hashes) = site.db.read(|read| {
+            let own = copies(read, node, ((&begin, until), COPIES_AT_ONCE))?;
+            let hashes = Hashes::of(read, &own)?;
+            Ok::<_, Fault>((own, hashes))
+        })?;
+        let Some(last) = own.last() else { break };
+        begin.clone_from(&last.0);
+        for copy in own {
+            let (process, side) = parse(&copy)?;
+            let Some(standing) = standings.remove(&(process.clone(), side)) else {
+                lacking.push((process, side, 0));
+                continue;
+            };
+            let count = |count: i64| u64::try_from(count).unwrap_or(0);
+            let is_alike = standing.received <= count(copy.2)
+                && standing.sent <= count(copy.3)
+                && hashes.digest(&copy, OUT, standing.received) == standing.heard
+                && hashes.digest(&copy, IN, standing.sent) == standing.said;
+            if !is_alike {
+                wanted.push((process, side));
+                continue;
             }
+            if count(copy.2) > standing.received {
+                lacking.push((process.clone(), side, standing.received));
+            }
+            alike.push((process, side));
         }
-        for (process, side, ..) in own.iter().filter(|copy| forgotten.contains(&*copy.0)) {
-            let (process, side) = parse(process, side)?;
-            let process = load(&mut write.as_read(), (&process, side))?;
-            post::send_again(write, &process, 0, now)?;
-        }
-        Ok(wanted)
-    })
+    }
+    wanted.extend(standings.into_keys());
+    are_alike(site, node, &alike)?;
+    for some in lacking.chunks(RESENT_AT_ONCE) {
+        site.db.write(|write| {
+            some.iter().try_for_each(|(process, side, after)| {
+                let copy = rows::load(&mut write.as_read(), process, *side)?;
+                copy.map_or(Ok(()), |copy| post::send_again(write, &copy, *after, site.now()))
+            })
+        })?;
+    }
+    Ok(wanted)
 }
 
-fn parse(process: &str, side: &str) -> Result<(SubscriptionId, Side), Fault> {
+fn parse((process, side, ..): &Copy) -> Result<(SubscriptionId, Side), Fault> {
     let corrupt = |what: String| Fault::corrupt("subscriptions", what);
     let process = SubscriptionId::parse(process).map_err(|e| corrupt(e.to_string()))?;
-    Ok((process, Side::parse(side).ok_or_else(|| corrupt(side.to_owned()))?))
+    Ok((process, Side::parse(side).ok_or_else(|| corrupt(side.clone()))?))
 }
 
-fn load(read: &mut Read<'_>, (process, side): (&SubscriptionId, Side)) -> Result<Process, Fault> {
-    rows::load(read, process, side)?
-        .ok_or_else(|| Fault::corrupt("subscriptions", format!("{process} has gone")))
+/// What differed once and is alike now is told apart no longer.
+fn are_alike(site: &Site, node: &NodeName, alike: &[(SubscriptionId, Side)]) -> Result<(), Fault> {
+    let apart: Vec<(String, String)> = site.db.read(|read| {
+        let of_node = unlike_copies::table.filter(unlike_copies::node.eq(node.as_str()));
+        let columns = (unlike_copies::process, unlike_copies::side);
+        Ok::<_, Fault>(of_node.select(columns).load(&mut **read)?)
+    })?;
+    for (process, side) in alike {
+        if apart.iter().any(|(p, s)| p == process.as_str() && s == side.as_str()) {
+            site.db.write(|write| is_alike(write, (process, *side)))?;
+        }
+    }
+    Ok(())
+}
+
+fn is_alike(write: &mut Write<'_>, (process, side): Place<'_>) -> Result<(), Fault> {
+    let of_copy = unlike_copies::table
+        .filter(unlike_copies::process.eq(process.as_str()))
+        .filter(unlike_copies::side.eq(side.as_str()));
+    diesel::delete(of_copy).execute(&mut **write)?;
+    Ok(())
 }
 
 /// A message with its sealed bytes and who sealed it.
@@ -104,23 +135,72 @@ pub fn take(
     node: &NodeName,
     (copy, letters): (Place<'_>, &[String]),
 ) -> Result<(), Failure<MessageRefusal>> {
-    let taken = site.db.write(|write| {
-        let keys = Keys::of(&mut write.as_read(), site, node)?;
-        let told = letters.iter().map(|letter| keys.open(copy.0, letter.as_bytes()));
-        let told: Vec<Letter> = told.collect::<Result<_, _>>().map_err(Failure::Refused)?;
-        ensure_side(site, copy.1, &told).map_err(Failure::Refused)?;
-        let held = held(&mut write.as_read(), &keys, copy)?;
-        reconcile(write, (site, node), copy, (&held, &told))
-    });
-    match taken {
-        Err(Failure::Refused(refusal)) if !refusal.may_retry() => {
-            site.db.write(|write| tell_apart(write, (site, node), copy, &refusal))?;
-            Ok(())
+    match try_to_take(site, node, (copy, letters)) {
+        Err(Failure::Refused(refusal)) if !comes_right(&refusal) => {
+            Ok(unfit(site, node, (copy, &refusal))?)
         }
         taken => {
             site.nudge();
             taken
         }
+    }
+}
+
+/// Whether waiting helps: the other side says the same again, so only what changes here can.
+fn comes_right(refusal: &MessageRefusal) -> bool {
+    use MessageRefusal as No;
+    matches!(
+        refusal,
+        No::SenderUnknown(_) | No::SenderSuspended(_) | No::CatalogBehind(_) | No::Ahead { .. }
+    )
+}
+
+/// What a node tells of a copy fits nothing that is held here: that is written down.
+pub fn unfit(
+    site: &Site,
+    node: &NodeName,
+    (copy, refusal): (Place<'_>, &MessageRefusal),
+) -> Result<(), Fault> {
+    site.db.write(|write| tell_apart(write, (site, node), copy, refusal))
+}
+
+fn try_to_take(
+    site: &Site,
+    node: &NodeName,
+    (copy, letters): (Place<'_>, &[String]),
+) -> Result<(), Failure<MessageRefusal>> {
+    let keys = site.db.read(|read| Keys::of(read, site, node))?;
+    let told = letters.iter().map(|letter| keys.open(copy.0, letter.as_bytes()));
+    let told: Vec<Letter> = told.collect::<Result<_, _>>().map_err(Failure::Refused)?;
+    ensure_side(site, copy.1, &told).map_err(Failure::Refused)?;
+    site.db.write(|write| {
+        ensure_not_refused(write, copy, &told)?;
+        let own = rows::load(&mut write.as_read(), copy.0, copy.1)?;
+        if own.as_ref().is_some_and(|own| own.other_node() != node) {
+            return Err(Failure::Refused(MessageRefusal::NotParty));
+        }
+        let held = held(&mut write.as_read(), &keys, copy)?;
+        reconcile(write, (site, node), copy, (&held, &told))?;
+        is_alike(write, copy)?;
+        Ok(look_again(write, site, copy.0.as_str())?)
+    })
+}
+
+/// What the other side refused for good it cannot have taken: something else was said in its place.
+fn ensure_not_refused(
+    write: &mut Write<'_>,
+    (process, side): Place<'_>,
+    told: &[Letter],
+) -> Result<(), Failure<MessageRefusal>> {
+    let refused: Vec<Vec<u8>> = sealed_messages::table
+        .filter(sealed_messages::process.eq(process.as_str()))
+        .filter(sealed_messages::side.eq(side.as_str()))
+        .filter(sealed_messages::direction.like("refused:%"))
+        .select(sealed_messages::bytes)
+        .load(&mut **write)?;
+    match told.iter().find(|letter| refused.contains(&letter.bytes)) {
+        Some(letter) => Err(Failure::Refused(MessageRefusal::Differs(letter.message.seq))),
+        None => Ok(()),
     }
 }
 
@@ -171,7 +251,7 @@ fn held(
     read: &mut Read<'_>,
     keys: &Keys<'_>,
     (process, side): Place<'_>,
-) -> Result<Vec<(String, Letter)>, Fault> {
+) -> Result<Vec<(String, Letter)>, Failure<MessageRefusal>> {
     let rows: Vec<(String, Vec<u8>)> = sealed_messages::table
         .filter(sealed_messages::process.eq(process.as_str()))
         .filter(sealed_messages::side.eq(side.as_str()))
@@ -179,9 +259,8 @@ fn held(
         .order(sealed_messages::place.asc())
         .select((sealed_messages::id, sealed_messages::bytes))
         .load(&mut **read)?;
-    let corrupt = |error: MessageRefusal| Fault::corrupt("sealed_messages", error);
     rows.into_iter()
-        .map(|(id, bytes)| Ok((id, keys.open(process, &bytes).map_err(corrupt)?)))
+        .map(|(id, bytes)| Ok((id, keys.open(process, &bytes).map_err(Failure::Refused)?)))
         .collect()
 }
 
@@ -262,13 +341,22 @@ fn tell_apart(
     (process, side): Place<'_>,
     refusal: &MessageRefusal,
 ) -> Result<(), Fault> {
-    tracing::warn!(%process, %node, code = refusal.code(), %refusal, "the two copies differ");
     let copy = rows::load(&mut write.as_read(), process, side)?;
-    let Some(copy) = copy.filter(|copy| copy.other_node() == node) else { return Ok(()) };
-    let of_copy = unlike_copies::table
+    let Some(copy) = copy.filter(|copy| copy.other_node() == node) else {
+        tracing::warn!(%process, %node, %refusal, "what is told of a process fits nothing here");
+        return Ok(());
+    };
+    let known: Option<String> = unlike_copies::table
         .filter(unlike_copies::process.eq(process.as_str()))
-        .filter(unlike_copies::side.eq(side.as_str()));
-    diesel::delete(of_copy).execute(&mut **write)?;
+        .filter(unlike_copies::side.eq(side.as_str()))
+        .select(unlike_copies::text)
+        .first(&mut **write)
+        .optional()?;
+    if known.is_some_and(|text| text == refusal.to_string()) {
+        return Ok(());
+    }
+    tracing::warn!(%process, %node, %refusal, "the two copies of a subscription differ");
+    is_alike(write, (process, side))?;
     diesel::insert_into(unlike_copies::table)
         .values((
             unlike_copies::process.eq(process.as_str()),
