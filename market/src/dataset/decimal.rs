@@ -1,5 +1,5 @@
-//! Decimal numbers as texts: `1.5`, `1.50` and `01.5` are one number, and `9.5` is less than `10.0`.
-//! They are never turned into floating point.
+//! Decimal numbers as texts: `1.5`, `1.50` and `01.5` are one number, and `9.5` is less than
+//! `10.0`. They are never turned into floating point.
 
 use std::cmp::Ordering;
 

@@ -67,7 +67,7 @@ pub async fn reconcile(site: Site, net: NetHandle) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// Asks one node again and again, less and less often, until it has answered or nobody waits for it.
+/// Asks one node again and again, less and less often, until it has answered or is not waited for.
 async fn until_answered(site: Site, net: NetHandle, (node, places): (NodeName, Arc<Semaphore>)) {
     let mut pause = PAUSE_FIRST;
     loop {
