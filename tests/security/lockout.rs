@@ -180,24 +180,34 @@ async fn who_guesses_behind_a_proxy_keeps_nobody_else_out() {
 async fn one_address_cannot_fill_the_queue_of_passwords() {
     let folder = tempfile::tempdir().expect("a folder");
     let (_federation, nginx) = scene(folder.path()).await;
-    let flood: Vec<_> = (0..100)
-        .map(|guess| {
-            let (client, url) = (at("127.0.0.2"), nginx.url.clone());
-            tokio::spawn(async move {
-                let login = format!("login-{guess}");
-                sign_in(&client, &url, (&login, "wrong guess"), &[]).await.status().as_u16()
+    let (own, victim) = (("victim", PASSWORD), at("127.0.0.3"));
+    // Made before: while clients are made one by one, passwords are checked one by one.
+    let attackers = ["127.0.0.2", "127.0.0.4", "127.0.0.5"].map(at);
+    let mut all = Vec::new();
+    for attacker in attackers {
+        let flood: Vec<_> = (0..100)
+            .map(|guess| {
+                let (client, url) = (attacker.clone(), nginx.url.clone());
+                tokio::spawn(async move {
+                    let login = format!("login-{guess}");
+                    sign_in(&client, &url, (&login, "wrong guess"), &[]).await.status().as_u16()
+                })
             })
-        })
-        .collect();
-    let own = ("victim", PASSWORD);
-    for _ in 0..5 {
-        let answer = sign_in(&at("127.0.0.3"), &nginx.url, own, &[]).await;
-        assert_eq!(answer.status(), 303, "others wait their turn and get it");
+            .collect();
+        for _ in 0..5 {
+            let answer = sign_in(&victim, &nginx.url, own, &[]).await;
+            assert_eq!(answer.status(), 303, "others wait their turn and get it");
+        }
+        let mut heard = Vec::new();
+        for guess in flood {
+            heard.push(guess.await.expect("ran"));
+        }
+        assert!(heard.iter().all(|status| matches!(status, 422 | 429 | 503)), "{heard:?}");
+        // A machine that is slow to send is quick enough to check: then another address tries.
+        if heard.contains(&503) {
+            return;
+        }
+        all.push(heard);
     }
-    let mut heard = Vec::new();
-    for guess in flood {
-        heard.push(guess.await.expect("ran"));
-    }
-    assert!(heard.iter().all(|status| matches!(status, 422 | 429 | 503)), "{heard:?}");
-    assert!(heard.contains(&503), "more than may wait were sent at once: {heard:?}");
+    panic!("more than may wait were sent at once, and nobody was sent away: {all:?}");
 }
