@@ -294,6 +294,17 @@ pub fn alter(database: &Path, sql: &str) {
     assert!(status.expect("python3 runs").success(), "{sql}");
 }
 
+/// The number that a query of a SQLite file gives, read beside the program.
+pub fn count(database: &Path, sql: &str) -> i64 {
+    let script = "import sqlite3, sys\n\
+        c = sqlite3.connect(sys.argv[1], timeout=60)\n\
+        print(c.execute(sys.argv[2]).fetchone()[0])\n";
+    let output = Command::new("python3").args(["-c", script]).arg(database).arg(sql).output();
+    let output = output.expect("python3 runs");
+    assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+}
+
 /// Asks again until the answer is there; fails with what was waited for.
 pub async fn wait_for<T, F>(what: &str, seconds: u64, mut ask: impl FnMut() -> F) -> T
 where
