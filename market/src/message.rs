@@ -17,6 +17,9 @@ use crate::{
 /// Kind of the sealed envelope and of the letter that carries it.
 pub const MESSAGE_KIND: &str = "market.message";
 
+/// The code of [`MessageRefusal::Gap`], by which a sender knows that what it kept has to go again.
+pub const GAP: &str = "message.gap";
+
 /// How far the clocks of two nodes may be apart: what another node says happened this long from now
 /// has happened, and what it says happened this long before it could, could.
 pub const CLOCK_SKEW_MS: i64 = 5 * 60 * 1000;
@@ -219,7 +222,7 @@ impl Refusal for MessageRefusal {
             Self::SenderUnknown(_) => "message.sender_unknown",
             Self::SenderSuspended(_) => "message.sender_suspended",
             Self::NotParty => "message.not_party",
-            Self::Gap { .. } => "message.gap",
+            Self::Gap { .. } => GAP,
             Self::Differs(_) => "message.differs",
             Self::Ahead { .. } => "message.ahead",
             Self::CatalogBehind(_) => "message.catalog_behind",

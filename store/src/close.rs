@@ -54,7 +54,7 @@ pub enum CloseRefusal {
         earlier: Period,
     },
     /// This node was restored, and other nodes have not told yet what was said since.
-    #[error("contracts with {nodes} may have ended meanwhile; this node is asking, try again soon")]
+    #[error("contracts with {nodes} may have ended meanwhile; close when they have answered")]
     Awaiting {
         /// The nodes that have contracts here, by name.
         nodes: String,

@@ -107,17 +107,21 @@ pub fn targets_due(read: &mut Read<'_>, now: Timestamp) -> Result<Vec<String>, F
     let mut targets = Vec::new();
     let mut after = String::new();
     loop {
-        let next: Option<String> = outbox::table
-            .filter(outbox::target.gt(&after))
-            .order(outbox::target.asc())
-            .select(outbox::target)
-            .first(&mut **read)
-            .optional()?;
-        let Some(target) = next else { return Ok(targets) };
+        let Some(target) = next_target(read, &after)? else { return Ok(targets) };
         let due = due_to(read, &target, (now, 1))?;
         targets.extend(due.into_iter().map(|letter| letter.target));
         after = target;
     }
+}
+
+/// The next node that anything waits for, by name.
+fn next_target(read: &mut Read<'_>, after: &str) -> Result<Option<String>, Fault> {
+    Ok(outbox::table
+        .filter(outbox::target.gt(after))
+        .order(outbox::target.asc())
+        .select(outbox::target)
+        .first(&mut **read)
+        .optional()?)
 }
 
 /// How many rows wait.

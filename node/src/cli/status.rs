@@ -25,8 +25,10 @@ impl Status {
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
         let folder = at.folder()?;
         let site = folder.command_site()?;
-        let (logs, waiting) =
-            site.db.read(|read| Ok::<_, Fault>((overview::logs(read)?, outbox::waiting(read)?)))?;
+        let (logs, waiting, parked) = site.db.read(|read| {
+            let parked = outbox::parked_count(read)?;
+            Ok::<_, Fault>((overview::logs(read)?, outbox::waiting(read)?, parked))
+        })?;
         let (recovery, awaited, unlike) = site.db.read(|read| {
             let awaited = correspondence::awaited(read)?;
             Ok::<_, Fault>((recovery::pending(read)?, awaited, correspondence::unlike(read)?))
@@ -41,13 +43,9 @@ impl Status {
             site.division,
             if crate::serve::lock(&folder.path).is_ok() { "no" } else { "yes" },
         );
+        text.push_str(&refused(parked));
         text.push_str(&restored(recovery, &awaited, &unlike));
-        for Difference { what, admitted, here } in &differences {
-            text.push_str(&format!(
-                "\nnot as admitted: {what} is {here} in node.toml, and {admitted} to everybody else; run \
-                 `lianshi member renew`"
-            ));
-        }
+        text.push_str(&not_as_admitted(&differences));
         text.push_str("\nlogs held:");
         for log in &logs {
             text.push_str(&line(log));
@@ -56,6 +54,7 @@ impl Status {
             "node": site.node,
             "division": site.division,
             "outbox_waiting": waiting,
+            "letters_refused": parked,
             "recovery": recovery,
             "awaited": awaited,
             "unlike_copies": unlike.iter().map(|copy| json!({
@@ -81,6 +80,26 @@ impl Status {
         });
         at.print(&value, text)
     }
+}
+
+/// Letters that wait for a person.
+fn refused(parked: i64) -> String {
+    match parked {
+        0 => String::new(),
+        _ => format!("\nletters refused for good: {parked}; see `lianshi letters list`"),
+    }
+}
+
+/// What others were told otherwise.
+fn not_as_admitted(differences: &[Difference]) -> String {
+    let mut text = String::new();
+    for Difference { what, admitted, here } in differences {
+        text.push_str(&format!(
+            "\nnot as admitted: {what} is {here} in node.toml, and {admitted} to everybody else; run \
+             `lianshi member renew`"
+        ));
+    }
+    text
 }
 
 /// What is still to be done after a restore.

@@ -9,7 +9,10 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use lianshi_market::{message::MESSAGE_KIND, usage::REPORT_KIND};
+use lianshi_market::{
+    message::{GAP, MESSAGE_KIND},
+    usage::REPORT_KIND,
+};
 use lianshi_registry::{id::NodeName, time::Timestamp, wire::Receipt};
 use lianshi_store::{
     Fault, Site,
@@ -36,9 +39,6 @@ const UNDER_WAY_MAX: usize = 8;
 /// How often the outbox is looked at without a nudge: commands beside the serving process write to
 /// it as well.
 const POLL_MS: u64 = 250;
-
-/// The code of a receiver that misses an earlier message, see `MessageRefusal::Gap`.
-const GAP: &str = "message.gap";
 
 /// Whom nothing is sent to for a while, because it did not answer.
 #[derive(Default)]

@@ -9,7 +9,7 @@ use lianshi_registry::{
     time::Timestamp,
 };
 
-use super::{OutboxRow, done, enqueue};
+use super::{OutboxRow, done, enqueue, next_target};
 use crate::{
     Failure, Fault, Read, Site, Write,
     audit::{self, Act, Actor},
@@ -144,13 +144,7 @@ pub fn unreached(read: &mut Read<'_>) -> Result<Vec<Unreached>, Fault> {
     let mut unreached = Vec::new();
     let mut after = String::new();
     loop {
-        let next: Option<String> = outbox::table
-            .filter(outbox::target.gt(&after))
-            .order(outbox::target.asc())
-            .select(outbox::target)
-            .first(&mut **read)
-            .optional()?;
-        let Some(target) = next else { return Ok(unreached) };
+        let Some(target) = next_target(read, &after)? else { return Ok(unreached) };
         let tried: Option<(i64, i64, String)> = outbox::table
             .filter(outbox::target.eq(&target))
             .filter(outbox::attempts.gt(0))
