@@ -1,6 +1,8 @@
 //! The close of a period: contracts and metered calls are put on a stage first, which is not
 //! measured; then the period is closed, closed again, computed again from its pinned inputs,
-//! checked and exported.
+//! checked and exported. Meanwhile others may call: what they notice of the close is measured too.
+
+mod callers;
 
 use std::{io, path::PathBuf, sync::Arc};
 
@@ -15,18 +17,23 @@ use lianshi_registry::{
     time::Period,
 };
 use lianshi_store::{
-    Db, Site,
+    Db, Fault, Site,
     audit::Actor,
     close, ledger,
     rehearsal::{self, Scale},
 };
 use serde_json::{Value, json};
 
+use callers::Callers;
+
 use crate::{
     disk::fdatasync,
     report::Report,
     stopwatch::{Stopwatch, millis, per_second},
 };
+
+/// How long callers are measured before the close.
+const QUIET_MS: u64 = 5_000;
 
 /// The close of a period.
 #[derive(Debug, Args)]
@@ -43,6 +50,9 @@ pub struct Close {
     /// Calls of each contract.
     #[arg(long, default_value_t = 5)]
     calls: u32,
+    /// Callers who meter a call every 25 ms, for five seconds before the close and beside it.
+    #[arg(long, default_value_t = 0)]
+    callers: u32,
     /// URL of an empty PostgreSQL database; a fresh SQLite file when not given.
     #[arg(long)]
     database: Option<String>,
@@ -68,19 +78,42 @@ impl Close {
         };
         rehearsal::fill(&site, &scale, period, &mut |calls| bar.inc(calls))?;
         bar.finish_and_clear();
-        let rows = self.measure(&site, period)?;
+        let mut beside = Vec::new();
+        if self.callers > 0 {
+            let callers = self.start_callers(&site, period)?;
+            callers::pause(QUIET_MS);
+            beside.push(callers.finish("before the close")?);
+        }
+        let rows = self.measure(&site, period, &mut beside)?;
         let database = if self.database.is_some() { "PostgreSQL" } else { "SQLite" };
         let what = format!(
             "The close of {} subscriptions with {metered} calls on {database}",
             self.subscriptions
         );
+        if !beside.is_empty() {
+            let what = format!("{} callers, and {what}", self.callers);
+            let fdatasync = fdatasync.clone();
+            Report { name: "close beside callers", what, fdatasync, rows: beside }.print()?;
+        }
         Report { name: "close", what, fdatasync, rows }.print()
+    }
+
+    fn start_callers(&self, site: &Site, period: Period) -> anyhow::Result<Callers> {
+        let agreements = (0..self.callers.min(self.subscriptions))
+            .map(|id| {
+                let product = rehearsal::product_number(site, 1 + id % self.products.max(1))?;
+                let buyer = rehearsal::buyer(id % self.buyers.max(1))?;
+                Ok(rehearsal::agreement(site, (id, &product), buyer, period))
+            })
+            .collect::<Result<Vec<_>, Fault>>()?;
+        Callers::start(site, &agreements)
     }
 
     fn measure(
         &self,
         site: &Site,
         period: Period,
+        beside: &mut Vec<Vec<(&'static str, Value)>>,
     ) -> anyhow::Result<Vec<Vec<(&'static str, Value)>>> {
         let mut rows = Vec::new();
         let many = usize::try_from(self.subscriptions)?;
@@ -97,7 +130,12 @@ impl Close {
         };
         let close = || close::close_period(site, &Actor::node(), period);
         step("close", &mut || {
-            ensure!(!close()?.repeated, "the period was closed before");
+            let callers = (self.callers > 0).then(|| self.start_callers(site, period));
+            let closed = close();
+            if let Some(callers) = callers {
+                beside.push(callers?.finish("beside the close")?);
+            }
+            ensure!(!closed?.repeated, "the period was closed before");
             Ok(())
         })?;
         step("close again", &mut || {

@@ -10,6 +10,7 @@ mod compare;
 mod document;
 mod inputs;
 mod parked;
+mod posting;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ pub use inputs::{Inputs, Subject};
 pub use parked::{ParkReason, Parked, ParkedKind};
 
 use crate::{
-    ledger::{self, Account, LedgerError, Reason, Transfer},
+    ledger::LedgerError,
     money::{Amount, Currency, MoneyError},
     rating::{RatedLine, Usage, rate, rate_late},
     split::{self, Agreement as SplitAgreement, SplitError},
@@ -68,7 +69,7 @@ pub enum CloseError {
     Ledger(#[from] LedgerError),
 }
 
-/// A statement made by a run, with what is kept and posted for it.
+/// A statement made by a run, as it is kept; the document says what it posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issued {
     /// The statement.
@@ -77,8 +78,6 @@ pub struct Issued {
     pub text: String,
     /// SHA-256 of it.
     pub hash: [u8; 32],
-    /// What it posts; nothing for a statement of nothing.
-    pub transfer: Option<Transfer>,
 }
 
 /// What a product earned in the period.
@@ -88,6 +87,17 @@ pub struct Earned {
     pub base: Amount,
     /// The same by the operator each agreement names; more than one when the product changed hands.
     pub by_operator: BTreeMap<Uscc, Amount>,
+}
+
+impl Earned {
+    /// With one more statement of an operator.
+    fn plus(&self, operator: &Uscc, total: Amount) -> Result<Self, MoneyError> {
+        let mut earned = self.clone();
+        earned.base = earned.base.plus(total)?;
+        let of_operator = earned.by_operator.entry(operator.clone()).or_default();
+        *of_operator = of_operator.plus(total)?;
+        Ok(earned)
+    }
 }
 
 /// What is to be divided: what a product earned in this period, or in one whose division was set
@@ -102,7 +112,7 @@ pub struct Takings {
     pub earned: Earned,
 }
 
-/// A division made by a run, with what is kept and posted for it.
+/// A division made by a run, as it is kept; the document says what it posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Divided {
     /// The division.
@@ -111,8 +121,6 @@ pub struct Divided {
     pub text: String,
     /// SHA-256 of it.
     pub hash: [u8; 32],
-    /// What it posts, first the base, then the parts above zero.
-    pub transfers: Vec<Transfer>,
 }
 
 /// What a close came to.
@@ -182,25 +190,35 @@ impl Run {
             return Err(CloseError::TooMuch { subscription: id() });
         }
         let number = statement_number(&self.inputs, self.statement_count + 1);
-        let document = self.statement(subject, number.clone(), (lines, total));
-        let transfer = (total > Amount::ZERO)
-            .then(|| {
-                Transfer::new(
-                    self.purpose(Reason::Fee, number),
-                    Account::Receivable(subject.buyer.clone()),
-                    Account::Fees(subject.operator.clone()),
-                    total,
-                )
-            })
-            .transpose()?;
-        let earned = self.earn(subject, total).map_err(money)?;
+        let document = self.statement(subject, number, (lines, total));
+        document.transfer()?;
+        let earned = self.earned.get(&subject.product).cloned().unwrap_or_default();
+        let earned = earned.plus(&subject.operator, total).map_err(money)?;
         let (text, hash) = document.seal_text();
         self.earned.insert(subject.product.clone(), earned);
         self.total = sum;
         self.statement_count += 1;
         self.calls = self.calls.saturating_add(calls_of(subject));
         self.hasher.update(hash);
-        Ok(Some(Issued { document, text, hash, transfer }))
+        Ok(Some(Issued { document, text, hash }))
+    }
+
+    /// Takes a statement as it was recorded by a program that did not keep what it rated: what
+    /// follows from it is compared, its lines are not computed again. Gives whether it has the next
+    /// number of this close.
+    pub fn take_recorded(&mut self, document: &StatementDocument) -> bool {
+        let number = statement_number(&self.inputs, self.statement_count + 1);
+        let earned = self.earned.entry(document.product.clone()).or_default();
+        let sums = earned.plus(&document.operator, document.total).and_then(|earned| {
+            let total = self.total.plus(document.total)?;
+            Ok((earned, total))
+        });
+        let Ok((sum, total)) = sums else { return false };
+        *earned = sum;
+        self.total = total;
+        self.statement_count += 1;
+        self.hasher.update(document.seal_text().1);
+        document.number == number
     }
 
     fn statement(
@@ -228,15 +246,6 @@ impl Run {
             lines,
             total,
         }
-    }
-
-    /// What the product of a subscription earned with this statement.
-    fn earn(&self, subject: &Subject, total: Amount) -> Result<Earned, MoneyError> {
-        let mut earned = self.earned.get(&subject.product).cloned().unwrap_or_default();
-        earned.base = earned.base.plus(total)?;
-        let of_operator = earned.by_operator.entry(subject.operator.clone()).or_default();
-        *of_operator = of_operator.plus(total)?;
-        Ok(earned)
     }
 
     /// What each product that earned anything is to divide, in the order of product numbers;
@@ -274,32 +283,10 @@ impl Run {
             by_operator: earned.by_operator.clone(),
             parts: split::divide(earned.base, agreement, so_far)?,
         };
-        let reference = if *period == self.inputs.period {
-            product.to_string()
-        } else {
-            format!("{period}/{product}")
-        };
-        let mut transfers = Vec::with_capacity(document.parts.len() + 1);
-        for (operator, amount) in earned.by_operator.iter().filter(|(_, fen)| **fen > Amount::ZERO)
-        {
-            transfers.push(Transfer::new(
-                self.purpose(Reason::SplitBase, reference.clone()),
-                Account::Shares(operator.clone()),
-                Account::SplitClearing,
-                *amount,
-            )?);
-        }
-        for part in document.parts.iter().filter(|part| part.amount > Amount::ZERO) {
-            transfers.push(Transfer::new(
-                self.purpose(Reason::SplitPart, reference.clone()),
-                Account::SplitClearing,
-                Account::Payable(part.party.uscc.clone()),
-                part.amount,
-            )?);
-        }
+        document.transfers(self.inputs.period)?;
         let (text, hash) = document.seal_text();
         self.hasher.update(hash);
-        Ok(Divided { document, text, hash, transfers })
+        Ok(Divided { document, text, hash })
     }
 
     /// Sets one thing aside.
@@ -317,10 +304,6 @@ impl Run {
             });
         self.hasher.update(recorded.seal_text().1);
         fits
-    }
-
-    fn purpose(&self, reason: Reason, reference: String) -> ledger::Purpose {
-        ledger::Purpose { period: self.inputs.period, reason, reference }
     }
 
     /// Ends the run.
@@ -357,8 +340,7 @@ fn calls_of(subject: &Subject) -> u64 {
 
 /// The `n`-th statement number of a close, from 1, without gaps: `ST-330212-202610-0000001`.
 fn statement_number(inputs: &Inputs, n: u64) -> String {
-    let month = inputs.period.to_string().replace('-', "");
-    format!("ST-{}-{month}-{n:07}", inputs.division)
+    format!("{}-{n:07}", inputs.series())
 }
 
 #[cfg(test)]

@@ -200,7 +200,8 @@ fn rate_calls(plan: &Charge, operation: &str, count: Count) -> Result<RatedLine,
 
 /// Usage of a closed month that was not billed in its close: it arrived later, or the month was
 /// set aside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LateUsage {
     /// The month it belongs to.
     pub period: Period,

@@ -13,7 +13,9 @@ use actix_server::{Server, ServerHandle};
 use actix_web::web::Data;
 use anyhow::Context as _;
 use lianshi_gateway::Gateway;
-use lianshi_store::{Fault, Site, accounts, catalog, datasets, members, recovery, room, usage};
+use lianshi_store::{
+    Fault, Site, accounts, catalog, close, datasets, members, recovery, room, usage,
+};
 use lianshi_web::WebState;
 use tokio::{sync::Notify, task::JoinHandle};
 
@@ -32,6 +34,8 @@ use crate::{
 const HTTP_WORKERS: usize = 2;
 /// How often changed counts are sealed for their home nodes: half of the two seconds they may take.
 const REPORTS_MS: u64 = 1_000;
+/// How often it is looked for a close that somebody ended in the middle.
+const CLOSES_MS: u64 = 15_000;
 /// How often ended sessions and old stored answers are swept.
 const SWEEP_MS: u64 = 600_000;
 
@@ -106,6 +110,7 @@ pub async fn start(folder: &Folder, share: Share) -> anyhow::Result<Running> {
         tokio::spawn(witnessing::run(site.clone(), peers.net.clone())),
         tokio::spawn(trail::run(site.clone())),
         tokio::spawn(every(REPORTS_MS, site.clone(), &REPORTS)),
+        tokio::spawn(every(CLOSES_MS, site.clone(), &CLOSES)),
         tokio::spawn(every(SWEEP_MS, site.clone(), &SWEEP)),
     ];
     tracing::info!(node = %site.node, address = %folder.config.listen, "serving");
@@ -187,6 +192,9 @@ const REPORTS: [Job; 1] = [("usage reports", |site| {
     }
     Ok(())
 })];
+
+/// What a close left behind that was ended in the middle.
+const CLOSES: [Job; 1] = [("going on with a close", close::go_on)];
 
 /// What is swept: first what gives room back.
 const SWEEP: [Job; 6] = [

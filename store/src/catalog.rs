@@ -15,8 +15,10 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use lianshi_registry::{
-    catalog::{self, ObjectKind},
+    catalog::{self, Object, ObjectKind},
+    entry::StatementSealed,
     id::Origin,
+    time::Period,
 };
 
 pub(crate) use change::begin_anew;
@@ -35,6 +37,23 @@ use crate::{
     fault::Fault,
     schema::{catalog_objects, quarantined_entries},
 };
+
+/// What a node's logs say of its close of a period, in whichever generation; `None` when none does.
+pub(crate) fn sealed_statements(
+    read: &mut Read<'_>,
+    node: &Origin,
+    period: Period,
+) -> Result<Option<StatementSealed>, Fault> {
+    let sealed = objects::by_name(read, ObjectKind::Statement, &period.to_string())?;
+    let of_node =
+        |origin: &Origin| origin.node() == node.node() && origin.domain() == node.domain();
+    Ok(sealed.into_iter().filter(|sealed| of_node(&sealed.origin)).find_map(|sealed| match sealed
+        .object
+    {
+        Object::Statement(sealed) => Some(sealed),
+        _ => None,
+    }))
+}
 
 /// The digest of the catalog held here. Nodes that hold the same logs have the same digest.
 pub fn digest(read: &mut Read<'_>) -> Result<[u8; 32], Fault> {

@@ -1,16 +1,21 @@
-//! Closing a period: one transaction that pins the inputs, rates every subscription, posts the
-//! ledger, divides what each product earned, seals the result in the log and writes the letters.
-//! Before its commit nothing happened; after it everything did, and closing again gives the same
-//! answer. Subscriptions stream through in pages. What cannot be computed for one subscription or
-//! product is set aside with its reason and tried again by the next close.
+//! Closing a period, while people call. The bounds are pinned in a short transaction; then the
+//! subscriptions are rated page by page, each page read in a snapshot and written as drafts; a short
+//! transaction seals the result in the log; and what is sealed is carried into the books page by
+//! page. Before the seal nothing happened, and what an attempt left behind is swept away; after it
+//! everything will, whoever is stopped: the next close or the serving process goes on. Closing again
+//! gives the same answer. What cannot be computed for one subscription or product is set aside with
+//! its reason and tried again by the next close. See `docs/decisions/0020-how-a-close-is-staged.md`.
 
+mod carry;
 mod counts;
+mod drafts;
 pub(crate) mod lines;
 mod parked;
 mod periods;
-mod post;
 mod run;
+mod shares;
 mod subjects;
+mod turn;
 mod verify;
 
 use diesel::prelude::*;
@@ -21,18 +26,24 @@ use lianshi_registry::{
 };
 
 pub use parked::{ParkedView, parked_in, waiting};
-pub(crate) use periods::latest as latest_closed;
-pub use periods::{PeriodState, PeriodView, period, periods};
+pub(crate) use periods::latest as latest_begun;
+pub use periods::{ClosedView, PeriodState, PeriodView, period, periods};
+pub use turn::Underway;
 pub use verify::{Recomputed, recompute};
 
 use crate::{
-    Failure, Fault, Site, Write,
+    Failure, Fault, Read, Site, Write,
     audit::{self, Act, Actor},
-    crash, log, recovery,
-    schema::{periods as periods_table, usage_months},
+    catalog, crash, log, recovery,
+    schema::{number_series, periods as periods_table, usage_months},
     subscriptions::correspondence,
 };
-use run::Closed;
+use run::Computed;
+use turn::{Attempt, Turn};
+
+/// Pause after each page, in milliseconds: as long as a page holds the one write lock of SQLite,
+/// which has no queue, so that whoever waits for it finds it free.
+pub(crate) const PAUSE_MS: u64 = 20;
 
 /// Why a period is not closed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +70,31 @@ pub enum CloseRefusal {
         /// The nodes that have contracts here, by name.
         nodes: String,
     },
+    /// Somebody is closing.
+    #[error("{}; wait until it is done", .0.as_ref().map_or_else(
+        || "another close is being written into the books".to_owned(),
+        ToString::to_string,
+    ))]
+    Underway(Option<Box<Underway>>),
+    /// Another close of it took over, as after a restore beside a close.
+    #[error("another close of {period} took over; look what it came to")]
+    Superseded {
+        /// The period asked for.
+        period: Period,
+    },
+    /// The node's own log says that it was closed, and the books, restored from before, do not.
+    #[error(
+        "{period} was closed and sealed in this node's log with {statements} statements, result \
+         {result_hash}, and these books do not have it: bring back a backup from after its close"
+    )]
+    Forgotten {
+        /// The period.
+        period: Period,
+        /// How many statements were sealed.
+        statements: u64,
+        /// With which result, in hexadecimal.
+        result_hash: String,
+    },
     /// A later period was closed without it.
     #[error("{latest} was closed already; what is found of {period} now goes into the next close")]
     Passed {
@@ -75,6 +111,9 @@ impl Refusal for CloseRefusal {
             Self::Unfinished { .. } => "period.unfinished",
             Self::EarlierOpen { .. } => "period.earlier_open",
             Self::Awaiting { .. } => "period.awaiting",
+            Self::Underway(_) => "period.underway",
+            Self::Superseded { .. } => "period.superseded",
+            Self::Forgotten { .. } => "period.forgotten",
             Self::Passed { .. } => "period.passed",
         }
     }
@@ -110,114 +149,175 @@ pub enum Step {
     },
     /// Every product is divided.
     Divided,
-    /// The result is in the log.
+    /// The result is about to be in the log.
     Sealed,
+    /// Documents of a sealed close stand in the books.
+    Carried {
+        /// The period.
+        period: Period,
+        /// How many of its documents are left.
+        left: u64,
+    },
 }
 
-/// Closes a period and tells each step; an error from `step` ends the close without a trace.
+/// Closes a period and tells each step; an error from `step` up to [`Step::Sealed`] ends the close
+/// without a trace, a later one only until somebody goes on.
 pub fn close_with(
     site: &Site,
     actor: &Actor,
     period: Period,
     step: &mut dyn FnMut(Step) -> Result<(), Fault>,
 ) -> Result<CloseResult, Failure<CloseRefusal>> {
-    let now = site.now();
-    let mut close = || close_once(site, actor, (period, now), step);
-    let result = match close() {
-        // PostgreSQL found the rows of a close that committed in between: that close is the answer.
-        Err(Failure::Fault(fault)) if fault.is_duplicate() => close(),
-        done => done,
-    }?;
+    let is_whole = |view: &ClosedView| view.to_carry == 0;
+    if let Some(view) = site.db.read(|read| periods::closed(read, period))?
+        && view.closed.as_ref().is_some_and(is_whole)
+    {
+        return Ok(CloseResult { period: view, repeated: true });
+    }
+    let Some(turn) = Turn::take(site)? else {
+        let underway = site.db.read(turn::underway)?;
+        return Err(Failure::Refused(CloseRefusal::Underway(underway.map(Box::new))));
+    };
+    drafts::sweep(&turn, site)?;
+    carry::carry(&turn, site, step)?;
+    let attempt = site.db.write(|write| begin(write, site, (actor, period)))?;
+    let repeated = attempt.is_none();
+    if let Some(attempt) = attempt {
+        let sealed = run::run(site, &attempt, step)
+            .and_then(|computed| seal(site, actor, (&attempt, &computed), step));
+        if sealed.is_err() {
+            // What cannot be removed now is removed before the next close.
+            let _ = drafts::sweep(&turn, site);
+        }
+        sealed?;
+        carry::carry(&turn, site, step)?;
+    }
     site.nudge();
-    Ok(result)
+    let closed = site.db.read(|read| periods::closed(read, period))?;
+    let period = closed.ok_or_else(|| Fault::corrupt("periods", "the period just closed"))?;
+    Ok(CloseResult { period, repeated })
 }
 
-fn close_once(
+/// Goes on with what a close that was ended left: sweeps away what was not sealed, and carries what
+/// was into the books. Cheap where there is nothing, and does nothing while somebody closes.
+pub fn go_on(site: &Site) -> Result<(), Fault> {
+    let is_idle = |read: &mut Read<'_>| {
+        Ok::<_, Fault>(turn::underway(read)?.is_none() && unfinished(read)?.is_none())
+    };
+    if site.db.read(is_idle)? {
+        return Ok(());
+    }
+    let Some(turn) = Turn::take(site)? else { return Ok(()) };
+    drafts::sweep(&turn, site)?;
+    carry::carry(&turn, site, &mut |_| Ok(()))?;
+    site.nudge();
+    Ok(())
+}
+
+/// The first period that is sealed and does not stand in the books yet.
+pub(crate) fn unfinished(read: &mut Read<'_>) -> Result<Option<Period>, Fault> {
+    drafts::sealed(read, 1)?.first().map(drafts::DraftRow::period).transpose()
+}
+
+/// Begins the close of a period; `None` when it is closed.
+fn begin(
+    write: &mut Write<'_>,
     site: &Site,
-    actor: &Actor,
-    (period, now): (Period, Timestamp),
-    step: &mut dyn FnMut(Step) -> Result<(), Fault>,
-) -> Result<CloseResult, Failure<CloseRefusal>> {
-    site.db.write(|write| {
-        if let Some(closed) = periods::closed(&mut write.as_read(), period)? {
-            return Ok(CloseResult { period: closed, repeated: true });
-        }
-        // After what is closed already: a clock set back does not open it again.
-        if now < period.end() {
-            let ends_at = period.end();
-            return Err(Failure::Refused(CloseRefusal::Unfinished { period, ends_at }));
-        }
-        // Before the work: nothing could be sealed at its end.
-        recovery::ensure_recovered(&mut write.as_read())?;
-        let awaited = correspondence::awaited_homes(&mut write.as_read(), period)?;
-        if !awaited.is_empty() {
-            let nodes = awaited.join(", ");
-            return Err(Failure::Refused(CloseRefusal::Awaiting { nodes }));
-        }
-        periods::check_order(&mut write.as_read(), period)?;
-        let closed = run::run(write, site, (period, now), step)?;
-        seal(write, site, actor, (closed, now))?;
-        step(Step::Sealed)?;
-        crash::point("close.sealed");
-        let closed = periods::closed(&mut write.as_read(), period)?
-            .ok_or_else(|| Fault::corrupt("periods", "the period just closed"))?;
-        Ok(CloseResult { period: closed, repeated: false })
-    })
+    (actor, period): (&Actor, Period),
+) -> Result<Option<Attempt>, Failure<CloseRefusal>> {
+    let now = site.now();
+    if periods::closed(&mut write.as_read(), period)?.is_some() {
+        return Ok(None);
+    }
+    // After what is closed already: a clock set back does not open it again.
+    if now < period.end() {
+        let ends_at = period.end();
+        return Err(Failure::Refused(CloseRefusal::Unfinished { period, ends_at }));
+    }
+    // Before the work: nothing could be sealed at its end.
+    recovery::ensure_recovered(&mut write.as_read())?;
+    if let Some(StatementSealed { statement_count: statements, result_hash, .. }) =
+        catalog::sealed_statements(&mut write.as_read(), &site.origin, period)?
+    {
+        let forgotten = CloseRefusal::Forgotten { period, statements, result_hash };
+        return Err(Failure::Refused(forgotten));
+    }
+    let awaited = correspondence::awaited_homes(&mut write.as_read(), period)?;
+    if !awaited.is_empty() {
+        let nodes = awaited.join(", ");
+        return Err(Failure::Refused(CloseRefusal::Awaiting { nodes }));
+    }
+    periods::check_order(&mut write.as_read(), period)?;
+    Ok(Some(Attempt::begin(write, site, (actor, period, now))?))
 }
 
 /// Where the meter stands: the ingest bound.
-fn meter(write: &mut Write<'_>) -> Result<i64, Fault> {
+fn meter(read: &mut Read<'_>) -> Result<i64, Fault> {
     let last: Option<i64> =
-        usage_months::table.select(diesel::dsl::max(usage_months::last_seq)).first(&mut **write)?;
+        usage_months::table.select(diesel::dsl::max(usage_months::last_seq)).first(&mut **read)?;
     Ok(last.unwrap_or(0))
 }
 
+/// Seals what an attempt came to: the period, its entry in the log, and what was set aside.
 fn seal(
-    write: &mut Write<'_>,
     site: &Site,
     actor: &Actor,
-    (closed, now): (Closed, Timestamp),
-) -> Result<(), Fault> {
-    let Closed { inputs, outcome, park } = closed;
+    (attempt, computed): (&Attempt, &Computed),
+    step: &mut dyn FnMut(Step) -> Result<(), Fault>,
+) -> Result<(), Failure<CloseRefusal>> {
+    let (inputs, outcome) = (&attempt.inputs, &computed.outcome);
     let hash = hex::encode(outcome.result_hash);
-    let entry = Entry {
-        v: ENTRY_VERSION,
-        at: now,
-        by: site.node.to_string(),
-        fact: Fact::StatementSealed(StatementSealed {
-            period: inputs.period,
-            statement_count: outcome.statement_count,
-            result_hash: hash.clone(),
-        }),
-    };
-    let indexes = log::append(write, &site.origin, &[entry], now)?;
-    let log_index = indexes.first().copied().unwrap_or_default();
-    let number = |value: u64| i64::try_from(value).map_err(|e| Fault::corrupt("periods", e));
-    diesel::insert_into(periods_table::table)
-        .values((
-            periods_table::period.eq(inputs.period.to_string()),
-            periods_table::state.eq(PeriodState::Closed.as_str()),
-            periods_table::event_to.eq(inputs.event_to),
-            periods_table::ingest_to.eq(inputs.ingest_to),
-            periods_table::closed_at.eq(now.millis()),
-            periods_table::closed_by.eq(&actor.name),
-            periods_table::statement_count.eq(number(outcome.statement_count)?),
-            periods_table::calls.eq(number(outcome.calls)?),
-            periods_table::total_fen.eq(outcome.total.fen()),
-            periods_table::result_hash.eq(outcome.result_hash.to_vec()),
-            periods_table::log_index.eq(number(log_index)?),
-        ))
-        .execute(&mut **write)?;
-    let object = inputs.period.to_string();
-    let act = Act {
-        at: now,
-        actor,
-        action: "period.close",
-        object: &object,
-        outcome: "done",
-        before: "open",
-        after: &hash,
-    };
-    audit::record(write, &act)?;
-    park.write(write, actor)
+    site.db.write(|write| {
+        let now = site.now();
+        attempt.end(write)?;
+        let entry = Entry {
+            v: ENTRY_VERSION,
+            at: now,
+            by: site.node.to_string(),
+            fact: Fact::StatementSealed(StatementSealed {
+                period: inputs.period,
+                statement_count: outcome.statement_count,
+                result_hash: hash.clone(),
+            }),
+        };
+        let indexes = log::append(write, &site.origin, &[entry], now)?;
+        let log_index = indexes.first().copied().unwrap_or_default();
+        let number = |value: u64| i64::try_from(value).map_err(|e| Fault::corrupt("periods", e));
+        diesel::insert_into(periods_table::table)
+            .values((
+                periods_table::period.eq(inputs.period.to_string()),
+                periods_table::state.eq(PeriodState::Closed.as_str()),
+                periods_table::event_to.eq(inputs.event_to),
+                periods_table::ingest_to.eq(inputs.ingest_to),
+                periods_table::closed_at.eq(now.millis()),
+                periods_table::closed_by.eq(&actor.name),
+                periods_table::statement_count.eq(number(outcome.statement_count)?),
+                periods_table::calls.eq(number(outcome.calls)?),
+                periods_table::total_fen.eq(outcome.total.fen()),
+                periods_table::result_hash.eq(outcome.result_hash.to_vec()),
+                periods_table::log_index.eq(number(log_index)?),
+            ))
+            .execute(&mut **write)?;
+        if outcome.statement_count > 0 {
+            let last_number = number_series::last_number.eq(number(outcome.statement_count)?);
+            diesel::insert_into(number_series::table)
+                .values((number_series::series.eq(inputs.series()), last_number))
+                .execute(&mut **write)?;
+        }
+        let object = inputs.period.to_string();
+        let act = Act {
+            at: now,
+            actor,
+            action: "period.close",
+            object: &object,
+            outcome: "done",
+            before: "open",
+            after: &hash,
+        };
+        audit::record(write, &act)?;
+        computed.park.write(write, actor)?;
+        step(Step::Sealed)?;
+        crash::point("close.sealed");
+        Ok(())
+    })
 }

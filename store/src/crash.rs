@@ -35,8 +35,8 @@ pub const RESTORE_POINTS: [&str; 6] = [
 
 /// Every point inside a close.
 #[cfg(feature = "rehearsal")]
-pub const CLOSE_POINTS: [&str; 4] =
-    ["close.rated", "close.parked", "close.divided", "close.sealed"];
+pub const CLOSE_POINTS: [&str; 5] =
+    ["close.rated", "close.parked", "close.divided", "close.sealed", "close.carried"];
 
 /// Ends the process here when a rehearsal asks for it.
 #[cfg(feature = "rehearsal")]

@@ -224,6 +224,12 @@ fn step_aside(tried: u32) {
     std::thread::sleep(std::time::Duration::from_micros(longest * 1000 * share / 255));
 }
 
+/// Leaves the database to others between two of many transactions in a row.
+#[expect(clippy::disallowed_methods, reason = "nobody tells that they wait for SQLite's lock")]
+pub(crate) fn pause(ms: u64) {
+    std::thread::sleep(std::time::Duration::from_millis(ms));
+}
+
 fn attempt<T, E: From<Fault>>(
     conn: &mut Conn,
     f: &mut impl FnMut(&mut Write<'_>) -> Result<T, E>,

@@ -5,6 +5,8 @@
 mod check;
 mod export;
 
+use std::collections::BTreeMap;
+
 use diesel::{dsl::sql, prelude::*, sql_types::BigInt};
 use lianshi_market::{
     ledger::{Account, AccountKind, Purpose, Reason, Transfer},
@@ -17,6 +19,7 @@ pub use export::{ExportError, export};
 
 use crate::{
     Fault, Read, Write,
+    dialect::{BULK_ROWS_MAX, insert_all, insert_all_if_absent},
     schema::{ledger_accounts, ledger_transfers},
 };
 
@@ -203,26 +206,38 @@ impl TransferRow {
     }
 }
 
-/// The place of the next transfer.
-pub(crate) fn next_seq(read: &mut Read<'_>) -> Result<i64, Fault> {
+/// Posts transfers at the end of the order, and adds them to the sums of their accounts.
+pub(crate) fn post(
+    write: &mut Write<'_>,
+    transfers: &[Transfer],
+    now: Timestamp,
+) -> Result<(), Fault> {
     let last: Option<i64> = ledger_transfers::table
         .select(diesel::dsl::max(ledger_transfers::seq))
-        .first(&mut **read)?;
-    Ok(last.unwrap_or(0) + 1)
-}
-
-/// Adds the transfers from `first_seq` on to the sums of their accounts.
-pub(crate) fn store_balances(write: &mut Write<'_>, first_seq: i64) -> Result<(), Fault> {
-    for side in ["debit", "credit"] {
-        // Both databases take this text as it is; the one value in it is a number of ours.
-        diesel::sql_query(format!(
-            "UPDATE ledger_accounts SET {side}s_fen = {side}s_fen + (\
-               SELECT CAST(SUM(amount_fen) AS BIGINT) FROM ledger_transfers \
-               WHERE {side}_account = account AND seq >= {first_seq}) \
-             WHERE account IN (\
-               SELECT {side}_account FROM ledger_transfers WHERE seq >= {first_seq})"
-        ))
-        .execute(&mut **write)?;
+        .first(&mut **write)?;
+    let mut rows = Vec::with_capacity(transfers.len());
+    let mut sums: BTreeMap<&Account, (i64, i64)> = BTreeMap::new();
+    for (seq, transfer) in (last.unwrap_or(0) + 1..).zip(transfers) {
+        let amount = transfer.amount().fen();
+        sums.entry(transfer.debit()).or_default().0 += amount;
+        sums.entry(transfer.credit()).or_default().1 += amount;
+        rows.push(TransferRow::new(seq, transfer, now));
+    }
+    let accounts: Vec<AccountRow> =
+        sums.keys().map(|account| AccountRow::new(account, now)).collect();
+    for accounts in accounts.chunks(BULK_ROWS_MAX) {
+        insert_all_if_absent!(write, ledger_accounts::table, accounts)?;
+    }
+    for rows in rows.chunks(BULK_ROWS_MAX) {
+        insert_all!(write, ledger_transfers::table, rows)?;
+    }
+    for (account, (debits, credits)) in sums {
+        diesel::update(ledger_accounts::table.find(account.to_string()))
+            .set((
+                ledger_accounts::debits_fen.eq(ledger_accounts::debits_fen + debits),
+                ledger_accounts::credits_fen.eq(ledger_accounts::credits_fen + credits),
+            ))
+            .execute(&mut **write)?;
     }
     Ok(())
 }

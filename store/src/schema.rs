@@ -567,6 +567,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    closings (period) {
+        period -> Text,
+        attempt -> Text,
+        begun_at -> BigInt,
+        begun_by -> Text,
+        ingest_to -> BigInt,
+        done -> BigInt,
+        total -> BigInt,
+    }
+}
+
+diesel::table! {
+    close_subjects (period, subscription) {
+        period -> Text,
+        subscription -> Text,
+        subject -> Text,
+    }
+}
+
+diesel::table! {
+    close_drafts (period, position) {
+        period -> Text,
+        position -> BigInt,
+        kind -> Text,
+        document -> Text,
+        document_hash -> Binary,
+    }
+}
+
+diesel::table! {
     statements (number, side) {
         number -> Text,
         side -> Text,
@@ -810,6 +840,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     dataset_rows,
     withheld_rows,
     periods,
+    closings,
+    close_subjects,
+    close_drafts,
     statements,
     waiting_statements,
     statement_lines,

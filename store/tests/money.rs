@@ -8,6 +8,7 @@ mod letters;
 mod parked;
 mod sequences;
 pub mod stage;
+mod staged;
 
 use lianshi_market::{money::Amount, split::ShareExplanation, subscription::Side};
 use lianshi_registry::{json, refusal::Refusal as _};
@@ -151,13 +152,30 @@ fn two_closes_at_once_have_one_effect() {
             for agreement in &held {
                 meter(site, agreement, "2026-10-05T04:00:00Z", 3);
             }
-            let results: Vec<close::CloseResult> = std::thread::scope(|scope| {
-                let closes: Vec<_> =
-                    (0..2).map(|_| scope.spawn(|| close_month(site, "2026-10"))).collect();
-                closes.into_iter().map(|close| close.join().expect("closed")).collect()
+            let month = month("2026-10");
+            let close = || close::close_period(site, &Actor::node(), month);
+            let mut second = None;
+            let mut inside = |step| {
+                if matches!(step, Step::Rated { .. }) {
+                    second = Some(close());
+                }
+                Ok(())
+            };
+            let first = close::close_with(site, &Actor::node(), month, &mut inside);
+            assert!(!first.expect("closed").repeated);
+            match second.expect("tried") {
+                Err(Failure::Refused(refusal)) => {
+                    assert_eq!(refusal.code(), "period.underway");
+                    let told = refusal.to_string();
+                    assert!(told.contains("2026-10") && told.contains("20 of 20"), "{told}");
+                }
+                other => panic!("not refused: {other:?}"),
+            }
+            let at_once: Vec<_> = std::thread::scope(|scope| {
+                let closes: Vec<_> = (0..4).map(|_| scope.spawn(close)).collect();
+                closes.into_iter().map(|close| close.join().expect("no panic")).collect()
             });
-            assert_eq!(results[0].period, results[1].period);
-            assert_eq!(results.iter().filter(|result| result.repeated).count(), 1);
+            assert!(at_once.iter().all(|again| again.as_ref().is_ok_and(|done| done.repeated)));
             books::hold(site);
         });
     });

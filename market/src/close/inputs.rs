@@ -36,10 +36,17 @@ impl Inputs {
     pub fn new(node: NodeName, division: DivisionCode, period: Period, ingest_to: i64) -> Self {
         Self { node, division, period, event_to: period.end().millis(), ingest_to }
     }
+
+    /// The series its statements are numbered in, such as `ST-330212-202610`.
+    pub fn series(&self) -> String {
+        format!("ST-{}-{}", self.division, self.period.to_string().replace('-', ""))
+    }
 }
 
-/// One subscription as its period ends: what was agreed, and what was counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One subscription as its period ends: what was agreed, and what was counted. A close keeps it as
+/// it rated it: computing the close again reads that, and nothing that may have changed since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Subject {
     /// Its id.
     pub subscription: String,

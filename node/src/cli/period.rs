@@ -52,13 +52,17 @@ impl Command {
 
 fn close(at: &At, site: &Site, period: Period) -> anyhow::Result<()> {
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
-        "closing {prefix} {bar:40} {pos}/{len} subscriptions {elapsed}",
+        "closing {prefix} {bar:40} {pos}/{len} subscriptions {msg} {elapsed}",
     )?);
     bar.set_prefix(period.to_string());
     let result = close::close_with(site, &At::actor(), period, &mut |step| {
-        if let Step::Rated { subscriptions, of } = step {
-            bar.set_length(of);
-            bar.set_position(subscriptions);
+        match step {
+            Step::Rated { subscriptions, of } => {
+                bar.set_length(of);
+                bar.set_position(subscriptions);
+            }
+            Step::Carried { left, .. } => bar.set_message(format!("{left} to write")),
+            Step::Divided | Step::Sealed => {}
         }
         Ok(())
     });
@@ -151,19 +155,33 @@ fn period_json(view: &PeriodView) -> Value {
         insert(&mut value, "total", json!(closed.total));
         insert(&mut value, "result_hash", json!(closed.result_hash));
         insert(&mut value, "log_index", json!(closed.log_index));
+        insert(&mut value, "to_carry", json!(closed.to_carry));
+    }
+    if let Some(underway) = &view.underway {
+        insert(&mut value, "underway_since", json!(underway.since));
+        insert(&mut value, "underway_by", json!(underway.by));
+        insert(&mut value, "underway_done", json!(underway.done));
+        insert(&mut value, "underway_total", json!(underway.total));
     }
     value
 }
 
 fn period_text(view: &PeriodView) -> String {
-    let PeriodView { period, state, calls, closed } = view;
-    match closed {
+    let PeriodView { period, state, calls, closed, underway } = view;
+    let mut text = match closed {
         None => format!("{period}  {}  {calls} calls", state.as_str()),
         Some(closed) => format!(
             "{period}  closed {}  {calls} calls  {} statements  {} CNY  {}",
             closed.at, closed.statements, closed.total, closed.result_hash
         ),
+    };
+    if let Some(underway) = underway {
+        text.push_str(&format!("\n  {underway}"));
     }
+    if let Some(closed) = closed.as_ref().filter(|closed| closed.to_carry > 0) {
+        text.push_str(&format!("\n  {} documents are still to be written", closed.to_carry));
+    }
+    text
 }
 
 /// What was set aside, on a line of its own.

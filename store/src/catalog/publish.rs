@@ -70,7 +70,7 @@ fn write_file(
         next_index,
         by,
         now,
-        closed_to: close::latest_closed(&mut write.as_read())?,
+        closed_to: close::latest_begun(&mut write.as_read())?,
     };
     let decision = publish::decide(text, &publisher, known, &fresh).map_err(Failure::Refused)?;
     log::append(write, &site.origin, &decision.entries, now)?;

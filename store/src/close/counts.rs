@@ -18,6 +18,15 @@ type Sums = BTreeMap<(String, String), (i64, i64)>;
 /// The same of one subscription.
 pub(super) type Counts = BTreeMap<String, (i64, i64)>;
 
+/// What was counted for a subscription in a month.
+#[derive(Default)]
+pub(super) struct Counted {
+    /// Up to the bound.
+    pub counts: Counts,
+    /// Calls of all events, also beyond it: what the month itself must say.
+    pub calls: i64,
+}
+
 /// Counts as the meter must have them: not below zero.
 pub(super) fn usage_of(counts: Counts) -> Result<Usage, String> {
     let mut usage = Usage::new();
@@ -34,12 +43,12 @@ pub(super) fn usage_of(counts: Counts) -> Result<Usage, String> {
 }
 
 /// What was counted for a range of subscriptions in a month by events up to `bound`: the sums of
-/// its days, less what came later.
+/// its days, less what came later. The reads must be of one snapshot.
 pub(super) fn counted(
     read: &mut Read<'_>,
     range: (&str, &str),
     (period, bound): (Period, i64),
-) -> Result<BTreeMap<String, Counts>, Fault> {
+) -> Result<BTreeMap<String, Counted>, Fault> {
     let (first_day, last_day) = days(period);
     let sums: Vec<(String, String, i64, i64)> = usage_days::table
         .filter(usage_days::subscription.between(range.0, range.1))
@@ -52,21 +61,17 @@ pub(super) fn counted(
             sql::<BigInt>("CAST(SUM(units) AS BIGINT)"),
         ))
         .load(&mut **read)?;
-    let mut sums: Sums = sums
-        .into_iter()
-        .map(|(subscription, operation, calls, units)| ((subscription, operation), (calls, units)))
-        .collect();
-    for (key, (calls, units)) in later(read, range, (period, bound))? {
-        if let Some(sum) = sums.get_mut(&key) {
-            sum.0 -= calls;
-            sum.1 -= units;
-        }
+    let later = later(read, range, (period, bound))?;
+    let mut counted: BTreeMap<String, Counted> = BTreeMap::new();
+    for (subscription, operation, calls, units) in sums {
+        let key = (subscription, operation);
+        let (later_calls, later_units) = later.get(&key).copied().unwrap_or_default();
+        let (subscription, operation) = key;
+        let of_subscription = counted.entry(subscription).or_default();
+        of_subscription.calls += calls;
+        of_subscription.counts.insert(operation, (calls - later_calls, units - later_units));
     }
-    let mut counts: BTreeMap<String, Counts> = BTreeMap::new();
-    for ((subscription, operation), sum) in sums {
-        counts.entry(subscription).or_default().insert(operation, sum);
-    }
-    Ok(counts)
+    Ok(counted)
 }
 
 /// What events after `bound` added to a month: read from the events themselves, of the few

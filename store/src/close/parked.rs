@@ -115,53 +115,73 @@ pub(super) type OwedMonths = BTreeMap<String, BTreeMap<Period, Owed>>;
 pub(super) struct Owed {
     /// Up to which sequence of the meter it was billed; `None` when nothing of it was.
     pub billed_to: Option<i64>,
-    /// The close at hand takes it up.
-    pub taken: bool,
 }
 
-/// What waited as the close of a period began. Asked again after it, only what that very close got
-/// out counts as taken.
+/// What waits as the close of a period begins.
 pub(super) struct Waiting {
     /// Months of subscriptions.
     pub months: OwedMonths,
-    /// Divisions that are taken up, oldest first.
+    /// Divisions, oldest first.
     pub takings: Vec<Takings>,
 }
 
 impl Waiting {
-    /// Loads it for a close that is yet to be made, or, `again`, for one that was.
-    pub(super) fn load(read: &mut Read<'_>, close: Period, again: bool) -> Result<Self, Fault> {
-        let close_text = close.to_string();
-        let rows: Vec<ParkedRow> = parked::table
-            .filter(parked::parked_in.lt(&close_text))
-            .filter(parked::resolved_in.eq("").or(parked::resolved_in.ge(&close_text)))
-            .order((parked::period.asc(), parked::subject.asc(), parked::parked_in.asc()))
-            .select(ParkedRow::as_select())
-            .load(&mut **read)?;
+    /// Loads it for a close that is yet to be made.
+    pub(super) fn load(read: &mut Read<'_>, close: Period) -> Result<Self, Fault> {
         let mut waiting = Self { months: OwedMonths::new(), takings: Vec::new() };
-        for row in rows {
-            let ParkedView { parked, resolved_in, .. } = row.into_view()?;
-            let taken = !again || resolved_in == Some(close);
-            match parked.kind {
-                ParkedKind::Statement => {
-                    let months = waiting.months.entry(parked.subject).or_default();
-                    // The first row of a month was billed least far.
-                    months
-                        .entry(parked.period)
-                        .or_insert(Owed { billed_to: parked.billed_to, taken });
-                }
-                ParkedKind::Division if taken => {
-                    waiting.takings.push(Takings {
-                        period: parked.period,
-                        product: parsed(RegistrationNumber::parse(&parked.subject))?,
-                        earned: Earned { base: parked.base, by_operator: parked.by_operator },
-                    });
-                }
-                ParkedKind::Division => {}
+        for ParkedView { parked, .. } in resolved(read, close, "")? {
+            if let Some(takings) = takings(&parked)? {
+                waiting.takings.push(takings);
+                continue;
             }
+            // The first row of a month was billed least far.
+            let months = waiting.months.entry(parked.subject).or_default();
+            months.entry(parked.period).or_insert(Owed { billed_to: parked.billed_to });
         }
         Ok(waiting)
     }
+}
+
+/// The months of a subscription that were ever set aside.
+pub(super) fn months_of(
+    read: &mut Read<'_>,
+    subscription: &str,
+) -> Result<BTreeSet<Period>, Fault> {
+    let months: Vec<String> = parked::table
+        .filter(parked::kind.eq(ParkedKind::Statement.as_str()))
+        .filter(parked::subject.eq(subscription))
+        .select(parked::period)
+        .load(&mut **read)?;
+    months.iter().map(|month| parsed(Period::parse(month))).collect()
+}
+
+/// The divisions that a close took up.
+pub(super) fn taken_up(read: &mut Read<'_>, close: Period) -> Result<Vec<Takings>, Fault> {
+    let views = resolved(read, close, &close.to_string())?;
+    views.iter().filter_map(|view| takings(&view.parked).transpose()).collect()
+}
+
+/// What was set aside before a close and came out where `by` says, oldest first.
+fn resolved(read: &mut Read<'_>, close: Period, by: &str) -> Result<Vec<ParkedView>, Fault> {
+    let rows: Vec<ParkedRow> = parked::table
+        .filter(parked::parked_in.lt(close.to_string()))
+        .filter(parked::resolved_in.eq(by))
+        .order((parked::period.asc(), parked::subject.asc(), parked::parked_in.asc()))
+        .select(ParkedRow::as_select())
+        .load(&mut **read)?;
+    rows.into_iter().map(ParkedRow::into_view).collect()
+}
+
+/// What a division that was set aside is to divide.
+fn takings(parked: &Parked) -> Result<Option<Takings>, Fault> {
+    if parked.kind == ParkedKind::Statement {
+        return Ok(None);
+    }
+    Ok(Some(Takings {
+        period: parked.period,
+        product: parsed(RegistrationNumber::parse(&parked.subject))?,
+        earned: Earned { base: parked.base, by_operator: parked.by_operator.clone() },
+    }))
 }
 
 /// What a close sets aside and takes up again, written at its end.
@@ -191,7 +211,7 @@ impl Park {
     }
 
     /// Writes it all, each with its act.
-    pub(super) fn write(self, write: &mut Write<'_>, actor: &Actor) -> Result<(), Fault> {
+    pub(super) fn write(&self, write: &mut Write<'_>, actor: &Actor) -> Result<(), Fault> {
         let close = self.close.to_string();
         for (period, kind, subject) in &self.resolved {
             diesel::update(parked::table)

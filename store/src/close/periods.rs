@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use lianshi_market::{money::Amount, subscription::Side, term};
 use lianshi_registry::time::{Date, Period, Timestamp};
 
-use super::CloseRefusal;
+use super::{CloseRefusal, Underway, drafts, turn};
 use crate::{
     Failure, Fault, Read,
     schema::{periods, subscriptions, usage_months},
@@ -44,6 +44,8 @@ pub struct PeriodView {
     pub calls: u64,
     /// What its close came to; `None` before.
     pub closed: Option<ClosedView>,
+    /// The close that is at work on it, or was ended before its seal.
+    pub underway: Option<Underway>,
 }
 
 /// What the close of a period came to.
@@ -65,6 +67,8 @@ pub struct ClosedView {
     pub result_hash: String,
     /// Index of the `statement.sealed` entry in this node's log.
     pub log_index: u64,
+    /// Statements and divisions that are sealed and do not stand in the books yet.
+    pub to_carry: u64,
 }
 
 #[derive(Queryable, Selectable)]
@@ -83,9 +87,10 @@ struct PeriodRow {
 }
 
 impl PeriodRow {
-    fn into_view(self) -> Result<PeriodView, Fault> {
+    fn into_view(self, read: &mut Read<'_>) -> Result<PeriodView, Fault> {
+        let period = parsed(Period::parse(&self.period))?;
         Ok(PeriodView {
-            period: parsed(Period::parse(&self.period))?,
+            period,
             state: PeriodState::Closed,
             calls: parsed(u64::try_from(self.calls))?,
             closed: Some(ClosedView {
@@ -97,7 +102,9 @@ impl PeriodRow {
                 total: Amount::from_fen(self.total_fen),
                 result_hash: hex::encode(self.result_hash),
                 log_index: parsed(u64::try_from(self.log_index))?,
+                to_carry: parsed(u64::try_from(drafts::left(read, period)?))?,
             }),
+            underway: None,
         })
     }
 }
@@ -113,7 +120,7 @@ pub(super) fn closed(read: &mut Read<'_>, period: Period) -> Result<Option<Perio
         .select(PeriodRow::as_select())
         .first(&mut **read)
         .optional()?;
-    row.map(PeriodRow::into_view).transpose()
+    row.map(|row| row.into_view(read)).transpose()
 }
 
 /// The latest closed period before `before`, or of all.
@@ -127,12 +134,13 @@ pub(super) fn latest_closed(
     }
     let row: Option<PeriodRow> =
         rows.select(PeriodRow::as_select()).first(&mut **read).optional()?;
-    row.map(PeriodRow::into_view).transpose()
+    row.map(|row| row.into_view(read)).transpose()
 }
 
-/// The latest period whose books are closed.
+/// The latest period whose books are closed or being closed: what its close reads stays as it is.
 pub(crate) fn latest(read: &mut Read<'_>) -> Result<Option<Period>, Fault> {
-    Ok(latest_closed(read, None)?.map(|view| view.period))
+    let closed = latest_closed(read, None)?.map(|view| view.period);
+    Ok(closed.max(turn::underway(read)?.map(|underway| underway.period)))
 }
 
 /// One period, whatever its state.
@@ -141,14 +149,15 @@ pub fn period(read: &mut Read<'_>, period: Period, now: Timestamp) -> Result<Per
         return Ok(view);
     }
     let state = if now < period.end() { PeriodState::Running } else { PeriodState::Open };
-    Ok(PeriodView { period, state, calls: calls_in(read, period)?, closed: None })
+    let underway = turn::underway(read)?.filter(|underway| underway.period == period);
+    Ok(PeriodView { period, state, calls: calls_in(read, period)?, closed: None, underway })
 }
 
 /// Every period from the first with anything to bill to the running one, newest first.
 pub fn periods(read: &mut Read<'_>, now: Timestamp) -> Result<Vec<PeriodView>, Fault> {
     let rows: Vec<PeriodRow> = periods::table.select(PeriodRow::as_select()).load(&mut **read)?;
     let mut views: Vec<PeriodView> =
-        rows.into_iter().map(PeriodRow::into_view).collect::<Result<_, _>>()?;
+        rows.into_iter().map(|row| row.into_view(read)).collect::<Result<_, _>>()?;
     let running = now.period();
     let first = match views.iter().map(|view| view.period).max() {
         Some(latest) => latest.next(),

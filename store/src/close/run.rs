@@ -1,88 +1,106 @@
-//! The computation of a close as it writes: rates every subscription, divides what each product
-//! earned, and sets aside what cannot be computed, so that one product's fault stops nobody else's
-//! close. Only a fault of the database ends it.
+//! The computation of a close: rates every subscription, divides what each product earned, and sets
+//! aside what cannot be computed, so that one product's fault stops nobody else's close. Reads a
+//! page in a snapshot of its own, and writes what came of it as drafts; only a fault of the database
+//! ends it, or another close that took over.
 
 use lianshi_market::{
-    close::{CloseError, Inputs, Outcome, ParkReason, Parked, ParkedKind, Run, Subject, Takings},
+    close::{CloseError, Issued, Outcome, ParkReason, Parked, ParkedKind, Run, Subject, Takings},
     split::Agreement,
 };
-use lianshi_registry::time::{Period, Timestamp};
+use lianshi_registry::time::Period;
 
 use super::{
-    Step, meter,
+    CloseRefusal, PAUSE_MS, Step,
+    drafts::{self, DraftRow, SubjectRow},
     parked::{Park, Waiting},
-    post::{self, Books},
+    shares::{self, NoAgreement, Stretches},
     subjects::{Pages, Unreadable},
+    turn::Attempt,
 };
-use crate::{Fault, Site, Write, crash};
+use crate::{Failure, Fault, Read, Site, crash, db::pause};
 
-/// A finished run with what it was pinned to.
-pub(super) struct Closed {
-    pub inputs: Inputs,
+/// Drafts of divisions that one transaction writes.
+const DIVIDED_AT_ONCE: usize = 200;
+
+/// A finished run.
+pub(super) struct Computed {
     pub outcome: Outcome,
     /// What it set aside and took up, still to be written.
     pub park: Park,
 }
 
-/// Computes and writes the close of a period.
+/// Computes the close of an attempt and writes its drafts.
 pub(super) fn run(
-    write: &mut Write<'_>,
     site: &Site,
-    (period, now): (Period, Timestamp),
+    attempt: &Attempt,
     step: &mut dyn FnMut(Step) -> Result<(), Fault>,
-) -> Result<Closed, Fault> {
-    let inputs = Inputs::new(site.node.clone(), site.division.clone(), period, meter(write)?);
-    let waiting = Waiting::load(&mut write.as_read(), period, false)?;
+) -> Result<Computed, Failure<CloseRefusal>> {
+    let period = attempt.inputs.period;
+    let waiting = site.db.read(|read| Waiting::load(read, period))?;
     let mut closing = Closing {
         site,
+        attempt,
         period,
-        run: Run::begin(inputs.clone()),
-        books: Books::open(write, site, (period, now))?,
-        park: Park::new(period, now),
+        waiting: &waiting,
+        run: Run::begin(attempt.inputs.clone()),
+        park: Park::new(period, site.now()),
+        position: 0,
+        subjects: Vec::new(),
+        drafts: Vec::new(),
     };
-    let mut pages = Pages::begin(&mut write.as_read(), &inputs, &waiting.months)?;
-    while let Some(subjects) = pages.next(&mut write.as_read())? {
+    let mut pages = site.db.read(|read| Pages::begin(read, &attempt.inputs, &waiting.months))?;
+    while let Some(subjects) = site.db.read(|read| pages.next(read))? {
         for subject in &subjects {
-            closing.subject(write, subject, pages.billed_to())?;
+            closing.subject(subject, pages.billed_to())?;
         }
+        closing.write((pages.done(), pages.total()))?;
         step(Step::Rated { subscriptions: pages.done(), of: pages.total() })?;
         crash::point("close.rated");
+        if pages.done() < pages.total() {
+            pause(PAUSE_MS);
+        }
     }
-    for (month, subscription) in pages.strangers(&mut write.as_read())? {
+    for (month, subscription) in site.db.read(|read| pages.strangers(read))? {
         let billed_to = if month == period { None } else { pages.billed_to() };
         let why = (ParkReason::NoContract, "no contract of it is in force");
         closing.set_aside(Parked::statement((month, billed_to), &subscription, why))?;
     }
     crash::point("close.parked");
-    for takings in &waiting.takings {
-        if closing.divide(write, takings)?.is_ok() {
-            let product = takings.product.as_str();
-            closing.park.take_up(takings.period, ParkedKind::Division, product);
-        }
+    site.db.read(|read| closing.divide_all(read, &waiting.takings))?;
+    let divided = std::mem::take(&mut closing.drafts);
+    for drafts in divided.chunks(DIVIDED_AT_ONCE) {
+        site.db.write(|write| {
+            attempt.go_on(write, (pages.done(), pages.total()))?;
+            Ok::<_, Failure<CloseRefusal>>(drafts::write(write, &[], drafts)?)
+        })?;
     }
-    for takings in closing.run.takings() {
-        if let Err((reason, detail)) = closing.divide(write, &takings)? {
-            closing.set_aside(Parked {
-                kind: ParkedKind::Division,
-                base: takings.earned.base,
-                by_operator: takings.earned.by_operator,
-                ..Parked::statement((period, None), takings.product.as_str(), (reason, detail))
-            })?;
-        }
-    }
-    closing.books.balance(write)?;
     step(Step::Divided)?;
     crash::point("close.divided");
-    Ok(Closed { inputs, outcome: closing.run.finish(), park: closing.park })
+    Ok(Computed { outcome: closing.run.finish(), park: closing.park })
+}
+
+/// What rating a subscription came to.
+struct Rated {
+    /// As it was rated.
+    subject: Subject,
+    statement: Option<Issued>,
+    /// Why the earlier months were left out.
+    why: Option<CloseError>,
 }
 
 /// A close under way.
 struct Closing<'a> {
     site: &'a Site,
+    attempt: &'a Attempt,
     period: Period,
+    /// What waits from earlier closes.
+    waiting: &'a Waiting,
     run: Run,
-    books: Books<'a>,
     park: Park,
+    /// Place of the last draft.
+    position: i64,
+    subjects: Vec<SubjectRow>,
+    drafts: Vec<DraftRow>,
 }
 
 impl Closing<'_> {
@@ -92,11 +110,20 @@ impl Closing<'_> {
         Ok(())
     }
 
+    /// Writes what gathered.
+    fn write(&mut self, so_far: (u64, u64)) -> Result<(), Failure<CloseRefusal>> {
+        let (subjects, drafts) =
+            (std::mem::take(&mut self.subjects), std::mem::take(&mut self.drafts));
+        self.site.db.write(|write| {
+            self.attempt.go_on(write, so_far)?;
+            Ok(drafts::write(write, &subjects, &drafts)?)
+        })
+    }
+
     /// States what a subscription costs, or sets its months aside. What waits of it and still does
     /// not come out must not hold up what does.
     fn subject(
         &mut self,
-        write: &mut Write<'_>,
         subject: &Result<Subject, Unreadable>,
         billed_to: Option<i64>,
     ) -> Result<(), Fault> {
@@ -106,16 +133,7 @@ impl Closing<'_> {
                 (subscription, late.clone(), ParkReason::Unreadable, what.clone())
             }
             Ok(subject) => match self.rate(subject) {
-                Ok(issued) => {
-                    for month in issued.owed {
-                        let kind = ParkedKind::Statement;
-                        self.park.take_up(month, kind, &subject.subscription);
-                    }
-                    return match issued.statement {
-                        Some(statement) => self.books.issue(write, statement),
-                        None => Ok(()),
-                    };
-                }
+                Ok(rated) => return self.keep(subject, rated),
                 Err(error) => {
                     let late = subject.late.iter().map(|late| late.period).collect();
                     (&subject.subscription, late, ParkReason::from(&error), error.to_string())
@@ -129,40 +147,89 @@ impl Closing<'_> {
         Ok(())
     }
 
-    /// Rates a subscription with what waits of it, or else without.
+    /// Rates a subscription with the earlier months that are to be stated, or else without.
     fn rate(&mut self, subject: &Subject) -> Result<Rated, CloseError> {
-        let with = self.run.rate(subject);
-        if let (Err(_), false) = (&with, subject.owed.is_empty()) {
-            let without = Subject { owed: Vec::new(), ..subject.clone() };
-            return Ok(Rated { statement: self.run.rate(&without)?, owed: Vec::new() });
+        match self.run.rate(subject) {
+            Err(why) if !subject.owed.is_empty() => {
+                let without = Subject { owed: Vec::new(), ..subject.clone() };
+                let statement = self.run.rate(&without)?;
+                Ok(Rated { subject: without, statement, why: Some(why) })
+            }
+            rated => Ok(Rated { subject: subject.clone(), statement: rated?, why: None }),
         }
-        let owed = subject.owed.iter().map(|month| month.period).collect();
-        Ok(Rated { statement: with?, owed })
+    }
+
+    /// Keeps a subscription as it was rated, and its statement; what was left out waits.
+    fn keep(&mut self, whole: &Subject, rated: Rated) -> Result<(), Fault> {
+        let Rated { subject, statement, why } = rated;
+        for month in &subject.owed {
+            self.park.take_up(month.period, ParkedKind::Statement, &subject.subscription);
+        }
+        if let Some(why) = why {
+            let reason = (ParkReason::from(&why), why.to_string());
+            let waits = self.waiting.months.get(&subject.subscription);
+            let waits = |month: Period| waits.is_some_and(|months| months.contains_key(&month));
+            for month in whole.owed.iter().filter(|month| !waits(month.period)) {
+                let month = (month.period, None);
+                self.set_aside(Parked::statement(month, &subject.subscription, reason.clone()))?;
+            }
+        }
+        self.subjects.push(SubjectRow::of(self.period, &subject)?);
+        if let Some(statement) = statement {
+            self.position += 1;
+            self.drafts.push(DraftRow::statement(self.period, self.position, statement));
+        }
+        Ok(())
+    }
+
+    /// Divides what waits from earlier closes, then what this one earned.
+    fn divide_all(&mut self, read: &mut Read<'_>, waiting: &[Takings]) -> Result<(), Fault> {
+        let mut stretches = Stretches::default();
+        for takings in waiting {
+            if self.divide(read, &mut stretches, takings)?.is_ok() {
+                let product = takings.product.as_str();
+                self.park.take_up(takings.period, ParkedKind::Division, product);
+            }
+        }
+        for takings in self.run.takings() {
+            if let Err((reason, detail)) = self.divide(read, &mut stretches, &takings)? {
+                self.set_aside(Parked {
+                    kind: ParkedKind::Division,
+                    base: takings.earned.base,
+                    by_operator: takings.earned.by_operator,
+                    ..Parked::statement(
+                        (self.period, None),
+                        takings.product.as_str(),
+                        (reason, detail),
+                    )
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// Divides what a product earned in a period, or tells why it cannot be divided.
     fn divide(
         &mut self,
-        write: &mut Write<'_>,
+        read: &mut Read<'_>,
+        stretches: &mut Stretches,
         takings: &Takings,
-    ) -> Result<Result<(), post::NoAgreement>, Fault> {
+    ) -> Result<Result<(), NoAgreement>, Fault> {
         let wanted = (&takings.product, takings.period);
-        let agreement: Agreement =
-            match post::agreement_of(&mut write.as_read(), self.site, wanted)? {
-                Ok(agreement) => agreement,
-                Err(why) => return Ok(Err(why)),
-            };
-        let so_far = post::divided_so_far(&mut write.as_read(), agreement.id())?;
-        match self.run.divide(takings, &agreement, so_far) {
-            Ok(divided) => self.books.divide(write, &divided).map(Ok),
-            Err(error) => Ok(Err((ParkReason::from(&error), error.to_string()))),
+        let agreement: Agreement = match shares::agreement_of(read, self.site, wanted)? {
+            Ok(agreement) => agreement,
+            Err(why) => return Ok(Err(why)),
+        };
+        let so_far = stretches.so_far(read, agreement.id())?;
+        let divided = match self.run.divide(takings, &agreement, so_far) {
+            Ok(divided) => divided,
+            Err(error) => return Ok(Err((ParkReason::from(&error), error.to_string()))),
+        };
+        if let Some((_, to)) = divided.document.stretch() {
+            stretches.go_on(agreement.id(), to);
         }
+        self.position += 1;
+        self.drafts.push(DraftRow::division(self.period, self.position, divided));
+        Ok(Ok(()))
     }
-}
-
-/// What rating a subscription came to.
-struct Rated {
-    statement: Option<lianshi_market::close::Issued>,
-    /// Months that waited and are stated now.
-    owed: Vec<Period>,
 }

@@ -1,13 +1,14 @@
 //! What a close rates: the subscriptions that were ever in force, page by page in the order of
-//! their ids, each with what was counted for it up to the ingest bound. Counting is left to the
-//! database; a page holds sums, never events.
+//! their ids, each with what was counted for it up to the ingest bound, and with the earlier months
+//! that are still to be stated. Counting is left to the database; a page holds sums, never events,
+//! and is read in one snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{
     dsl::{exists, not, sql},
     prelude::*,
-    sql_types::{BigInt, Bool},
+    sql_types::Bool,
 };
 use lianshi_market::{
     agreement::Agreement,
@@ -22,13 +23,14 @@ use lianshi_registry::{
 };
 
 use super::{
-    counts::{Counts, counted, usage_of},
-    parked::OwedMonths,
+    counts::{Counted, Counts, counted, usage_of},
+    drafts,
+    parked::{self, OwedMonths},
     periods::{BILLED, latest_closed},
 };
 use crate::{
     Fault, Read,
-    schema::{subscriptions, usage_months},
+    schema::{close_subjects, subscriptions, usage_months},
 };
 
 /// Subscriptions rated at once: a few MiB with their agreements.
@@ -59,13 +61,11 @@ pub(super) struct Pages<'a> {
     billed_to: Option<i64>,
     /// Months that were set aside before.
     owed: &'a OwedMonths,
+    /// The period closed before, if any was.
+    previous: Option<Period>,
     after: String,
     done: u64,
     total: u64,
-    /// Calls of the period, and months with late usage, that were not met on the way.
-    uncounted: (i64, i64),
-    /// The close was made before: what arrived since is not compared.
-    again: bool,
 }
 
 impl<'a> Pages<'a> {
@@ -76,6 +76,7 @@ impl<'a> Pages<'a> {
         owed: &'a OwedMonths,
     ) -> Result<Self, Fault> {
         let previous = latest_closed(read, Some(inputs.period))?;
+        let closed_before = previous.as_ref().map(|view| view.period);
         let billed_to = previous.and_then(|view| view.closed).map(|closed| closed.ingest_to);
         let total: i64 = subscriptions::table
             .filter(subscriptions::side.eq(Side::Provider.as_str()))
@@ -83,34 +84,16 @@ impl<'a> Pages<'a> {
             .filter(subscriptions::starts_at.lt(inputs.period.end().millis()))
             .count()
             .get_result(&mut **read)?;
-        let calls: i64 = usage_months::table
-            .filter(usage_months::period.eq(inputs.period.to_string()))
-            .select(sql::<BigInt>("CAST(COALESCE(SUM(calls), 0) AS BIGINT)"))
-            .first(&mut **read)?;
-        let late = match billed_to {
-            None => 0,
-            Some(bound) => usage_months::table
-                .filter(usage_months::last_seq.gt(bound))
-                .filter(usage_months::period.lt(inputs.period.to_string()))
-                .count()
-                .get_result(&mut **read)?,
-        };
         Ok(Self {
             period: inputs.period,
             ingest_to: inputs.ingest_to,
             billed_to,
             owed,
+            previous: closed_before,
             after: String::new(),
             done: 0,
             total: parsed(u64::try_from(total))?,
-            uncounted: (calls, late),
-            again: false,
         })
-    }
-
-    /// The same walk for a close that was made before.
-    pub(super) fn again(self) -> Self {
-        Self { again: true, ..self }
     }
 
     /// The next subscriptions; `None` when there are no more. What cannot be read of one is told
@@ -119,33 +102,32 @@ impl<'a> Pages<'a> {
         &mut self,
         read: &mut Read<'_>,
     ) -> Result<Option<Vec<Result<Subject, Unreadable>>>, Fault> {
-        let rows: Vec<SubjectRow> = subscriptions::table
+        let rows: Vec<ContractRow> = subscriptions::table
             .filter(sql::<Bool>(PROVIDER_SIDE))
             .filter(subscriptions::id.gt(&self.after))
             .filter(subscriptions::state.eq(BILLED[0]).or(subscriptions::state.eq(BILLED[1])))
             .filter(subscriptions::starts_at.lt(self.period.end().millis()))
             .order(subscriptions::id.asc())
             .limit(PAGE_SUBSCRIPTIONS)
-            .select(SubjectRow::as_select())
+            .select(ContractRow::as_select())
             .load(&mut **read)?;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
         let range = (first.id.as_str(), last.id.as_str());
         let mut counts = counted(read, range, (self.period, self.ingest_to))?;
         let mut late = self.late(read, range)?;
+        let mut missed = self.missed(read, &rows)?;
         let mut noted = self.noted(read, range)?;
         self.after.clone_from(&last.id);
         self.done += parsed(u64::try_from(rows.len()))?;
         let mut subjects = Vec::with_capacity(rows.len());
         for row in rows {
-            let counts = counts.remove(&row.id).unwrap_or_default();
+            let Counted { counts, calls } = counts.remove(&row.id).unwrap_or_default();
             let late = late.remove(&row.id).unwrap_or_default();
-            let calls = counts.values().map(|(calls, _)| calls).sum::<i64>();
+            let missed = missed.remove(&row.id).unwrap_or_default();
             let noted = noted.remove(&row.id).unwrap_or_default();
-            self.uncounted.0 -= noted;
-            self.uncounted.1 -= parsed(i64::try_from(late.len()))?;
-            let subject = self.subject(read, row, (counts, late))?;
+            let subject = self.subject(read, row, (counts, late, missed))?;
             subjects.push(match subject {
-                Ok(Subject { subscription, late, .. }) if noted != calls && !self.again => {
+                Ok(Subject { subscription, late, .. }) if noted != calls => {
                     let what = format!("its days count {calls} calls and its month {noted}");
                     let late = late.into_iter().map(|month| month.period).collect();
                     Err(Unreadable { subscription, late, what })
@@ -174,9 +156,6 @@ impl<'a> Pages<'a> {
     /// Months with calls that belong to no billed subscription: money nobody would be billed for.
     /// Asked at the end; those that wait already are not told again.
     pub(super) fn strangers(&self, read: &mut Read<'_>) -> Result<Vec<(Period, String)>, Fault> {
-        if self.uncounted == (0, 0) {
-            return Ok(Vec::new());
-        }
         let billed = subscriptions::table
             .filter(subscriptions::id.eq(usage_months::subscription))
             .filter(subscriptions::side.eq(Side::Provider.as_str()))
@@ -239,26 +218,63 @@ impl<'a> Pages<'a> {
         Ok(late)
     }
 
+    /// Months of the terms of these subscriptions whose close did not rate them, by subscription: a
+    /// contract that came into force after its first month, or came back after a restore.
+    fn missed(
+        &self,
+        read: &mut Read<'_>,
+        rows: &[ContractRow],
+    ) -> Result<BTreeMap<String, Vec<Period>>, Fault> {
+        let mut missed = BTreeMap::new();
+        let (Some(previous), Some(first), Some(last)) = (self.previous, rows.first(), rows.last())
+        else {
+            return Ok(missed);
+        };
+        let rated: Vec<String> = close_subjects::table
+            .filter(close_subjects::period.eq(previous.to_string()))
+            .filter(close_subjects::subscription.between(&first.id, &last.id))
+            .select(close_subjects::subscription)
+            .load(&mut **read)?;
+        let rated: BTreeSet<&str> = rated.iter().map(String::as_str).collect();
+        for row in rows.iter().filter(|row| !rated.contains(row.id.as_str())) {
+            let Some(starts_at) = row.starts_at else { continue };
+            let begun = Timestamp::from_millis(starts_at).period();
+            let mut months: Vec<Period> =
+                std::iter::successors(Some(begun), |month| Some(month.next()))
+                    .take_while(|month| *month <= previous)
+                    .collect();
+            let stated = drafts::months_of(read, (&months, &row.id))?;
+            let set_aside = parked::months_of(read, &row.id)?;
+            months.retain(|month| !stated.contains(month) && !set_aside.contains(month));
+            missed.insert(row.id.clone(), months);
+        }
+        Ok(missed)
+    }
+
     /// One subscription with everything counted for it.
     fn subject(
         &self,
         read: &mut Read<'_>,
-        row: SubjectRow,
-        (counts, late): (Counts, Vec<Period>),
+        row: ContractRow,
+        (counts, late, missed): (Counts, Vec<Period>, Vec<Period>),
     ) -> Result<Result<Subject, Unreadable>, Fault> {
         let id = row.id.clone();
         let owed = self.owed.get(&id);
         let late: Vec<Period> = late
             .into_iter()
+            .filter(|month| !missed.contains(month))
             .filter(|period| owed.is_none_or(|months| !months.contains_key(period)))
             .collect();
         let mut months = Vec::with_capacity(late.len());
         for period in &late {
             months.push(self.month(read, &id, (*period, self.billed_to))?);
         }
-        let mut waiting = Vec::new();
-        for (period, owed) in owed.into_iter().flatten().filter(|(_, owed)| owed.taken) {
-            waiting.push(self.month(read, &id, (*period, owed.billed_to))?);
+        let mut to_state: BTreeMap<Period, Option<i64>> =
+            missed.into_iter().map(|month| (month, None)).collect();
+        to_state.extend(owed.into_iter().flatten().map(|(month, owed)| (*month, owed.billed_to)));
+        let mut waiting = Vec::with_capacity(to_state.len());
+        for (month, billed_to) in to_state {
+            waiting.push(self.month(read, &id, (month, billed_to))?);
         }
         let built = row.into_subject(counts, (months, waiting));
         Ok(built.map_err(|what| Unreadable { subscription: id, late, what }))
@@ -273,8 +289,8 @@ impl<'a> Pages<'a> {
         (period, billed_to): (Period, Option<i64>),
     ) -> Result<Month, Fault> {
         let mut at = |bound| -> Result<Counts, Fault> {
-            let mut counts = counted(read, (subscription, subscription), (period, bound))?;
-            Ok(counts.remove(subscription).unwrap_or_default())
+            let mut counted = counted(read, (subscription, subscription), (period, bound))?;
+            Ok(counted.remove(subscription).unwrap_or_default().counts)
         };
         let before = billed_to.map(&mut at).transpose()?.unwrap_or_default();
         let now = at(self.ingest_to)?;
@@ -290,18 +306,19 @@ fn parsed<T, E: std::fmt::Display>(outcome: Result<T, E>) -> Result<T, Fault> {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = subscriptions)]
-struct SubjectRow {
+struct ContractRow {
     id: String,
     home_node: String,
     buyer_uscc: String,
     buyer_name: String,
     agreement: String,
     agreement_hash: Vec<u8>,
+    starts_at: Option<i64>,
     ends_at: Option<i64>,
     ended_at: Option<i64>,
 }
 
-impl SubjectRow {
+impl ContractRow {
     /// The subject with its earlier months, late ones and those that wait; or what is wrong.
     fn into_subject(
         self,

@@ -104,6 +104,12 @@ const QUESTIONS: &[(&str, &str, &str)] = &[
          WHERE p.period = t.period AND p.closed_at = t.at)",
     ),
     (
+        "I9",
+        "everything that is sealed stands in the books (`period close` goes on where it was ended)",
+        "SELECT DISTINCT d.period AS name FROM close_drafts d \
+         WHERE d.period IN (SELECT period FROM periods)",
+    ),
+    (
         "I10",
         "every statement is the sum of its lines",
         "SELECT s.number AS name FROM statements s WHERE s.total_fen <> COALESCE((SELECT \

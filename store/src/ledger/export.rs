@@ -9,11 +9,14 @@ use lianshi_market::{
     ledger::Account,
     money::{Amount, MoneyError},
 };
-use lianshi_registry::{time::Date, uscc::Uscc};
+use lianshi_registry::{
+    time::{Date, Period},
+    uscc::Uscc,
+};
 
 use super::{accounts, transfers};
 use crate::{
-    Fault, Read, Site,
+    Fault, Read, Site, close,
     schema::{allocations, ledger_transfers, statements},
 };
 
@@ -26,6 +29,9 @@ pub enum ExportError {
     /// The database failed.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// A close is sealed and does not stand in the books yet.
+    #[error("the close of {0} is still being written into the books; export when it is done")]
+    Unfinished(Period),
     /// The file could not be written.
     #[error("the export could not be written")]
     Write(#[from] io::Error),
@@ -41,6 +47,9 @@ pub fn export(
     format: Format,
     out: &mut dyn io::Write,
 ) -> Result<(), ExportError> {
+    if let Some(period) = close::unfinished(read)? {
+        return Err(ExportError::Unfinished(period));
+    }
     let names = party_names(read)?;
     let mut opened: Vec<(Account, String)> = Vec::new();
     let mut stored: Vec<(Account, Amount)> = Vec::new();

@@ -31,6 +31,9 @@ pub struct Counts {
     pub acts: i64,
     #[diesel(sql_type = BigInt)]
     pub entries: i64,
+    /// Rows of a close that is not made yet.
+    #[diesel(sql_type = BigInt)]
+    pub staged: i64,
 }
 
 pub fn counts(site: &Site) -> Counts {
@@ -48,6 +51,9 @@ pub fn counts(site: &Site) -> Counts {
                      (SELECT COUNT(*) FROM outbox) AS letters, \
                      (SELECT COUNT(*) FROM number_series) AS numbers, \
                      (SELECT COUNT(*) FROM audit_rows) AS acts, \
+                     (SELECT COUNT(*) FROM close_drafts) \
+                     + (SELECT COUNT(*) FROM close_subjects) \
+                     + (SELECT COUNT(*) FROM closings) AS staged, \
                      (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM logs) AS entries",
                 )
                 .get_result(&mut **read)?,
@@ -78,7 +84,12 @@ fn every_kind_of_tampering_is_found_and_named() {
         ("UPDATE statements SET total_fen = total_fen + 1", "I10"),
         ("UPDATE periods SET total_fen = total_fen + 1", "I10"),
         ("UPDATE periods SET statement_count = statement_count + 1", "I11"),
-        ("UPDATE subscriptions SET buyer_name = 'another'", "I8"),
+        (
+            "UPDATE close_subjects SET subject = REPLACE(subject, '\"calls\":5', '\"calls\":4')",
+            "I8",
+        ),
+        ("UPDATE usage_days SET calls = calls + 1", "I8"),
+        ("DELETE FROM close_subjects", "I8"),
     ] {
         on_both(|db| {
             on_stage(db, |site| {

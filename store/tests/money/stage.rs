@@ -46,6 +46,11 @@ pub fn key(name: &str, role: u8) -> KeyPair {
     KeyPair::from_seed([name.as_bytes()[0].wrapping_mul(4).wrapping_add(role); 32])
 }
 
+thread_local! {
+    /// The data folder of the nodes of a test: only one of them closes at a time.
+    static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder");
+}
+
 /// A node that knows the members of its federation.
 pub fn site(db: &Db, name: &str, division: &str) -> Site {
     let site = Site {
@@ -59,7 +64,7 @@ pub fn site(db: &Db, name: &str, division: &str) -> Site {
         seal_key: key(name, 3),
         witness_key: KeyPair::from_seed([3; 32]),
         quorum: lianshi_registry::policy::Rule::default(),
-        folder: std::env::temp_dir(),
+        folder: FOLDER.with(|folder| folder.path().to_owned()),
         clock: || time(NOW),
         nudge: Arc::new(|| {}),
     };

@@ -70,6 +70,19 @@ close-ledger = The amounts are posted to the ledger and divided among the contri
 close-seal = The hash of the result is published in this node's log.
 close-late = Calls that arrive later become lines of the next period.
 close-final = A close cannot be undone.
+close-underway = This period is being closed.
+close-since = Since
+close-rated = { $n ->
+    [one] { $n } subscription is rated.
+   *[other] { $n } subscriptions are rated.
+    }
+close-to-carry = { $n ->
+    [one] The close is sealed; { $n } document is still being written into the books.
+   *[other] The close is sealed; { $n } documents are still being written into the books.
+    }
+refusal-period-underway = A period is being closed already. Wait until it is done, then look at the list of periods.
+refusal-period-superseded = Another close of this period took over. Look at the list of periods for what it came to.
+refusal-period-forgotten = This node's log says that the period was closed and sealed, and these books, restored from before, do not have it. Bring back a backup from after that close; the period is never closed twice.
 refusal-period-unfinished = This period is still running.
 refusal-period-earlier-open = An earlier period is still open and has something to bill. Close it first.
 refusal-period-awaiting = This node was restored from a backup and is asking other nodes which contracts ended since. Close the period when they have answered.

@@ -1,0 +1,3 @@
+DROP TABLE close_drafts;
+DROP TABLE close_subjects;
+DROP TABLE closings;

@@ -1,0 +1,28 @@
+-- A close that is under way.
+CREATE TABLE closings (
+    period TEXT NOT NULL PRIMARY KEY,
+    attempt TEXT NOT NULL,
+    begun_at INTEGER NOT NULL,
+    begun_by TEXT NOT NULL,
+    ingest_to INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    total INTEGER NOT NULL
+) STRICT;
+-- Each subscription as a close rated it, JSON; empty where a statement was made before this was kept.
+CREATE TABLE close_subjects (
+    period TEXT NOT NULL,
+    subscription TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    PRIMARY KEY (period, subscription)
+) STRICT, WITHOUT ROWID;
+INSERT INTO close_subjects (period, subscription, subject)
+    SELECT period, subscription, '' FROM statements WHERE side = 'provider';
+-- Documents of a close, until they stand in the books.
+CREATE TABLE close_drafts (
+    period TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    document TEXT NOT NULL,
+    document_hash BLOB NOT NULL,
+    PRIMARY KEY (period, position)
+) STRICT;

@@ -1,0 +1,288 @@
+//! A close is made in stages while everything else goes on: what happens between them neither stops
+//! it nor changes what it pinned, and what it left behind is gone on with.
+
+use diesel::{RunQueryDsl as _, sql_query};
+use lianshi_market::{agreement::Agreement, money::Amount, subscription::Side};
+use lianshi_registry::{
+    entry::{Charge, Plan},
+    price::Price,
+    refusal::Refusal as _,
+};
+use lianshi_store::{
+    Failure, Fault, Site,
+    audit::Actor,
+    catalog,
+    close::{self, CloseRefusal, Step},
+    ledger, outbox, rehearsal, statements,
+};
+
+use super::{
+    books,
+    stage::{agreement, close_month, contracts, meter, month, on_stage, time},
+};
+use crate::support::on_both;
+
+fn sql(site: &Site, statement: &str) {
+    let run = |write: &mut lianshi_store::Write<'_>| {
+        let changed = sql_query(statement).execute(&mut **write)?;
+        assert!(changed > 0, "{statement}");
+        Ok::<_, Fault>(())
+    };
+    site.db.write(run).expect("changed");
+}
+
+fn fits(site: &Site, text: &str) -> bool {
+    let again = site.db.read(|read| close::recompute(read, site, month(text)));
+    again.expect("computed").expect("closed").fits()
+}
+
+fn held(site: &Site, agreement: &Agreement) {
+    let agreements = [agreement.clone()];
+    let write = |write: &mut lianshi_store::Write<'_>| {
+        rehearsal::contract(write, Side::Provider, &agreements)
+    };
+    site.db.write(write).expect("written");
+}
+
+/// The `n`-th contract with a fee of 100 yuan a month.
+fn flat(site: &Site, n: u32) -> Agreement {
+    let mut flat = agreement(site, n);
+    let charge = Charge::FlatMonthly { price: Price::parse("100").expect("a price") };
+    flat.terms.plan = Plan { charge, ..flat.terms.plan };
+    flat
+}
+
+/// Kinds and amounts of the lines of a statement.
+fn lines(site: &Site, number: &str) -> Vec<(&'static str, i64)> {
+    let view = site.db.read(|read| statements::by_number(read, number, Side::Provider));
+    let lines = view.expect("read").expect("there").document.lines;
+    lines.iter().map(|line| (line.kind.as_str(), line.amount.fen())).collect()
+}
+
+#[test]
+fn a_contract_in_force_after_its_month_was_closed_is_stated_late_and_once() {
+    on_both(|db| {
+        on_stage(db, |site| {
+            held(site, &flat(site, 1));
+            let october = close_month(site, "2026-10").period.closed.expect("closed");
+            assert_eq!(october.total, Amount::from_fen(10_000));
+            // The home node's word came in November.
+            held(site, &flat(site, 2));
+            assert!(fits(site, "2026-10"), "what came later is not of October's close");
+            let november = close_month(site, "2026-11").period.closed.expect("closed");
+            assert_eq!((november.statements, november.total.fen()), (2, 30_000));
+            let late = lines(site, "ST-330212-202611-0000002");
+            assert_eq!(late, [("monthly_fee", 10_000), ("late_fee", 10_000)]);
+            books::hold(site);
+            assert!(fits(site, "2026-10") && fits(site, "2026-11"));
+        });
+    });
+}
+
+#[test]
+fn a_missed_month_that_does_not_come_out_waits_with_its_reason() {
+    on_both(|db| {
+        on_stage(db, |site| {
+            contracts(site, 1);
+            close_month(site, "2026-10");
+            let mut absurd = agreement(site, 2);
+            let price = Price::from_micro(lianshi_registry::price::PRICE_MICRO_MAX);
+            let price = price.expect("the highest");
+            absurd.terms.plan.charge = Charge::PerCall { price, included_calls: 0 };
+            held(site, &absurd);
+            let mut call = rehearsal::metering(&absurd, "verify", time("2026-10-05T04:00:00Z"));
+            call.units = 1 << 40;
+            let calls = [call];
+            site.db
+                .write(|write| lianshi_store::usage::meter(write, &site.node, &calls))
+                .expect("metered");
+            close_month(site, "2026-11");
+            let waiting = site.db.read(close::waiting).expect("read");
+            let waits: Vec<_> = waiting.iter().map(|view| view.parked.period.to_string()).collect();
+            assert_eq!(waits, ["2026-10"], "its October waits, and its November is stated");
+            books::hold(site);
+            assert!(fits(site, "2026-11"));
+        });
+    });
+}
+
+#[test]
+fn what_becomes_of_a_contract_after_a_close_changes_nothing_of_it() {
+    on_both(|db| {
+        on_stage(db, |site| {
+            let flat = flat(site, 1);
+            held(site, &flat);
+            close_month(site, "2026-10");
+            let of = format!("WHERE id = '{}'", flat.subscription);
+            let ended = time("2026-10-01T00:00:00Z").millis() - 1;
+            sql(
+                site,
+                &format!("UPDATE subscriptions SET state = 'ended', ended_at = {ended} {of}"),
+            );
+            assert!(fits(site, "2026-10"), "it was in force as far as was known");
+            sql(
+                site,
+                &format!("UPDATE subscriptions SET buyer_name = 'another', agreement = '' {of}"),
+            );
+            assert!(fits(site, "2026-10"));
+            books::hold(site);
+        });
+    });
+}
+
+#[test]
+fn calls_and_rebuilds_beside_a_close_are_neither_lost_nor_in_it() {
+    let undisturbed = std::cell::OnceCell::new();
+    on_both(|db| {
+        for disturbed in [false, true] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let fresh = lianshi_store::Db::open_file(&folder.path().join("node.sqlite"));
+            let fresh = fresh.expect("opened");
+            // The undisturbed one has a database of its own.
+            on_stage(if disturbed { db } else { &fresh }, |site| {
+                let contracts = contracts(site, 5);
+                for contract in &contracts {
+                    meter(site, contract, "2026-10-05T04:00:00Z", 12);
+                }
+                let mut step = |step| {
+                    if disturbed && !matches!(step, Step::Sealed) {
+                        meter(site, &contracts[1], "2026-10-31T04:00:00Z", 1);
+                        meter(site, &contracts[2], "2026-11-01T04:00:00Z", 1);
+                        catalog::rebuild(&site.db, &|_, _| ()).expect("rebuilt");
+                    }
+                    Ok(())
+                };
+                let result = close::close_with(site, &Actor::node(), month("2026-10"), &mut step);
+                let hash = result.expect("closed").period.closed.expect("closed").result_hash;
+                assert_eq!(undisturbed.get_or_init(|| hash.clone()), &hash);
+                books::hold(site);
+                if disturbed {
+                    assert!(fits(site, "2026-10"));
+                    close_month(site, "2026-11");
+                    // Rated, divided and carried: three calls of each kind, inside the close.
+                    let late = lines(site, "ST-330212-202611-0000001");
+                    assert_eq!(late, [("late_calls", 3 * 50)]);
+                    books::hold(site);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_close_that_lost_its_turn_writes_nothing_more() {
+    on_both(|db| {
+        on_stage(db, |site| {
+            let contracts = contracts(site, 3);
+            meter(site, &contracts[0], "2026-10-05T04:00:00Z", 12);
+            let before = books::counts(site);
+            for lost_at in ["rated", "divided"] {
+                let mut step = |step| {
+                    let lost = matches!(
+                        (step, lost_at),
+                        (Step::Rated { .. }, "rated") | (Step::Divided, "divided")
+                    );
+                    if lost {
+                        sql(site, "UPDATE closings SET attempt = 'another'");
+                    }
+                    Ok(())
+                };
+                match close::close_with(site, &Actor::node(), month("2026-10"), &mut step) {
+                    Err(Failure::Refused(refusal)) => {
+                        assert_eq!(refusal.code(), "period.superseded");
+                    }
+                    other => panic!("not refused: {other:?}"),
+                }
+                assert_eq!(books::counts(site), before, "{lost_at}");
+            }
+        });
+    });
+}
+
+#[test]
+fn what_is_sealed_is_carried_into_the_books_by_whoever_comes_next() {
+    on_both(|db| {
+        on_stage(db, |site| {
+            let contracts = contracts(site, 450);
+            for contract in &contracts {
+                meter(site, contract, "2026-10-05T04:00:00Z", 12);
+            }
+            let stop = |at: u32| {
+                let mut carried = 0;
+                move |step| {
+                    carried += u32::from(matches!(step, Step::Carried { .. }));
+                    let stop = carried == at && matches!(step, Step::Carried { .. });
+                    if stop { Err(Fault::corrupt("test", "power cut")) } else { Ok(()) }
+                }
+            };
+            let october = month("2026-10");
+            let close =
+                |at: u32| close::close_with(site, &Actor::node(), october, &mut stop(at)).map(drop);
+            assert!(matches!(close(1), Err(Failure::Fault(_))));
+            let view = site.db.read(|read| close::period(read, october, site.now()));
+            let closed = view.expect("read").closed.expect("it is sealed");
+            assert_eq!((closed.statements, closed.to_carry), (450, 251));
+            let far = lianshi_registry::time::Timestamp::from_millis(i64::MAX);
+            let letters = site.db.read(|read| outbox::due(read, far, 1_000)).expect("read").len();
+            assert_eq!(letters, 200, "what is carried has its letters");
+            let check = site.db.read(|read| ledger::check(read, site)).expect("checked");
+            let broken = check.findings.iter().filter(|finding| !finding.broken.is_empty());
+            assert!(broken.map(|finding| finding.invariant).any(|name| name == "I9"));
+            let format = lianshi_market::export::Format::Beancount;
+            let exported = site.db.read(|read| ledger::export(read, site, format, &mut Vec::new()));
+            assert!(exported.expect_err("refused").to_string().contains("2026-10"));
+
+            assert!(matches!(close(1), Err(Failure::Fault(_))), "the same close goes on");
+            close::go_on(site).expect("the serving process goes on");
+            let again = close_month(site, "2026-10");
+            assert!(again.repeated);
+            assert_eq!(again.period.closed.expect("closed").to_carry, 0);
+            let letters = site.db.read(|read| outbox::due(read, far, 1_000)).expect("read").len();
+            assert_eq!(letters, 450, "each once");
+            books::hold(site);
+        });
+    });
+}
+
+#[test]
+fn what_was_not_sealed_is_swept_by_whoever_comes_next() {
+    on_both(|db| {
+        on_stage(db, |site| {
+            let contracts = contracts(site, 3);
+            meter(site, &contracts[0], "2026-10-05T04:00:00Z", 12);
+            let before = books::counts(site);
+            // As an attempt leaves it that was killed.
+            sql(site, "INSERT INTO closings VALUES ('2026-10', 'a', 0, 'node', 0, 1, 3)");
+            sql(site, "INSERT INTO close_subjects VALUES ('2026-10', 'a', '')");
+            close::go_on(site).expect("swept");
+            assert_eq!(books::counts(site), before);
+            close_month(site, "2026-10");
+            books::hold(site);
+        });
+    });
+}
+
+#[test]
+fn a_month_that_the_own_log_sealed_is_never_closed_again() {
+    on_both(|db| {
+        on_stage(db, |site| {
+            let contracts = contracts(site, 1);
+            meter(site, &contracts[0], "2026-10-05T04:00:00Z", 12);
+            let sealed = close_month(site, "2026-10").period.closed.expect("closed");
+            // The books of before, as a backup of before has them.
+            for table in ["periods", "statements", "statement_lines", "close_subjects"] {
+                sql(site, &format!("DELETE FROM {table}"));
+            }
+            match close::close_period(site, &Actor::node(), month("2026-10")) {
+                Err(Failure::Refused(refusal)) => {
+                    let CloseRefusal::Forgotten { statements, result_hash, .. } = &refusal else {
+                        panic!("refused otherwise: {refusal:?}")
+                    };
+                    assert_eq!((*statements, result_hash), (1, &sealed.result_hash));
+                    assert_eq!(refusal.code(), "period.forgotten");
+                }
+                other => panic!("not refused: {other:?}"),
+            }
+        });
+    });
+}
