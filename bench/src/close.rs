@@ -4,20 +4,15 @@
 
 mod callers;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf};
 
 use anyhow::ensure;
 use clap::Args;
 use indicatif::ProgressBar;
 use lianshi_market::export::Format;
-use lianshi_registry::{
-    entry::Texts,
-    id::{DivisionCode, NodeName, Origin},
-    key::KeyPair,
-    time::Period,
-};
+use lianshi_registry::time::Period;
 use lianshi_store::{
-    Db, Fault, Site,
+    Fault, Site,
     audit::Actor,
     close, ledger,
     rehearsal::{self, Scale},
@@ -28,6 +23,7 @@ use callers::Callers;
 
 use crate::{
     disk::fdatasync,
+    node::node,
     report::Report,
     stopwatch::{Stopwatch, millis, per_second},
 };
@@ -66,7 +62,7 @@ impl Close {
     pub fn run(&self) -> anyhow::Result<()> {
         let root = tempfile::tempdir_in(&self.folder)?;
         let fdatasync = fdatasync(root.path())?;
-        let site = self.site(root.path())?;
+        let site = node(root.path(), self.database.as_deref())?;
         let period = site.now().period().previous();
         let metered = u64::from(self.subscriptions) * u64::from(self.calls);
         let bar = ProgressBar::new(metered).with_message("metering");
@@ -158,27 +154,5 @@ impl Close {
             Ok(())
         })?;
         Ok(rows)
-    }
-
-    fn site(&self, folder: &std::path::Path) -> anyhow::Result<Site> {
-        let db = match &self.database {
-            Some(url) => Db::open(url)?,
-            None => Db::open_file(&folder.join("node.sqlite"))?,
-        };
-        Ok(Site {
-            db,
-            node: NodeName::parse("bench")?,
-            name: Texts { zh: "测量".to_owned(), en: "Bench".to_owned() },
-            division: DivisionCode::parse("330212")?,
-            origin: Origin::parse("bench.example/bench/1")?,
-            public_url: "http://127.0.0.1:1".to_owned(),
-            log_key: KeyPair::from_seed([1; 32]),
-            seal_key: KeyPair::from_seed([2; 32]),
-            witness_key: KeyPair::from_seed([3; 32]),
-            quorum: lianshi_registry::policy::Rule::default(),
-            folder: folder.to_owned(),
-            clock: lianshi_node::clock::now,
-            nudge: Arc::new(|| {}),
-        })
     }
 }

@@ -10,6 +10,8 @@ mod disk;
 mod federation;
 mod filler;
 mod memory;
+mod node;
+mod outbox;
 mod proof;
 mod replica;
 mod report;
@@ -39,6 +41,8 @@ enum Command {
     Proof(proof::Proof),
     /// The close of a period.
     Close(close::Close),
+    /// Letters to one node while thousands wait for another.
+    Outbox(outbox::Outbox),
     /// A federation of thousands of nodes, simulated.
     Federation(federation::Federation),
 }
@@ -51,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Command::Replica(command) => command.run(),
         Command::Proof(command) => command.run(),
         Command::Call(command) => command.run(),
+        Command::Outbox(command) => command.run(),
         Command::Federation(command) => command.run(),
     }
 }

@@ -217,6 +217,7 @@ impl Run {
         *earned = sum;
         self.total = total;
         self.statement_count += 1;
+        self.calls = self.calls.saturating_add(document.calls());
         self.hasher.update(document.seal_text().1);
         document.number == number
     }
@@ -339,7 +340,7 @@ fn calls_of(subject: &Subject) -> u64 {
 }
 
 /// The `n`-th statement number of a close, from 1, without gaps: `ST-330212-202610-0000001`.
-fn statement_number(inputs: &Inputs, n: u64) -> String {
+pub fn statement_number(inputs: &Inputs, n: u64) -> String {
     format!("{}-{n:07}", inputs.series())
 }
 

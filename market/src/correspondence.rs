@@ -1,9 +1,10 @@
 //! What two nodes ask each other about what they wrote: how far the copies of each process have
-//! come, and every message of one. A node that was restored asks all others before it goes on, so
+//! come, and every message of one; and which statements of a month they hold. A node that was restored asks all others before it goes on, so
 //! that what it said and forgot is not said twice, and what it heard and forgot is heard again.
 //! Questions and answers are JSON on the link of two members; what counts is the seal of each
 //! message in them. Described in docs/protocol.md.
 
+use lianshi_registry::time::Period;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -11,7 +12,9 @@ use crate::subscription::{Side, SubscriptionId};
 
 /// Standings in one answer, each of about three hundred bytes.
 pub const STANDINGS_MAX: usize = 1_000;
-/// Bytes of messages after which an answer ends: with the largest message after them, they fit into
+/// Months in one answer: as many as fifty years have, for each side.
+pub const MONTHS_MAX: usize = 1_200;
+/// Bytes of messages or statements after which an answer ends: with the largest message after them, they fit into
 /// one frame.
 pub const LETTERS_BYTES: usize = 1 << 20;
 
@@ -31,6 +34,63 @@ pub enum Question {
         /// How many of them to leave out at the beginning.
         skip: u64,
     },
+    /// How many statements who is asked holds that one of the two stated to the other.
+    Months,
+    /// The statements of a month, in the order of their numbers.
+    Papers {
+        /// The side of who is asked: `provider` for those it stated, `home` for those it was sent.
+        of: Side,
+        /// The month.
+        period: Period,
+        /// Those after this number.
+        after: Option<String>,
+    },
+}
+
+/// Statements of one month that one of two nodes stated to the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Month {
+    /// The side of who answers.
+    pub of: Side,
+    /// The month.
+    pub period: Period,
+    /// How many it holds.
+    pub statements: u64,
+    /// How many of them bear both seals.
+    pub confirmed: u64,
+}
+
+/// The months with statements, those it stated and those it was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Months {
+    /// In no order that matters.
+    pub months: Vec<Month>,
+}
+
+/// A statement as a node holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paper {
+    /// Its number.
+    pub number: String,
+    /// Its canonical text.
+    pub document: String,
+    /// The provider's seal over the claim, the JSON text of its envelope.
+    pub sealed: String,
+    /// The home node's seal over the same claim, once it stood by it.
+    pub countersigned: Option<String>,
+}
+
+/// Statements, and whether more follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Papers {
+    /// In the order of their numbers.
+    pub papers: Vec<Paper>,
+    /// Whether more follow after the last.
+    pub more: bool,
 }
 
 /// How far one copy has come.

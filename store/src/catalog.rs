@@ -25,6 +25,7 @@ pub(crate) use change::begin_anew;
 pub use change::{Changes, Moment, changes, now};
 pub(crate) use index::index_some;
 pub use index::{TERMS_MAX, index};
+use objects::Stored;
 pub use offer::{Offer, authorized_products, organization, product, split_for};
 pub(crate) use project::of_log as project_log;
 pub use publish::publish;
@@ -38,21 +39,28 @@ use crate::{
     schema::{catalog_objects, quarantined_entries},
 };
 
+/// A close as a log has it.
+pub(crate) struct SealedClose {
+    pub entry: StatementSealed,
+    /// Index of the entry.
+    pub index: u64,
+}
+
 /// What a node's logs say of its close of a period, in whichever generation; `None` when none does.
-pub(crate) fn sealed_statements(
+pub(crate) fn sealed_close(
     read: &mut Read<'_>,
     node: &Origin,
     period: Period,
-) -> Result<Option<StatementSealed>, Fault> {
+) -> Result<Option<SealedClose>, Fault> {
     let sealed = objects::by_name(read, ObjectKind::Statement, &period.to_string())?;
     let of_node =
         |origin: &Origin| origin.node() == node.node() && origin.domain() == node.domain();
-    Ok(sealed.into_iter().filter(|sealed| of_node(&sealed.origin)).find_map(|sealed| match sealed
-        .object
-    {
-        Object::Statement(sealed) => Some(sealed),
+    let of_node = sealed.into_iter().filter(|sealed| of_node(&sealed.origin));
+    let mut closes = of_node.filter_map(|Stored { object, index, .. }| match object {
+        Object::Statement(entry) => Some(SealedClose { entry, index }),
         _ => None,
-    }))
+    });
+    Ok(closes.next())
 }
 
 /// The digest of the catalog held here. Nodes that hold the same logs have the same digest.

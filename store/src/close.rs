@@ -12,6 +12,7 @@ mod drafts;
 pub(crate) mod lines;
 mod parked;
 mod periods;
+mod recall;
 mod run;
 mod shares;
 mod subjects;
@@ -19,6 +20,7 @@ mod turn;
 mod verify;
 
 use diesel::prelude::*;
+use lianshi_market::close::{Inputs, Outcome};
 use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact, StatementSealed},
     refusal::Refusal,
@@ -28,6 +30,7 @@ use lianshi_registry::{
 pub use parked::{ParkedView, parked_in, waiting};
 pub(crate) use periods::latest as latest_begun;
 pub use periods::{ClosedView, PeriodState, PeriodView, period, periods};
+pub use recall::recover_period;
 pub use turn::Underway;
 pub use verify::{Recomputed, recompute};
 
@@ -85,7 +88,8 @@ pub enum CloseRefusal {
     /// The node's own log says that it was closed, and the books, restored from before, do not.
     #[error(
         "{period} was closed and sealed in this node's log with {statements} statements, result \
-         {result_hash}, and these books do not have it: bring back a backup from after its close"
+         {result_hash}, and these books do not have it; `lianshi period recover {period}` puts it \
+         together from what the enterprises' nodes hold"
     )]
     Forgotten {
         /// The period.
@@ -94,6 +98,23 @@ pub enum CloseRefusal {
         statements: u64,
         /// With which result, in hexadecimal.
         result_hash: String,
+    },
+    /// A period that nothing was forgotten of.
+    #[error("nothing of {0} was forgotten: no entry of this node's log says that it was closed")]
+    NotForgotten(Period),
+    /// Not every statement of a forgotten close came back.
+    #[error(
+        "{found} of {of} statements of {period} came back, {missing} is the first that did not"
+    )]
+    Incomplete {
+        /// The period.
+        period: Period,
+        /// How many came back.
+        found: u64,
+        /// How many were sealed.
+        of: u64,
+        /// The number of the first that is missing.
+        missing: String,
     },
     /// A later period was closed without it.
     #[error("{latest} was closed already; what is found of {period} now goes into the next close")]
@@ -114,6 +135,8 @@ impl Refusal for CloseRefusal {
             Self::Underway(_) => "period.underway",
             Self::Superseded { .. } => "period.superseded",
             Self::Forgotten { .. } => "period.forgotten",
+            Self::NotForgotten(_) => "period.not_forgotten",
+            Self::Incomplete { .. } => "period.incomplete",
             Self::Passed { .. } => "period.passed",
         }
     }
@@ -174,12 +197,7 @@ pub fn close_with(
     {
         return Ok(CloseResult { period: view, repeated: true });
     }
-    let Some(turn) = Turn::take(site)? else {
-        let underway = site.db.read(turn::underway)?;
-        return Err(Failure::Refused(CloseRefusal::Underway(underway.map(Box::new))));
-    };
-    drafts::sweep(&turn, site)?;
-    carry::carry(&turn, site, step)?;
+    let turn = take_turn(site, step)?;
     let attempt = site.db.write(|write| begin(write, site, (actor, period)))?;
     let repeated = attempt.is_none();
     if let Some(attempt) = attempt {
@@ -236,19 +254,37 @@ fn begin(
     }
     // Before the work: nothing could be sealed at its end.
     recovery::ensure_recovered(&mut write.as_read())?;
-    if let Some(StatementSealed { statement_count: statements, result_hash, .. }) =
-        catalog::sealed_statements(&mut write.as_read(), &site.origin, period)?
-    {
+    if let Some(sealed) = catalog::sealed_close(&mut write.as_read(), &site.origin, period)? {
+        let StatementSealed { statement_count: statements, result_hash, .. } = sealed.entry;
         let forgotten = CloseRefusal::Forgotten { period, statements, result_hash };
         return Err(Failure::Refused(forgotten));
     }
-    let awaited = correspondence::awaited_homes(&mut write.as_read(), period)?;
-    if !awaited.is_empty() {
-        let nodes = awaited.join(", ");
-        return Err(Failure::Refused(CloseRefusal::Awaiting { nodes }));
-    }
+    ensure_asked(write, period)?;
     periods::check_order(&mut write.as_read(), period)?;
     Ok(Some(Attempt::begin(write, site, (actor, period, now))?))
+}
+
+/// Refuses while homes with contracts of a period have not been asked since a recovery.
+fn ensure_asked(write: &mut Write<'_>, period: Period) -> Result<(), Failure<CloseRefusal>> {
+    let awaited = correspondence::awaited_homes(&mut write.as_read(), period)?;
+    if awaited.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Refused(CloseRefusal::Awaiting { nodes: awaited.join(", ") }))
+}
+
+/// Takes the turn, and puts in order what others left.
+fn take_turn(
+    site: &Site,
+    step: &mut dyn FnMut(Step) -> Result<(), Fault>,
+) -> Result<Turn, Failure<CloseRefusal>> {
+    let Some(turn) = Turn::take(site)? else {
+        let underway = site.db.read(turn::underway)?;
+        return Err(Failure::Refused(CloseRefusal::Underway(underway.map(Box::new))));
+    };
+    drafts::sweep(&turn, site)?;
+    carry::carry(&turn, site, step)?;
+    Ok(turn)
 }
 
 /// Where the meter stands: the ingest bound.
@@ -282,28 +318,9 @@ fn seal(
         };
         let indexes = log::append(write, &site.origin, &[entry], now)?;
         let log_index = indexes.first().copied().unwrap_or_default();
-        let number = |value: u64| i64::try_from(value).map_err(|e| Fault::corrupt("periods", e));
-        diesel::insert_into(periods_table::table)
-            .values((
-                periods_table::period.eq(inputs.period.to_string()),
-                periods_table::state.eq(PeriodState::Closed.as_str()),
-                periods_table::event_to.eq(inputs.event_to),
-                periods_table::ingest_to.eq(inputs.ingest_to),
-                periods_table::closed_at.eq(now.millis()),
-                periods_table::closed_by.eq(&actor.name),
-                periods_table::statement_count.eq(number(outcome.statement_count)?),
-                periods_table::calls.eq(number(outcome.calls)?),
-                periods_table::total_fen.eq(outcome.total.fen()),
-                periods_table::result_hash.eq(outcome.result_hash.to_vec()),
-                periods_table::log_index.eq(number(log_index)?),
-            ))
-            .execute(&mut **write)?;
-        if outcome.statement_count > 0 {
-            let last_number = number_series::last_number.eq(number(outcome.statement_count)?);
-            diesel::insert_into(number_series::table)
-                .values((number_series::series.eq(inputs.series()), last_number))
-                .execute(&mut **write)?;
-        }
+        let row =
+            Sealed { state: PeriodState::Closed.as_str(), hash: outcome.result_hash, log_index };
+        keep_period(write, (inputs, outcome), (actor, now), &row)?;
         let object = inputs.period.to_string();
         let act = Act {
             at: now,
@@ -320,4 +337,43 @@ fn seal(
         crash::point("close.sealed");
         Ok(())
     })
+}
+
+/// What the log says of a close.
+struct Sealed {
+    state: &'static str,
+    hash: [u8; 32],
+    log_index: u64,
+}
+
+/// Writes the row of a period, and where its series of numbers ends.
+fn keep_period(
+    write: &mut Write<'_>,
+    (inputs, outcome): (&Inputs, &Outcome),
+    (actor, now): (&Actor, Timestamp),
+    sealed: &Sealed,
+) -> Result<(), Fault> {
+    let number = |value: u64| i64::try_from(value).map_err(|e| Fault::corrupt("periods", e));
+    diesel::insert_into(periods_table::table)
+        .values((
+            periods_table::period.eq(inputs.period.to_string()),
+            periods_table::state.eq(sealed.state),
+            periods_table::event_to.eq(inputs.event_to),
+            periods_table::ingest_to.eq(inputs.ingest_to),
+            periods_table::closed_at.eq(now.millis()),
+            periods_table::closed_by.eq(&actor.name),
+            periods_table::statement_count.eq(number(outcome.statement_count)?),
+            periods_table::calls.eq(number(outcome.calls)?),
+            periods_table::total_fen.eq(outcome.total.fen()),
+            periods_table::result_hash.eq(sealed.hash.to_vec()),
+            periods_table::log_index.eq(number(sealed.log_index)?),
+        ))
+        .execute(&mut **write)?;
+    if outcome.statement_count > 0 {
+        let last_number = number_series::last_number.eq(number(outcome.statement_count)?);
+        diesel::insert_into(number_series::table)
+            .values((number_series::series.eq(inputs.series()), last_number))
+            .execute(&mut **write)?;
+    }
+    Ok(())
 }

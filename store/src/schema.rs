@@ -597,6 +597,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    recalled_statements (number) {
+        number -> Text,
+        period -> Text,
+        home_node -> Text,
+        document -> Text,
+        statement_hash -> Binary,
+        recalled_at -> BigInt,
+    }
+}
+
+diesel::table! {
     statements (number, side) {
         number -> Text,
         side -> Text,
@@ -843,6 +854,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     closings,
     close_subjects,
     close_drafts,
+    recalled_statements,
     statements,
     waiting_statements,
     statement_lines,

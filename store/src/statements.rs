@@ -6,6 +6,7 @@ mod agreed;
 mod decision;
 mod division;
 mod letter;
+mod papers;
 mod receive;
 mod refusal;
 mod revenue;
@@ -26,6 +27,8 @@ use lianshi_registry::{
 pub use decision::{DecisionRefusal, Verdict, decide};
 pub(crate) use division::division_id;
 pub use letter::{Claim, KIND, LETTER_VERSION, Letter, LetterKind};
+pub use papers::{compare_months, take_papers};
+pub(crate) use papers::{months, papers};
 pub(crate) use receive::letter_row;
 pub use receive::receive;
 pub use refusal::LetterRefusal;

@@ -2,6 +2,7 @@
 //! reordered by the test, processes killed between any two of them.
 
 mod restored;
+mod stated;
 mod world;
 
 use lianshi_market::{

@@ -1,6 +1,7 @@
 //! Ends without warning inside a close: at every named point of it and of its commit, and by
 //! `kill -9` at each step it tells. Whenever it strikes, the close has either not happened or
-//! happened whole, and in the end the books are those of a node that was never struck.
+//! happens whole as soon as the node goes on, and in the end the books are those of a node that was
+//! never struck.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -35,9 +36,10 @@ enum End {
 /// every append and commit, and the steps.
 fn ends() -> Vec<End> {
     let mut ends: Vec<End> = CLOSE_POINTS.iter().map(|point| End::At(point, 0)).collect();
-    ends.extend([End::At("close.rated", 1), End::At("append.folded", 0)]);
+    ends.extend([End::At("close.rated", 1), End::At("close.carried", 3)]);
+    ends.push(End::At("append.folded", 0));
     ends.extend((0..3).map(|times| End::At("commit.before", times)));
-    ends.extend((1..=4).map(End::Killed));
+    ends.extend((1..=5).map(End::Killed));
     // Once more in the next month, which the close before must not have spoiled.
     ends.push(End::At("commit.after", 0));
     ends.extend(CLOSE_POINTS.iter().map(|point| End::At(point, 0)));
@@ -114,6 +116,8 @@ fn strike(url: &str) {
     for end in ends() {
         let acknowledged = run((url, folder.path()), end);
         let site = open(url, folder.path());
+        // As a node does that is started.
+        close::go_on(&site).expect("gone on");
         for (text, hash) in MONTHS.iter().zip(&hashes) {
             let found = closed(&site, month(text));
             struck_inside += usize::from(found.is_none());

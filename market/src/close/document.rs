@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     money::{Amount, Currency},
-    rating::{Count, LineExplanation, RatedLine},
+    rating::{Count, LineExplanation, LineKind, RatedLine},
     split::{
         Agreement, CARRY_DENOMINATOR, CarriedShare, Part, ShareExplanation, WHOLE_PPM, divide,
     },
@@ -129,6 +129,13 @@ impl StatementDocument {
             _ => None,
         });
         late.chain([self.period])
+    }
+
+    /// The calls it states, late ones included.
+    pub fn calls(&self) -> u64 {
+        let of_calls =
+            |line: &&RatedLine| matches!(line.kind, LineKind::Calls | LineKind::LateCalls);
+        self.lines.iter().filter(of_calls).fold(0, |sum, line| sum.saturating_add(line.quantity))
     }
 
     /// Its canonical text and the hash of it.

@@ -6,9 +6,10 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use lianshi_registry::time::Period;
 use lianshi_store::{
-    Site,
+    Failure, Fault, Site,
     allocations::{self, DivisionView},
-    close::{self, CloseResult, ParkedView, PeriodView, Step},
+    audit::Actor,
+    close::{self, CloseRefusal, CloseResult, ParkedView, PeriodView, Step},
     statements::{self, StatementItem, StatementQuery},
 };
 use serde_json::{Value, json};
@@ -21,6 +22,13 @@ pub enum Command {
     /// Close a month: rate its usage, issue statements, divide the revenue and seal the result.
     /// Closing it again changes nothing and prints what it came to.
     Close {
+        /// The month, such as 2026-10.
+        #[arg(value_parser = Period::parse)]
+        period: Period,
+    },
+    /// Put together again a month that this node's log says was closed and its books, restored from
+    /// before, do not have: from the statements that the enterprises' nodes hold.
+    Recover {
         /// The month, such as 2026-10.
         #[arg(value_parser = Period::parse)]
         period: Period,
@@ -43,19 +51,28 @@ impl Command {
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
         let site = at.folder()?.command_site()?;
         match self {
-            Self::Close { period } => close(at, &site, *period),
+            Self::Close { period } => close(at, &site, (*period, close::close_with)),
+            Self::Recover { period } => close(at, &site, (*period, close::recover_period)),
             Self::List => list(at, &site),
             Self::Show { period, page } => show(at, &site, (*period, *page)),
         }
     }
 }
 
-fn close(at: &At, site: &Site, period: Period) -> anyhow::Result<()> {
+/// Closes a period, or puts its close together again.
+type Close = fn(
+    &Site,
+    &Actor,
+    Period,
+    &mut dyn FnMut(Step) -> Result<(), Fault>,
+) -> Result<CloseResult, Failure<CloseRefusal>>;
+
+fn close(at: &At, site: &Site, (period, run): (Period, Close)) -> anyhow::Result<()> {
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
         "closing {prefix} {bar:40} {pos}/{len} subscriptions {msg} {elapsed}",
     )?);
     bar.set_prefix(period.to_string());
-    let result = close::close_with(site, &At::actor(), period, &mut |step| {
+    let result = run(site, &At::actor(), period, &mut |step| {
         match step {
             Step::Rated { subscriptions, of } => {
                 bar.set_length(of);
@@ -156,6 +173,7 @@ fn period_json(view: &PeriodView) -> Value {
         insert(&mut value, "result_hash", json!(closed.result_hash));
         insert(&mut value, "log_index", json!(closed.log_index));
         insert(&mut value, "to_carry", json!(closed.to_carry));
+        insert(&mut value, "recovered", json!(closed.recovered));
     }
     if let Some(underway) = &view.underway {
         insert(&mut value, "underway_since", json!(underway.since));

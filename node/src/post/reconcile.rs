@@ -5,12 +5,12 @@
 use std::{sync::Arc, time::Duration};
 
 use lianshi_market::{
-    correspondence::{Letters, Question, STANDINGS_MAX, Standings},
+    correspondence::{Letters, MONTHS_MAX, Months, Papers, Question, STANDINGS_MAX, Standings},
     message::MessageRefusal,
     subscription::{Side, SubscriptionId},
 };
-use lianshi_registry::{id::NodeName, json, member::Status, wire::Request};
-use lianshi_store::{Failure, Fault, Site, members, subscriptions::correspondence};
+use lianshi_registry::{id::NodeName, json, member::Status, time::Period, wire::Request};
+use lianshi_store::{Failure, Fault, Site, members, statements, subscriptions::correspondence};
 use serde::de::DeserializeOwned;
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -122,9 +122,45 @@ async fn ask(site: &Site, net: &NetHandle, node: &NodeName) -> Result<(), Unaske
         let Some(next) = next.filter(|_| more) else { break };
         after = Some(next.process);
     }
-    match not_yet {
-        Some(refusal) => Err(Unasked::NotYet(refusal)),
-        None => settled(site, node).await,
+    if let Some(refusal) = not_yet {
+        return Err(Unasked::NotYet(refusal));
+    }
+    // After the contracts they are about.
+    let told: Months = question(net, node, &Question::Months).await?;
+    if told.months.len() > MONTHS_MAX {
+        return Err(Unasked::Unread("it tells of more months than there are".to_owned()));
+    }
+    let to = node.clone();
+    let wanted = on_site(site, move |site| statements::compare_months(site, &to, &told));
+    for month in wanted.await? {
+        papers(site, net, (node, month)).await?;
+    }
+    settled(site, node).await
+}
+
+/// Asks for the statements of a month and takes them.
+async fn papers(
+    site: &Site,
+    net: &NetHandle,
+    (node, (of, period)): (&NodeName, (Side, Period)),
+) -> Result<(), Unasked> {
+    let mut after: Option<String> = None;
+    loop {
+        let asked = Question::Papers { of, period, after: after.clone() };
+        let told: Papers = question(net, node, &asked).await?;
+        let numbers = after.iter().chain(told.papers.iter().map(|paper| &paper.number));
+        if !numbers.is_sorted_by(|one, next| one < next) {
+            return Err(Unasked::Unread("its list of statements does not go on".to_owned()));
+        }
+        let (to, from) = (node.clone(), after);
+        after = told.papers.last().filter(|_| told.more).map(|last| last.number.clone());
+        let taken = on_site(site, move |site| {
+            statements::take_papers(site, &to, ((of, period), (from.as_deref(), &told)))
+        });
+        taken.await?;
+        if after.is_none() {
+            return Ok(());
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Stored {
     pub origin: Origin,
     /// What it is.
     pub object: Object,
+    /// Index of the entry that spoke of it last.
+    pub index: u64,
 }
 
 #[derive(Insertable)]
@@ -81,12 +83,12 @@ pub(crate) fn by_name(
     kind: ObjectKind,
     name: &str,
 ) -> Result<Vec<Stored>, Fault> {
-    let rows: Vec<(String, String)> = catalog_objects::table
+    let rows: Vec<(String, String, i64)> = catalog_objects::table
         .filter(catalog_objects::name.eq(name))
         .filter(catalog_objects::kind.eq(kind.as_str()))
-        .select((catalog_objects::origin, catalog_objects::state))
+        .select((catalog_objects::origin, catalog_objects::state, catalog_objects::last_index))
         .load(&mut **read)?;
-    rows.into_iter().map(|(origin, state)| stored(&origin, &state)).collect()
+    rows.into_iter().map(|(origin, state, index)| stored(&origin, &state, index)).collect()
 }
 
 /// The plans, ceilings and splits of a product in one log, in the order of their keys.
@@ -207,7 +209,8 @@ fn parse(state: &str) -> Result<Object, Fault> {
     Object::from_text(state).map_err(|error| Fault::corrupt("catalog_objects", error))
 }
 
-fn stored(origin: &str, state: &str) -> Result<Stored, Fault> {
+fn stored(origin: &str, state: &str, index: i64) -> Result<Stored, Fault> {
     let origin = Origin::parse(origin).map_err(|e| Fault::corrupt("catalog_objects", e))?;
-    Ok(Stored { origin, object: parse(state)? })
+    let index = u64::try_from(index).map_err(|e| Fault::corrupt("catalog_objects", e))?;
+    Ok(Stored { origin, object: parse(state)?, index })
 }

@@ -38,6 +38,13 @@ impl SubjectRow {
     }
 }
 
+impl SubjectRow {
+    /// The row of a subscription whose statement is known and nothing else.
+    pub(super) fn recorded(period: Period, subscription: String) -> Self {
+        Self { period: period.to_string(), subscription, subject: String::new() }
+    }
+}
+
 /// What a draft is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DraftKind {
@@ -70,21 +77,30 @@ pub(super) struct DraftRow {
 impl DraftRow {
     /// The draft of a statement at its place.
     pub(super) fn statement(period: Period, position: i64, issued: Issued) -> Self {
-        Self::new((period, position, DraftKind::Statement), issued.text, issued.hash)
+        Self::new((period, position, DraftKind::Statement), issued.text, issued.hash.to_vec())
     }
 
     /// The draft of a division at its place.
     pub(super) fn division(period: Period, position: i64, divided: Divided) -> Self {
-        Self::new((period, position, DraftKind::Division), divided.text, divided.hash)
+        Self::new((period, position, DraftKind::Division), divided.text, divided.hash.to_vec())
+    }
+
+    /// The draft of a statement that came back.
+    pub(super) fn recalled(
+        (period, position): (Period, i64),
+        document: String,
+        hash: Vec<u8>,
+    ) -> Self {
+        Self::new((period, position, DraftKind::Statement), document, hash)
     }
 
     fn new(
         (period, position, kind): (Period, i64, DraftKind),
         document: String,
-        hash: [u8; 32],
+        document_hash: Vec<u8>,
     ) -> Self {
         let (period, kind) = (period.to_string(), kind.as_str().to_owned());
-        Self { period, position, kind, document, document_hash: hash.to_vec() }
+        Self { period, position, kind, document, document_hash }
     }
 
     /// The period of its close.

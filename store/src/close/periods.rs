@@ -22,6 +22,9 @@ pub enum PeriodState {
 }
 
 impl PeriodState {
+    /// How the row of a close says that it was put together again.
+    pub(super) const RECOVERED: &'static str = "recovered";
+
     /// As stored and translated: `running`, `open`, `closed`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -65,6 +68,9 @@ pub struct ClosedView {
     pub total: Amount,
     /// SHA-256 of the result, in hexadecimal, as sealed in the log.
     pub result_hash: String,
+    /// It was forgotten, and put together again from what the enterprises' nodes hold: the result
+    /// hash is the log's, and cannot be computed again.
+    pub recovered: bool,
     /// Index of the `statement.sealed` entry in this node's log.
     pub log_index: u64,
     /// Statements and divisions that are sealed and do not stand in the books yet.
@@ -75,6 +81,7 @@ pub struct ClosedView {
 #[diesel(table_name = periods)]
 struct PeriodRow {
     period: String,
+    state: String,
     event_to: i64,
     ingest_to: i64,
     closed_at: i64,
@@ -101,6 +108,7 @@ impl PeriodRow {
                 statements: parsed(u64::try_from(self.statement_count))?,
                 total: Amount::from_fen(self.total_fen),
                 result_hash: hex::encode(self.result_hash),
+                recovered: self.state == PeriodState::RECOVERED,
                 log_index: parsed(u64::try_from(self.log_index))?,
                 to_carry: parsed(u64::try_from(drafts::left(read, period)?))?,
             }),

@@ -35,6 +35,9 @@ pub struct Recomputed {
     pub sealed: String,
     /// The one the pinned inputs give.
     pub computed: String,
+    /// The close was put together again after it was forgotten: what it was pinned to is not known,
+    /// and the hash cannot be computed.
+    pub recovered: bool,
     /// Nothing was missing or unreadable on the way, the meter has what was counted, and divisions
     /// that are not computed again divide what was invoiced.
     pub whole: bool,
@@ -43,7 +46,7 @@ pub struct Recomputed {
 impl Recomputed {
     /// Whether both are the same, and all adds up.
     pub fn fits(&self) -> bool {
-        self.sealed == self.computed && self.whole
+        (self.recovered || self.sealed == self.computed) && self.whole
     }
 }
 
@@ -70,7 +73,12 @@ pub fn recompute(
         run.park(view.parked);
     }
     let computed = hex::encode(run.finish().result_hash);
-    Ok(Some(Recomputed { sealed: closed.result_hash, computed, whole: rated && divided }))
+    Ok(Some(Recomputed {
+        sealed: closed.result_hash,
+        computed,
+        recovered: closed.recovered,
+        whole: rated && divided,
+    }))
 }
 
 /// Rates every subscription as it was rated. Gives whether all could be, from what the meter has.

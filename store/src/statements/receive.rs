@@ -47,7 +47,13 @@ pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Outcome<()> {
     site.db.write(|write| {
         let opened = open(write, site, from, &letter)?;
         match opened.kind {
-            LetterKind::Statement => take_statement(write, site, &opened),
+            LetterKind::Statement => {
+                // The copy it is derived from may have ended since the backup.
+                if *from != site.node && correspondence::is_awaited(&mut write.as_read(), from)? {
+                    return refuse(LetterRefusal::Recovering);
+                }
+                take_statement(write, site, &opened, false)
+            }
             LetterKind::Division => division::take(write, site, &opened),
             LetterKind::StatementReceipt => statement_receipt(write, site, &opened),
             LetterKind::DivisionReceipt => division::receipt(write, site, &opened),
@@ -57,7 +63,13 @@ pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Outcome<()> {
     Ok(())
 }
 
-fn open(write: &mut Write<'_>, site: &Site, from: &NodeName, letter: &Letter) -> Outcome<Opened> {
+/// Checks who sealed a letter, and what is claimed in it.
+pub(super) fn open(
+    write: &mut Write<'_>,
+    site: &Site,
+    from: &NodeName,
+    letter: &Letter,
+) -> Outcome<Opened> {
     let sealed = &letter.sealed;
     if letter.v != LETTER_VERSION {
         return refuse(DocumentError::Version(letter.v));
@@ -91,12 +103,14 @@ fn seal_keys(write: &mut Write<'_>, site: &Site, from: &NodeName) -> Outcome<Vec
     }
 }
 
-fn take_statement(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
-    // The copy it is derived from may have ended since the backup.
-    let from = &opened.from;
-    if *from != site.node && correspondence::is_awaited(&mut write.as_read(), from)? {
-        return refuse(LetterRefusal::Recovering);
-    }
+/// Takes a statement and answers with a receipt. One that this node `stood_by` already, and forgot,
+/// is not judged again.
+pub(super) fn take_statement(
+    write: &mut Write<'_>,
+    site: &Site,
+    opened: &Opened,
+    stood_by: bool,
+) -> Outcome<()> {
     let document = StatementDocument::read(opened.document.as_bytes())
         .map_err(|e| Failure::Refused(e.into()))?;
     let hash = document.seal_text().1;
@@ -123,7 +137,9 @@ fn take_statement(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcom
         Some(_) => return refuse(LetterRefusal::Conflict(document.number)),
         None => {
             let stated = Stated { document, hash };
-            if !waiting::judge(write, site, opened, &stated)? {
+            if stood_by {
+                waiting::recall(write, site, opened, &stated)?;
+            } else if !waiting::judge(write, site, opened, &stated)? {
                 return Ok(());
             }
             stand_by(write, site, opened, (&stated, StatementState::Checked))?;
@@ -165,7 +181,11 @@ pub(super) fn stand_by(
     Ok(())
 }
 
-fn statement_receipt(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
+pub(super) fn statement_receipt(
+    write: &mut Write<'_>,
+    site: &Site,
+    opened: &Opened,
+) -> Outcome<()> {
     let number = &opened.claim.id;
     let row: Option<(String, Vec<u8>, Option<Vec<u8>>)> = statements::table
         .filter(statements::number.eq(number))

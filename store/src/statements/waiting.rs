@@ -207,6 +207,21 @@ pub(super) fn judge(
     }
 }
 
+/// This node stood by a statement and forgot it: it is taken as it was.
+pub(super) fn recall(
+    write: &mut Write<'_>,
+    site: &Site,
+    opened: &Opened,
+    stated: &Stated,
+) -> Outcome<()> {
+    let number = &stated.document.number;
+    if is_taken(write, &stated.document)? {
+        return refuse(LetterRefusal::Conflict(number.clone()));
+    }
+    forget(write, number)?;
+    record(write, site, "statement.recall", number, &opened.claim.hash)
+}
+
 /// A statement of the subscription was taken for the period.
 pub(super) fn is_taken(write: &mut Write<'_>, document: &StatementDocument) -> Result<bool, Fault> {
     let taken: i64 = statements::table

@@ -4,8 +4,9 @@
 use std::{cell::Cell, sync::Arc};
 
 use lianshi_market::{
-    correspondence::{Letters, Question, Standings},
+    correspondence::{Letters, Months, Papers, Question, Standings},
     subscription::{Side, SubscriptionId, SubscriptionView},
+    usage::REPORT_KIND,
 };
 use lianshi_registry::{
     entry::{
@@ -27,13 +28,16 @@ use lianshi_store::{
     backup::{self, Contents, Target},
     catalog, fold, log, members,
     outbox::{self, OutboxRow},
-    recovery,
+    recovery, statements,
     subscriptions::{self, RequestSubscription, correspondence},
+    usage,
 };
 
 thread_local! {
     // Each test runs on its own thread and has its own time.
     static NOW: Cell<i64> = const { Cell::new(0) };
+    /// And its own data folder: only one node of it closes at a time.
+    static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a folder");
 }
 
 pub fn now() -> Timestamp {
@@ -226,7 +230,7 @@ fn site(name: &str, division: &str, url: &str) -> Site {
         seal_key: key(name, 3),
         witness_key: KeyPair::from_seed([3; 32]),
         quorum: lianshi_registry::policy::Rule::default(),
-        folder: std::env::temp_dir(),
+        folder: FOLDER.with(|folder| folder.path().to_owned()),
         clock: now,
         nudge: Arc::new(|| {}),
     }
@@ -322,7 +326,12 @@ impl World {
         let sender = self.node(from).site.node.clone();
         let to = self.node(from.other());
         assert_eq!(letter.target, to.site.node.as_str());
-        answer(subscriptions::receive(&to.site, &sender, &letter.payload))
+        let (site, bytes) = (&to.site, letter.payload.as_slice());
+        match letter.kind.as_str() {
+            statements::KIND => answer(statements::receive(site, &sender, bytes)),
+            REPORT_KIND => answer(usage::receive_report(site, &sender, bytes)),
+            _ => answer(subscriptions::receive(site, &sender, bytes)),
+        }
     }
 
     /// Carries everything until nobody has anything to say.
@@ -361,6 +370,15 @@ impl World {
             if !told.more {
                 break;
             }
+        }
+        let told: Months = serde_json::from_slice(&ask(&Question::Months)).expect("months");
+        let wanted = statements::compare_months(&site, &other.node, &told).expect("compared");
+        for (of, period) in wanted {
+            let asked = Question::Papers { of, period, after: None };
+            let told: Papers = serde_json::from_slice(&ask(&asked)).expect("papers");
+            assert!(!told.more, "few");
+            let taken = ((of, period), (None, &told));
+            statements::take_papers(&site, &other.node, taken).expect("taken");
         }
         for node in [&other.node, &node("ningbo")] {
             let settled = site.db.write(|write| correspondence::settled(write, &site, node));

@@ -1,4 +1,5 @@
-//! What another node is told when it asks: of the processes it is a party of, and of no others.
+//! What another node is told when it asks: of the processes and statements it is a party of, and of
+//! no others.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 use crate::{
     Failure, Fault, Read, Site,
     schema::{sealed_messages, subscriptions},
+    statements,
     subscriptions::post::{IN, OUT},
 };
 
@@ -52,6 +54,10 @@ pub fn answer(
     let told = site.db.read(|read| match &question {
         Question::Standings { after } => to_bytes(&standings(read, from, after.as_ref())?),
         Question::Letters { process, skip } => to_bytes(&letters(read, from, (process, *skip))?),
+        Question::Months => to_bytes(&statements::months(read, from)?),
+        Question::Papers { of, period, after } => {
+            to_bytes(&statements::papers(read, from, (*of, *period, after.as_deref()))?)
+        }
     })?;
     Ok(told)
 }

@@ -1,0 +1,155 @@
+//! A close that the node's own log knows and its books forgot: put together again from the
+//! statements that the enterprises' nodes hold under this node's seal. It is never made anew: other
+//! statements under the same numbers would contradict those.
+
+use diesel::prelude::*;
+use lianshi_market::close::{Inputs, Run, StatementDocument, statement_number};
+use lianshi_registry::time::Period;
+
+use super::{
+    CloseRefusal, CloseResult, PeriodState, Sealed, Step, carry,
+    drafts::{self, DraftRow, SubjectRow},
+    ensure_asked, keep_period, meter, periods,
+    shares::{self, Stretches},
+    take_turn,
+};
+use crate::{
+    Failure, Fault, Read, Site, Write,
+    audit::{self, Act, Actor},
+    catalog, recovery,
+    schema::recalled_statements,
+};
+
+/// Recalled statements read at once.
+const PAGE_STATEMENTS: i64 = 500;
+
+/// Puts a forgotten close together again. Refused as long as one of its statements is missing.
+/// Divisions are computed again from the statements and the splits in force; what the close had set
+/// aside is not known any more, and comes out of the next close where it still waits.
+pub fn recover_period(
+    site: &Site,
+    actor: &Actor,
+    period: Period,
+    step: &mut dyn FnMut(Step) -> Result<(), Fault>,
+) -> Result<CloseResult, Failure<CloseRefusal>> {
+    let turn = take_turn(site, step)?;
+    let repeated = site.db.write(|write| {
+        if periods::closed(&mut write.as_read(), period)?.is_some() {
+            return Ok(true);
+        }
+        recall(write, site, (actor, period)).map(|()| false)
+    })?;
+    carry::carry(&turn, site, step)?;
+    site.nudge();
+    let closed = site.db.read(|read| periods::closed(read, period))?;
+    let period = closed.ok_or_else(|| Fault::corrupt("periods", "the period just recovered"))?;
+    Ok(CloseResult { period, repeated })
+}
+
+fn recall(
+    write: &mut Write<'_>,
+    site: &Site,
+    (actor, period): (&Actor, Period),
+) -> Result<(), Failure<CloseRefusal>> {
+    recovery::ensure_recovered(&mut write.as_read())?;
+    let Some(sealed) = catalog::sealed_close(&mut write.as_read(), &site.origin, period)? else {
+        return Err(Failure::Refused(CloseRefusal::NotForgotten(period)));
+    };
+    ensure_asked(write, period)?;
+    periods::check_order(&mut write.as_read(), period)?;
+    let now = site.now();
+    // What was billed is what the meter has: it forgot no less than the books.
+    let ingest_to = meter(&mut write.as_read())?;
+    let inputs = Inputs::new(site.node.clone(), site.division.clone(), period, ingest_to);
+    let mut run = Run::begin(inputs.clone());
+    let count = sealed.entry.statement_count;
+    let (found, missing) = take_statements(write, &mut run, &inputs)?;
+    if found != count || missing != statement_number(&inputs, count.saturating_add(1)) {
+        let refusal = CloseRefusal::Incomplete { period, found, of: count, missing };
+        return Err(Failure::Refused(refusal));
+    }
+    divide(write, site, &mut run, (period, count))?;
+    let outcome = run.finish();
+    let hash = hex::decode(&sealed.entry.result_hash).ok();
+    let hash = hash.and_then(|hash| hash.try_into().ok());
+    let hash = hash.ok_or_else(|| Fault::corrupt("catalog_objects", "a result hash"))?;
+    let state = PeriodState::RECOVERED;
+    let row = Sealed { state, hash, log_index: sealed.index };
+    keep_period(write, (&inputs, &outcome), (actor, now), &row)?;
+    let (object, action) = (period.to_string(), "period.recover");
+    let (before, after) = ("forgotten", sealed.entry.result_hash.as_str());
+    let act = Act { at: now, actor, action, object: &object, outcome: "done", before, after };
+    Ok(audit::record(write, &act)?)
+}
+
+/// Takes the statements that came back, in the order of their numbers, as drafts. Gives how many
+/// there are and the first number that is not there.
+fn take_statements(
+    write: &mut Write<'_>,
+    run: &mut Run,
+    inputs: &Inputs,
+) -> Result<(u64, String), Fault> {
+    let period = inputs.period;
+    let (mut found, mut first_missing, mut after) = (0_u64, None, String::new());
+    loop {
+        let rows: Vec<(String, String, Vec<u8>)> = recalled_statements::table
+            .filter(recalled_statements::period.eq(period.to_string()))
+            .filter(recalled_statements::number.gt(&after))
+            .order(recalled_statements::number.asc())
+            .limit(PAGE_STATEMENTS)
+            .select((
+                recalled_statements::number,
+                recalled_statements::document,
+                recalled_statements::statement_hash,
+            ))
+            .load(&mut **write)?;
+        let Some(last) = rows.last() else { break };
+        after.clone_from(&last.0);
+        let (mut subjects, mut drafts) = (Vec::new(), Vec::new());
+        for (number, text, hash) in rows {
+            let document = StatementDocument::read(text.as_bytes())
+                .map_err(|error| Fault::corrupt("recalled_statements", error))?;
+            found += 1;
+            if first_missing.is_none() && number != statement_number(inputs, found) {
+                first_missing = Some(statement_number(inputs, found));
+            }
+            run.take_recorded(&document);
+            subjects.push(SubjectRow::recorded(period, document.subscription));
+            drafts.push(DraftRow::recalled((period, position(found)?), text, hash));
+        }
+        drafts::write(write, &subjects, &drafts)?;
+    }
+    let next = first_missing.unwrap_or_else(|| statement_number(inputs, found + 1));
+    Ok((found, next))
+}
+
+fn position(place: u64) -> Result<i64, Fault> {
+    i64::try_from(place).map_err(|error| Fault::corrupt("close_drafts", error))
+}
+
+/// Divides again what each product earned.
+fn divide(
+    write: &mut Write<'_>,
+    site: &Site,
+    run: &mut Run,
+    (period, mut place): (Period, u64),
+) -> Result<(), Fault> {
+    let mut stretches = Stretches::default();
+    let mut drafts = Vec::new();
+    for takings in run.takings() {
+        let mut read: Read<'_> = write.as_read();
+        let wanted = (&takings.product, takings.period);
+        let divided = match shares::agreement_of(&mut read, site, wanted)? {
+            Err((_, why)) => Err(why),
+            Ok(agreement) => {
+                let so_far = stretches.so_far(&mut read, agreement.id())?;
+                run.divide(&takings, &agreement, so_far).map_err(|error| error.to_string())
+            }
+        };
+        // It was divided once, so it can be; a catalog that lost the product is mended first.
+        let divided = divided.map_err(|why| Fault::corrupt("split_documents", why))?;
+        place += 1;
+        drafts.push(DraftRow::division(period, position(place)?, divided));
+    }
+    drafts::write(write, &[], &drafts)
+}

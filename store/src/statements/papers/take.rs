@@ -1,0 +1,184 @@
+//! What another node told of statements, held against those here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+use lianshi_market::{
+    close::StatementDocument,
+    correspondence::{Month, Months, Paper, Papers},
+    subscription::Side,
+};
+use lianshi_registry::{id::NodeName, json, seal::Sealed, time::Period};
+
+use super::{PAST_EVERY_NUMBER, corrupt, held, into_paper, months};
+use crate::{
+    Failure, Fault, Site, Write,
+    dialect::insert_if_absent,
+    outbox,
+    schema::{recalled_statements, statements},
+    statements::{
+        Letter, LetterKind, LetterRefusal, letter_row,
+        receive::{self, Opened, Outcome, record, refuse},
+    },
+};
+
+/// Holds the months another node tells of against those here. Gives those of which the papers are to
+/// be asked for, by the side of the node that is asked.
+pub fn compare_months(
+    site: &Site,
+    node: &NodeName,
+    told: &Months,
+) -> Result<Vec<(Side, Period)>, Fault> {
+    let own = site.db.read(|read| months(read, node))?.months;
+    let by_place = |months: &[Month], turned: bool| -> BTreeMap<(String, Period), (u64, u64)> {
+        let side = |of: Side| if turned { of.other() } else { of };
+        let of = |month: &Month| (side(month.of).as_str().to_owned(), month.period);
+        months.iter().map(|month| (of(month), (month.statements, month.confirmed))).collect()
+    };
+    let (own, told) = (by_place(&own, false), by_place(&told.months, true));
+    let places: BTreeSet<&(String, Period)> = own.keys().chain(told.keys()).collect();
+    let unlike = places.into_iter().filter(|place| own.get(place) != told.get(place));
+    Ok(unlike.filter_map(|(side, period)| Some((Side::parse(side)?.other(), *period))).collect())
+}
+
+/// Takes statements of a month as a node that holds them on its side `of` told them, those after a
+/// number. What was forgotten here is here again; what the other side lacks goes to it again. What
+/// does not fit is told in the log of the program, and changes nothing.
+pub fn take_papers(
+    site: &Site,
+    node: &NodeName,
+    ((of, period), (after, told)): ((Side, Period), (Option<&str>, &Papers)),
+) -> Result<(), Fault> {
+    for paper in &told.papers {
+        let taken = site.db.write(|write| match of {
+            Side::Provider => take_stated(write, site, (node, paper)),
+            Side::Home => take_own(write, site, (node, paper)),
+        });
+        match taken {
+            Ok(()) => {}
+            Err(Failure::Refused(refusal)) => {
+                let number = lianshi_registry::text::shown(&paper.number);
+                tracing::warn!(%node, %number, %refusal, "a statement told after a restore");
+            }
+            Err(Failure::Fault(fault)) => return Err(fault),
+        }
+    }
+    if of == Side::Home {
+        let until = told.papers.last().filter(|_| told.more).map(|last| last.number.as_str());
+        let range = (after.unwrap_or_default(), until.unwrap_or(PAST_EVERY_NUMBER));
+        let known: BTreeSet<&str> = told.papers.iter().map(|paper| paper.number.as_str()).collect();
+        send_again(site, (node, period), range, &known)?;
+    }
+    site.nudge();
+    Ok(())
+}
+
+/// A statement of the node that tells it. Where this node stood by it, its own seal says so; else it
+/// is judged as any letter is.
+fn take_stated(
+    write: &mut Write<'_>,
+    site: &Site,
+    (node, paper): (&NodeName, &Paper),
+) -> Outcome<()> {
+    let opened = open(write, site, node, &paper.sealed, &paper.document)?;
+    if opened.kind != LetterKind::Statement {
+        return refuse(LetterRefusal::Kind(opened.kind.as_str().to_owned()));
+    }
+    let stood_by = match &paper.countersigned {
+        None => false,
+        Some(own) => {
+            let own = open(write, site, &site.node, own, "")?;
+            own.kind == LetterKind::StatementReceipt && own.claim == opened.claim
+        }
+    };
+    receive::take_statement(write, site, &opened, stood_by)
+}
+
+/// A statement of this node as the enterprise's node holds it.
+fn take_own(write: &mut Write<'_>, site: &Site, (node, paper): (&NodeName, &Paper)) -> Outcome<()> {
+    let opened = open(write, site, &site.node, &paper.sealed, &paper.document)?;
+    let document = StatementDocument::read(opened.document.as_bytes())
+        .map_err(|error| Failure::Refused(error.into()))?;
+    let hash = document.seal_text().1;
+    let number = document.number.clone();
+    if number != opened.claim.id || hex::encode(hash) != opened.claim.hash {
+        return refuse(LetterRefusal::Hash(opened.claim.id));
+    }
+    if document.provider_node != site.node || document.home_node != *node {
+        return refuse(LetterRefusal::Misdirected(number));
+    }
+    let known: Option<Vec<u8>> = statements::table
+        .filter(statements::number.eq(&number))
+        .filter(statements::side.eq(Side::Provider.as_str()))
+        .select(statements::statement_hash)
+        .first(&mut **write)
+        .optional()?;
+    match known {
+        Some(known) if known != hash => refuse(LetterRefusal::Conflict(number)),
+        Some(_) => {
+            let Some(countersigned) = &paper.countersigned else { return Ok(()) };
+            let receipt = open(write, site, node, countersigned, "")?;
+            if receipt.kind != LetterKind::StatementReceipt {
+                return refuse(LetterRefusal::Kind(receipt.kind.as_str().to_owned()));
+            }
+            receive::statement_receipt(write, site, &receipt)
+        }
+        None => {
+            let row = (
+                recalled_statements::number.eq(&number),
+                recalled_statements::period.eq(document.period.to_string()),
+                recalled_statements::home_node.eq(node.as_str()),
+                recalled_statements::document.eq(&opened.document),
+                recalled_statements::statement_hash.eq(hash.to_vec()),
+                recalled_statements::recalled_at.eq(site.now().millis()),
+            );
+            if insert_if_absent!(write, recalled_statements::table, row)? {
+                record(write, site, "statement.recall", &number, &opened.claim.hash)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Opens what a node sealed about a document.
+fn open(
+    write: &mut Write<'_>,
+    site: &Site,
+    by: &NodeName,
+    sealed: &str,
+    document: &str,
+) -> Outcome<Opened> {
+    let sealed: Sealed = json::read_letter(sealed.as_bytes()).map_err(|error| {
+        Failure::Refused(lianshi_registry::seal::SealError::Malformed(error.to_string()).into())
+    })?;
+    receive::open(write, site, by, &Letter::new(document, sealed))
+}
+
+/// Letters of this node's statements of a month that the enterprise's node does not hold go to it
+/// again.
+fn send_again(
+    site: &Site,
+    (node, period): (&NodeName, Period),
+    (after, until): (&str, &str),
+    known: &BTreeSet<&str>,
+) -> Result<(), Fault> {
+    let mut after = after.to_owned();
+    loop {
+        let own =
+            site.db.read(|read| held(read, (node, Side::Provider, period), (&after, until)))?;
+        let Some(last) = own.last() else { return Ok(()) };
+        after.clone_from(&last.0);
+        let lacking = own.into_iter().filter(|row| !known.contains(row.0.as_str()));
+        let letters = lacking
+            .map(|row| {
+                let paper = into_paper(row)?;
+                let sealed = Sealed::parse(paper.sealed.as_bytes()).map_err(corrupt)?;
+                let letter = Letter::new(&paper.document, sealed);
+                Ok(letter_row(format!("statement/{}", paper.number), node, &letter, site.now()))
+            })
+            .collect::<Result<Vec<_>, Fault>>()?;
+        site.db.write(|write| {
+            letters.iter().try_for_each(|letter| outbox::enqueue(write, letter).map(drop))
+        })?;
+    }
+}

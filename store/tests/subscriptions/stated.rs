@@ -1,0 +1,224 @@
+//! One side comes back from a backup that is older than a close: its statements and the seals under
+//! them come back from the other, and no month is closed twice.
+
+use lianshi_market::{
+    money::Amount,
+    subscription::{Side, SubscriptionId},
+};
+use lianshi_registry::{entry::Fact, json, time::Period};
+use lianshi_store::{
+    close, ledger, log, rehearsal,
+    statements::{self, StatementState, StatementView},
+    subscriptions::correspondence,
+    usage,
+};
+
+use super::{
+    World, approve,
+    world::{Backup, Node, answer, buyers_clerk, operators_clerk, pass, wanted},
+};
+
+const MONTH: &str = "2026-11";
+const DAY_MS: i64 = 86_400_000;
+
+/// Each begins its time anew, so one is made after the other.
+const ON_BOTH: [fn() -> World; 3] = [World::new, || World::mixed(false), || World::mixed(true)];
+
+fn november() -> Period {
+    Period::parse(MONTH).expect("a month")
+}
+
+/// Two contracts in force in November, one of them with calls that cost something.
+fn begin() -> (World, [SubscriptionId; 2]) {
+    begin_in(World::new())
+}
+
+fn begin_in(mut world: World) -> (World, [SubscriptionId; 2]) {
+    let mut contract = || {
+        let mut wanted = wanted("manual", 12);
+        "another department".clone_into(&mut wanted.second_reason);
+        let site = &world.home.site;
+        let id = lianshi_store::subscriptions::request(site, &buyers_clerk(), wanted);
+        let id = id.expect("requested");
+        world.carry_all();
+        approve(&world, &id);
+        world.carry_all();
+        id
+    };
+    let ids = [contract(), contract()];
+    call(&mut world, &ids[0], 140);
+    (world, ids)
+}
+
+fn call(world: &mut World, id: &SubscriptionId, calls: usize) {
+    let site = &world.provider.site;
+    let agreement = world.same(id).agreement.expect("in force");
+    let call = rehearsal::metering(&agreement, "verify", site.now());
+    let calls = vec![call; calls];
+    site.db.write(|write| usage::meter(write, &site.node, &calls)).expect("metered");
+    usage::enqueue_reports(site).expect("reported");
+    world.carry_all();
+}
+
+fn close(world: &World) -> close::CloseResult {
+    close::close_period(&world.provider.site, &operators_clerk(), november()).expect("closed")
+}
+
+fn bill(node: &Node, side: Side) -> Option<StatementView> {
+    let number = "ST-330212-202611-0000001";
+    node.site.db.read(|read| statements::by_number(read, number, side)).expect("read")
+}
+
+/// What the provider's log says comes back with the log; here, that November was closed.
+fn log_comes_back(provider: &Node, sealed: &Fact) {
+    provider.replicate("yinzhou", std::slice::from_ref(sealed));
+}
+
+fn sealed_entry(provider: &Node, result: &close::CloseResult) -> Fact {
+    let site = &provider.site;
+    let index = result.period.closed.as_ref().expect("closed").log_index;
+    let bytes = site.db.read(|read| log::entry(read, &site.origin, index)).expect("read");
+    json::parse_entry(&bytes.expect("there")).expect("an entry").fact
+}
+
+#[test]
+fn a_month_that_the_provider_forgot_is_put_together_from_the_home_nodes_copies() {
+    for world in ON_BOTH {
+        let (mut world, _) = begin_in(world());
+        pass(14 * DAY_MS);
+        let saved: Backup = world.provider.save();
+        let closed = close(&world);
+        world.carry_all();
+        let (there, here) = (bill(&world.home, Side::Home), bill(&world.provider, Side::Provider));
+        let waits = world.home.site.db.read(statements::waiting).expect("read");
+        assert!(waits.is_empty(), "{:?}", waits[0].difference);
+        let there = there.expect("at home");
+        assert_eq!(here.expect("issued").item.state, StatementState::Checked);
+        let sealed = sealed_entry(&world.provider, &closed);
+
+        world.provider.restore(&saved);
+        log_comes_back(&world.provider, &sealed);
+        let site = world.provider.site.clone();
+        let recover =
+            || close::recover_period(&site, &operators_clerk(), november(), &mut |_| Ok(()));
+        assert_eq!(answer(recover().map(drop)), "period.awaiting");
+        world.reconcile(Side::Provider);
+        let again = close::close_period(&site, &operators_clerk(), november()).map(drop);
+        assert_eq!(answer(again), "period.forgotten", "it is never closed twice");
+        let recovered = recover().expect("recovered");
+        assert!(!recovered.repeated);
+        let (was, is) = (closed.period.closed.expect("closed"), recovered.period.closed);
+        let is = is.expect("closed");
+        assert!(is.recovered);
+        assert_eq!((is.statements, is.total), (was.statements, was.total));
+        assert_eq!((is.result_hash, is.log_index > 0), (was.result_hash, true));
+        assert_eq!(recovered.period.calls, 140);
+        let check = site.db.read(|read| ledger::check(read, &site)).expect("checked");
+        assert!(check.holds(), "{:#?}", check.findings);
+        assert!(recover().expect("it is there").repeated);
+        world.carry_all();
+        let here = bill(&world.provider, Side::Provider).expect("it is there again");
+        assert_eq!((&here.document, &here.hash), (&there.document, &there.hash));
+        assert_eq!(here.item.state, StatementState::Checked, "under both seals");
+        // And December goes on from there.
+        pass(31 * DAY_MS);
+        let december = november().next();
+        let closed = close::close_period(&site, &operators_clerk(), december).expect("closed");
+        assert_eq!(closed.period.closed.expect("closed").total, Amount::ZERO);
+        assert_eq!(
+            answer(
+                close::recover_period(&site, &operators_clerk(), december.next(), &mut |_| Ok(()))
+                    .map(drop)
+            ),
+            "period.not_forgotten"
+        );
+    }
+}
+
+#[test]
+fn a_forgotten_month_with_a_statement_missing_is_not_put_together() {
+    let (mut world, _) = begin();
+    pass(14 * DAY_MS);
+    let saved = world.provider.save();
+    let closed = close(&world);
+    // The letter is lost with the database that held it.
+    world.provider.letters();
+    let sealed = sealed_entry(&world.provider, &closed);
+    world.provider.restore(&saved);
+    log_comes_back(&world.provider, &sealed);
+    world.reconcile(Side::Provider);
+    let site = &world.provider.site;
+    match close::recover_period(site, &operators_clerk(), november(), &mut |_| Ok(())) {
+        Err(lianshi_store::Failure::Refused(refusal)) => {
+            assert_eq!(
+                refusal.to_string(),
+                "0 of 1 statements of 2026-11 came back, ST-330212-202611-0000001 is the first \
+                 that did not"
+            );
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn what_a_restored_home_node_stood_by_comes_back_under_its_own_seal() {
+    for world in ON_BOTH {
+        let (mut world, [calling, _]) = begin_in(world());
+        let saved = world.home.save();
+        call(&mut world, &calling, 10);
+        pass(14 * DAY_MS);
+        close(&world);
+        world.carry_all();
+        let before = bill(&world.home, Side::Home).expect("at home");
+        assert_eq!(before.item.total, Amount::from_fen(50 * 50));
+        world.home.restore(&saved);
+        assert!(bill(&world.home, Side::Home).is_none(), "forgotten");
+        world.reconcile(Side::Home);
+        let after = bill(&world.home, Side::Home).expect("it came back");
+        assert_eq!(
+            (&after.document, &after.countersigned),
+            (&before.document, &before.countersigned)
+        );
+        world.carry_all();
+        let waiting = world.home.site.db.read(statements::waiting_count).expect("read");
+        assert_eq!(waiting, 0, "what bears its own seal is not judged again");
+    }
+}
+
+#[test]
+fn what_was_stated_and_never_taken_goes_again_and_receipts_come_back() {
+    let (mut world, _) = begin();
+    pass(14 * DAY_MS);
+    let nothing = world.home.save();
+    close(&world);
+    // The home node took it, and its receipt was lost with the provider's database.
+    let statement = world.provider.next_letter().expect("the statement");
+    let issued = world.provider.save();
+    assert_eq!(world.carry(Side::Provider, &statement), "taken");
+    world.home.letters();
+    world.provider.restore(&issued);
+    assert_eq!(
+        bill(&world.provider, Side::Provider).expect("issued").item.state,
+        StatementState::Issued
+    );
+    world.reconcile(Side::Provider);
+    let state = bill(&world.provider, Side::Provider).expect("issued").item.state;
+    assert_eq!(state, StatementState::Checked, "the receipt came back with the question");
+    // The home node forgot it, and the provider's letter is long delivered.
+    world.provider.letters();
+    world.home.restore(&nothing);
+    for node in world.home.site.db.read(correspondence::awaited).expect("read") {
+        let site = &world.home.site;
+        let actor = lianshi_store::audit::Actor::command("clerk");
+        site.db
+            .write(|write| correspondence::go_on_without(write, site, (&actor, &node)))
+            .expect("written down");
+    }
+    let saved = world.provider.save();
+    world.provider.restore(&saved);
+    world.reconcile(Side::Provider);
+    let letter = world.provider.next_letter().expect("it goes again");
+    assert_eq!(letter.id, statement.id);
+    world.carry_all();
+    assert!(bill(&world.home, Side::Home).is_some());
+}
