@@ -64,6 +64,9 @@ pub enum CloseError {
     /// A base cannot be divided.
     #[error(transparent)]
     Split(#[from] SplitError),
+    /// A document that nobody would take.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// A transfer cannot be posted.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -195,6 +198,8 @@ impl Run {
         let earned = self.earned.get(&subject.product).cloned().unwrap_or_default();
         let earned = earned.plus(&subject.operator, total).map_err(money)?;
         let (text, hash) = document.seal_text();
+        // Once sealed it must be read by everybody, this node first.
+        StatementDocument::read(text.as_bytes())?;
         self.earned.insert(subject.product.clone(), earned);
         self.total = sum;
         self.statement_count += 1;
@@ -286,6 +291,7 @@ impl Run {
         };
         document.transfers(self.inputs.period)?;
         let (text, hash) = document.seal_text();
+        DivisionDocument::read(text.as_bytes())?;
         self.hasher.update(hash);
         Ok(Divided { document, text, hash })
     }

@@ -1,8 +1,8 @@
 //! What two nodes ask each other about what they wrote: how far the copies of each process have
-//! come, and every message of one; and which statements of a month they hold. A node that was restored asks all others before it goes on, so
-//! that what it said and forgot is not said twice, and what it heard and forgot is heard again.
-//! Questions and answers are JSON on the link of two members; what counts is the seal of each
-//! message in them. Described in docs/protocol.md.
+//! come, and every message of one; and which statements of a month they hold. A node that was
+//! restored asks all others before it goes on, so that what it said and forgot is not said twice,
+//! and what it heard and forgot is heard again. Questions and answers are JSON on the link of two
+//! members; what counts is the seal of each message in them. Described in docs/protocol.md.
 
 use lianshi_registry::time::Period;
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,8 @@ use crate::subscription::{Side, SubscriptionId};
 pub const STANDINGS_MAX: usize = 1_000;
 /// Months in one answer: as many as fifty years have, for each side.
 pub const MONTHS_MAX: usize = 1_200;
-/// Bytes of messages or statements after which an answer ends: with the largest message after them, they fit into
-/// one frame.
+/// Bytes of messages or statements after which an answer ends: with the largest message after them,
+/// they fit into one frame.
 pub const LETTERS_BYTES: usize = 1 << 20;
 
 /// What is asked.

@@ -7,6 +7,7 @@
 //! DIR/keys/*.key     identity, log, witness, seal: 32 bytes in hexadecimal, mode 0600
 //! DIR/node.sqlite    the database, unless node.toml names another
 //! DIR/serve.lock     held by the one serving process
+//! DIR/close.lock     held by whoever closes a period
 //! ```
 //!
 //! All of it is its owner's alone: files 0600, folders 0700. A folder that others may look into is

@@ -11,7 +11,7 @@ mod rebuild;
 mod search;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use lianshi_registry::{
@@ -44,6 +44,20 @@ pub(crate) struct SealedClose {
     pub entry: StatementSealed,
     /// Index of the entry.
     pub index: u64,
+}
+
+/// The periods that a node's logs say were closed, in whichever generation, oldest first.
+pub(crate) fn sealed_closes(read: &mut Read<'_>, node: &Origin) -> Result<BTreeSet<Period>, Fault> {
+    let mut closes = BTreeSet::new();
+    for generation in 1..=node.generation() {
+        let log = Origin::new(node.domain().clone(), node.node().clone(), generation);
+        objects::for_each_in_log(read, ObjectKind::Statement, &log, |object| {
+            if let Object::Statement(sealed) = object {
+                closes.insert(sealed.period);
+            }
+        })?;
+    }
+    Ok(closes)
 }
 
 /// What a node's logs say of its close of a period, in whichever generation; `None` when none does.

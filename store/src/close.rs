@@ -1,18 +1,21 @@
 //! Closing a period, while people call. The bounds are pinned in a short transaction; then the
-//! subscriptions are rated page by page, each page read in a snapshot and written as drafts; a short
-//! transaction seals the result in the log; and what is sealed is carried into the books page by
-//! page. Before the seal nothing happened, and what an attempt left behind is swept away; after it
-//! everything will, whoever is stopped: the next close or the serving process goes on. Closing again
-//! gives the same answer. What cannot be computed for one subscription or product is set aside with
-//! its reason and tried again by the next close. See `docs/decisions/0020-how-a-close-is-staged.md`.
+//! subscriptions are rated page by page, each page read in a snapshot and written as drafts; a
+//! short transaction seals the result in the log; and what is sealed is carried into the books page
+//! by page. Before the seal nothing happened, and what an attempt left behind is swept away; after
+//! it everything will, whoever is stopped: the next close or the serving process goes on. Closing
+//! again gives the same answer. What cannot be computed for one subscription or product is set
+//! aside with its reason and tried again by the next close. See
+//! `docs/decisions/0020-how-a-close-is-staged.md`.
 
 mod carry;
 mod counts;
 mod drafts;
 pub(crate) mod lines;
+mod missed;
 mod parked;
 mod periods;
 mod recall;
+mod refusal;
 mod run;
 mod shares;
 mod subjects;
@@ -23,21 +26,21 @@ use diesel::prelude::*;
 use lianshi_market::close::{Inputs, Outcome};
 use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact, StatementSealed},
-    refusal::Refusal,
     time::{Period, Timestamp},
 };
 
 pub use parked::{ParkedView, parked_in, waiting};
 pub(crate) use periods::latest as latest_begun;
 pub use periods::{ClosedView, PeriodState, PeriodView, period, periods};
-pub use recall::recover_period;
+pub use recall::{Missing, recover_period};
+pub use refusal::CloseRefusal;
 pub use turn::Underway;
 pub use verify::{Recomputed, recompute};
 
 use crate::{
     Failure, Fault, Read, Site, Write,
     audit::{self, Act, Actor},
-    catalog, crash, log, recovery,
+    crash, log, recovery,
     schema::{number_series, periods as periods_table, usage_months},
     subscriptions::correspondence,
 };
@@ -47,100 +50,6 @@ use turn::{Attempt, Turn};
 /// Pause after each page, in milliseconds: as long as a page holds the one write lock of SQLite,
 /// which has no queue, so that whoever waits for it finds it free.
 pub(crate) const PAUSE_MS: u64 = 20;
-
-/// Why a period is not closed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CloseRefusal {
-    /// The period is still running.
-    #[error("{period} runs until {ends_at}; close it then")]
-    Unfinished {
-        /// The period.
-        period: Period,
-        /// Its first instant after.
-        ends_at: Timestamp,
-    },
-    /// An earlier period has something to bill and is open.
-    #[error("{earlier} is still open and has something to bill; close it before {period}")]
-    EarlierOpen {
-        /// The period asked for.
-        period: Period,
-        /// The one to close first.
-        earlier: Period,
-    },
-    /// This node was restored, and other nodes have not told yet what was said since.
-    #[error("contracts with {nodes} may have ended meanwhile; close when they have answered")]
-    Awaiting {
-        /// The nodes that have contracts here, by name.
-        nodes: String,
-    },
-    /// Somebody is closing.
-    #[error("{}; wait until it is done", .0.as_ref().map_or_else(
-        || "another close is being written into the books".to_owned(),
-        ToString::to_string,
-    ))]
-    Underway(Option<Box<Underway>>),
-    /// Another close of it took over, as after a restore beside a close.
-    #[error("another close of {period} took over; look what it came to")]
-    Superseded {
-        /// The period asked for.
-        period: Period,
-    },
-    /// The node's own log says that it was closed, and the books, restored from before, do not.
-    #[error(
-        "{period} was closed and sealed in this node's log with {statements} statements, result \
-         {result_hash}, and these books do not have it; `lianshi period recover {period}` puts it \
-         together from what the enterprises' nodes hold"
-    )]
-    Forgotten {
-        /// The period.
-        period: Period,
-        /// How many statements were sealed.
-        statements: u64,
-        /// With which result, in hexadecimal.
-        result_hash: String,
-    },
-    /// A period that nothing was forgotten of.
-    #[error("nothing of {0} was forgotten: no entry of this node's log says that it was closed")]
-    NotForgotten(Period),
-    /// Not every statement of a forgotten close came back.
-    #[error(
-        "{found} of {of} statements of {period} came back, {missing} is the first that did not"
-    )]
-    Incomplete {
-        /// The period.
-        period: Period,
-        /// How many came back.
-        found: u64,
-        /// How many were sealed.
-        of: u64,
-        /// The number of the first that is missing.
-        missing: String,
-    },
-    /// A later period was closed without it.
-    #[error("{latest} was closed already; what is found of {period} now goes into the next close")]
-    Passed {
-        /// The period asked for.
-        period: Period,
-        /// The latest closed one.
-        latest: Period,
-    },
-}
-
-impl Refusal for CloseRefusal {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Unfinished { .. } => "period.unfinished",
-            Self::EarlierOpen { .. } => "period.earlier_open",
-            Self::Awaiting { .. } => "period.awaiting",
-            Self::Underway(_) => "period.underway",
-            Self::Superseded { .. } => "period.superseded",
-            Self::Forgotten { .. } => "period.forgotten",
-            Self::NotForgotten(_) => "period.not_forgotten",
-            Self::Incomplete { .. } => "period.incomplete",
-            Self::Passed { .. } => "period.passed",
-        }
-    }
-}
 
 /// What closing a period came to, now or the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,12 +117,28 @@ pub fn close_with(
             let _ = drafts::sweep(&turn, site);
         }
         sealed?;
-        carry::carry(&turn, site, step)?;
+        carry_if_possible(&turn, site, step)?;
     }
     site.nudge();
     let closed = site.db.read(|read| periods::closed(read, period))?;
     let period = closed.ok_or_else(|| Fault::corrupt("periods", "the period just closed"))?;
     Ok(CloseResult { period, repeated })
+}
+
+/// Carries what is sealed. Where the machine cannot at the moment the close is made all the same:
+/// the period says what is left, and it is tried again.
+fn carry_if_possible(
+    turn: &Turn,
+    site: &Site,
+    step: &mut dyn FnMut(Step) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    match carry::carry(turn, site, step) {
+        Err(fault) if fault.is_transient() => {
+            tracing::warn!(%fault, "what a close sealed is written into the books later");
+            Ok(())
+        }
+        carried => carried,
+    }
 }
 
 /// Goes on with what a close that was ended left: sweeps away what was not sealed, and carries what
@@ -254,8 +179,9 @@ fn begin(
     }
     // Before the work: nothing could be sealed at its end.
     recovery::ensure_recovered(&mut write.as_read())?;
-    if let Some(sealed) = catalog::sealed_close(&mut write.as_read(), &site.origin, period)? {
-        let StatementSealed { statement_count: statements, result_hash, .. } = sealed.entry;
+    // The first one, whichever is asked for: they come back in their order.
+    if let Some(sealed) = recall::forgotten(&mut write.as_read(), site)? {
+        let StatementSealed { period, statement_count: statements, result_hash } = sealed.entry;
         let forgotten = CloseRefusal::Forgotten { period, statements, result_hash };
         return Err(Failure::Refused(forgotten));
     }
@@ -271,6 +197,17 @@ fn ensure_asked(write: &mut Write<'_>, period: Period) -> Result<(), Failure<Clo
         return Ok(());
     }
     Err(Failure::Refused(CloseRefusal::Awaiting { nodes: awaited.join(", ") }))
+}
+
+/// A recovery is over: whoever was closing before it writes nothing more.
+pub(crate) fn forget_attempts(write: &mut Write<'_>) -> Result<(), Fault> {
+    turn::supersede(write)
+}
+
+/// Waits, in the database, for whoever begins a close at the same moment: what is decided in this
+/// transaction is decided before the close reads, or knows of it.
+pub(crate) fn meet_begin(write: &mut Write<'_>) -> Result<(), Fault> {
+    turn::meet(write)
 }
 
 /// Takes the turn, and puts in order what others left.
@@ -306,6 +243,10 @@ fn seal(
     site.db.write(|write| {
         let now = site.now();
         attempt.end(write)?;
+        if drafts::left(&mut write.as_read(), inputs.period)? != computed.drafts {
+            let period = inputs.period;
+            return Err(Failure::Refused(CloseRefusal::Superseded { period }));
+        }
         let entry = Entry {
             v: ENTRY_VERSION,
             at: now,
@@ -332,7 +273,7 @@ fn seal(
             after: &hash,
         };
         audit::record(write, &act)?;
-        computed.park.write(write, actor)?;
+        computed.park.write(write, (actor, now))?;
         step(Step::Sealed)?;
         crash::point("close.sealed");
         Ok(())

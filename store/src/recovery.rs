@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use unfinished::{Unfinished, unfinished};
 
 use crate::{
-    Fault, Read, Site, Write, audit, catalog, durable, fold, log, numbers, setting,
+    Fault, Read, Site, Write, audit, catalog, close, durable, fold, log, numbers, setting,
     subscriptions::correspondence,
 };
 
@@ -91,6 +91,7 @@ pub fn finish(write: &mut Write<'_>, site: &Site, abstains: &[Origin]) -> Result
     setting::forget(write, PENDING)?;
     setting::write(write, FINISHED, &site.now())?;
     correspondence::await_all(write, site)?;
+    close::forget_attempts(write)?;
     audit::resume(write, site)?;
     catalog::begin_anew(write)?;
     if abstains.is_empty() {

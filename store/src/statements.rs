@@ -192,6 +192,21 @@ pub fn by_number(
     Ok(Some(StatementView { item: row.into_item()?, document, hash, sealed, countersigned }))
 }
 
+/// The statement this node made of a subscription for a period.
+pub(crate) fn stated(
+    read: &mut Read<'_>,
+    (period, subscription): (Period, &str),
+) -> Result<Option<StatementDocument>, Fault> {
+    let text: Option<String> = statements::table
+        .filter(statements::side.eq(Side::Provider.as_str()))
+        .filter(statements::period.eq(period.to_string()))
+        .filter(statements::subscription.eq(subscription))
+        .select(statements::document)
+        .first(&mut **read)
+        .optional()?;
+    Ok(text.and_then(|text| StatementDocument::read(text.as_bytes()).ok()))
+}
+
 /// The statements of a subscription, newest first.
 pub fn of_subscription(
     read: &mut Read<'_>,

@@ -96,6 +96,7 @@ impl From<&CloseError> for ParkReason {
             }
             CloseError::Lines { .. } => Self::Lines,
             CloseError::Split(_) => Self::Split,
+            CloseError::Document(_) => Self::Unreadable,
         }
     }
 }

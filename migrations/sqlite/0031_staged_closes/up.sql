@@ -8,7 +8,7 @@ CREATE TABLE closings (
     done INTEGER NOT NULL,
     total INTEGER NOT NULL
 ) STRICT;
--- Each subscription as a close rated it, JSON; empty where a statement was made before this was kept.
+-- Each subscription as a close rated it, JSON; empty where it was closed before this was kept.
 CREATE TABLE close_subjects (
     period TEXT NOT NULL,
     subscription TEXT NOT NULL,
@@ -17,6 +17,13 @@ CREATE TABLE close_subjects (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO close_subjects (period, subscription, subject)
     SELECT period, subscription, '' FROM statements WHERE side = 'provider';
+-- The latest close rated all others too and found nothing to state.
+INSERT INTO close_subjects (period, subscription, subject)
+    SELECT p.period, s.id, '' FROM periods p, subscriptions s
+    WHERE p.period = (SELECT MAX(period) FROM periods) AND s.side = 'provider'
+        AND s.state IN ('finalized', 'ended') AND s.starts_at < p.event_to
+        AND NOT EXISTS (SELECT 1 FROM close_subjects c
+            WHERE c.period = p.period AND c.subscription = s.id);
 -- Documents of a close, until they stand in the books.
 CREATE TABLE close_drafts (
     period TEXT NOT NULL,

@@ -107,6 +107,9 @@ fn check(at: &At, site: &Site) -> anyhow::Result<()> {
         .collect();
     at.print(&json!({ "holds": check.holds(), "findings": findings }), text.join("\n"))?;
     if !check.holds() {
+        if check.is_under_way() {
+            bail!("a close is being written into the books; check again when it is done");
+        }
         bail!("the books are broken; do not close another period before this is understood");
     }
     Ok(())

@@ -8,8 +8,7 @@ use lianshi_registry::time::Period;
 use lianshi_store::{
     Failure, Fault, Site,
     allocations::{self, DivisionView},
-    audit::Actor,
-    close::{self, CloseRefusal, CloseResult, ParkedView, PeriodView, Step},
+    close::{self, CloseRefusal, CloseResult, Missing, ParkedView, PeriodView, Step},
     statements::{self, StatementItem, StatementQuery},
 };
 use serde_json::{Value, json};
@@ -32,6 +31,9 @@ pub enum Command {
         /// The month, such as 2026-10.
         #[arg(value_parser = Period::parse)]
         period: Period,
+        /// Give up statements that have not come back: their money is in no book of this node.
+        #[arg(long)]
+        without_missing: bool,
     },
     /// List the periods of these books.
     List,
@@ -51,8 +53,13 @@ impl Command {
     pub fn run(&self, at: &At) -> anyhow::Result<()> {
         let site = at.folder()?.command_site()?;
         match self {
-            Self::Close { period } => close(at, &site, (*period, close::close_with)),
-            Self::Recover { period } => close(at, &site, (*period, close::recover_period)),
+            Self::Close { period } => close(at, &site, *period, &|step| {
+                close::close_with(&site, &At::actor(), *period, step)
+            }),
+            Self::Recover { period, without_missing } => close(at, &site, *period, &|step| {
+                let missing = if *without_missing { Missing::GivenUp } else { Missing::Awaited };
+                close::recover_period(&site, &At::actor(), (*period, missing), step)
+            }),
             Self::List => list(at, &site),
             Self::Show { period, page } => show(at, &site, (*period, *page)),
         }
@@ -60,19 +67,16 @@ impl Command {
 }
 
 /// Closes a period, or puts its close together again.
-type Close = fn(
-    &Site,
-    &Actor,
-    Period,
+type Close<'a> = &'a dyn Fn(
     &mut dyn FnMut(Step) -> Result<(), Fault>,
 ) -> Result<CloseResult, Failure<CloseRefusal>>;
 
-fn close(at: &At, site: &Site, (period, run): (Period, Close)) -> anyhow::Result<()> {
+fn close(at: &At, site: &Site, period: Period, run: Close<'_>) -> anyhow::Result<()> {
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
         "closing {prefix} {bar:40} {pos}/{len} subscriptions {msg} {elapsed}",
     )?);
     bar.set_prefix(period.to_string());
-    let result = run(site, &At::actor(), period, &mut |step| {
+    let result = run(&mut |step| {
         match step {
             Step::Rated { subscriptions, of } => {
                 bar.set_length(of);

@@ -56,6 +56,7 @@ fn write_file(
     text: &str,
     wanted: &Wanted,
 ) -> Result<Vec<Published>, Failure<PublishRefusal>> {
+    close::meet_begin(write)?;
     let next_index = log::head(&mut write.as_read(), &site.origin)?.map_or(0, |head| head.size);
     // What the federation would not count is not recorded as done either.
     right::load(&mut write.as_read(), &site.origin)?

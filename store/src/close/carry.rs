@@ -15,20 +15,22 @@ use lianshi_registry::{
 };
 
 use super::{
-    PAUSE_MS, PeriodView, Step,
+    PAUSE_MS, Step,
     drafts::{self, DraftKind, DraftRow},
     lines::LineRow,
     periods,
     turn::Turn,
+    unfinished,
 };
 use crate::{
-    Fault, Site, Write,
+    Fault, Read, Site, Write,
     allocations::{AllocationRow, DivisionRow, DivisionSide, Sealed},
     crash,
     db::pause,
     dialect::{BULK_ROWS_MAX, insert_all},
     ledger,
     outbox::OutboxRow,
+    recovery,
     schema::{allocations, outbox, split_documents, statement_lines, statements},
     statements::{
         Claim, Copy, LETTER_VERSION, Letter, LetterKind, NewStatement, StatementState, division_id,
@@ -45,26 +47,39 @@ pub(super) fn carry(
     site: &Site,
     step: &mut dyn FnMut(Step) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    loop {
-        let drafts = site.db.read(|read| {
-            let drafts = drafts::sealed(read, CARRIED_AT_ONCE)?;
-            let Some(first) = drafts.first() else { return Ok(None) };
-            let view = periods::closed(read, first.period()?)?;
-            let missing = || Fault::corrupt("close_drafts", "of a period that is not closed");
-            Ok::<_, Fault>(Some((view.ok_or_else(missing)?, drafts)))
-        })?;
-        let Some((PeriodView { period, closed: Some(closed), .. }, drafts)) = drafts else {
-            return Ok(());
-        };
-        let page = Page::new(site, (period, closed.at), &drafts)?;
-        site.db.write(|write| page.write(write))?;
-        crash::point("close.carried");
-        let left = closed.to_carry.saturating_sub(u64::try_from(drafts.len()).unwrap_or_default());
-        step(Step::Carried { period, left })?;
-        if left > 0 {
+    if site.db.read(recovery::pending)?.is_some() {
+        // Nothing is sealed before the recovery is over.
+        return Ok(());
+    }
+    while let Some(sealed) = site.db.read(next_sealed)? {
+        let mut left = sealed.left;
+        while left > 0 {
+            let drafts = site.db.read(|read| drafts::sealed(read, CARRIED_AT_ONCE))?;
+            let page = Page::new(site, (sealed.period, sealed.at), &drafts)?;
+            site.db.write(|write| page.write(write))?;
+            crash::point("close.carried");
+            left = left.saturating_sub(u64::try_from(drafts.len()).unwrap_or_default().max(1));
+            step(Step::Carried { period: sealed.period, left })?;
             pause(PAUSE_MS);
         }
     }
+    Ok(())
+}
+
+/// A close with documents that are to be carried.
+struct ToCarry {
+    period: Period,
+    at: Timestamp,
+    left: u64,
+}
+
+/// The first close with documents that are to be carried.
+fn next_sealed(read: &mut Read<'_>) -> Result<Option<ToCarry>, Fault> {
+    let Some(period) = unfinished(read)? else { return Ok(None) };
+    let closed = periods::closed(read, period)?.and_then(|view| view.closed);
+    let missing = || Fault::corrupt("close_drafts", "of a period that is not closed");
+    let closed = closed.ok_or_else(missing)?;
+    Ok(Some(ToCarry { period, at: closed.at, left: closed.to_carry }))
 }
 
 /// A statement with its seal.
@@ -123,7 +138,7 @@ impl<'a> Page<'a> {
 
     fn add_statement(&mut self, draft: &'a DraftRow) -> Result<(), Fault> {
         let document = parsed(StatementDocument::read(draft.document.as_bytes()))?;
-        let hash = draft.hash()?;
+        let hash = as_sealed(draft, document.seal_text().1)?;
         let sealed = self.seal(document.number.clone(), hash, LetterKind::Statement);
         let seal = sealed.to_bytes();
         let letter = Letter::new(&draft.document, sealed);
@@ -137,7 +152,7 @@ impl<'a> Page<'a> {
 
     fn add_division(&mut self, draft: &DraftRow) -> Result<(), Fault> {
         let document = parsed(DivisionDocument::read(draft.document.as_bytes()))?;
-        let hash = draft.hash()?;
+        let hash = as_sealed(draft, document.seal_text().1)?;
         let id = division_id(document.period, &document.product);
         let sealed = self.seal(id.clone(), hash, LetterKind::Division);
         let seal = sealed.to_bytes();
@@ -201,6 +216,14 @@ impl<'a> Page<'a> {
         };
         copy.into_row()
     }
+}
+
+/// The hash of a document, which is the one its close was sealed with.
+fn as_sealed(draft: &DraftRow, hash: [u8; 32]) -> Result<[u8; 32], Fault> {
+    if draft.hash()? == hash {
+        return Ok(hash);
+    }
+    Err(Fault::corrupt("close_drafts", "a document is not the one that was sealed"))
 }
 
 fn parsed<T, E: std::fmt::Display>(outcome: Result<T, E>) -> Result<T, Fault> {

@@ -8,11 +8,16 @@ use diesel::prelude::*;
 use lianshi_market::close::{Divided, Issued, Subject};
 use lianshi_registry::time::Period;
 
-use super::turn::{self, Turn};
+use super::{
+    PAUSE_MS,
+    turn::{self, Turn},
+};
 use crate::{
     Fault, Read, Site, Write,
+    db::pause,
     dialect::{BULK_ROWS_MAX, insert_all},
     schema::{close_drafts, close_subjects, periods},
+    statements,
 };
 
 /// Rows that one transaction removes.
@@ -42,6 +47,26 @@ impl SubjectRow {
     /// The row of a subscription whose statement is known and nothing else.
     pub(super) fn recorded(period: Period, subscription: String) -> Self {
         Self { period: period.to_string(), subscription, subject: String::new() }
+    }
+}
+
+impl SubjectRow {
+    /// The months its close stated: its own, and earlier ones.
+    fn months(&self, read: &mut Read<'_>) -> Result<Result<Vec<Period>, String>, Fault> {
+        let own = match Period::parse(&self.period) {
+            Ok(own) => own,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        if self.subject.is_empty() {
+            let stated = statements::stated(read, (own, &self.subscription))?;
+            let stated = stated.map(|document| document.months().collect::<Vec<_>>());
+            return Ok(Ok(stated.into_iter().flatten().chain([own]).collect()));
+        }
+        let subject: Result<Subject, _> = serde_json::from_str(&self.subject);
+        Ok(subject.map_err(|error| error.to_string()).map(|subject| {
+            let earlier = subject.owed.iter().chain(&subject.late);
+            earlier.map(|month| month.period).chain([own]).collect()
+        }))
     }
 }
 
@@ -139,29 +164,27 @@ pub(super) fn write(
 }
 
 /// What the closes of these months stated of a subscription: their own months, and earlier ones
-/// that they took up.
+/// that they took up; or what does not read of it.
 pub(super) fn months_of(
     read: &mut Read<'_>,
     (closes, subscription): (&[Period], &str),
-) -> Result<BTreeSet<Period>, Fault> {
+) -> Result<Result<BTreeSet<Period>, String>, Fault> {
     let closes: Vec<String> = closes.iter().map(ToString::to_string).collect();
     let rows: Vec<SubjectRow> = close_subjects::table
         .filter(close_subjects::period.eq_any(closes))
         .filter(close_subjects::subscription.eq(subscription))
         .select(SubjectRow::as_select())
         .load(&mut **read)?;
-    let corrupt = |error: &dyn std::fmt::Display| Fault::corrupt("close_subjects", error);
     let mut months = BTreeSet::new();
     for row in rows {
-        months.insert(Period::parse(&row.period).map_err(|error| corrupt(&error))?);
-        if !row.subject.is_empty() {
-            let subject: Subject =
-                serde_json::from_str(&row.subject).map_err(|error| corrupt(&error))?;
-            let earlier = subject.owed.iter().chain(&subject.late);
-            months.extend(earlier.map(|month| month.period));
+        match row.months(read)? {
+            Ok(stated) => months.extend(stated),
+            Err(error) => {
+                return Ok(Err(format!("what the close of {} kept of it: {error}", row.period)));
+            }
         }
     }
-    Ok(months)
+    Ok(Ok(months))
 }
 
 /// The next drafts of the first period that is sealed, in their order.
@@ -189,19 +212,25 @@ pub(super) fn left(read: &mut Read<'_>, period: Period) -> Result<i64, Fault> {
     Ok(drafts.count().get_result(&mut **read)?)
 }
 
-/// Takes a page of drafts out; gives whether all of it was still there.
+/// Takes a page of drafts out; gives whether it was still there.
 pub(super) fn take(write: &mut Write<'_>, page: &[DraftRow]) -> Result<bool, Fault> {
     let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(false) };
     let rows = close_drafts::table
         .filter(close_drafts::period.eq(&first.period))
         .filter(close_drafts::position.between(first.position, last.position));
-    Ok(diesel::delete(rows).execute(&mut **write)? == page.len())
+    match diesel::delete(rows).execute(&mut **write)? {
+        0 => Ok(false),
+        all if all == page.len() => Ok(true),
+        some => Err(Fault::corrupt("close_drafts", format!("{some} of {} are left", page.len()))),
+    }
 }
 
 /// Removes what closes that were ended before their seal left behind, a part at a time.
 pub(super) fn sweep(_turn: &Turn, site: &Site) -> Result<(), Fault> {
     while let Some(ended) = site.db.read(turn::underway)? {
-        while site.db.write(|write| sweep_some(write, ended.period))? {}
+        while site.db.write(|write| sweep_some(write, ended.period))? {
+            pause(PAUSE_MS);
+        }
     }
     Ok(())
 }

@@ -187,7 +187,6 @@ fn takings(parked: &Parked) -> Result<Option<Takings>, Fault> {
 /// What a close sets aside and takes up again, written at its end.
 pub(super) struct Park {
     close: Period,
-    now: Timestamp,
     /// Everything set aside by this close.
     rows: Vec<ParkedRow>,
     resolved: BTreeSet<(Period, &'static str, String)>,
@@ -195,8 +194,8 @@ pub(super) struct Park {
 
 impl Park {
     /// Of the close of a period.
-    pub(super) const fn new(close: Period, now: Timestamp) -> Self {
-        Self { close, now, rows: Vec::new(), resolved: BTreeSet::new() }
+    pub(super) const fn new(close: Period) -> Self {
+        Self { close, rows: Vec::new(), resolved: BTreeSet::new() }
     }
 
     /// Sets something aside.
@@ -211,7 +210,11 @@ impl Park {
     }
 
     /// Writes it all, each with its act.
-    pub(super) fn write(&self, write: &mut Write<'_>, actor: &Actor) -> Result<(), Fault> {
+    pub(super) fn write(
+        &self,
+        write: &mut Write<'_>,
+        by: (&Actor, Timestamp),
+    ) -> Result<(), Fault> {
         let close = self.close.to_string();
         for (period, kind, subject) in &self.resolved {
             diesel::update(parked::table)
@@ -222,12 +225,12 @@ impl Park {
                 .set(parked::resolved_in.eq(&close))
                 .execute(&mut **write)?;
             let object = format!("{period}/{subject}");
-            record(write, (actor, self.now), ("period.take_up", &object), &close)?;
+            record(write, by, ("period.take_up", &object), &close)?;
         }
         for row in &self.rows {
             diesel::insert_into(parked::table).values(row).execute(&mut **write)?;
             let object = format!("{}/{}", row.period, row.subject);
-            record(write, (actor, self.now), ("period.park", &object), &row.reason)?;
+            record(write, by, ("period.park", &object), &row.reason)?;
         }
         Ok(())
     }

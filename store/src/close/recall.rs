@@ -7,56 +7,84 @@ use lianshi_market::close::{Inputs, Run, StatementDocument, statement_number};
 use lianshi_registry::time::Period;
 
 use super::{
-    CloseRefusal, CloseResult, PeriodState, Sealed, Step, carry,
+    CloseRefusal, CloseResult, PeriodState, Sealed, Step, carry_if_possible,
     drafts::{self, DraftRow, SubjectRow},
-    ensure_asked, keep_period, meter, periods,
+    ensure_asked, keep_period, meter,
+    periods::closed,
     shares::{self, Stretches},
     take_turn,
 };
 use crate::{
     Failure, Fault, Read, Site, Write,
     audit::{self, Act, Actor},
-    catalog, recovery,
-    schema::recalled_statements,
+    catalog::{self, SealedClose},
+    recovery,
+    schema::{periods, recalled_statements},
 };
 
 /// Recalled statements read at once.
 const PAGE_STATEMENTS: i64 = 500;
 
-/// Puts a forgotten close together again. Refused as long as one of its statements is missing.
+/// The first close that the node's log knows and its books do not.
+pub(super) fn forgotten(read: &mut Read<'_>, site: &Site) -> Result<Option<SealedClose>, Fault> {
+    let closed: Vec<String> = periods::table.select(periods::period).load(&mut **read)?;
+    for period in catalog::sealed_closes(read, &site.origin)? {
+        if !closed.contains(&period.to_string()) {
+            return catalog::sealed_close(read, &site.origin, period);
+        }
+    }
+    Ok(None)
+}
+
+/// What becomes of statements that have not come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Without them the close is not put together.
+    Awaited,
+    /// A person says that they are given up: their money is in no book of this node.
+    GivenUp,
+}
+
+/// Puts a forgotten close together again. Refused as long as one of its statements is missing,
+/// unless a person gives those up.
 /// Divisions are computed again from the statements and the splits in force; what the close had set
 /// aside is not known any more, and comes out of the next close where it still waits.
 pub fn recover_period(
     site: &Site,
     actor: &Actor,
-    period: Period,
+    (period, missing): (Period, Missing),
     step: &mut dyn FnMut(Step) -> Result<(), Fault>,
 ) -> Result<CloseResult, Failure<CloseRefusal>> {
     let turn = take_turn(site, step)?;
     let repeated = site.db.write(|write| {
-        if periods::closed(&mut write.as_read(), period)?.is_some() {
+        if closed(&mut write.as_read(), period)?.is_some() {
             return Ok(true);
         }
-        recall(write, site, (actor, period)).map(|()| false)
+        recall(write, site, actor, (period, missing)).map(|()| false)
     })?;
-    carry::carry(&turn, site, step)?;
+    carry_if_possible(&turn, site, step)?;
     site.nudge();
-    let closed = site.db.read(|read| periods::closed(read, period))?;
-    let period = closed.ok_or_else(|| Fault::corrupt("periods", "the period just recovered"))?;
+    let view = site.db.read(|read| closed(read, period))?;
+    let period = view.ok_or_else(|| Fault::corrupt("periods", "the period just recovered"))?;
     Ok(CloseResult { period, repeated })
 }
 
 fn recall(
     write: &mut Write<'_>,
     site: &Site,
-    (actor, period): (&Actor, Period),
+    actor: &Actor,
+    (period, given_up): (Period, Missing),
 ) -> Result<(), Failure<CloseRefusal>> {
     recovery::ensure_recovered(&mut write.as_read())?;
     let Some(sealed) = catalog::sealed_close(&mut write.as_read(), &site.origin, period)? else {
         return Err(Failure::Refused(CloseRefusal::NotForgotten(period)));
     };
     ensure_asked(write, period)?;
-    periods::check_order(&mut write.as_read(), period)?;
+    // In their order: what was divided later begins where the earlier one ended.
+    let first = forgotten(&mut write.as_read(), site)?.map(|first| first.entry.period);
+    if let Some(earlier) = first.filter(|first| *first < period) {
+        return Err(Failure::Refused(CloseRefusal::EarlierOpen { period, earlier }));
+    }
     let now = site.now();
     // What was billed is what the meter has: it forgot no less than the books.
     let ingest_to = meter(&mut write.as_read())?;
@@ -64,7 +92,8 @@ fn recall(
     let mut run = Run::begin(inputs.clone());
     let count = sealed.entry.statement_count;
     let (found, missing) = take_statements(write, &mut run, &inputs)?;
-    if found != count || missing != statement_number(&inputs, count.saturating_add(1)) {
+    let is_whole = found == count && missing == statement_number(&inputs, count + 1);
+    if !is_whole && given_up == Missing::Awaited {
         let refusal = CloseRefusal::Incomplete { period, found, of: count, missing };
         return Err(Failure::Refused(refusal));
     }
@@ -78,7 +107,8 @@ fn recall(
     keep_period(write, (&inputs, &outcome), (actor, now), &row)?;
     let (object, action) = (period.to_string(), "period.recover");
     let (before, after) = ("forgotten", sealed.entry.result_hash.as_str());
-    let act = Act { at: now, actor, action, object: &object, outcome: "done", before, after };
+    let outcome = if is_whole { "done" } else { "incomplete" };
+    let act = Act { at: now, actor, action, object: &object, outcome, before, after };
     Ok(audit::record(write, &act)?)
 }
 

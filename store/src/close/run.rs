@@ -1,7 +1,7 @@
 //! The computation of a close: rates every subscription, divides what each product earned, and sets
 //! aside what cannot be computed, so that one product's fault stops nobody else's close. Reads a
-//! page in a snapshot of its own, and writes what came of it as drafts; only a fault of the database
-//! ends it, or another close that took over.
+//! page in a snapshot of its own, and writes what came of it as drafts; only a fault of the
+//! database ends it, or another close that took over.
 
 use lianshi_market::{
     close::{CloseError, Issued, Outcome, ParkReason, Parked, ParkedKind, Run, Subject, Takings},
@@ -27,6 +27,8 @@ pub(super) struct Computed {
     pub outcome: Outcome,
     /// What it set aside and took up, still to be written.
     pub park: Park,
+    /// Documents it wrote as drafts.
+    pub drafts: i64,
 }
 
 /// Computes the close of an attempt and writes its drafts.
@@ -43,7 +45,7 @@ pub(super) fn run(
         period,
         waiting: &waiting,
         run: Run::begin(attempt.inputs.clone()),
-        park: Park::new(period, site.now()),
+        park: Park::new(period),
         position: 0,
         subjects: Vec::new(),
         drafts: Vec::new(),
@@ -61,7 +63,9 @@ pub(super) fn run(
         }
     }
     for (month, subscription) in site.db.read(|read| pages.strangers(read))? {
-        let billed_to = if month == period { None } else { pages.billed_to() };
+        let stated = site.db.read(|read| drafts::months_of(read, (&[month], &subscription)))?;
+        let was_stated = stated.is_ok_and(|stated| stated.contains(&month));
+        let billed_to = if was_stated { pages.billed_to() } else { None };
         let why = (ParkReason::NoContract, "no contract of it is in force");
         closing.set_aside(Parked::statement((month, billed_to), &subscription, why))?;
     }
@@ -73,10 +77,12 @@ pub(super) fn run(
             attempt.go_on(write, (pages.done(), pages.total()))?;
             Ok::<_, Failure<CloseRefusal>>(drafts::write(write, &[], drafts)?)
         })?;
+        pause(PAUSE_MS);
     }
     step(Step::Divided)?;
     crash::point("close.divided");
-    Ok(Computed { outcome: closing.run.finish(), park: closing.park })
+    let drafts = closing.position;
+    Ok(Computed { outcome: closing.run.finish(), park: closing.park, drafts })
 }
 
 /// What rating a subscription came to.
@@ -162,13 +168,13 @@ impl Closing<'_> {
     /// Keeps a subscription as it was rated, and its statement; what was left out waits.
     fn keep(&mut self, whole: &Subject, rated: Rated) -> Result<(), Fault> {
         let Rated { subject, statement, why } = rated;
-        for month in &subject.owed {
+        let waits = self.waiting.months.get(&subject.subscription);
+        let waits = |month: Period| waits.is_some_and(|months| months.contains_key(&month));
+        for month in subject.owed.iter().filter(|month| waits(month.period)) {
             self.park.take_up(month.period, ParkedKind::Statement, &subject.subscription);
         }
         if let Some(why) = why {
             let reason = (ParkReason::from(&why), why.to_string());
-            let waits = self.waiting.months.get(&subject.subscription);
-            let waits = |month: Period| waits.is_some_and(|months| months.contains_key(&month));
             for month in whole.owed.iter().filter(|month| !waits(month.period)) {
                 let month = (month.period, None);
                 self.set_aside(Parked::statement(month, &subject.subscription, reason.clone()))?;

@@ -3,7 +3,7 @@
 //! that are still to be stated. Counting is left to the database; a page holds sums, never events,
 //! and is read in one snapshot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use diesel::{
     dsl::{exists, not, sql},
@@ -13,7 +13,7 @@ use diesel::{
 use lianshi_market::{
     agreement::Agreement,
     close::{Inputs, Subject},
-    rating::LateUsage,
+    rating::{LateUsage, Usage},
     subscription::Side,
 };
 use lianshi_registry::{
@@ -24,13 +24,13 @@ use lianshi_registry::{
 
 use super::{
     counts::{Counted, Counts, counted, usage_of},
-    drafts,
-    parked::{self, OwedMonths},
+    missed::{MissedMonth, missed},
+    parked::OwedMonths,
     periods::{BILLED, latest_closed},
 };
 use crate::{
     Fault, Read,
-    schema::{close_subjects, subscriptions, usage_months},
+    schema::{subscriptions, usage_months},
 };
 
 /// Subscriptions rated at once: a few MiB with their agreements.
@@ -115,7 +115,9 @@ impl<'a> Pages<'a> {
         let range = (first.id.as_str(), last.id.as_str());
         let mut counts = counted(read, range, (self.period, self.ingest_to))?;
         let mut late = self.late(read, range)?;
-        let mut missed = self.missed(read, &rows)?;
+        let contracts: Vec<(&str, Timestamp)> =
+            rows.iter().map(|row| (row.id.as_str(), row.begins())).collect();
+        let mut missed = missed(read, (self.period, self.previous), &contracts)?;
         let mut noted = self.noted(read, range)?;
         self.after.clone_from(&last.id);
         self.done += parsed(u64::try_from(rows.len()))?;
@@ -123,7 +125,7 @@ impl<'a> Pages<'a> {
         for row in rows {
             let Counted { counts, calls } = counts.remove(&row.id).unwrap_or_default();
             let late = late.remove(&row.id).unwrap_or_default();
-            let missed = missed.remove(&row.id).unwrap_or_default();
+            let missed = missed.remove(&row.id).unwrap_or_else(|| Ok(Vec::new()));
             let noted = noted.remove(&row.id).unwrap_or_default();
             let subject = self.subject(read, row, (counts, late, missed))?;
             subjects.push(match subject {
@@ -218,65 +220,39 @@ impl<'a> Pages<'a> {
         Ok(late)
     }
 
-    /// Months of the terms of these subscriptions whose close did not rate them, by subscription: a
-    /// contract that came into force after its first month, or came back after a restore.
-    fn missed(
-        &self,
-        read: &mut Read<'_>,
-        rows: &[ContractRow],
-    ) -> Result<BTreeMap<String, Vec<Period>>, Fault> {
-        let mut missed = BTreeMap::new();
-        let (Some(previous), Some(first), Some(last)) = (self.previous, rows.first(), rows.last())
-        else {
-            return Ok(missed);
-        };
-        let rated: Vec<String> = close_subjects::table
-            .filter(close_subjects::period.eq(previous.to_string()))
-            .filter(close_subjects::subscription.between(&first.id, &last.id))
-            .select(close_subjects::subscription)
-            .load(&mut **read)?;
-        let rated: BTreeSet<&str> = rated.iter().map(String::as_str).collect();
-        for row in rows.iter().filter(|row| !rated.contains(row.id.as_str())) {
-            let Some(starts_at) = row.starts_at else { continue };
-            let begun = Timestamp::from_millis(starts_at).period();
-            let mut months: Vec<Period> =
-                std::iter::successors(Some(begun), |month| Some(month.next()))
-                    .take_while(|month| *month <= previous)
-                    .collect();
-            let stated = drafts::months_of(read, (&months, &row.id))?;
-            let set_aside = parked::months_of(read, &row.id)?;
-            months.retain(|month| !stated.contains(month) && !set_aside.contains(month));
-            missed.insert(row.id.clone(), months);
-        }
-        Ok(missed)
-    }
-
     /// One subscription with everything counted for it.
     fn subject(
         &self,
         read: &mut Read<'_>,
         row: ContractRow,
-        (counts, late, missed): (Counts, Vec<Period>, Vec<Period>),
+        (counts, late, missed): (Counts, Vec<Period>, Result<Vec<MissedMonth>, String>),
     ) -> Result<Result<Subject, Unreadable>, Fault> {
         let id = row.id.clone();
+        let missed = match missed {
+            Ok(missed) => missed,
+            Err(what) => return Ok(Err(Unreadable { subscription: id, late, what })),
+        };
         let owed = self.owed.get(&id);
         let late: Vec<Period> = late
             .into_iter()
-            .filter(|month| !missed.contains(month))
+            .filter(|late| missed.iter().all(|month| month.period != *late))
             .filter(|period| owed.is_none_or(|months| !months.contains_key(period)))
             .collect();
         let mut months = Vec::with_capacity(late.len());
         for period in &late {
             months.push(self.month(read, &id, (*period, self.billed_to))?);
         }
-        let mut to_state: BTreeMap<Period, Option<i64>> =
-            missed.into_iter().map(|month| (month, None)).collect();
-        to_state.extend(owed.into_iter().flatten().map(|(month, owed)| (*month, owed.billed_to)));
-        let mut waiting = Vec::with_capacity(to_state.len());
-        for (month, billed_to) in to_state {
-            waiting.push(self.month(read, &id, (month, billed_to))?);
+        let mut waiting = Vec::new();
+        for (month, owed) in owed.into_iter().flatten() {
+            waiting.push(self.month(read, &id, (*month, owed.billed_to))?);
         }
-        let built = row.into_subject(counts, (months, waiting));
+        let mut new = Vec::with_capacity(missed.len());
+        for MissedMonth { period, used } in missed {
+            let (before, now) = (Usage::new(), Usage::new());
+            let unused = LateUsage { period, fee_due: true, before, now };
+            new.push(if used { self.month(read, &id, (period, None))? } else { Ok(unused) });
+        }
+        let built = row.into_subject(counts, (months, waiting, new));
         Ok(built.map_err(|what| Unreadable { subscription: id, late, what }))
     }
 
@@ -319,11 +295,16 @@ struct ContractRow {
 }
 
 impl ContractRow {
+    /// First instant of its term.
+    fn begins(&self) -> Timestamp {
+        Timestamp::from_millis(self.starts_at.unwrap_or(i64::MAX))
+    }
+
     /// The subject with its earlier months, late ones and those that wait; or what is wrong.
     fn into_subject(
         self,
         counts: Counts,
-        (late, owed): (Vec<Month>, Vec<Month>),
+        (late, owed, missed): (Vec<Month>, Vec<Month>, Vec<Month>),
     ) -> Result<Subject, String> {
         let agreement: Agreement = serde_json::from_str(&self.agreement)
             .map_err(|error| format!("its agreement: {error}"))?;
@@ -353,6 +334,14 @@ impl ContractRow {
             month.fee_due &= subject.owes_fee_in(month.period);
             subject.owed.push(month);
         }
+        for month in missed {
+            let mut month = month?;
+            month.fee_due &= subject.owes_fee_in(month.period);
+            if month.fee_due || month.now != month.before {
+                subject.owed.push(month);
+            }
+        }
+        subject.owed.sort_by_key(|month| month.period);
         Ok(subject)
     }
 }

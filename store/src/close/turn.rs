@@ -10,8 +10,8 @@ use lianshi_registry::time::{Period, Timestamp};
 
 use super::{CloseRefusal, meter};
 use crate::{
-    Failure, Fault, Read, Site, Write, accounts::random_hex, audit::Actor, private,
-    schema::closings,
+    Failure, Fault, Read, Site, Write, accounts::random_hex, audit::Actor, private, recovery,
+    schema::closings, setting,
 };
 
 /// Held by whoever closes.
@@ -89,6 +89,7 @@ impl Attempt {
         site: &Site,
         (actor, period, now): (&Actor, Period, Timestamp),
     ) -> Result<Self, Fault> {
+        meet(write)?;
         let id = random_hex::<ATTEMPT_BYTES>()?;
         let ingest_to = meter(&mut write.as_read())?;
         let row = ClosingRow {
@@ -111,6 +112,7 @@ impl Attempt {
         write: &mut Write<'_>,
         (done, total): (u64, u64),
     ) -> Result<(), Failure<CloseRefusal>> {
+        recovery::ensure_recovered(&mut write.as_read())?;
         let count = |count: u64| parsed(i64::try_from(count));
         let mine = closings::table
             .filter(closings::period.eq(self.inputs.period.to_string()))
@@ -150,6 +152,22 @@ pub(super) fn underway(read: &mut Read<'_>) -> Result<Option<Underway>, Fault> {
         done: parsed(u64::try_from(row.done))?,
         total: parsed(u64::try_from(row.total))?,
     }))
+}
+
+/// Row of `node_state` that is written where a close begins, and where something is decided that it
+/// must know of: PostgreSQL lets only one of two such transactions through at a time.
+const MET: &str = "close.met";
+
+/// Meets whoever begins a close, or decides something that it must know of.
+pub(super) fn meet(write: &mut Write<'_>) -> Result<(), Fault> {
+    let met: u64 = setting::read(&mut write.as_read(), MET)?.unwrap_or(0);
+    setting::write(write, MET, &(met + 1))
+}
+
+/// Nobody goes on with the attempts there are.
+pub(super) fn supersede(write: &mut Write<'_>) -> Result<(), Fault> {
+    diesel::update(closings::table).set(closings::attempt.eq("")).execute(&mut **write)?;
+    Ok(())
 }
 
 /// Forgets an attempt.

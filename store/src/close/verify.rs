@@ -4,7 +4,12 @@
 //! that still carried fractions of a fen, and statements made before subjects were kept, are taken
 //! as recorded.
 
-use diesel::prelude::*;
+use std::collections::BTreeMap;
+
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+};
 use lianshi_market::{
     close::{Inputs, Run, StatementDocument, Subject, Takings},
     rating::Usage,
@@ -22,7 +27,7 @@ use super::{
 use crate::{
     Fault, Read, Site,
     allocations::{DivisionRow, DivisionSide},
-    schema::{close_subjects, split_documents, statements},
+    schema::{close_subjects, parked, split_documents, statements, usage_months},
 };
 
 /// Subscriptions computed again at once.
@@ -67,7 +72,9 @@ pub fn recompute(
         ingest_to: closed.ingest_to,
     };
     let mut run = Run::begin(inputs.clone());
-    let rated = rate(read, &mut run, &inputs)?;
+    // What a forgotten close had set aside is not known.
+    let nothing_left = closed.recovered || nothing_is_left_out(read, &inputs)?;
+    let rated = nothing_left && rate(read, &mut run, &inputs)?;
     let divided = divide(read, &mut run, period)?;
     for view in parked_in(read, period)? {
         run.park(view.parked);
@@ -81,7 +88,8 @@ pub fn recompute(
     }))
 }
 
-/// Rates every subscription as it was rated. Gives whether all could be, from what the meter has.
+/// Rates every subscription as it was rated. Gives whether all could be, from what the meter has,
+/// and whether the statements here are those that come out.
 fn rate(read: &mut Read<'_>, run: &mut Run, inputs: &Inputs) -> Result<bool, Fault> {
     let bound = (inputs.period, inputs.ingest_to);
     let mut whole = true;
@@ -95,39 +103,81 @@ fn rate(read: &mut Read<'_>, run: &mut Run, inputs: &Inputs) -> Result<bool, Fau
             .select(SubjectRow::as_select())
             .load(&mut **read)?;
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(whole) };
-        let mut counts = counted(read, (&first.subscription, &last.subscription), bound)?;
+        let range = (first.subscription.as_str(), last.subscription.as_str());
+        let mut counts = counted(read, range, bound)?;
+        let mut made = made(read, inputs.period, range)?;
         after.clone_from(&last.subscription);
         for row in rows {
+            let made = made.remove(&row.subscription);
             if row.subject.is_empty() {
-                whole &= recorded(read, (inputs.period, &row.subscription))?
-                    .is_some_and(|document| run.take_recorded(&document));
+                let made = made.map(|text| StatementDocument::read(text.as_bytes()));
+                whole &= made.is_none_or(|made| made.is_ok_and(|made| run.take_recorded(&made)));
                 continue;
             }
+            let subject: Option<Subject> = serde_json::from_str(&row.subject).ok();
+            let Some(subject) = subject.filter(|it| it.subscription == row.subscription) else {
+                whole = false;
+                continue;
+            };
             let counted = counts.remove(&row.subscription).unwrap_or_default();
             let counted: Option<Usage> = usage_of(counted.counts).ok();
-            let subject: Option<Subject> = serde_json::from_str(&row.subject).ok();
-            whole &= subject.is_some_and(|subject| {
-                run.rate(&subject).is_ok()
-                    && subject.subscription == row.subscription
-                    && counted.is_some_and(|counted| counted == subject.usage)
-            });
+            whole &= counted.is_some_and(|counted| counted == subject.usage);
+            for late in subject.owed.iter().chain(&subject.late) {
+                whole &= now(read, &row.subscription, (late.period, bound.1))?
+                    .is_some_and(|now| now == late.now);
+            }
+            let rated = run.rate(&subject);
+            whole &= rated.is_ok_and(|rated| rated.map(|issued| issued.text) == made);
         }
     }
 }
 
-/// The statement of a subscription that was made for a period.
-fn recorded(
+/// What the meter has of a month of a subscription up to a bound.
+fn now(
     read: &mut Read<'_>,
-    (period, subscription): (Period, &str),
-) -> Result<Option<StatementDocument>, Fault> {
-    let text: Option<String> = statements::table
+    subscription: &str,
+    bound: (Period, i64),
+) -> Result<Option<Usage>, Fault> {
+    let mut counted = counted(read, (subscription, subscription), bound)?;
+    Ok(usage_of(counted.remove(subscription).unwrap_or_default().counts).ok())
+}
+
+/// The texts of the statements of a period, by their subscriptions.
+fn made(
+    read: &mut Read<'_>,
+    period: Period,
+    (first, last): (&str, &str),
+) -> Result<BTreeMap<String, String>, Fault> {
+    let made: Vec<(String, String)> = statements::table
         .filter(statements::side.eq(Side::Provider.as_str()))
         .filter(statements::period.eq(period.to_string()))
-        .filter(statements::subscription.eq(subscription))
-        .select(statements::document)
-        .first(&mut **read)
-        .optional()?;
-    Ok(text.and_then(|text| StatementDocument::read(text.as_bytes()).ok()))
+        .filter(statements::subscription.between(first, last))
+        .select((statements::subscription, statements::document))
+        .load(&mut **read)?;
+    Ok(made.into_iter().collect())
+}
+
+/// Whether everything that was counted in a period up to the bound was rated or set aside.
+fn nothing_is_left_out(read: &mut Read<'_>, inputs: &Inputs) -> Result<bool, Fault> {
+    let (period, bound) = (inputs.period, inputs.ingest_to);
+    let text = period.to_string();
+    let rated = close_subjects::table
+        .filter(close_subjects::period.eq(&text))
+        .filter(close_subjects::subscription.eq(usage_months::subscription));
+    let set_aside = parked::table
+        .filter(parked::period.eq(&text))
+        .filter(parked::subject.eq(usage_months::subscription));
+    let others: Vec<String> = usage_months::table
+        .filter(usage_months::period.eq(&text))
+        .filter(not(exists(rated)).and(not(exists(set_aside))))
+        .select(usage_months::subscription)
+        .load(&mut **read)?;
+    for subscription in others {
+        if now(read, &subscription, (period, bound))?.is_none_or(|counted| !counted.is_empty()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Divides again what this close divided. Gives whether what is not computed again fits.

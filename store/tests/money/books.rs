@@ -90,6 +90,7 @@ fn every_kind_of_tampering_is_found_and_named() {
         ),
         ("UPDATE usage_days SET calls = calls + 1", "I8"),
         ("DELETE FROM close_subjects", "I8"),
+        ("UPDATE statements SET document = REPLACE(document, 'verify', 'verifx')", "I8"),
     ] {
         on_both(|db| {
             on_stage(db, |site| {

@@ -184,6 +184,25 @@ fn a_contract_that_cannot_be_read_waits_and_is_billed_when_it_can() {
     });
 }
 
+#[test]
+fn a_statement_that_nobody_would_read_waits_and_the_others_close() {
+    on_both(|db| {
+        on_two_products(db, |site| {
+            let held = contracts(site, 2);
+            for agreement in &held {
+                meter(site, agreement, "2026-10-05T04:00:00Z", 3);
+            }
+            let of = format!("WHERE id = '{}'", held[0].subscription);
+            sql(site, &format!("UPDATE subscriptions SET buyer_name = 'a\u{202e}b' {of}"));
+            let october = close_month(site, "2026-10").period.closed.expect("closed");
+            assert_eq!((october.statements, october.to_carry), (1, 0));
+            assert_eq!(waiting(site)[0].parked.reason, ParkReason::Unreadable);
+            books::hold(site);
+            assert!(fits(site, "2026-10"));
+        });
+    });
+}
+
 /// A flat monthly fee of 100 yuan, and a price per call nobody could pay.
 fn charge(of: &str) -> Charge {
     match of {

@@ -10,7 +10,7 @@ use lianshi_registry::{
 };
 use lianshi_store::{
     Failure, Fault, Site,
-    audit::Actor,
+    audit::{self, Actor},
     catalog,
     close::{self, CloseRefusal, Step},
     ledger, outbox, rehearsal, statements,
@@ -73,6 +73,8 @@ fn a_contract_in_force_after_its_month_was_closed_is_stated_late_and_once() {
             assert_eq!((november.statements, november.total.fen()), (2, 30_000));
             let late = lines(site, "ST-330212-202611-0000002");
             assert_eq!(late, [("monthly_fee", 10_000), ("late_fee", 10_000)]);
+            let acts = site.db.read(|read| audit::newest(read, None, 100)).expect("read");
+            assert!(acts.iter().all(|act| act.action != "period.take_up"), "nothing waited");
             books::hold(site);
             assert!(fits(site, "2026-10") && fits(site, "2026-11"));
         });
@@ -140,15 +142,22 @@ fn calls_and_rebuilds_beside_a_close_are_neither_lost_nor_in_it() {
             let fresh = fresh.expect("opened");
             // The undisturbed one has a database of its own.
             on_stage(if disturbed { db } else { &fresh }, |site| {
-                let contracts = contracts(site, 5);
-                for contract in &contracts {
+                // More than one page: the last one is read after the first calls came in.
+                let mut contracts = contracts(site, 1_003);
+                contracts.sort_by_key(|contract| contract.subscription.to_string());
+                for contract in &contracts[999..] {
                     meter(site, contract, "2026-10-05T04:00:00Z", 12);
                 }
+                let mut steps = 0;
                 let mut step = |step| {
-                    if disturbed && !matches!(step, Step::Sealed) {
-                        meter(site, &contracts[1], "2026-10-31T04:00:00Z", 1);
-                        meter(site, &contracts[2], "2026-11-01T04:00:00Z", 1);
+                    steps += 1;
+                    if disturbed && steps <= 3 {
+                        meter(site, &contracts[1_001], "2026-10-31T04:00:00Z", 1);
+                        meter(site, &contracts[1_002], "2026-11-01T04:00:00Z", 1);
                         catalog::rebuild(&site.db, &|_, _| ()).expect("rebuilt");
+                    }
+                    if steps == 2 {
+                        assert!(matches!(step, Step::Rated { subscriptions: 1_003, .. }));
                     }
                     Ok(())
                 };
@@ -159,7 +168,6 @@ fn calls_and_rebuilds_beside_a_close_are_neither_lost_nor_in_it() {
                 if disturbed {
                     assert!(fits(site, "2026-10"));
                     close_month(site, "2026-11");
-                    // Rated, divided and carried: three calls of each kind, inside the close.
                     let late = lines(site, "ST-330212-202611-0000001");
                     assert_eq!(late, [("late_calls", 3 * 50)]);
                     books::hold(site);
@@ -228,11 +236,16 @@ fn what_is_sealed_is_carried_into_the_books_by_whoever_comes_next() {
             let check = site.db.read(|read| ledger::check(read, site)).expect("checked");
             let broken = check.findings.iter().filter(|finding| !finding.broken.is_empty());
             assert!(broken.map(|finding| finding.invariant).any(|name| name == "I9"));
+            assert!(check.is_under_way(), "and nothing else is judged");
             let format = lianshi_market::export::Format::Beancount;
             let exported = site.db.read(|read| ledger::export(read, site, format, &mut Vec::new()));
             assert!(exported.expect_err("refused").to_string().contains("2026-10"));
 
             assert!(matches!(close(1), Err(Failure::Fault(_))), "the same close goes on");
+            let swap = "UPDATE close_drafts SET document = REPLACE(document, 'verify', 'verifx')";
+            sql(site, swap);
+            assert!(close::go_on(site).is_err(), "only what was sealed is carried");
+            sql(site, "UPDATE close_drafts SET document = REPLACE(document, 'verifx', 'verify')");
             close::go_on(site).expect("the serving process goes on");
             let again = close_month(site, "2026-10");
             assert!(again.repeated);
@@ -273,15 +286,20 @@ fn a_month_that_the_own_log_sealed_is_never_closed_again() {
             for table in ["periods", "statements", "statement_lines", "close_subjects"] {
                 sql(site, &format!("DELETE FROM {table}"));
             }
-            match close::close_period(site, &Actor::node(), month("2026-10")) {
-                Err(Failure::Refused(refusal)) => {
-                    let CloseRefusal::Forgotten { statements, result_hash, .. } = &refusal else {
-                        panic!("refused otherwise: {refusal:?}")
-                    };
-                    assert_eq!((*statements, result_hash), (1, &sealed.result_hash));
-                    assert_eq!(refusal.code(), "period.forgotten");
+            // Nor is anything that came later, which would bill its months as missed.
+            for text in ["2026-10", "2026-11"] {
+                match close::close_period(site, &Actor::node(), month(text)) {
+                    Err(Failure::Refused(refusal)) => {
+                        let CloseRefusal::Forgotten { period, statements, result_hash } = &refusal
+                        else {
+                            panic!("refused otherwise: {refusal:?}")
+                        };
+                        assert_eq!((*period, *statements), (month("2026-10"), 1));
+                        assert_eq!(result_hash, &sealed.result_hash);
+                        assert_eq!(refusal.code(), "period.forgotten");
+                    }
+                    other => panic!("not refused: {other:?}"),
                 }
-                other => panic!("not refused: {other:?}"),
             }
         });
     });

@@ -7,7 +7,8 @@ use lianshi_market::{
 };
 use lianshi_registry::{entry::Fact, json, time::Period};
 use lianshi_store::{
-    close, ledger, log, rehearsal,
+    close::{self, Missing},
+    ledger, log, rehearsal,
     statements::{self, StatementState, StatementView},
     subscriptions::correspondence,
     usage,
@@ -99,8 +100,14 @@ fn a_month_that_the_provider_forgot_is_put_together_from_the_home_nodes_copies()
         world.provider.restore(&saved);
         log_comes_back(&world.provider, &sealed);
         let site = world.provider.site.clone();
-        let recover =
-            || close::recover_period(&site, &operators_clerk(), november(), &mut |_| Ok(()));
+        let recover = || {
+            close::recover_period(
+                &site,
+                &operators_clerk(),
+                (november(), Missing::Awaited),
+                &mut |_| Ok(()),
+            )
+        };
         assert_eq!(answer(recover().map(drop)), "period.awaiting");
         world.reconcile(Side::Provider);
         let again = close::close_period(&site, &operators_clerk(), november()).map(drop);
@@ -127,8 +134,13 @@ fn a_month_that_the_provider_forgot_is_put_together_from_the_home_nodes_copies()
         assert_eq!(closed.period.closed.expect("closed").total, Amount::ZERO);
         assert_eq!(
             answer(
-                close::recover_period(&site, &operators_clerk(), december.next(), &mut |_| Ok(()))
-                    .map(drop)
+                close::recover_period(
+                    &site,
+                    &operators_clerk(),
+                    (december.next(), Missing::Awaited),
+                    &mut |_| Ok(())
+                )
+                .map(drop)
             ),
             "period.not_forgotten"
         );
@@ -148,7 +160,12 @@ fn a_forgotten_month_with_a_statement_missing_is_not_put_together() {
     log_comes_back(&world.provider, &sealed);
     world.reconcile(Side::Provider);
     let site = &world.provider.site;
-    match close::recover_period(site, &operators_clerk(), november(), &mut |_| Ok(())) {
+    match close::recover_period(
+        site,
+        &operators_clerk(),
+        (november(), Missing::Awaited),
+        &mut |_| Ok(()),
+    ) {
         Err(lianshi_store::Failure::Refused(refusal)) => {
             assert_eq!(
                 refusal.to_string(),
@@ -158,6 +175,12 @@ fn a_forgotten_month_with_a_statement_missing_is_not_put_together() {
         }
         other => panic!("not refused: {other:?}"),
     }
+    let given_up = (november(), Missing::GivenUp);
+    let recovered = close::recover_period(site, &operators_clerk(), given_up, &mut |_| Ok(()));
+    let recovered = recovered.expect("a person gave it up").period.closed.expect("closed");
+    assert_eq!((recovered.statements, recovered.recovered), (0, true));
+    let check = site.db.read(|read| ledger::check(read, site)).expect("checked");
+    assert!(check.holds(), "{:#?}", check.findings);
 }
 
 #[test]

@@ -22,8 +22,8 @@ use crate::{
     },
 };
 
-/// Holds the months another node tells of against those here. Gives those of which the papers are to
-/// be asked for, by the side of the node that is asked.
+/// Holds the months another node tells of against those here. Gives those of which the papers are
+/// to be asked for, by the side of the node that is asked.
 pub fn compare_months(
     site: &Site,
     node: &NodeName,
@@ -73,8 +73,8 @@ pub fn take_papers(
     Ok(())
 }
 
-/// A statement of the node that tells it. Where this node stood by it, its own seal says so; else it
-/// is judged as any letter is.
+/// A statement of the node that tells it. Where this node stood by it, its own seal says so; else
+/// it is judged as any letter is.
 fn take_stated(
     write: &mut Write<'_>,
     site: &Site,
