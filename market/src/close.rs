@@ -115,6 +115,22 @@ pub struct Takings {
     pub earned: Earned,
 }
 
+impl Takings {
+    /// What of it was invoiced for some operators.
+    pub fn of(&self, is_one: impl Fn(&Uscc) -> bool) -> Result<Self, MoneyError> {
+        let by_operator: BTreeMap<Uscc, Amount> = self
+            .earned
+            .by_operator
+            .iter()
+            .filter(|(operator, _)| is_one(operator))
+            .map(|(operator, amount)| (operator.clone(), *amount))
+            .collect();
+        let base = Amount::sum(by_operator.values().copied())?;
+        let (period, product) = (self.period, self.product.clone());
+        Ok(Self { period, product, earned: Earned { base, by_operator } })
+    }
+}
+
 /// A division made by a run, as it is kept; the document says what it posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Divided {

@@ -115,7 +115,7 @@ pub fn in_period(read: &mut Read<'_>, period: Period) -> Result<Vec<DivisionView
     let rows: Vec<DivisionRow> = split_documents::table
         .filter(split_documents::side.eq(DivisionSide::Provider.as_str()))
         .filter(split_documents::period.eq(period.to_string()))
-        .order(split_documents::product.asc())
+        .order((split_documents::product.asc(), split_documents::agreement.asc()))
         .select(DivisionRow::as_select())
         .load(&mut **read)?;
     rows.into_iter().map(|row| row.into_view(read)).collect()

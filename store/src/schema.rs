@@ -681,7 +681,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    split_documents (side, period, product) {
+    split_documents (side, period, product, agreement) {
         side -> Text,
         period -> Text,
         product -> Text,

@@ -2,7 +2,7 @@
 //! reordered by the test, processes killed between any two of them.
 
 mod restored;
-mod stated;
+pub mod stated;
 mod world;
 
 use lianshi_market::{

@@ -167,19 +167,13 @@ fn divide(
     let mut stretches = Stretches::default();
     let mut drafts = Vec::new();
     for takings in run.takings() {
-        let mut read: Read<'_> = write.as_read();
-        let wanted = (&takings.product, takings.period);
-        let divided = match shares::agreement_of(&mut read, site, wanted)? {
-            Err((_, why)) => Err(why),
-            Ok(agreement) => {
-                let so_far = stretches.so_far(&mut read, agreement.id())?;
-                run.divide(&takings, &agreement, so_far).map_err(|error| error.to_string())
-            }
-        };
+        let divided = shares::divide(&mut write.as_read(), site, (run, &mut stretches), &takings)?;
         // It was divided once, so it can be; a catalog that lost the product is mended first.
-        let divided = divided.map_err(|why| Fault::corrupt("split_documents", why))?;
-        place += 1;
-        drafts.push(DraftRow::division(period, position(place)?, divided));
+        let divided = divided.map_err(|(_, why)| Fault::corrupt("split_documents", why))?;
+        for divided in divided {
+            place += 1;
+            drafts.push(DraftRow::division(period, position(place)?, divided));
+        }
     }
     drafts::write(write, &[], &drafts)
 }

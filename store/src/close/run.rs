@@ -3,9 +3,8 @@
 //! page in a snapshot of its own, and writes what came of it as drafts; only a fault of the
 //! database ends it, or another close that took over.
 
-use lianshi_market::{
-    close::{CloseError, Issued, Outcome, ParkReason, Parked, ParkedKind, Run, Subject, Takings},
-    split::Agreement,
+use lianshi_market::close::{
+    CloseError, Issued, Outcome, ParkReason, Parked, ParkedKind, Run, Subject, Takings,
 };
 use lianshi_registry::time::Period;
 
@@ -198,16 +197,12 @@ impl Closing<'_> {
             }
         }
         for takings in self.run.takings() {
-            if let Err((reason, detail)) = self.divide(read, &mut stretches, &takings)? {
+            if let Err(why) = self.divide(read, &mut stretches, &takings)? {
                 self.set_aside(Parked {
                     kind: ParkedKind::Division,
                     base: takings.earned.base,
                     by_operator: takings.earned.by_operator,
-                    ..Parked::statement(
-                        (self.period, None),
-                        takings.product.as_str(),
-                        (reason, detail),
-                    )
+                    ..Parked::statement((self.period, None), takings.product.as_str(), why)
                 })?;
             }
         }
@@ -221,21 +216,12 @@ impl Closing<'_> {
         stretches: &mut Stretches,
         takings: &Takings,
     ) -> Result<Result<(), NoAgreement>, Fault> {
-        let wanted = (&takings.product, takings.period);
-        let agreement: Agreement = match shares::agreement_of(read, self.site, wanted)? {
-            Ok(agreement) => agreement,
-            Err(why) => return Ok(Err(why)),
-        };
-        let so_far = stretches.so_far(read, agreement.id())?;
-        let divided = match self.run.divide(takings, &agreement, so_far) {
-            Ok(divided) => divided,
-            Err(error) => return Ok(Err((ParkReason::from(&error), error.to_string()))),
-        };
-        if let Some((_, to)) = divided.document.stretch() {
-            stretches.go_on(agreement.id(), to);
-        }
-        self.position += 1;
-        self.drafts.push(DraftRow::division(self.period, self.position, divided));
-        Ok(Ok(()))
+        let divisions = shares::divide(read, self.site, (&mut self.run, stretches), takings)?;
+        Ok(divisions.map(|divisions| {
+            for divided in divisions {
+                self.position += 1;
+                self.drafts.push(DraftRow::division(self.period, self.position, divided));
+            }
+        }))
     }
 }

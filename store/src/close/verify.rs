@@ -187,7 +187,11 @@ fn divide(read: &mut Read<'_>, run: &mut Run, period: Period) -> Result<bool, Fa
     let rows: Vec<DivisionRow> = split_documents::table
         .filter(split_documents::side.eq(DivisionSide::Provider.as_str()))
         .filter(split_documents::made_in.eq(&text).or(made_now))
-        .order((split_documents::period.asc(), split_documents::product.asc()))
+        .order((
+            split_documents::period.asc(),
+            split_documents::product.asc(),
+            split_documents::agreement.asc(),
+        ))
         .select(DivisionRow::as_select())
         .load(&mut **read)?;
     let takings: Vec<Takings> = taken_up(read, period)?.into_iter().chain(run.takings()).collect();
@@ -210,7 +214,8 @@ fn divide(read: &mut Read<'_>, run: &mut Run, period: Period) -> Result<bool, Fa
             continue;
         };
         let agreement = Agreement::recorded(document.agreement.clone(), &document.parts);
-        fits &= run.divide(takings, &agreement, so_far).is_ok();
+        let own = takings.of(|operator| document.by_operator.contains_key(operator));
+        fits &= own.is_ok_and(|own| run.divide(&own, &agreement, so_far).is_ok());
     }
     Ok(fits)
 }

@@ -78,7 +78,7 @@ const QUESTIONS: &[(&str, &str, &str)] = &[
         "SELECT d.period || '/' || d.product AS name FROM split_documents d \
          WHERE d.side = 'provider' AND (d.base_fen <> COALESCE((SELECT SUM(a.amount_fen) \
            FROM allocations a WHERE a.side = d.side AND a.period = d.period \
-           AND a.product = d.product), 0) \
+           AND a.product = d.product AND a.agreement = d.agreement), 0) \
          OR EXISTS (SELECT 1 FROM allocations a WHERE a.side = d.side AND a.period = d.period \
            AND a.product = d.product AND a.amount_fen < 0))",
     ),
@@ -135,6 +135,15 @@ const QUESTIONS: &[(&str, &str, &str)] = &[
          OR (p.state <> 'recovered' AND p.statement_count <> COALESCE((SELECT \
          MAX(CAST(SUBSTR(s.number, 18) AS BIGINT)) \
          FROM statements s WHERE s.side = 'provider' AND s.period = p.period), 0))",
+    ),
+    (
+        "I12",
+        "without a split every operator is given what was invoiced for it",
+        "SELECT d.period || '/' || d.product AS name FROM split_documents d \
+         WHERE d.side = 'provider' AND d.agreement LIKE '%/operator/%' \
+         AND d.base_fen <> COALESCE((SELECT SUM(s.total_fen) FROM statements s \
+           WHERE s.side = 'provider' AND s.period = d.period AND s.product = d.product \
+           AND d.agreement = d.product || '/operator/' || s.provider_uscc), 0)",
     ),
     (
         "I12",

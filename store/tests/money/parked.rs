@@ -337,17 +337,32 @@ fn a_product_without_a_split_closes_when_it_changes_hands() {
                      WHERE kind = 'product' AND name = '{product}'"
                 ),
             );
+            // One contract was made with the new operator, the other goes on with the old one.
+            let mut second = super::stage::agreement(site, 2);
+            second.operator = new.clone();
+            let agreements = [second.clone()];
+            let write = |write: &mut lianshi_store::Write<'_>| {
+                rehearsal::contract(write, Side::Provider, &agreements)
+            };
+            site.db.write(write).expect("written");
+            meter(site, &second, "2026-11-05T04:00:00Z", 4);
             close_month(site, "2026-11");
             assert!(waiting(site).is_empty());
-            let october = stretches(site, "2026-10");
-            assert_eq!(october[0].1..october[0].2, 0..50);
-            assert_eq!(stretches(site, "2026-11")[0].1, 0, "the new operator begins at zero");
-            let agreement = |text: &str| {
+            let divided = |text: &str| -> Vec<(String, i64, i64)> {
                 let views = site.db.read(|read| allocations::in_period(read, month(text)));
-                views.expect("read")[0].document.agreement.clone()
+                let views = views.expect("read").into_iter();
+                let of = |view: allocations::DivisionView| {
+                    let (from, to) = view.document.stretch().expect("cumulative");
+                    (view.document.agreement, from.fen(), to.fen())
+                };
+                views.map(of).collect()
             };
-            assert_eq!(agreement("2026-10"), format!("{product}/operator/{old}"));
-            assert_eq!(agreement("2026-11"), format!("{product}/operator/{new}"));
+            let of = |operator: &str| format!("{product}/operator/{operator}");
+            assert_eq!(divided("2026-10"), [(of(&old), 0, 50)]);
+            // Who invoiced is who earned: the old one goes on, the new one begins at zero.
+            let mut november = [(of(&old), 50, 100), (of(new.as_str()), 0, 100)];
+            november.sort();
+            assert_eq!(divided("2026-11"), november);
             books::hold(site);
             assert!(fits(site, "2026-10") && fits(site, "2026-11"));
         });

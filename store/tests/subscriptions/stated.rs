@@ -20,7 +20,8 @@ use super::{
 };
 
 const MONTH: &str = "2026-11";
-const DAY_MS: i64 = 86_400_000;
+/// A day.
+pub const DAY_MS: i64 = 86_400_000;
 
 /// Each begins its time anew, so one is made after the other.
 const ON_BOTH: [fn() -> World; 3] = [World::new, || World::mixed(false), || World::mixed(true)];
@@ -75,7 +76,8 @@ fn log_comes_back(provider: &Node, sealed: &Fact) {
     provider.replicate("yinzhou", std::slice::from_ref(sealed));
 }
 
-fn sealed_entry(provider: &Node, result: &close::CloseResult) -> Fact {
+/// What the log says of a close.
+pub fn sealed_entry(provider: &Node, result: &close::CloseResult) -> Fact {
     let site = &provider.site;
     let index = result.period.closed.as_ref().expect("closed").log_index;
     let bytes = site.db.read(|read| log::entry(read, &site.origin, index)).expect("read");

@@ -1,0 +1,2 @@
+ALTER TABLE split_documents DROP CONSTRAINT split_documents_pkey;
+ALTER TABLE split_documents ADD PRIMARY KEY (side, period, product);
