@@ -104,7 +104,7 @@ impl Catalog {
 
     /// Publishes the example and appends copies of its product under other names and numbers.
     fn fill(&self, site: &Site) -> anyhow::Result<RegistrationNumber> {
-        let published = catalog::publish(site, &Actor::node(), EXAMPLE)?;
+        let published = catalog::publish(site, &Actor::node(), EXAMPLE)?.published;
         let first = published.iter().find(|one| one.kind == "product.registered");
         let first = RegistrationNumber::parse(&first.context("no product")?.id)?;
         let offer = site.db.read(|read| catalog::product(read, &first))?.context("no offer")?;

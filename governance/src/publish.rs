@@ -22,7 +22,7 @@ use lianshi_registry::{
     time::{Period, Timestamp},
     uscc::Uscc,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::source::Source;
 pub use decide::decide;
@@ -242,7 +242,7 @@ pub struct Decision {
 }
 
 /// One thing that was published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
     /// The entry's kind, such as `product.registered`.
     pub kind: String,

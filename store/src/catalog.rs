@@ -28,7 +28,7 @@ pub use index::{TERMS_MAX, index};
 use objects::Stored;
 pub use offer::{Offer, authorized_products, organization, product, split_for};
 pub(crate) use project::of_log as project_log;
-pub use publish::publish;
+pub use publish::{Publication, publish};
 pub(crate) use rebuild::refold;
 pub use rebuild::{Rebuilt, rebuild};
 pub use search::{FacetValue, Facets, Hit, PAGE_ITEMS_MAX, Page, Query, Sort, search};

@@ -597,6 +597,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    published_files (file_hash, published_by) {
+        file_hash -> Text,
+        published_by -> Text,
+        published_at -> BigInt,
+        published -> Text,
+    }
+}
+
+diesel::table! {
     recalled_statements (number) {
         number -> Text,
         period -> Text,
@@ -854,6 +863,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     closings,
     close_subjects,
     close_drafts,
+    published_files,
     recalled_statements,
     statements,
     waiting_statements,

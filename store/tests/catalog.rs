@@ -1,6 +1,9 @@
 //! The catalog of one node: publishing whole or not at all, the chain above a product, search.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use lianshi_registry::{
     catalog::ProductStatus,
@@ -55,8 +58,11 @@ pub fn site(db: &Db, name: &str, division: &str) -> Site {
     }
 }
 
+/// Publishes what a text says, also where it was published before.
 pub fn publish(site: &Site, text: &str) -> RegistrationNumber {
-    let published = catalog::publish(site, &Actor::node(), text).expect("lawful");
+    static FILES: AtomicU32 = AtomicU32::new(0);
+    let text = format!("{text}\n# file {}\n", FILES.fetch_add(1, Ordering::Relaxed));
+    let published = catalog::publish(site, &Actor::node(), &text).expect("lawful").published;
     let product = published.iter().find(|one| one.kind == "product.registered");
     RegistrationNumber::parse(&product.expect("a product").id).expect("a number")
 }
@@ -79,6 +85,37 @@ pub fn digest(db: &Db) -> [u8; 32] {
 pub fn search(db: &Db, query: &Query) -> catalog::Page {
     let query = Query { now: now(), ..query.clone() };
     db.read(|read| catalog::search(read, &query)).expect("read")
+}
+
+#[test]
+fn a_file_that_registers_something_is_published_once() {
+    on_both(|db| {
+        let site = site(db, "yinzhou", "330212");
+        let (clerk, other) = (Actor::node(), Actor::command("clerk"));
+        let other = Actor { organization: "91330212MA2TEQT01X".to_owned(), ..other };
+        let publish = |by: &Actor, text: &str| catalog::publish(&site, by, text).expect("lawful");
+        let size = || {
+            let head = db.read(|read| log::head(read, &site.origin)).expect("read");
+            head.expect("own").size
+        };
+        let first = publish(&clerk, EXAMPLE);
+        assert_eq!(first.before, None);
+        let after = size();
+        let again = publish(&clerk, EXAMPLE);
+        assert_eq!((&again.published, again.before), (&first.published, Some(now())));
+        assert_eq!(size(), after, "who did not hear that it was done tries again");
+        let changed = format!("{EXAMPLE}# once more\n");
+        assert_eq!(publish(&clerk, &changed).before, None, "another file is another wish");
+        assert_eq!(publish(&other, EXAMPLE).before, None, "and so is another publisher's");
+        // What changes something may be wished again.
+        let number = RegistrationNumber::parse(
+            &first.published.iter().find(|one| one.kind == "product.registered").expect("one").id,
+        );
+        let number = number.expect("a number");
+        for step in ["product.paused", "product.resumed", "product.paused"] {
+            act(&site, step, number.as_str());
+        }
+    });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `lianshi catalog`: publish to the registry, look into it, and make its tables again.
 
-use std::path::PathBuf;
+use std::{fmt::Write as _, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -9,7 +9,7 @@ use lianshi_registry::{id::RegistrationNumber, refusal::Refusal as _};
 use lianshi_store::{
     Failure, Fault, Site,
     audit::Actor,
-    catalog::{self, Hit, Offer, Query},
+    catalog::{self, Hit, Offer, Publication, Query},
     log,
 };
 use serde_json::{Value, json};
@@ -87,8 +87,8 @@ fn publish(at: &At, site: &Site, file: &PathBuf, by: &str) -> anyhow::Result<()>
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let actor = Actor { organization: by.to_owned(), ..At::actor() };
-    let published = match catalog::publish(site, &actor, &text) {
-        Ok(published) => published,
+    let Publication { published, before } = match catalog::publish(site, &actor, &text) {
+        Ok(publication) => publication,
         Err(Failure::Refused(refusal)) => {
             if at.json {
                 let value = json!({
@@ -105,7 +105,15 @@ fn publish(at: &At, site: &Site, file: &PathBuf, by: &str) -> anyhow::Result<()>
         .iter()
         .map(|one| format!("{:<24} {:<27} {}", one.kind, one.id, one.name))
         .collect();
-    at.print(&json!({ "published": published }), lines.join("\n"))
+    let mut text = lines.join("\n");
+    if let Some(before) = before {
+        write!(
+            text,
+            "\nthis file was published at {before}, and nothing was changed now; to register \
+             the same once more, change anything in it, such as a comment"
+        )?;
+    }
+    at.print(&json!({ "published": published, "before": before }), text)
 }
 
 fn rebuild(at: &At, site: &Site) -> anyhow::Result<()> {

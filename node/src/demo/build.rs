@@ -179,7 +179,7 @@ fn publish_at(site: &Site, items: &[Item], terms: Terms) -> anyhow::Result<Numbe
             continue;
         }
         let file = content::publishing_file(node, sector, &of_sector, terms)?;
-        let published = catalog::publish(site, &Actor::node(), &file)?;
+        let published = catalog::publish(site, &Actor::node(), &file)?.published;
         for product in published.iter().filter(|one| one.kind == "product.registered") {
             numbers.insert(product.key.clone(), RegistrationNumber::parse(&product.id)?);
         }

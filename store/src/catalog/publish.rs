@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use diesel::prelude::*;
 use lianshi_governance::publish::{
     self, Finding, FreshNumbers, PublishRefusal, Published, Publisher, Wanted,
 };
@@ -12,6 +13,7 @@ use lianshi_registry::{
     refusal::Refusal as _,
     time::Timestamp,
 };
+use sha2::{Digest as _, Sha256};
 
 use super::{index::index_some, objects};
 use crate::{
@@ -21,15 +23,27 @@ use crate::{
     fault::Fault,
     fold::right,
     log, numbers,
+    schema::published_files,
     site::Site,
 };
 
-/// Publishes a file: every entry it makes, or none.
+/// What publishing a file came to, now or the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// What was published, in the order of the file.
+    pub published: Vec<Published>,
+    /// When it was published before; nothing was changed now.
+    pub before: Option<Timestamp>,
+}
+
+/// Publishes a file: every entry it makes, or none. A file that registers something is published
+/// once: the same text of the same publisher again, as by whoever did not hear that it was done,
+/// changes nothing and gives what it came to.
 pub fn publish(
     site: &Site,
     actor: &Actor,
     text: &str,
-) -> Result<Vec<Published>, Failure<PublishRefusal>> {
+) -> Result<Publication, Failure<PublishRefusal>> {
     let now = site.now();
     let wanted = publish::wanted(text, &site.origin).map_err(Failure::Refused)?;
     let decided = site.db.write(|write| {
@@ -37,7 +51,7 @@ pub fn publish(
         write_file(write, (site, actor, now), text, &wanted)
     });
     match &decided {
-        Ok(_) => {
+        Ok(Publication { before: None, .. }) => {
             site.nudge();
             // It is published; what is not indexed now, a serving node does.
             if let Err(error) = index_some(&site.db) {
@@ -45,7 +59,7 @@ pub fn publish(
             }
         }
         Err(Failure::Refused(refusal)) => note_refusal(site, actor, refusal, now)?,
-        Err(Failure::Fault(_)) => {}
+        Ok(Publication { before: Some(_), .. }) | Err(Failure::Fault(_)) => {}
     }
     decided
 }
@@ -55,7 +69,13 @@ fn write_file(
     (site, actor, now): (&Site, &Actor, Timestamp),
     text: &str,
     wanted: &Wanted,
-) -> Result<Vec<Published>, Failure<PublishRefusal>> {
+) -> Result<Publication, Failure<PublishRefusal>> {
+    let registers = wanted.numbers.values().any(|count| *count > 0);
+    let file_hash = hex::encode(Sha256::digest(text.as_bytes()));
+    let file = (file_hash.as_str(), actor.organization.as_str());
+    if registers && let Some(known) = published_before(&mut write.as_read(), file)? {
+        return Ok(known);
+    }
     close::meet_begin(write)?;
     let next_index = log::head(&mut write.as_read(), &site.origin)?.map_or(0, |head| head.size);
     // What the federation would not count is not recorded as done either.
@@ -87,7 +107,44 @@ fn write_file(
         };
         audit::record(write, &act)?;
     }
-    Ok(decision.published)
+    if registers {
+        remember(write, file, (&decision.published, now))?;
+    }
+    Ok(Publication { published: decision.published, before: None })
+}
+
+/// What the same file of the same publisher came to before.
+fn published_before(
+    read: &mut Read<'_>,
+    (file_hash, by): (&str, &str),
+) -> Result<Option<Publication>, Fault> {
+    let known: Option<(i64, String)> = published_files::table
+        .find((file_hash, by))
+        .select((published_files::published_at, published_files::published))
+        .first(&mut **read)
+        .optional()?;
+    let Some((at, published)) = known else { return Ok(None) };
+    let published = serde_json::from_str(&published)
+        .map_err(|error| Fault::corrupt("published_files", error))?;
+    Ok(Some(Publication { published, before: Some(Timestamp::from_millis(at)) }))
+}
+
+fn remember(
+    write: &mut Write<'_>,
+    (file_hash, by): (&str, &str),
+    (published, now): (&[Published], Timestamp),
+) -> Result<(), Fault> {
+    let text = serde_json::to_string(published)
+        .map_err(|error| Fault::corrupt("published_files", error))?;
+    diesel::insert_into(published_files::table)
+        .values((
+            published_files::file_hash.eq(file_hash),
+            published_files::published_by.eq(by),
+            published_files::published_at.eq(now.millis()),
+            published_files::published.eq(text),
+        ))
+        .execute(&mut **write)?;
+    Ok(())
 }
 
 fn note_refusal(

@@ -124,7 +124,7 @@ impl Node {
                 Ok::<_, Fault>(())
             })
             .unwrap();
-        let published = catalog::publish(site, &Actor::node(), file).unwrap();
+        let published = catalog::publish(site, &Actor::node(), file).unwrap().published;
         published.into_iter().find(|one| one.kind == "product.registered").unwrap().id
     }
 
