@@ -60,7 +60,8 @@ pub(crate) fn sealed_closes(read: &mut Read<'_>, node: &Origin) -> Result<BTreeS
     Ok(closes)
 }
 
-/// What a node's logs say of its close of a period, in whichever generation; `None` when none does.
+/// What a node's logs say of its close of a period, the latest generation that does; `None` when
+/// none does.
 pub(crate) fn sealed_close(
     read: &mut Read<'_>,
     node: &Origin,
@@ -70,11 +71,11 @@ pub(crate) fn sealed_close(
     let of_node =
         |origin: &Origin| origin.node() == node.node() && origin.domain() == node.domain();
     let of_node = sealed.into_iter().filter(|sealed| of_node(&sealed.origin));
-    let mut closes = of_node.filter_map(|Stored { object, index, .. }| match object {
+    let latest = of_node.max_by_key(|sealed| sealed.origin.generation());
+    Ok(latest.and_then(|Stored { object, index, .. }| match object {
         Object::Statement(entry) => Some(SealedClose { entry, index }),
         _ => None,
-    });
-    Ok(closes.next())
+    }))
 }
 
 /// The digest of the catalog held here. Nodes that hold the same logs have the same digest.

@@ -31,7 +31,8 @@ pub enum Command {
         /// The month, such as 2026-10.
         #[arg(value_parser = Period::parse)]
         period: Period,
-        /// Give up statements that have not come back: their money is in no book of this node.
+        /// Give up statements that have not come back: the next close states their months anew, as
+        /// far as the meter has them.
         #[arg(long)]
         without_missing: bool,
     },
@@ -197,6 +198,9 @@ fn period_text(view: &PeriodView) -> String {
             closed.at, closed.statements, closed.total, closed.result_hash
         ),
     };
+    if closed.as_ref().is_some_and(|closed| closed.recovered) {
+        text.push_str("\n  put together again from what the enterprises' nodes hold");
+    }
     if let Some(underway) = underway {
         text.push_str(&format!("\n  {underway}"));
     }

@@ -3,13 +3,16 @@
 //! statements under the same numbers would contradict those.
 
 use diesel::prelude::*;
-use lianshi_market::close::{Inputs, Run, StatementDocument, statement_number};
+use lianshi_market::close::{
+    Inputs, Parked, ParkedKind, Run, StatementDocument, Takings, statement_number,
+};
 use lianshi_registry::time::Period;
 
 use super::{
     CloseRefusal, CloseResult, PeriodState, Sealed, Step, carry_if_possible,
     drafts::{self, DraftRow, SubjectRow},
     ensure_asked, keep_period, meter,
+    parked::{Park, Waiting},
     periods::closed,
     shares::{self, Stretches},
     take_turn,
@@ -20,6 +23,7 @@ use crate::{
     catalog::{self, SealedClose},
     recovery,
     schema::{periods, recalled_statements},
+    subscriptions::correspondence,
 };
 
 /// Recalled statements read at once.
@@ -41,7 +45,8 @@ pub(super) fn forgotten(read: &mut Read<'_>, site: &Site) -> Result<Option<Seale
 pub enum Missing {
     /// Without them the close is not put together.
     Awaited,
-    /// A person says that they are given up: their money is in no book of this node.
+    /// A person says that they are given up: the next close states their months anew, as far as the
+    /// meter has them. Only when every node was asked.
     GivenUp,
 }
 
@@ -80,6 +85,11 @@ fn recall(
         return Err(Failure::Refused(CloseRefusal::NotForgotten(period)));
     };
     ensure_asked(write, period)?;
+    let awaited = correspondence::awaited(&mut write.as_read())?;
+    if given_up == Missing::GivenUp && !awaited.is_empty() {
+        let nodes: Vec<String> = awaited.iter().map(ToString::to_string).collect();
+        return Err(Failure::Refused(CloseRefusal::Awaiting { nodes: nodes.join(", ") }));
+    }
     // In their order: what was divided later begins where the earlier one ended.
     let first = forgotten(&mut write.as_read(), site)?.map(|first| first.entry.period);
     if let Some(earlier) = first.filter(|first| *first < period) {
@@ -91,13 +101,15 @@ fn recall(
     let inputs = Inputs::new(site.node.clone(), site.division.clone(), period, ingest_to);
     let mut run = Run::begin(inputs.clone());
     let count = sealed.entry.statement_count;
-    let (found, missing) = take_statements(write, &mut run, &inputs)?;
+    let waiting = Waiting::load(&mut write.as_read(), period)?;
+    let mut park = Park::new(period);
+    let (found, missing) = take_statements(write, (&mut run, &mut park), (&inputs, &waiting))?;
     let is_whole = found == count && missing == statement_number(&inputs, count + 1);
     if !is_whole && given_up == Missing::Awaited {
         let refusal = CloseRefusal::Incomplete { period, found, of: count, missing };
         return Err(Failure::Refused(refusal));
     }
-    divide(write, site, &mut run, (period, count))?;
+    divide(write, site, (&mut run, &mut park), (&waiting.takings, period, found))?;
     let outcome = run.finish();
     let hash = hex::decode(&sealed.entry.result_hash).ok();
     let hash = hash.and_then(|hash| hash.try_into().ok());
@@ -109,15 +121,16 @@ fn recall(
     let (before, after) = ("forgotten", sealed.entry.result_hash.as_str());
     let outcome = if is_whole { "done" } else { "incomplete" };
     let act = Act { at: now, actor, action, object: &object, outcome, before, after };
-    Ok(audit::record(write, &act)?)
+    audit::record(write, &act)?;
+    Ok(park.write(write, (actor, now))?)
 }
 
 /// Takes the statements that came back, in the order of their numbers, as drafts. Gives how many
 /// there are and the first number that is not there.
 fn take_statements(
     write: &mut Write<'_>,
-    run: &mut Run,
-    inputs: &Inputs,
+    (run, park): (&mut Run, &mut Park),
+    (inputs, waiting): (&Inputs, &Waiting),
 ) -> Result<(u64, String), Fault> {
     let period = inputs.period;
     let (mut found, mut first_missing, mut after) = (0_u64, None, String::new());
@@ -144,6 +157,13 @@ fn take_statements(
                 first_missing = Some(statement_number(inputs, found));
             }
             run.take_recorded(&document);
+            // What waited and stands on it came out of this close.
+            let waits = waiting.months.get(&document.subscription);
+            for month in
+                document.months().filter(|month| waits.is_some_and(|w| w.contains_key(month)))
+            {
+                park.take_up(month, ParkedKind::Statement, &document.subscription);
+            }
             subjects.push(SubjectRow::recorded(period, document.subscription));
             drafts.push(DraftRow::recalled((period, position(found)?), text, hash));
         }
@@ -157,22 +177,38 @@ fn position(place: u64) -> Result<i64, Fault> {
     i64::try_from(place).map_err(|error| Fault::corrupt("close_drafts", error))
 }
 
-/// Divides again what each product earned.
+/// Divides again what waited and what each product earned; what cannot be divided waits, as it may
+/// have when the close was made.
 fn divide(
     write: &mut Write<'_>,
     site: &Site,
-    run: &mut Run,
-    (period, mut place): (Period, u64),
+    (run, park): (&mut Run, &mut Park),
+    (waiting, period, mut place): (&[Takings], Period, u64),
 ) -> Result<(), Fault> {
     let mut stretches = Stretches::default();
     let mut drafts = Vec::new();
-    for takings in run.takings() {
-        let divided = shares::divide(&mut write.as_read(), site, (run, &mut stretches), &takings)?;
-        // It was divided once, so it can be; a catalog that lost the product is mended first.
-        let divided = divided.map_err(|(_, why)| Fault::corrupt("split_documents", why))?;
-        for divided in divided {
-            place += 1;
-            drafts.push(DraftRow::division(period, position(place)?, divided));
+    let own = run.takings();
+    for takings in waiting.iter().chain(&own) {
+        let read = &mut write.as_read();
+        match shares::divide(read, site, (run, &mut stretches), takings)? {
+            Ok(divisions) => {
+                for divided in divisions {
+                    place += 1;
+                    drafts.push(DraftRow::division(period, position(place)?, divided));
+                }
+                if takings.period != period {
+                    let product = takings.product.as_str();
+                    park.take_up(takings.period, ParkedKind::Division, product);
+                }
+            }
+            Err(why) if takings.period == period => park.set_aside(&Parked {
+                kind: ParkedKind::Division,
+                base: takings.earned.base,
+                by_operator: takings.earned.by_operator.clone(),
+                ..Parked::statement((period, None), takings.product.as_str(), why)
+            })?,
+            // It waits on.
+            Err(_) => {}
         }
     }
     drafts::write(write, &[], &drafts)

@@ -74,7 +74,7 @@ pub fn recompute(
     let mut run = Run::begin(inputs.clone());
     // What a forgotten close had set aside is not known.
     let nothing_left = closed.recovered || nothing_is_left_out(read, &inputs)?;
-    let rated = nothing_left && rate(read, &mut run, &inputs)?;
+    let rated = nothing_left && rate(read, &mut run, (&inputs, closed.recovered))?;
     let divided = divide(read, &mut run, period)?;
     for view in parked_in(read, period)? {
         run.park(view.parked);
@@ -90,7 +90,11 @@ pub fn recompute(
 
 /// Rates every subscription as it was rated. Gives whether all could be, from what the meter has,
 /// and whether the statements here are those that come out.
-fn rate(read: &mut Read<'_>, run: &mut Run, inputs: &Inputs) -> Result<bool, Fault> {
+fn rate(
+    read: &mut Read<'_>,
+    run: &mut Run,
+    (inputs, recovered): (&Inputs, bool),
+) -> Result<bool, Fault> {
     let bound = (inputs.period, inputs.ingest_to);
     let mut whole = true;
     let mut after = String::new();
@@ -111,7 +115,12 @@ fn rate(read: &mut Read<'_>, run: &mut Run, inputs: &Inputs) -> Result<bool, Fau
             let made = made.remove(&row.subscription);
             if row.subject.is_empty() {
                 let made = made.map(|text| StatementDocument::read(text.as_bytes()));
-                whole &= made.is_none_or(|made| made.is_ok_and(|made| run.take_recorded(&made)));
+                whole &= made.is_none_or(|made| {
+                    made.is_ok_and(|made| {
+                        // Statements that were given up leave gaps.
+                        run.take_recorded(&made) || recovered
+                    })
+                });
                 continue;
             }
             let subject: Option<Subject> = serde_json::from_str(&row.subject).ok();

@@ -5,7 +5,11 @@ mod take;
 
 use std::collections::BTreeMap;
 
-use diesel::{dsl::sql, prelude::*, sql_types::BigInt};
+use diesel::{
+    dsl::{exists, not, sql},
+    prelude::*,
+    sql_types::BigInt,
+};
 use lianshi_market::{
     correspondence::{LETTERS_BYTES, MONTHS_MAX, Month, Months, Paper, Papers},
     subscription::Side,
@@ -15,13 +19,13 @@ use lianshi_registry::{id::NodeName, time::Period};
 use super::waiting::WaitingState;
 use crate::{
     Fault, Read,
-    schema::{statements, waiting_statements},
+    schema::{periods, recalled_statements, statements, waiting_statements},
 };
 
 pub use take::{compare_months, take_papers};
 
-/// Statements looked at for one answer: of the usual size two of them fill it.
-const PAPERS_AT_ONCE: i64 = 600;
+/// Statements looked at for one answer: of the largest ones, thirty-two MiB.
+const PAPERS_AT_ONCE: i64 = 64;
 /// Greater than every number of a statement.
 const PAST_EVERY_NUMBER: &str = "ST-999999-999999-9999999";
 
@@ -50,6 +54,21 @@ pub(crate) fn months(read: &mut Read<'_>, other: &NodeName) -> Result<Months, Fa
                 .load(&mut **read)?,
         };
         counts.extend(held.into_iter().map(|(period, all, both)| (period, (all, both))));
+        if of == Side::Provider {
+            // Those of a close that was forgotten are known as well.
+            let recalled: Vec<(String, i64)> = recalled_statements::table
+                .filter(recalled_statements::home_node.eq(other.as_str()))
+                .filter(not(exists(
+                    periods::table.filter(periods::period.eq(recalled_statements::period)),
+                )))
+                .group_by(recalled_statements::period)
+                .select((recalled_statements::period, sql::<BigInt>("COUNT(*)")))
+                .load(&mut **read)?;
+            for (period, all) in recalled {
+                let of_month = counts.entry(period).or_default();
+                *of_month = (of_month.0 + all, of_month.1 + all);
+            }
+        }
         if of == Side::Home {
             let waiting: Vec<(String, i64)> = waiting_statements::table
                 .filter(waiting_statements::provider_node.eq(other.as_str()))

@@ -151,38 +151,55 @@ fn a_month_that_the_provider_forgot_is_put_together_from_the_home_nodes_copies()
 
 #[test]
 fn a_forgotten_month_with_a_statement_missing_is_not_put_together() {
-    let (mut world, _) = begin();
+    let (mut world, [_, second]) = begin();
+    call(&mut world, &second, 30);
     pass(14 * DAY_MS);
     let saved = world.provider.save();
     let closed = close(&world);
-    // The letter is lost with the database that held it.
-    world.provider.letters();
+    // The first letter is lost with the database that held it.
+    let letters = world.provider.letters();
+    let arrived = letters.iter().filter(|letter| !letter.id.ends_with("0000001"));
+    for letter in arrived.filter(|letter| letter.kind == statements::KIND) {
+        assert_eq!(world.deliver(Side::Provider, letter), "taken");
+    }
+    world.home.letters();
     let sealed = sealed_entry(&world.provider, &closed);
     world.provider.restore(&saved);
     log_comes_back(&world.provider, &sealed);
+    let site = world.provider.site.clone();
+    let recover = |missing| {
+        let wanted = (november(), missing);
+        close::recover_period(&site, &operators_clerk(), wanted, &mut |_| Ok(()))
+    };
+    assert_eq!(answer(recover(Missing::GivenUp).map(drop)), "period.awaiting", "nobody was asked");
     world.reconcile(Side::Provider);
-    let site = &world.provider.site;
-    match close::recover_period(
-        site,
-        &operators_clerk(),
-        (november(), Missing::Awaited),
-        &mut |_| Ok(()),
-    ) {
+    match recover(Missing::Awaited) {
         Err(lianshi_store::Failure::Refused(refusal)) => {
             assert_eq!(
                 refusal.to_string(),
-                "0 of 1 statements of 2026-11 came back, ST-330212-202611-0000001 is the first \
+                "1 of 2 statements of 2026-11 came back, ST-330212-202611-0000001 is the first \
                  that did not"
             );
         }
         other => panic!("not refused: {other:?}"),
     }
-    let given_up = (november(), Missing::GivenUp);
-    let recovered = close::recover_period(site, &operators_clerk(), given_up, &mut |_| Ok(()));
-    let recovered = recovered.expect("a person gave it up").period.closed.expect("closed");
-    assert_eq!((recovered.statements, recovered.recovered), (0, true));
-    let check = site.db.read(|read| ledger::check(read, site)).expect("checked");
-    assert!(check.holds(), "{:#?}", check.findings);
+    let recovered = recover(Missing::GivenUp).expect("a person gave it up").period;
+    let recovered = recovered.closed.expect("closed");
+    assert_eq!((recovered.statements, recovered.recovered), (1, true));
+    let was = closed.period.closed.expect("closed").total;
+    let given_up = was.minus(recovered.total).expect("less");
+    assert!(given_up > Amount::ZERO);
+    let holds = || {
+        let check = site.db.read(|read| ledger::check(read, &site)).expect("checked");
+        assert!(check.holds(), "{:#?}", check.findings);
+    };
+    holds();
+    // The next close states its month anew.
+    pass(31 * DAY_MS);
+    let december = close::close_period(&site, &operators_clerk(), november().next());
+    let december = december.expect("closed").period.closed.expect("closed");
+    assert_eq!((december.statements, december.total), (1, given_up));
+    holds();
 }
 
 #[test]

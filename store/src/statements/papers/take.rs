@@ -87,8 +87,12 @@ fn take_stated(
     let stood_by = match &paper.countersigned {
         None => false,
         Some(own) => {
+            // Under the key of today alone: one that was taken out of use may be in other hands.
+            let is_current = Sealed::parse(own.as_bytes())
+                .is_ok_and(|own| own.open_with(&[site.seal_key.public()]).is_ok());
             let own = open(write, site, &site.node, own, "")?;
-            own.kind == LetterKind::StatementReceipt && own.claim == opened.claim
+            let is_receipt = own.kind == LetterKind::StatementReceipt;
+            is_current && is_receipt && own.claim == opened.claim
         }
     };
     receive::take_statement(write, site, &opened, stood_by)
@@ -133,9 +137,13 @@ fn take_own(write: &mut Write<'_>, site: &Site, (node, paper): (&NodeName, &Pape
                 recalled_statements::recalled_at.eq(site.now().millis()),
             );
             if insert_if_absent!(write, recalled_statements::table, row)? {
-                record(write, site, "statement.recall", &number, &opened.claim.hash)?;
+                return record(write, site, "statement.recall", &number, &opened.claim.hash);
             }
-            Ok(())
+            let first: Vec<u8> = recalled_statements::table
+                .find(&number)
+                .select(recalled_statements::statement_hash)
+                .first(&mut **write)?;
+            if first == hash { Ok(()) } else { refuse(LetterRefusal::Conflict(number)) }
         }
     }
 }
