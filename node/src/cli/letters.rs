@@ -22,9 +22,17 @@ pub enum Command {
         id: String,
     },
     /// After a restore: do not wait until a node has told what was said since the backup. Contracts
-    /// with it go on as they are held here, also those that were ended meanwhile.
+    /// with it go on as they are held here, also those that were ended meanwhile. It is asked all
+    /// the same when it comes back.
     GoOnWithout {
         /// The node, as `lianshi status` names it.
+        #[arg(value_parser = NodeName::parse)]
+        node: NodeName,
+    },
+    /// Ask a node once more what both wrote, while everything goes on: statements this node forgot
+    /// come back, and copies of contracts that differ are found.
+    Ask {
+        /// The node.
         #[arg(value_parser = NodeName::parse)]
         node: NodeName,
     },
@@ -54,6 +62,18 @@ impl Command {
                 })?;
                 anyhow::ensure!(was_awaited, "{node} is not waited for; see `lianshi status`");
                 at.print(&json!({ "without": node }), format!("{node} is not waited for."))
+            }
+            Self::Ask { node } => {
+                let is_asked = site
+                    .db
+                    .write(|write| correspondence::ask_again(write, &site, (&At::actor(), node)))?;
+                anyhow::ensure!(is_asked, "{node} is no other member, or is asked already");
+                at.print(
+                    &json!({ "asked": node }),
+                    format!(
+                        "{node} is asked by the serving node; `lianshi status` tells until when."
+                    ),
+                )
             }
             Self::GiveUp { id, why } => {
                 outbox::give_up(&site, &At::actor(), (id, why))?;

@@ -29,9 +29,11 @@ impl Status {
             let parked = outbox::parked_count(read)?;
             Ok::<_, Fault>((overview::logs(read)?, outbox::waiting(read)?, parked))
         })?;
-        let (recovery, awaited, unlike) = site.db.read(|read| {
+        let (recovery, awaited, later, unlike) = site.db.read(|read| {
             let awaited = correspondence::awaited(read)?;
-            Ok::<_, Fault>((recovery::pending(read)?, awaited, correspondence::unlike(read)?))
+            let later = correspondence::asked_later(read)?;
+            let unlike = correspondence::unlike(read)?;
+            Ok::<_, Fault>((recovery::pending(read)?, awaited, later, unlike))
         })?;
         let member = site.db.read(|read| members::by_node(read, &site.node))?;
         let differences =
@@ -44,7 +46,7 @@ impl Status {
             if crate::serve::lock(&folder.path).is_ok() { "no" } else { "yes" },
         );
         text.push_str(&refused(parked));
-        text.push_str(&restored(recovery, &awaited, &unlike));
+        text.push_str(&restored(recovery, (&awaited, &later), &unlike));
         text.push_str(&not_as_admitted(&differences));
         text.push_str("\nlogs held:");
         for log in &logs {
@@ -57,6 +59,7 @@ impl Status {
             "letters_refused": parked,
             "recovery": recovery,
             "awaited": awaited,
+            "asked_later": later,
             "unlike_copies": unlike.iter().map(|copy| json!({
                 "subscription": copy.process, "side": copy.side.as_str(), "node": copy.node,
                 "code": copy.code, "since": copy.at,
@@ -105,7 +108,7 @@ fn not_as_admitted(differences: &[Difference]) -> String {
 /// What is still to be done after a restore.
 fn restored(
     recovery: Option<Pending>,
-    awaited: &BTreeSet<NodeName>,
+    (awaited, later): (&BTreeSet<NodeName>, &BTreeSet<NodeName>),
     unlike: &[UnlikeCopy],
 ) -> String {
     let mut text = String::new();
@@ -124,6 +127,10 @@ fn restored(
              go-on-without NODE`",
             nodes.join(", ")
         ));
+    }
+    if !later.is_empty() {
+        let nodes: Vec<&str> = later.iter().map(NodeName::as_str).collect();
+        text.push_str(&format!("\nasked what was said, while all goes on: {}", nodes.join(", ")));
     }
     for copy in unlike {
         text.push_str(&format!(

@@ -1,8 +1,9 @@
-//! After a recovery every other node is asked what both wrote, until all have answered. Each has a
+//! After a recovery every other node is asked what both wrote, until all have answered; and whoever
+//! a person has asked once more. Each has a
 //! task of its own, so that nobody waits for somebody else's silence or lies. What they say is
 //! judged by the store.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use lianshi_market::{
     correspondence::{Letters, MONTHS_MAX, Months, Papers, Question, STANDINGS_MAX, Standings},
@@ -12,11 +13,19 @@ use lianshi_market::{
 use lianshi_registry::{id::NodeName, json, member::Status, time::Period, wire::Request};
 use lianshi_store::{Failure, Fault, Site, members, statements, subscriptions::correspondence};
 use serde::de::DeserializeOwned;
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::Semaphore,
+    task::{Id, JoinSet},
+};
 
 use super::on_site;
-use crate::net::{NetError, NetHandle};
+use crate::{
+    net::{NetError, NetHandle},
+    trouble::Trouble,
+};
 
+/// How often it is looked for nodes that a person has asked once more.
+const LOOK: Duration = Duration::from_secs(5);
 /// Nodes asked at the same time.
 const ASKED_AT_ONCE: usize = 8;
 /// Longest that one node keeps a place. What was taken in it stays taken, so the next attempt goes
@@ -49,22 +58,26 @@ enum Unasked {
     Late,
 }
 
-/// Asks every node that is to be asked until none is left; then the task ends. Recoveries happen
-/// while nothing is served.
+/// Asks every node that is to be asked, until the task is aborted: those of a recovery, which happens
+/// while nothing is served, and those a person has asked once more.
 pub async fn reconcile(site: Site, net: NetHandle) {
-    let awaited = loop {
-        match on_site(&site, |site| site.db.read(correspondence::awaited)).await {
-            Ok(awaited) => break awaited,
-            Err(error) => tracing::error!(%error, "who is to be asked is not known"),
-        }
-        tokio::time::sleep(PAUSE_FIRST).await;
-    };
     let places = Arc::new(Semaphore::new(ASKED_AT_ONCE));
-    let mut tasks = JoinSet::new();
-    for node in awaited {
-        tasks.spawn(until_answered(site.clone(), net.clone(), (node, Arc::clone(&places))));
+    let mut trouble = Trouble::new("looking whom to ask what was said");
+    let (mut tasks, mut asked) = (JoinSet::new(), HashMap::<Id, NodeName>::new());
+    loop {
+        while let Some(ended) = tasks.try_join_next_with_id() {
+            asked.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
+        }
+        let to_ask = on_site(&site, |site| site.db.read(correspondence::to_ask)).await;
+        for node in trouble.hear(to_ask).unwrap_or_default() {
+            if asked.values().all(|asked| *asked != node) {
+                let places = Arc::clone(&places);
+                let asking = until_answered(site.clone(), net.clone(), (node.clone(), places));
+                asked.insert(tasks.spawn(asking).id(), node);
+            }
+        }
+        tokio::time::sleep(LOOK).await;
     }
-    while tasks.join_next().await.is_some() {}
 }
 
 /// Asks one node again and again, less and less often, until it has answered or is not waited for.
@@ -92,7 +105,7 @@ async fn until_answered(site: Site, net: NetHandle, (node, places): (NodeName, A
         pause = PAUSE_MAX.min(pause * 2);
         let name = node.clone();
         let is_awaited = on_site(&site, move |site| {
-            site.db.read(|read| Ok(correspondence::awaited(read)?.contains(&name)))
+            site.db.read(|read| Ok(correspondence::to_ask(read)?.contains(&name)))
         });
         if matches!(is_awaited.await, Ok(false)) {
             return;

@@ -63,7 +63,8 @@ pub enum CloseRefusal {
     NotForgotten(Period),
     /// Not every statement of a forgotten close came back.
     #[error(
-        "{found} of {of} statements of {period} came back, {missing} is the first that did not"
+        "{found} of {of} statements of {period} came back, {missing} is the first that did not; \
+         `lianshi letters ask NODE` asks the node that has it once more"
     )]
     Incomplete {
         /// The period.

@@ -34,10 +34,24 @@ use crate::{
 
 /// Row of `node_state`: the nodes that are to be asked.
 const AWAITED: &str = "correspondence.awaited";
+/// Row of `node_state`: the nodes that are asked as well, and that nothing waits for.
+const LATER: &str = "correspondence.later";
 
-/// The nodes that have not been asked yet since the last recovery.
+/// The nodes that have not been asked yet since the last recovery, and that are waited for.
 pub fn awaited(read: &mut Read<'_>) -> Result<BTreeSet<NodeName>, Fault> {
     Ok(setting::read(read, AWAITED)?.unwrap_or_default())
+}
+
+/// The nodes that are asked but not waited for.
+pub fn asked_later(read: &mut Read<'_>) -> Result<BTreeSet<NodeName>, Fault> {
+    Ok(setting::read(read, LATER)?.unwrap_or_default())
+}
+
+/// Every node that is to be asked.
+pub fn to_ask(read: &mut Read<'_>) -> Result<BTreeSet<NodeName>, Fault> {
+    let mut nodes = awaited(read)?;
+    nodes.append(&mut asked_later(read)?);
+    Ok(nodes)
 }
 
 /// A recovery is over: every other node that has not left is to be asked, whether it is known here
@@ -55,34 +69,68 @@ pub(crate) fn await_all(write: &mut Write<'_>, site: &Site) -> Result<(), Fault>
 
 /// A node was asked, or is no member any more.
 pub fn settled(write: &mut Write<'_>, site: &Site, node: &NodeName) -> Result<(), Fault> {
-    let (actor, action) = (&Actor::node(), "correspondence.settled");
-    take_off(write, site, (actor, action), node).map(drop)
+    let was_awaited = take_off(write, AWAITED, node)?;
+    let was_asked = take_off(write, LATER, node)?;
+    if was_awaited || was_asked {
+        record(write, site, (&Actor::node(), "correspondence.settled"), node)?;
+    }
+    Ok(())
 }
 
-/// A person says that a node is not waited for: contracts with it go on as they are held here.
-/// Gives whether it was.
+/// A person says that a node is not waited for: contracts with it go on as they are held here. It is
+/// asked all the same when it comes back, and what its copies say otherwise is written down. Gives
+/// whether it was waited for.
 pub fn go_on_without(
     write: &mut Write<'_>,
     site: &Site,
     (actor, node): (&Actor, &NodeName),
 ) -> Result<bool, Fault> {
-    take_off(write, site, (actor, "correspondence.without"), node)
+    if !take_off(write, AWAITED, node)? {
+        return Ok(false);
+    }
+    ask_later(write, node)?;
+    record(write, site, (actor, "correspondence.without"), node).map(|()| true)
 }
 
-fn take_off(
+/// A person has a node asked once more, while everything goes on. Gives whether it is a member that
+/// is not asked yet.
+pub fn ask_again(
+    write: &mut Write<'_>,
+    site: &Site,
+    (actor, node): (&Actor, &NodeName),
+) -> Result<bool, Fault> {
+    let is_known = members::by_node(&mut write.as_read(), node)?.is_some();
+    if *node == site.node || !is_known || to_ask(&mut write.as_read())?.contains(node) {
+        return Ok(false);
+    }
+    ask_later(write, node)?;
+    record(write, site, (actor, "correspondence.ask"), node).map(|()| true)
+}
+
+fn ask_later(write: &mut Write<'_>, node: &NodeName) -> Result<(), Fault> {
+    let mut nodes = asked_later(&mut write.as_read())?;
+    nodes.insert(node.clone());
+    setting::write(write, LATER, &nodes)
+}
+
+fn take_off(write: &mut Write<'_>, list: &'static str, node: &NodeName) -> Result<bool, Fault> {
+    let listed: Option<BTreeSet<NodeName>> = setting::read(&mut write.as_read(), list)?;
+    let mut nodes = listed.unwrap_or_default();
+    let was_listed = nodes.remove(node);
+    if was_listed {
+        setting::write(write, list, &nodes)?;
+    }
+    Ok(was_listed)
+}
+
+fn record(
     write: &mut Write<'_>,
     site: &Site,
     (actor, action): (&Actor, &'static str),
     node: &NodeName,
-) -> Result<bool, Fault> {
-    let mut nodes = awaited(&mut write.as_read())?;
-    if !nodes.remove(node) {
-        return Ok(false);
-    }
-    setting::write(write, AWAITED, &nodes)?;
+) -> Result<(), Fault> {
     let (at, object, outcome) = (site.now(), node.as_str(), "done");
-    let act = Act { at, actor, action, object, outcome, before: "", after: "" };
-    audit::record(write, &act).map(|()| true)
+    audit::record(write, &Act { at, actor, action, object, outcome, before: "", after: "" })
 }
 
 /// Whether nothing may be done yet with what there is between this node and another.

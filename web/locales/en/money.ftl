@@ -181,6 +181,7 @@ act-subscription-accept = Accepted an offer
 act-subscription-decline = Declined an offer
 act-subscription-end = Ended a subscription
 act-subscription-follow-catalog = Followed the catalog
+act-correspondence-ask = Asked once more what was said
 act-correspondence-settled = Asked what was said before the restore
 act-correspondence-without = Not waited for after the restore
 act-subscription-reconciled = Compared with the other node's copy
