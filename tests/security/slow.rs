@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tests::{demo::Demo, raise_own_files, run_json, wait_for};
+use tests::{demo::Demo, once_more, raise_own_files, run_json, wait_for};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -114,7 +114,7 @@ where
 /// Appends to the node's log by another process; gives the size its head must come to.
 fn publish(data: &Path) -> u64 {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/division-code.toml");
-    run_json(data, &["catalog", "publish", &file.display().to_string()]);
+    run_json(data, &["catalog", "publish", &once_more(&file).display().to_string()]);
     let logs = run_json(data, &["log", "list"]);
     let own = logs.as_array().expect("logs").iter().find(|log| log["own"] == true).cloned();
     own.expect("the own log")["size"].as_u64().expect("a size")

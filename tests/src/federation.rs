@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::{Process, Usage, free_ports, json, run_json, run_well, wait_for};
+use crate::{Process, Usage, free_ports, json, once_more, run_json, run_well, wait_for};
 
 /// One node: its folder, its ports and, while it runs, its process.
 pub struct Node {
@@ -129,7 +129,8 @@ impl Federation {
     }
 }
 
-/// Publishes a file at a node with the command line; returns what it printed.
+/// Publishes what a file says at a node with the command line, also where it was published before;
+/// returns what it printed.
 pub fn publish(node: &Node, file: &Path) -> serde_json::Value {
-    run_json(&node.data, &["catalog", "publish", &file.display().to_string()])
+    run_json(&node.data, &["catalog", "publish", &once_more(file).display().to_string()])
 }

@@ -15,11 +15,12 @@ pub mod federation;
 pub mod small_disk;
 
 use std::{
+    fs,
     io::Read as _,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
+    sync::atomic::{AtomicU16, AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -85,6 +86,19 @@ pub fn run_json(data: &Path, arguments: &[&str]) -> Value {
     let mut arguments = arguments.to_vec();
     arguments.push("--json");
     serde_json::from_str(&run_well(data, &arguments)).expect("JSON")
+}
+
+/// A copy of a publishing file that says the same and is another file: published once more it
+/// registers everything once more.
+pub fn once_more(file: &Path) -> PathBuf {
+    static COPIES: AtomicU32 = AtomicU32::new(0);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/published");
+    fs::create_dir_all(&folder).expect("a folder");
+    let (process, copy) = (std::process::id(), COPIES.fetch_add(1, Ordering::Relaxed));
+    let text = fs::read_to_string(file).expect("the file");
+    let path = folder.join(format!("{process}-{copy}.toml"));
+    fs::write(&path, format!("{text}\n# {process}-{copy}\n")).expect("written");
+    path
 }
 
 /// Ports given out so far by this process.

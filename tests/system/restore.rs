@@ -12,7 +12,7 @@ use std::{
 use lianshi_store::crash::{CRASH_AT, RESTORE_POINTS};
 use tests::{
     federation::{Node, publish},
-    free_ports, run, run_json, run_well,
+    free_ports, once_more, run, run_json, run_well,
 };
 
 const CITY: (&str, &str, &str, &str) = ("ningbo", "330200", "宁波市公共数据节点", "Ningbo node");
@@ -123,7 +123,9 @@ fn a_restore_over_data_is_whole_or_nothing() {
         if !is_done {
             // What was there is there, and goes on.
             assert_eq!(own_size(&data), size, "{point}");
-            run_well(&data, &["catalog", "publish", &example().display().to_string()]);
+            let more = once_more(&example()).display().to_string();
+            run_well(&data, &["catalog", "publish", &more]);
+            assert!(own_size(&data) > size, "{point}");
             run_well(&data, &["restore", "--replace", &scene.backup]);
         }
         scene.is_restored(&data, &point);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tests::{
     Lock, Process, alter, count,
     demo::{Demo, Door},
-    run, run_json, run_with_room, wait_for,
+    once_more, run, run_json, run_with_room, wait_for,
 };
 
 /// Calls at once while the disk is nearly full.
@@ -21,10 +21,8 @@ const ROOMS: [u64; 5] = [0, 4_000, 30_000, 90_000, 500_000];
 const ACTS: &str = "SELECT count(*) FROM audit_rows WHERE actor LIKE 'command %'";
 
 fn example() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../docs/examples/division-code.toml")
-        .display()
-        .to_string()
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/division-code.toml");
+    once_more(&file).display().to_string()
 }
 
 /// Status, code and when to come back.

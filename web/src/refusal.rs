@@ -22,7 +22,8 @@ pub fn status(code: &str) -> StatusCode {
         StatusCode::NOT_FOUND
     } else if has(&["throttled", "too_many", "quota"]) {
         StatusCode::TOO_MANY_REQUESTS
-    } else if has(&["conflict", "already", "not_open", "wrong_state", "illegal_state"]) {
+    } else if has(&["conflict", "underway", "already", "not_open", "wrong_state", "illegal_state"])
+    {
         StatusCode::CONFLICT
     } else if has(&["forbidden_to", "not_allowed", "role_reserved", "node_role"]) {
         StatusCode::FORBIDDEN
