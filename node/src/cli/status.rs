@@ -29,12 +29,11 @@ impl Status {
             let parked = outbox::parked_count(read)?;
             Ok::<_, Fault>((overview::logs(read)?, outbox::waiting(read)?, parked))
         })?;
-        let (recovery, awaited, later, unlike) = site.db.read(|read| {
-            let awaited = correspondence::awaited(read)?;
-            let later = correspondence::asked_later(read)?;
-            let unlike = correspondence::unlike(read)?;
-            Ok::<_, Fault>((recovery::pending(read)?, awaited, later, unlike))
+        let (recovery, unlike) = site.db.read(|read| {
+            Ok::<_, Fault>((recovery::pending(read)?, correspondence::unlike(read)?))
         })?;
+        let awaited = site.db.read(correspondence::awaited)?;
+        let later = site.db.read(correspondence::asked_later)?;
         let member = site.db.read(|read| members::by_node(read, &site.node))?;
         let differences =
             member.map(|member| folder.differences(&member.admission)).unwrap_or_default();

@@ -58,8 +58,8 @@ enum Unasked {
     Late,
 }
 
-/// Asks every node that is to be asked, until the task is aborted: those of a recovery, which happens
-/// while nothing is served, and those a person has asked once more.
+/// Asks every node that is to be asked, until the task is aborted: those of a recovery, which
+/// happens while nothing is served, and those a person has asked once more.
 pub async fn reconcile(site: Site, net: NetHandle) {
     let places = Arc::new(Semaphore::new(ASKED_AT_ONCE));
     let mut trouble = Trouble::new("looking whom to ask what was said");

@@ -77,9 +77,9 @@ pub fn settled(write: &mut Write<'_>, site: &Site, node: &NodeName) -> Result<()
     Ok(())
 }
 
-/// A person says that a node is not waited for: contracts with it go on as they are held here. It is
-/// asked all the same when it comes back, and what its copies say otherwise is written down. Gives
-/// whether it was waited for.
+/// A person says that a node is not waited for: contracts with it go on as they are held here. It
+/// is asked all the same when it comes back, and what its copies say otherwise is written down.
+/// Gives whether it was waited for.
 pub fn go_on_without(
     write: &mut Write<'_>,
     site: &Site,
