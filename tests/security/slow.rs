@@ -27,9 +27,8 @@ const SLOW: usize = 1_100;
 const HELD: Duration = Duration::from_secs(18);
 /// How soon one that was cut off comes again.
 const AGAIN: Duration = Duration::from_secs(3);
-/// How often one asks who shares the address of the flood, and its turmoil: each try is cut off by
-/// chance, and dozens are made.
-const TRIES: usize = 8;
+/// How often one asks who shares the address of the flood, and its turmoil.
+const TRIES: usize = 3;
 /// A page is shown within this, in an unoptimized build on a machine that does all this besides.
 const SHOWN: Duration = Duration::from_secs(3);
 
