@@ -1,7 +1,7 @@
 //! The catalog at many listings: how fast entries are folded into it, and how long a page takes:
 //! the newest, filtered, deep, found by a rare word, found by a common one, and one product.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
@@ -9,12 +9,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use lianshi_node::demo::content::{self, Item};
 use lianshi_registry::{
     entry::{Ceiling, ENTRY_VERSION, Entry, Fact, Plan, Product, ProductNotice, Texts},
-    id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
-    key::KeyPair,
+    id::{DivisionCode, NumberKind, RegistrationNumber},
     time::Timestamp,
 };
 use lianshi_store::{
-    Db, Site,
+    Site,
     audit::Actor,
     catalog::{self, Offer, Query},
     log,
@@ -23,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::{
     disk::fdatasync,
+    node::node,
     report::Report,
     stopwatch::{Stopwatch, millis, per_second, percentile},
 };
@@ -79,25 +79,8 @@ impl Catalog {
     }
 
     fn site(&self, folder: &std::path::Path) -> anyhow::Result<Site> {
-        let db = match &self.database {
-            Some(url) => Db::open(url)?,
-            None => Db::open_file(&folder.join("node.sqlite"))?,
-        };
-        let site = Site {
-            db,
-            node: NodeName::parse("bench")?,
-            name: Texts { zh: "测量".to_owned(), en: "Bench".to_owned() },
-            division: DivisionCode::parse("330200")?,
-            origin: Origin::parse("bench.example/bench/1")?,
-            public_url: "http://127.0.0.1:1".to_owned(),
-            log_key: KeyPair::from_seed([1; 32]),
-            seal_key: KeyPair::from_seed([2; 32]),
-            witness_key: KeyPair::from_seed([3; 32]),
-            quorum: lianshi_registry::policy::Rule::default(),
-            folder: folder.to_owned(),
-            clock: lianshi_node::clock::now,
-            nudge: Arc::new(|| {}),
-        };
+        let own = node(folder, self.database.as_deref())?;
+        let site = Site { division: DivisionCode::parse("330200")?, ..own };
         site.db.write(|write| log::create_own(write, &site))?;
         Ok(site)
     }

@@ -15,6 +15,11 @@ pub fn node(folder: &Path, database: Option<&str>) -> anyhow::Result<Site> {
         Some(url) => Db::open(url)?,
         None => Db::open_file(&folder.join("node.sqlite"))?,
     };
+    site(folder, db)
+}
+
+/// A node with a folder and an open database.
+pub fn site(folder: &Path, db: Db) -> anyhow::Result<Site> {
     Ok(Site {
         db,
         node: NodeName::parse("bench")?,

@@ -5,14 +5,11 @@
 //! before each proof, so that every tile comes from the disk; and, as the baseline, reading the one
 //! tile that holds the leaf.
 
-use std::{path::Path, process::Command, sync::Arc, time::Duration};
+use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use lianshi_registry::{
-    entry::Texts,
-    id::{DivisionCode, NodeName, Origin},
-    key::KeyPair,
     merkle::{leaf_hash, verify_inclusion},
     tile::{Coordinate, Level, TILE_WIDTH},
 };
@@ -21,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::{
     disk::fdatasync,
-    memory,
+    memory, node,
     report::Report,
     stopwatch::{Stopwatch, millis, percentile},
 };
@@ -147,21 +144,7 @@ fn scattered(number: u64) -> u64 {
 }
 
 fn site(folder: &Path, db: Db) -> anyhow::Result<Site> {
-    let site = Site {
-        db,
-        node: NodeName::parse("bench")?,
-        name: Texts { zh: "测量".to_owned(), en: "Bench".to_owned() },
-        division: DivisionCode::parse("330212")?,
-        origin: Origin::parse("bench.example/bench/1")?,
-        public_url: "http://127.0.0.1:1".to_owned(),
-        log_key: KeyPair::from_seed([1; 32]),
-        seal_key: KeyPair::from_seed([2; 32]),
-        witness_key: KeyPair::from_seed([3; 32]),
-        quorum: lianshi_registry::policy::Rule::default(),
-        folder: folder.to_owned(),
-        clock: lianshi_node::clock::now,
-        nudge: Arc::new(|| {}),
-    };
+    let site = node::site(folder, db)?;
     site.db.write(|write| log::create_own(write, &site))?;
     Ok(site)
 }

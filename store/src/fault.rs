@@ -101,12 +101,6 @@ impl Fault {
         }
     }
 
-    /// Whether a row was already there under its key: another writer wrote it first.
-    pub fn is_duplicate(&self) -> bool {
-        use diesel::result::{DatabaseErrorKind::UniqueViolation, Error::DatabaseError};
-        matches!(self, Self::Database(DatabaseError(UniqueViolation, _)))
-    }
-
     /// Whether trying again later may help.
     pub fn is_transient(&self) -> bool {
         self.is_of_disk()

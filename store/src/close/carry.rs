@@ -55,10 +55,13 @@ pub(super) fn carry(
         let mut left = sealed.left;
         while left > 0 {
             let drafts = site.db.read(|read| drafts::sealed(read, CARRIED_AT_ONCE))?;
+            if drafts.is_empty() {
+                break;
+            }
             let page = Page::new(site, (sealed.period, sealed.at), &drafts)?;
             site.db.write(|write| page.write(write))?;
             crash::point("close.carried");
-            left = left.saturating_sub(u64::try_from(drafts.len()).unwrap_or_default().max(1));
+            left = left.saturating_sub(u64::try_from(drafts.len()).unwrap_or(left));
             step(Step::Carried { period: sealed.period, left })?;
             pause(PAUSE_MS);
         }

@@ -1,7 +1,6 @@
 //! Books from before divisions went by the cumulative base: what was recorded stays as it was
 //! recorded, and the next division counts from zero.
 
-use diesel::{RunQueryDsl as _, sql_query};
 use lianshi_market::{
     close::DivisionDocument,
     money::Amount,
@@ -11,7 +10,7 @@ use lianshi_store::{Fault, Site, allocations, close, db::Conn};
 
 use super::{
     books,
-    stage::{close_month, contracts, meter, month, on_stage},
+    stage::{close_month, contracts, meter, month, on_stage, sql},
 };
 use crate::support::on_both;
 
@@ -50,12 +49,6 @@ fn carried(made: &DivisionDocument, base: Amount) -> DivisionDocument {
 fn october(site: &Site) -> DivisionDocument {
     let views = site.db.read(|read| allocations::in_period(read, month("2026-10"))).expect("read");
     views[0].document.clone()
-}
-
-fn sql(site: &Site, statement: &str) {
-    site.db
-        .write(|write| Ok::<_, Fault>(sql_query(statement).execute(&mut **write)?))
-        .expect("changed");
 }
 
 fn blob(site: &Site, hexadecimal: &str) -> String {

@@ -1,7 +1,6 @@
 //! What cannot be computed for one product or subscription stops nobody else's close: it is set
 //! aside with its reason, and comes out as soon as it can.
 
-use diesel::{RunQueryDsl as _, sql_query};
 use lianshi_market::{
     close::{ParkReason, ParkedKind},
     money::Amount,
@@ -12,14 +11,14 @@ use lianshi_registry::{
     price::{PRICE_MICRO_MAX, Price},
 };
 use lianshi_store::{
-    Fault, Site, allocations,
+    Site, allocations,
     close::{self, ParkedView},
     rehearsal, statements,
 };
 
 use super::{
     books,
-    stage::{close_month, contracts, meter, month, product_contract, site},
+    stage::{close_month, contracts, fits, hold, meter, month, product_contract, site, sql},
 };
 use crate::support::on_both;
 
@@ -29,22 +28,8 @@ fn on_two_products(db: &lianshi_store::Db, body: impl FnOnce(&Site)) {
     body(&site);
 }
 
-fn sql(site: &Site, statement: &str) {
-    let run = |write: &mut lianshi_store::Write<'_>| {
-        let changed = sql_query(statement).execute(&mut **write)?;
-        assert!(changed > 0, "{statement}");
-        Ok::<_, Fault>(())
-    };
-    site.db.write(run).expect("changed");
-}
-
 fn waiting(site: &Site) -> Vec<ParkedView> {
     site.db.read(close::waiting).expect("read")
-}
-
-fn fits(site: &Site, text: &str) -> bool {
-    let again = site.db.read(|read| close::recompute(read, site, month(text)));
-    again.expect("computed").expect("closed").fits()
 }
 
 /// The cumulative numbers and the close that made them, by product, of a month.
@@ -220,11 +205,7 @@ fn a_month_that_waits_is_billed_with_its_fee_once() {
         on_two_products(db, |site| {
             let mut flat = super::stage::agreement(site, 1);
             flat.terms.plan = Plan { charge: charge("flat"), ..flat.terms.plan };
-            let agreements = [flat.clone()];
-            let write = |write: &mut lianshi_store::Write<'_>| {
-                rehearsal::contract(write, Side::Provider, &agreements)
-            };
-            site.db.write(write).expect("written");
+            hold(site, &flat);
             let of = format!("WHERE id = '{}'", flat.subscription);
             sql(site, &format!("UPDATE subscriptions SET agreement = '!' || agreement {of}"));
             close_month(site, "2026-10");
@@ -244,11 +225,7 @@ fn an_amount_beyond_the_books_waits_and_the_others_close() {
             let held = contracts(site, 2);
             let mut absurd = super::stage::agreement(site, 3);
             absurd.terms.plan = Plan { charge: charge("absurd"), ..absurd.terms.plan };
-            let agreements = [absurd.clone()];
-            let write = |write: &mut lianshi_store::Write<'_>| {
-                rehearsal::contract(write, Side::Provider, &agreements)
-            };
-            site.db.write(write).expect("written");
+            hold(site, &absurd);
             let mut call =
                 rehearsal::metering(&absurd, "verify", super::stage::time("2026-10-05T04:00:00Z"));
             call.units = 1 << 40;
@@ -340,11 +317,7 @@ fn a_product_without_a_split_closes_when_it_changes_hands() {
             // One contract was made with the new operator, the other goes on with the old one.
             let mut second = super::stage::agreement(site, 2);
             second.operator = new.clone();
-            let agreements = [second.clone()];
-            let write = |write: &mut lianshi_store::Write<'_>| {
-                rehearsal::contract(write, Side::Provider, &agreements)
-            };
-            site.db.write(write).expect("written");
+            hold(site, &second);
             meter(site, &second, "2026-11-05T04:00:00Z", 4);
             close_month(site, "2026-11");
             assert!(waiting(site).is_empty());

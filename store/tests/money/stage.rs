@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use diesel::{RunQueryDsl as _, sql_query};
 use lianshi_market::{agreement::Agreement, subscription::Side};
 use lianshi_registry::{
     entry::{Admission, Entry, Fact, Possession, Texts},
@@ -12,7 +13,7 @@ use lianshi_registry::{
     time::{Period, Timestamp},
 };
 use lianshi_store::{
-    Db, Fault, Site,
+    Db, Fault, Site, Write,
     audit::Actor,
     close::{self, CloseResult},
     members, rehearsal, usage,
@@ -125,15 +126,36 @@ pub fn agreement(site: &Site, n: u32) -> Agreement {
     rehearsal::agreement(site, (n, &product), buyer, month("2026-10"))
 }
 
+/// Writes a contract as the provider holds it.
+pub fn hold(site: &Site, agreement: &Agreement) {
+    let agreements = [agreement.clone()];
+    site.db
+        .write(|write| rehearsal::contract(write, Side::Provider, &agreements))
+        .expect("written");
+}
+
+/// Changes rows as no program does; there must be some.
+pub fn sql(site: &Site, statement: &str) {
+    let run = |write: &mut Write<'_>| {
+        let changed = sql_query(statement).execute(&mut **write)?;
+        assert!(changed > 0, "{statement}");
+        Ok::<_, Fault>(())
+    };
+    site.db.write(run).expect("changed");
+}
+
+/// Whether a closed month, computed again, comes to the same.
+pub fn fits(site: &Site, text: &str) -> bool {
+    let again = site.db.read(|read| close::recompute(read, site, month(text)));
+    again.expect("computed").expect("closed").fits()
+}
+
 /// The `n`-th contract about a product of the stage, held by the provider.
 pub fn product_contract(site: &Site, n: u32, product: u32) -> Agreement {
     let product = rehearsal::product_number(site, product).expect("a number");
     let buyer = rehearsal::buyer(n).expect("a buyer");
     let agreement = rehearsal::agreement(site, (n, &product), buyer, month("2026-10"));
-    let agreements = [agreement.clone()];
-    site.db
-        .write(|write| rehearsal::contract(write, Side::Provider, &agreements))
-        .expect("written");
+    hold(site, &agreement);
     agreement
 }
 

@@ -1,7 +1,6 @@
 //! A close is made in stages while everything else goes on: what happens between them neither stops
 //! it nor changes what it pinned, and what it left behind is gone on with.
 
-use diesel::{RunQueryDsl as _, sql_query};
 use lianshi_market::{agreement::Agreement, money::Amount, subscription::Side};
 use lianshi_registry::{
     entry::{Charge, Plan},
@@ -18,31 +17,9 @@ use lianshi_store::{
 
 use super::{
     books,
-    stage::{agreement, close_month, contracts, meter, month, on_stage, time},
+    stage::{agreement, close_month, contracts, fits, hold, meter, month, on_stage, sql, time},
 };
 use crate::support::on_both;
-
-fn sql(site: &Site, statement: &str) {
-    let run = |write: &mut lianshi_store::Write<'_>| {
-        let changed = sql_query(statement).execute(&mut **write)?;
-        assert!(changed > 0, "{statement}");
-        Ok::<_, Fault>(())
-    };
-    site.db.write(run).expect("changed");
-}
-
-fn fits(site: &Site, text: &str) -> bool {
-    let again = site.db.read(|read| close::recompute(read, site, month(text)));
-    again.expect("computed").expect("closed").fits()
-}
-
-fn held(site: &Site, agreement: &Agreement) {
-    let agreements = [agreement.clone()];
-    let write = |write: &mut lianshi_store::Write<'_>| {
-        rehearsal::contract(write, Side::Provider, &agreements)
-    };
-    site.db.write(write).expect("written");
-}
 
 /// The `n`-th contract with a fee of 100 yuan a month.
 fn flat(site: &Site, n: u32) -> Agreement {
@@ -63,11 +40,11 @@ fn lines(site: &Site, number: &str) -> Vec<(&'static str, i64)> {
 fn a_contract_in_force_after_its_month_was_closed_is_stated_late_and_once() {
     on_both(|db| {
         on_stage(db, |site| {
-            held(site, &flat(site, 1));
+            hold(site, &flat(site, 1));
             let october = close_month(site, "2026-10").period.closed.expect("closed");
             assert_eq!(october.total, Amount::from_fen(10_000));
             // The home node's word came in November.
-            held(site, &flat(site, 2));
+            hold(site, &flat(site, 2));
             assert!(fits(site, "2026-10"), "what came later is not of October's close");
             let november = close_month(site, "2026-11").period.closed.expect("closed");
             assert_eq!((november.statements, november.total.fen()), (2, 30_000));
@@ -91,7 +68,7 @@ fn a_missed_month_that_does_not_come_out_waits_with_its_reason() {
             let price = Price::from_micro(lianshi_registry::price::PRICE_MICRO_MAX);
             let price = price.expect("the highest");
             absurd.terms.plan.charge = Charge::PerCall { price, included_calls: 0 };
-            held(site, &absurd);
+            hold(site, &absurd);
             let mut call = rehearsal::metering(&absurd, "verify", time("2026-10-05T04:00:00Z"));
             call.units = 1 << 40;
             let calls = [call];
@@ -113,7 +90,7 @@ fn what_becomes_of_a_contract_after_a_close_changes_nothing_of_it() {
     on_both(|db| {
         on_stage(db, |site| {
             let flat = flat(site, 1);
-            held(site, &flat);
+            hold(site, &flat);
             close_month(site, "2026-10");
             let of = format!("WHERE id = '{}'", flat.subscription);
             let ended = time("2026-10-01T00:00:00Z").millis() - 1;
