@@ -9,6 +9,7 @@
 mod compare;
 mod document;
 mod inputs;
+mod objection;
 mod parked;
 mod posting;
 
@@ -23,6 +24,7 @@ pub use document::{
     StatementDocument,
 };
 pub use inputs::{Inputs, Subject};
+pub use objection::{OBJECTION_VERSION, ObjectionDocument, WaitingState};
 pub use parked::{ParkReason, Parked, ParkedKind};
 
 use crate::{

@@ -660,6 +660,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    statement_objections (number) {
+        number -> Text,
+        document -> Text,
+        sealed -> Binary,
+        sealed_at -> BigInt,
+    }
+}
+
+diesel::table! {
     statement_lines (statement, side, line) {
         statement -> Text,
         side -> Text,
@@ -867,6 +876,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     recalled_statements,
     statements,
     waiting_statements,
+    statement_objections,
     statement_lines,
     allocations,
     split_documents,

@@ -6,6 +6,7 @@ mod agreed;
 mod decision;
 mod division;
 mod letter;
+mod objection;
 mod papers;
 mod receive;
 mod refusal;
@@ -27,6 +28,7 @@ use lianshi_registry::{
 pub use decision::{DecisionRefusal, Verdict, decide};
 pub(crate) use division::division_id;
 pub use letter::{Claim, KIND, LETTER_VERSION, Letter, LetterKind};
+pub use objection::Objection;
 pub use papers::{compare_months, take_papers};
 pub(crate) use papers::{months, papers};
 pub(crate) use receive::letter_row;
@@ -34,9 +36,7 @@ pub use receive::receive;
 pub use refusal::LetterRefusal;
 pub use revenue::{Revenue, revenue};
 pub(crate) use waiting::look_again;
-pub use waiting::{
-    Decision, WAITING_MAX, WaitingState, WaitingStatement, decided_of, waiting, waiting_count,
-};
+pub use waiting::{Decision, WAITING_MAX, WaitingStatement, decided_of, waiting, waiting_count};
 
 use crate::{Fault, Read, schema::statements};
 
@@ -48,6 +48,10 @@ pub const PAGE_ITEMS_MAX: i64 = 50;
 pub enum StatementState {
     /// Sealed and sent; the other node has not answered yet.
     Issued,
+    /// The home node answered that it is not what it derives; a person there decides.
+    Questioned,
+    /// A person at the home node declined it.
+    Declined,
     /// The home node's program compared it with the plan it holds and countersigned it: both hold
     /// both seals. No person has looked at it for that.
     Checked,
@@ -57,10 +61,16 @@ pub enum StatementState {
 }
 
 impl StatementState {
-    /// As translated and told: `issued`, `checked`, `accepted`.
+    /// Every one.
+    pub const ALL: [Self; 5] =
+        [Self::Issued, Self::Questioned, Self::Declined, Self::Checked, Self::Accepted];
+
+    /// As translated and told: `issued`, `questioned`, `declined`, `checked`, `accepted`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Issued => "issued",
+            Self::Questioned => "questioned",
+            Self::Declined => "declined",
             Self::Checked => "checked",
             Self::Accepted => "accepted",
         }
@@ -68,9 +78,7 @@ impl StatementState {
 
     /// Reads [`StatementState::as_str`] back.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Issued, Self::Checked, Self::Accepted]
-            .into_iter()
-            .find(|state| state.as_str() == text)
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 }
 
@@ -122,6 +130,8 @@ pub struct StatementView {
     pub sealed: Vec<u8>,
     /// The home node's seal over the same hash, JSON, once it checked it.
     pub countersigned: Option<Vec<u8>>,
+    /// What the home node said against it, where it did; at the provider only.
+    pub objection: Option<Objection>,
 }
 
 /// One page of a list.
@@ -144,6 +154,8 @@ pub struct StatementQuery {
     pub period: Option<Period>,
     /// Only those of this product.
     pub product: Option<RegistrationNumber>,
+    /// Only those that stand so.
+    pub state: Option<StatementState>,
     /// Which page, from 1; 0 is read as 1.
     pub page: u32,
 }
@@ -189,7 +201,9 @@ pub fn by_number(
     let document = StatementDocument::read(text.as_bytes())
         .map_err(|error| Fault::corrupt("statements", format!("{number}: {error}")))?;
     let hash = hex::encode(hash);
-    Ok(Some(StatementView { item: row.into_item()?, document, hash, sealed, countersigned }))
+    let item = row.into_item()?;
+    let objection = if side == Side::Provider { objection::of(read, number)? } else { None };
+    Ok(Some(StatementView { item, document, hash, sealed, countersigned, objection }))
 }
 
 /// The statement this node made of a subscription for a period.
@@ -254,6 +268,9 @@ fn page(
         }
         if let Some(product) = &query.product {
             rows = rows.filter(statements::product.eq(product.to_string()));
+        }
+        if let Some(state) = query.state {
+            rows = rows.filter(statements::state.eq(state.as_str()));
         }
         rows
     };

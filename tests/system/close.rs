@@ -86,7 +86,7 @@ fn run((url, folder): (&str, &Path), end: End) -> Vec<(String, String)> {
 
 /// The hash a period was closed with, if it is; an open one has no trace of a close.
 fn closed(site: &Site, period: Period) -> Option<String> {
-    let query = StatementQuery { period: Some(period), product: None, page: 1 };
+    let query = StatementQuery { period: Some(period), page: 1, ..StatementQuery::default() };
     let (view, issued, parked) = site
         .db
         .read(|read| {

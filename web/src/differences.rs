@@ -3,11 +3,11 @@
 
 use actix_web::{HttpResponse, http::header::LOCATION, web};
 use askama::Template;
-use lianshi_market::close::Difference;
+use lianshi_market::close::{Difference, WaitingState};
 use lianshi_registry::refusal::Refusal as _;
 use lianshi_store::{
     catalog,
-    statements::{self, Verdict, WAITING_MAX, WaitingState, WaitingStatement},
+    statements::{self, Verdict, WAITING_MAX, WaitingStatement},
 };
 use serde::Deserialize;
 

@@ -8,7 +8,7 @@ use lianshi_registry::time::Period;
 use lianshi_store::{
     allocations::{self, DivisionView},
     close::{self, ParkedView, PeriodState, PeriodView},
-    statements::{self, StatementPage, StatementQuery},
+    statements::{self, StatementPage, StatementQuery, StatementState},
 };
 
 use crate::{
@@ -75,7 +75,7 @@ pub async fn period(
     let (view, statements, divisions, parked, (names, buyers)) = state
         .read(move |read| {
             let view = close::period(read, period, now)?;
-            let query = StatementQuery { period: Some(period), product: None, page: 1 };
+            let query = StatementQuery { period: Some(period), ..StatementQuery::default() };
             let statements = statements::issued(read, &query)?;
             let divisions = allocations::in_period(read, period)?;
             let listed = statements.items.iter().map(|item| &item.product);

@@ -135,6 +135,16 @@ impl Difference {
     pub const fn is_for_a_person(&self) -> bool {
         !matches!(self, Self::Terms { .. } | Self::PeriodAhead { .. } | Self::NotEarlier { .. })
     }
+
+    /// The operation it is about, where it is about one.
+    pub fn operation(&self) -> Option<&str> {
+        match self {
+            Self::LateBase { operation, .. } | Self::MoreThanReported { operation, .. } => {
+                Some(operation)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Refusal for Difference {

@@ -250,7 +250,7 @@ pub(super) fn count_of(explanation: &LineExplanation) -> Option<Count> {
     }
 }
 
-fn sealed<T: Serialize>(context: &str, value: &T) -> (String, [u8; 32]) {
+pub(super) fn sealed<T: Serialize>(context: &str, value: &T) -> (String, [u8; 32]) {
     let text = canonical(value);
     let mut hasher = Sha256::new();
     hasher.update(context.as_bytes());
@@ -258,7 +258,9 @@ fn sealed<T: Serialize>(context: &str, value: &T) -> (String, [u8; 32]) {
     (text, hasher.finalize().into())
 }
 
-fn read_canonical<T: Serialize + DeserializeOwned>(text: &[u8]) -> Result<T, DocumentError> {
+pub(super) fn read_canonical<T: Serialize + DeserializeOwned>(
+    text: &[u8],
+) -> Result<T, DocumentError> {
     let value: T =
         json::read_letter(text).map_err(|error| DocumentError::Malformed(error.to_string()))?;
     if canonical(&value).as_bytes() == text {

@@ -114,7 +114,7 @@ fn list(at: &At, site: &Site) -> anyhow::Result<()> {
 }
 
 fn show(at: &At, site: &Site, (period, page): (Period, u32)) -> anyhow::Result<()> {
-    let query = StatementQuery { period: Some(period), product: None, page };
+    let query = StatementQuery { period: Some(period), page, ..StatementQuery::default() };
     let (view, statements, divisions, parked) = site.db.read(|read| {
         Ok::<_, lianshi_store::Fault>((
             close::period(read, period, site.now())?,
@@ -136,7 +136,7 @@ fn show(at: &At, site: &Site, (period, page): (Period, u32)) -> anyhow::Result<(
     for item in &statements.items {
         let StatementItem { number, buyer_name, product, total, currency, state, .. } = item;
         let state = state.as_str();
-        write!(text, "\n  {number}  {total:>12} {currency}  {state:<9}  {product}  {buyer_name}")?;
+        write!(text, "\n  {number}  {total:>12} {currency}  {state:<10}  {product}  {buyer_name}")?;
     }
     if statements.total > u64::try_from(statements.items.len())? {
         let pages = statements.total.div_ceil(u64::try_from(statements::PAGE_ITEMS_MAX)?);

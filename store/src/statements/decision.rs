@@ -1,15 +1,16 @@
 //! What a person of finance decides of a statement that differs.
 
 use diesel::prelude::*;
+use lianshi_market::close::WaitingState;
 use lianshi_registry::{
     refusal::Refusal,
     text::{Kind, TextRefusal},
 };
 
 use super::{
-    LetterKind, LetterRefusal, StatementState,
+    LetterKind, LetterRefusal, StatementState, objection,
     receive::{answer, stand_by},
-    waiting::{WaitingState, is_taken, look_again, row},
+    waiting::{is_taken, look_again, row},
 };
 use crate::{
     Failure, Fault, Site,
@@ -99,6 +100,7 @@ pub fn decide(
                 after: &note,
             },
         )?;
+        objection::raise(write, site, number)?;
         if verdict == Verdict::Accept {
             look_again(write, site, &stated.document.subscription)?;
         }

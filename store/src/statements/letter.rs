@@ -28,6 +28,9 @@ pub enum LetterKind {
     StatementReceipt,
     /// A contributor's node stands by the same division.
     DivisionReceipt,
+    /// The home node does not stand by a statement: it waits for a person there, or what the
+    /// person decided.
+    Objection,
 }
 
 impl LetterKind {
@@ -38,14 +41,21 @@ impl LetterKind {
             Self::Division => "division",
             Self::StatementReceipt => "statement.receipt",
             Self::DivisionReceipt => "division.receipt",
+            Self::Objection => "statement.objection",
         }
     }
 
     /// Reads [`LetterKind::as_str`] back.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Statement, Self::Division, Self::StatementReceipt, Self::DivisionReceipt]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
+        [
+            Self::Statement,
+            Self::Division,
+            Self::StatementReceipt,
+            Self::DivisionReceipt,
+            Self::Objection,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == text)
     }
 }
 
@@ -55,7 +65,8 @@ impl LetterKind {
 pub struct Claim {
     /// [`LETTER_VERSION`].
     pub v: u32,
-    /// The statement's number, or the division's `<period>/<product>`.
+    /// The number of the statement or of the one objected to, or the division's
+    /// `<period>/<product>`.
     pub id: String,
     /// SHA-256 of the document, in hexadecimal.
     pub hash: String,

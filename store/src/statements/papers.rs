@@ -11,12 +11,12 @@ use diesel::{
     sql_types::BigInt,
 };
 use lianshi_market::{
+    close::WaitingState,
     correspondence::{LETTERS_BYTES, MONTHS_MAX, Month, Months, Paper, Papers},
     subscription::Side,
 };
 use lianshi_registry::{id::NodeName, time::Period};
 
-use super::waiting::WaitingState;
 use crate::{
     Fault, Read,
     schema::{periods, recalled_statements, statements, waiting_statements},

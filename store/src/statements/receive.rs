@@ -12,7 +12,9 @@ use lianshi_registry::{id::NodeName, json, key::PublicKey, seal::SealError, time
 
 use super::{
     Claim, Copy, KIND, Letter, LetterKind, LetterRefusal, StatementState, agreed, division,
-    letter::LETTER_VERSION, waiting,
+    letter::LETTER_VERSION,
+    objection,
+    waiting::{self, Judged},
 };
 use crate::{
     Failure, Site, Write,
@@ -41,7 +43,8 @@ pub(super) struct Opened {
     pub sealed: Vec<u8>,
 }
 
-/// Takes a letter `from` sent: a statement, a division, or a receipt for one. Repeats are welcome.
+/// Takes a letter `from` sent: a statement, a division, a receipt for one, or an objection. Repeats
+/// are welcome.
 pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Outcome<()> {
     let letter = Letter::parse(bytes).map_err(|error| Failure::Refused(error.into()))?;
     site.db.write(|write| {
@@ -57,6 +60,7 @@ pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Outcome<()> {
             LetterKind::Division => division::take(write, site, &opened),
             LetterKind::StatementReceipt => statement_receipt(write, site, &opened),
             LetterKind::DivisionReceipt => division::receipt(write, site, &opened),
+            LetterKind::Objection => objection::take(write, site, &opened),
         }
     })?;
     site.nudge();
@@ -139,8 +143,9 @@ pub(super) fn take_statement(
             let stated = Stated { document, hash };
             if stood_by {
                 waiting::recall(write, site, opened, &stated)?;
-            } else if !waiting::judge(write, site, opened, &stated)? {
-                return Ok(());
+            } else if let Judged::Differs { .. } = waiting::judge(write, site, opened, &stated)? {
+                // Told with each repeat: the node that asks may have forgotten it.
+                return Ok(objection::raise(write, site, &stated.document.number)?);
             }
             stand_by(write, site, opened, (&stated, StatementState::Checked))?;
             waiting::look_again(write, site, &stated.document.subscription)?;
@@ -205,11 +210,9 @@ pub(super) fn statement_receipt(
     diesel::update(statements::table)
         .filter(statements::number.eq(number))
         .filter(statements::side.eq(Side::Provider.as_str()))
-        .set((
-            statements::state.eq(StatementState::Checked.as_str()),
-            statements::countersigned.eq(Some(opened.sealed.clone())),
-        ))
+        .set(statements::countersigned.eq(Some(opened.sealed.clone())))
         .execute(&mut **write)?;
+    objection::settle(write, number)?;
     record(write, site, "statement.check", number, &opened.claim.hash)
 }
 

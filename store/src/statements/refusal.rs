@@ -54,9 +54,6 @@ pub enum LetterRefusal {
         /// Where it differs.
         difference: Difference,
     },
-    /// A statement that a person here declined.
-    #[error("statement `{0}` was declined by a person here")]
-    Declined(String),
     /// A division of a product that the catalog held here does not show.
     #[error("the catalog held here does not show `{0}`")]
     UnknownProduct(RegistrationNumber),
@@ -130,7 +127,6 @@ impl Refusal for LetterRefusal {
             Self::Misdirected(_) => "statement.misdirected",
             Self::UnknownSubscription(_) => "statement.unknown_subscription",
             Self::Differs { difference, .. } => difference.code(),
-            Self::Declined(_) => "statement.declined",
             Self::UnknownProduct(_) => "statement.unknown_product",
             Self::SplitNotInForce { .. } => "statement.split_not_in_force",
             Self::SharesDiffer(_) => "statement.shares_differ",

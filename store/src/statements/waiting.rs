@@ -4,7 +4,7 @@
 
 use diesel::prelude::*;
 use lianshi_market::{
-    close::{Difference, StatementDocument},
+    close::{Difference, StatementDocument, WaitingState},
     subscription::Side,
 };
 use lianshi_registry::{id::NodeName, refusal::Refusal, time::Timestamp};
@@ -12,6 +12,7 @@ use lianshi_registry::{id::NodeName, refusal::Refusal, time::Timestamp};
 use super::{
     Claim, LetterKind, LetterRefusal, StatementState, agreed,
     letter::LETTER_VERSION,
+    objection,
     receive::{Opened, Outcome, Stated, answer, record, refuse, stand_by},
 };
 use crate::{
@@ -21,32 +22,6 @@ use crate::{
 
 /// Waiting statements listed at once: more than an office reads through before it asks why.
 pub const WAITING_MAX: i64 = 200;
-
-/// Where a statement that differed stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WaitingState {
-    /// Nobody has decided.
-    Waiting,
-    /// A person stood by it.
-    Accepted,
-    /// A person declined it.
-    Declined,
-}
-
-impl WaitingState {
-    /// The word stored and told: `waiting`, `accepted`, `declined`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Accepted => "accepted",
-            Self::Declined => "declined",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Waiting, Self::Accepted, Self::Declined].into_iter().find(|one| one.as_str() == text)
-    }
-}
 
 /// A statement that differed, as finance sees it.
 #[derive(Debug, Clone)]
@@ -173,14 +148,25 @@ pub(super) fn row(read: &mut Read<'_>, number: &str) -> Result<Option<WaitingRow
         .optional()?)
 }
 
+/// What comes of holding a statement against what is held here.
+pub(super) enum Judged {
+    /// It is what this node derives.
+    Fits,
+    /// It differs and waits, or a person declined it.
+    Differs {
+        /// In another way than was told before.
+        anew: bool,
+    },
+}
+
 /// Whether this node stands by a statement that came. One that differs is kept to wait; one that
-/// contradicts the agreement, or that a person declined, is refused.
+/// contradicts the agreement is refused.
 pub(super) fn judge(
     write: &mut Write<'_>,
     site: &Site,
     opened: &Opened,
     stated: &Stated,
-) -> Outcome<bool> {
+) -> Outcome<Judged> {
     let number = &stated.document.number;
     if is_taken(write, &stated.document)? || waits_another(write, &stated.document)? {
         return refuse(LetterRefusal::Conflict(number.clone()));
@@ -190,18 +176,18 @@ pub(super) fn judge(
             return refuse(LetterRefusal::Conflict(number.clone()));
         }
         if known.state()? == WaitingState::Declined {
-            return refuse(LetterRefusal::Declined(number.clone()));
+            return Ok(Judged::Differs { anew: false });
         }
     }
     match agreed::compare(write, site, &stated.document)? {
         Ok(()) => {
             forget(write, number)?;
             record(write, site, "statement.receive", number, &opened.claim.hash)?;
-            Ok(true)
+            Ok(Judged::Fits)
         }
         Err(difference) if difference.is_for_a_person() => {
-            wait(write, site, opened, (stated, &difference))?;
-            Ok(false)
+            let anew = wait(write, site, opened, (stated, &difference))?;
+            Ok(Judged::Differs { anew })
         }
         Err(difference) => refuse(LetterRefusal::Differs { number: number.clone(), difference }),
     }
@@ -250,22 +236,24 @@ fn forget(write: &mut Write<'_>, number: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Keeps a statement to wait. Gives whether it differs otherwise than was known.
 fn wait(
     write: &mut Write<'_>,
     site: &Site,
     opened: &Opened,
     (stated, difference): (&Stated, &Difference),
-) -> Outcome<()> {
+) -> Outcome<bool> {
     let document = &stated.document;
     let told = parsed(serde_json::to_string(difference))?;
     let before = row(&mut write.as_read(), &document.number)?;
     if let Some(before) = before {
-        if before.difference != told {
+        let anew = before.difference != told;
+        if anew {
             diesel::update(waiting_statements::table.find(&document.number))
                 .set(waiting_statements::difference.eq(told))
                 .execute(&mut **write)?;
         }
-        return Ok(());
+        return Ok(anew);
     }
     diesel::insert_into(waiting_statements::table)
         .values((
@@ -282,7 +270,8 @@ fn wait(
             waiting_statements::difference.eq(told),
         ))
         .execute(&mut **write)?;
-    record(write, site, "statement.wait", &document.number, difference.code())
+    record(write, site, "statement.wait", &document.number, difference.code())?;
+    Ok(true)
 }
 
 /// Something that bears on a subscription arrived: its waiting statements are compared again, the
@@ -300,12 +289,14 @@ pub(crate) fn look_again(
         .load(&mut **write)?;
     for row in rows {
         let (opened, stated) = row.letter()?;
-        let taken = judge(write, site, &opened, &stated).and_then(|fits| {
-            if fits {
+        let number = stated.document.number.clone();
+        let taken = judge(write, site, &opened, &stated).and_then(|judged| match judged {
+            Judged::Fits => {
                 stand_by(write, site, &opened, (&stated, StatementState::Checked))?;
-                answer(write, site, &opened, LetterKind::StatementReceipt)?;
+                answer(write, site, &opened, LetterKind::StatementReceipt)
             }
-            Ok(())
+            Judged::Differs { anew: true } => Ok(objection::raise(write, site, &number)?),
+            Judged::Differs { anew: false } => Ok(()),
         });
         match taken {
             Ok(()) | Err(Failure::Refused(_)) => {}

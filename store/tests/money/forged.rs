@@ -2,7 +2,7 @@
 //! where money is derived otherwise, kept for a person with the difference. On both databases.
 
 use lianshi_market::{
-    close::{DivisionDocument, StatementDocument},
+    close::{Difference, DivisionDocument, ObjectionDocument, StatementDocument, WaitingState},
     money::Amount,
     subscription::Side,
 };
@@ -14,14 +14,16 @@ use lianshi_store::{
     Db, Failure, Site, allocations,
     audit::Actor,
     recovery,
-    statements::{self, DecisionRefusal, LetterKind, StatementState, Verdict, WaitingState},
+    statements::{self, DecisionRefusal, LetterKind, StatementState, StatementView, Verdict},
     subscriptions::correspondence,
 };
 use serde_json::{Value, json};
 
 use super::{
-    letters::{World, answer, forged, letters, replicate, report, world},
-    stage::{close_month, meter, month},
+    letters::{
+        World, answer, forged, forged_by, kind_of, letters, receipts, replicate, report, world,
+    },
+    stage::{close_month, meter, month, sql},
 };
 use crate::support::{fresh_postgres, on_sqlite};
 
@@ -160,9 +162,9 @@ fn a_statement_that_differs_in_one_field_is_refused_or_waits_with_the_difference
         }
         let waiting = world.home.db.read(statements::waiting).expect("read");
         assert!(waiting.is_empty(), "all were declined");
-        assert_eq!(letters(&world.home).len(), 1, "October's receipt and no other");
+        assert_eq!(receipts(&world.home).len(), 1, "October's receipt and no other");
         assert_eq!(outcome(&world.home, &document), "taken", "the true one");
-        assert_eq!(letters(&world.home).len(), 1);
+        assert_eq!(receipts(&world.home).len(), 1);
     });
 }
 
@@ -183,13 +185,13 @@ fn what_was_on_its_way_is_waited_for_and_what_was_not_is_a_persons_to_decide() {
             assert_eq!(answer(home, "yinzhou", &november), "taken");
             assert_eq!(home.db.read(statements::waiting_count).expect("read"), 1);
         }
-        assert!(letters(home).is_empty(), "nothing is countersigned");
+        assert!(receipts(home).is_empty(), "nothing is countersigned");
         assert_eq!(answer(home, "yinzhou", &october), "taken");
-        assert_eq!(letters(home).len(), 1, "October's receipt");
+        assert_eq!(receipts(home).len(), 1, "October's receipt");
         report(provider, home);
-        let receipts = letters(home);
-        assert_eq!(receipts.len(), 1, "with its counts November fits");
-        assert_eq!(answer(provider, home.node.as_str(), &receipts[0].payload), "taken");
+        let sent = receipts(home);
+        assert_eq!(sent.len(), 1, "with its counts November fits");
+        assert_eq!(answer(provider, home.node.as_str(), &sent[0].payload), "taken");
         let view = home.db.read(|read| statements::by_number(read, number, Side::Home));
         assert_eq!(view.expect("read").expect("kept").item.state, StatementState::Checked);
         assert!(home.db.read(|read| statements::decided_of(read, number)).expect("read").is_none());
@@ -209,8 +211,7 @@ fn decide(home: &Site, number: &str, verdict: Verdict, note: &str) -> &'static s
 fn a_person_stands_by_a_statement_or_declines_it_and_says_why() {
     in_worlds(|world| {
         let document = november(world);
-        let receipts = letters(&world.home);
-        assert_eq!(receipts.len(), 1);
+        assert_eq!(receipts(&world.home).len(), 1);
         let of = |sequence: u32, calls: u64| {
             let mut other = document.clone();
             other.number = format!("ST-330212-202611-{sequence:07}");
@@ -224,11 +225,13 @@ fn a_person_stands_by_a_statement_or_declines_it_and_says_why() {
         assert_eq!(decide(home, &first.number, Verdict::Accept, "  "), "statement.note");
         assert_eq!(decide(home, &first.number, Verdict::Decline, "次数不符"), "done");
         assert_eq!(decide(home, &first.number, Verdict::Accept, "核对过"), "statement.not_waiting");
-        assert_eq!(answer(home, "yinzhou", &sealed(&first)), "statement.declined");
-        assert!(letters(home).is_empty());
+        assert!(receipts(home).is_empty());
+        assert_eq!(answer(home, "yinzhou", &sealed(&first)), "taken", "what was decided is told");
+        let told = letters(home);
+        assert_eq!(told.iter().map(kind_of).collect::<Vec<_>>(), [LetterKind::Objection]);
         assert_eq!(outcome(home, &second), "waits: statement.other_lines");
         assert_eq!(decide(home, &second.number, Verdict::Accept, "核对过"), "done");
-        assert_eq!(letters(home).len(), 1, "its receipt");
+        assert_eq!(receipts(home).len(), 1, "its receipt");
         let number = second.number.as_str();
         let view = home.db.read(|read| statements::by_number(read, number, Side::Home));
         assert_eq!(view.expect("read").expect("kept").item.state, StatementState::Accepted);
@@ -241,6 +244,148 @@ fn a_person_stands_by_a_statement_or_declines_it_and_says_why() {
         let third = of(303, 7);
         assert_eq!(answer(home, "yinzhou", &sealed(&third)), "statement.conflict");
         assert!(matches!(DecisionRefusal::Taken.code(), "statement.period_taken"));
+    });
+}
+
+/// A statement as the provider holds it.
+fn stated(provider: &Site, number: &str) -> StatementView {
+    let view = provider.db.read(|read| statements::by_number(read, number, Side::Provider));
+    view.expect("read").expect("issued")
+}
+
+/// Takes everything that waits at home to the provider, the last letter first where `turned`.
+fn bring(home: &Site, provider: &Site, turned: bool) {
+    loop {
+        let mut sent = letters(home);
+        if turned {
+            sent.reverse();
+        }
+        if sent.is_empty() {
+            return;
+        }
+        for letter in sent {
+            assert_eq!(answer(provider, home.node.as_str(), &letter.payload), "taken");
+        }
+    }
+}
+
+/// A provider sees that its statement waits at the home node, and what a person there decided.
+#[test]
+fn a_provider_is_told_that_its_statement_waits_and_what_was_decided() {
+    in_worlds(|world| {
+        let World { provider, home, contract, .. } = world;
+        let october = stated(provider, NUMBER);
+        meter(provider, contract, "2026-11-05T04:00:00Z", 4);
+        close_month(provider, "2026-11");
+        let number = "ST-330212-202611-0000001";
+        let sent = letters(provider);
+        let of = |number: &str| {
+            let row = sent.iter().find(|row| row.id.ends_with(number));
+            row.expect("on its way").payload.clone()
+        };
+        // November's counts have not come.
+        assert_eq!(answer(home, "yinzhou", &of(number)), "taken");
+        bring(home, provider, false);
+        let held = stated(provider, number);
+        assert_eq!(held.item.state, StatementState::Questioned);
+        let said = held.objection.expect("said");
+        assert_eq!((said.state, said.note.as_str()), (WaitingState::Waiting, ""));
+        assert!(matches!(said.difference, Difference::MoreThanReported { .. }), "{said:?}");
+        assert_eq!(decide(home, number, Verdict::Decline, "没有收到用量"), "done");
+        bring(home, provider, false);
+        let held = stated(provider, number);
+        assert_eq!(held.item.state, StatementState::Declined);
+        let said = held.objection.expect("said");
+        assert_eq!((said.state, said.note.as_str()), (WaitingState::Declined, "没有收到用量"));
+        let query = |state| statements::StatementQuery { state, ..Default::default() };
+        let declined = query(Some(StatementState::Declined));
+        let listed = provider.db.read(|read| statements::issued(read, &declined)).expect("read");
+        assert_eq!(listed.items.iter().map(|item| &item.number).collect::<Vec<_>>(), [number]);
+        // What fits has nothing said against it, and a decision is told with each repeat.
+        assert_eq!(answer(home, "yinzhou", &of(NUMBER)), "taken");
+        bring(home, provider, false);
+        let held = stated(provider, NUMBER);
+        assert_eq!((held.item.state, held.objection), (StatementState::Checked, None));
+        assert_eq!(october.hash, held.hash);
+        sql(provider, "DELETE FROM statement_objections");
+        assert_eq!(answer(home, "yinzhou", &of(number)), "taken");
+        bring(home, provider, false);
+        assert_eq!(stated(provider, number).objection.expect("again").note, "没有收到用量");
+    });
+}
+
+/// In whichever order decision and receipt arrive, and however often.
+#[test]
+fn what_a_person_accepted_is_said_to_be_accepted_by_a_person() {
+    for turned in [false, true] {
+        in_worlds(|world| {
+            let World { provider, home, contract, .. } = world;
+            meter(provider, contract, "2026-11-05T04:00:00Z", 4);
+            close_month(provider, "2026-11");
+            let number = "ST-330212-202611-0000001";
+            for letter in letters(provider) {
+                if letter.target == home.node.as_str() {
+                    assert_eq!(answer(home, "yinzhou", &letter.payload), "taken");
+                }
+            }
+            let before = letters(home);
+            assert_eq!(decide(home, number, Verdict::Accept, "与对方核对过"), "done");
+            bring(home, provider, turned);
+            assert_eq!(stated(provider, number).item.state, StatementState::Accepted);
+            // What was said before and comes late changes nothing.
+            for letter in before {
+                assert_eq!(answer(provider, home.node.as_str(), &letter.payload), "taken");
+            }
+            let held = stated(provider, number);
+            assert_eq!(held.item.state, StatementState::Accepted);
+            assert_eq!(held.objection.expect("said").note, "与对方核对过");
+        });
+    }
+}
+
+/// Nobody but the home node of a statement says anything against it, and only in its own words.
+#[test]
+fn an_objection_that_differs_in_one_field_is_refused() {
+    in_worlds(|world| {
+        let World { provider, home, .. } = world;
+        let mut document = november(world);
+        document.lines[0].quantity += 5;
+        let _ = letters(home);
+        let waits = outcome(home, &document);
+        assert!(waits.starts_with("waits"), "{waits}");
+        let sent = letters(home);
+        assert_eq!(sent.iter().map(kind_of).collect::<Vec<_>>(), [LetterKind::Objection]);
+        let letter = statements::Letter::parse(&sent[0].payload).expect("a letter");
+        let said = ObjectionDocument::read(letter.document.as_bytes()).expect("an objection");
+        let code = |by: &str, changed: &Value| {
+            let text = changed.to_string();
+            let number = changed["number"].as_str().expect("a number");
+            let hash = match serde_json::from_value::<ObjectionDocument>(changed.clone()) {
+                Ok(document) => document.seal_text().1,
+                Err(_) => [0; 32],
+            };
+            answer(provider, by, &forged_by(by, LetterKind::Objection, (number, hash), &text))
+        };
+        let true_hash = json!(stated(provider, &said.number).hash);
+        let fits = with(&said, "/statement_hash", &true_hash);
+        for (pointer, value, expected) in [
+            ("/v", json!(2), "bad_document"),
+            ("/number", json!("ST-330212-202611-0000009"), "unknown_document"),
+            ("/number", json!(NUMBER), "unknown_document"),
+            ("/statement_hash", json!("00"), "unknown_document"),
+            ("/state", json!("declined"), "bad_document"),
+            ("/state", json!("forgotten"), "bad_document"),
+            ("/note", json!("x"), "bad_document"),
+            ("/difference/difference", json!("terms"), "bad_document"),
+            ("/difference/period", json!("2026-13"), "bad_document"),
+        ] {
+            let found = code("haishu", &with(&fits, pointer, &value));
+            assert_eq!(found, format!("statement.{expected}"), "{pointer} {value}");
+        }
+        // Another member's word about it is nothing.
+        assert_eq!(code("yinzhou", &fits), "statement.unknown_document");
+        assert_eq!(stated(provider, &said.number).objection, None);
+        assert_eq!(code("haishu", &fits), "taken", "the true one");
     });
 }
 

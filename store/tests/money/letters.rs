@@ -120,6 +120,19 @@ pub fn letters(site: &Site) -> Vec<OutboxRow> {
     due
 }
 
+/// What a letter of this room is, under its seal.
+pub fn kind_of(letter: &OutboxRow) -> LetterKind {
+    let read = Letter::parse(&letter.payload).expect("a letter");
+    LetterKind::parse(read.sealed.kind()).expect("a kind")
+}
+
+/// Takes out what waits for others, and gives what is a receipt, in order.
+pub fn receipts(site: &Site) -> Vec<OutboxRow> {
+    let mut sent = letters(site);
+    sent.retain(|letter| kind_of(letter) != LetterKind::Objection);
+    sent
+}
+
 pub fn answer(to: &Site, from: &str, bytes: &[u8]) -> &'static str {
     match statements::receive(to, &node(from), bytes) {
         Ok(()) => "taken",
@@ -206,13 +219,23 @@ fn a_repeated_letter_is_answered_again_and_changes_nothing() {
 
 /// A letter of yinzhou about any document.
 pub fn forged(kind: LetterKind, id: &str, hash: [u8; 32], document: &str) -> Vec<u8> {
+    forged_by("yinzhou", kind, (id, hash), document)
+}
+
+/// A letter of any node about any document.
+pub fn forged_by(
+    by: &str,
+    kind: LetterKind,
+    (id, hash): (&str, [u8; 32]),
+    document: &str,
+) -> Vec<u8> {
     let claim = Claim {
         v: statements::LETTER_VERSION,
         id: id.to_owned(),
         hash: hex::encode(hash),
         at: Timestamp::from_millis(0),
     };
-    let sealed = claim.seal(&node("yinzhou"), kind, &key("yinzhou", 3));
+    let sealed = claim.seal(&node(by), kind, &key(by, 3));
     Letter::new(document, sealed).to_bytes()
 }
 

@@ -225,6 +225,48 @@ fn what_a_restored_home_node_stood_by_comes_back_under_its_own_seal() {
     }
 }
 
+/// What the home node said against a statement is told again to a provider that forgot it.
+#[test]
+fn what_was_objected_to_is_heard_again_after_a_restore() {
+    for world in ON_BOTH {
+        let (mut world, [calling, _]) = begin_in(world());
+        let site = world.provider.site.clone();
+        let agreement = world.same(&calling).agreement.expect("in force");
+        // Calls whose report does not leave before the statement.
+        let calls = vec![rehearsal::metering(&agreement, "verify", site.now()); 5];
+        site.db.write(|write| usage::meter(write, &site.node, &calls)).expect("metered");
+        pass(14 * DAY_MS);
+        close(&world);
+        let issued = world.provider.save();
+        world.carry_all();
+        let home = &world.home.site;
+        let waiting = home.db.read(statements::waiting).expect("read");
+        let [waits] = waiting.as_slice() else { panic!("{waiting:?}") };
+        let number = waits.document.number.clone();
+        let clerk = lianshi_store::audit::Actor::command("clerk");
+        let verdict = (statements::Verdict::Decline, "用量报告没有到");
+        statements::decide(home, &clerk, &number, verdict).expect("decided");
+        world.carry_all();
+        let held = |world: &World| {
+            let db = &world.provider.site.db;
+            let view = db.read(|read| statements::by_number(read, &number, Side::Provider));
+            let view = view.expect("read").expect("issued");
+            (view.item.state, view.objection)
+        };
+        let before = held(&world);
+        assert_eq!(before.0, StatementState::Declined);
+        world.provider.restore(&issued);
+        assert_eq!(held(&world), (StatementState::Issued, None), "forgotten");
+        world.provider.letters();
+        world.reconcile(Side::Provider);
+        world.carry_all();
+        let (state, said) = held(&world);
+        let (said, first) = (said.expect("again"), before.1.expect("said"));
+        assert_eq!(state, StatementState::Declined);
+        assert_eq!((said.difference, said.note), (first.difference, first.note));
+    }
+}
+
 #[test]
 fn what_was_stated_and_never_taken_goes_again_and_receipts_come_back() {
     let (mut world, _) = begin();

@@ -32,7 +32,6 @@ refusal-statement-unknown-kind = The receiving node knows no letter of this kind
 refusal-statement-bad-document = The document in the letter does not add up, or cannot be read.
 refusal-statement-wrong-hash = The document is not the one the seal names.
 refusal-statement-misdirected = The document is not between the sending and the receiving node.
-refusal-statement-declined = A person at the receiving node declined this statement.
 refusal-statement-shares-differ = The division has other shares than the published split.
 refusal-statement-divided-before = What is divided was divided before.
 refusal-statement-conflict = The receiving node took another document under this name before.

@@ -32,7 +32,6 @@ refusal-statement-unknown-kind = 对方节点不识别这类信件。
 refusal-statement-bad-document = 信件所附单据无法读取，或金额计算不符。
 refusal-statement-wrong-hash = 所附单据与签章所指的单据不一致。
 refusal-statement-misdirected = 该单据不属于发送节点与接收节点之间。
-refusal-statement-declined = 对方节点的工作人员已拒绝确认该结算单。
 refusal-statement-shares-differ = 分成比例与已公布的分成方案不一致。
 refusal-statement-divided-before = 该收入此前已分成。
 refusal-statement-conflict = 对方节点此前已收到同名的另一份单据。

@@ -5,7 +5,7 @@ use askama::Template;
 use lianshi_market::subscription::Side;
 use lianshi_store::{
     catalog,
-    statements::{self, StatementPage, StatementQuery, StatementView},
+    statements::{self, StatementPage, StatementQuery, StatementState, StatementView},
 };
 use serde::Deserialize;
 
@@ -26,6 +26,8 @@ pub struct Wanted {
     #[serde(default)]
     period: String,
     #[serde(default)]
+    state: String,
+    #[serde(default)]
     page: String,
 }
 
@@ -40,8 +42,22 @@ impl Wanted {
                 None => return Err(Errors::one("period", page.t("period-wrong"))),
             },
         };
+        let state = StatementState::parse(&self.state);
+        if state.is_none() && !self.state.is_empty() {
+            return Err(Errors::one("state", page.t("statement-state-wrong")));
+        }
         let page = self.page.parse().unwrap_or(1);
-        Ok(StatementQuery { period, product: None, page })
+        Ok(StatementQuery { period, state, page, ..StatementQuery::default() })
+    }
+
+    /// Whether they stand so.
+    pub fn stands(&self, state: &StatementState) -> bool {
+        self.state == state.as_str()
+    }
+
+    /// The state asked for, as it was typed.
+    pub fn state(&self) -> &str {
+        &self.state
     }
 
     /// The period asked for, as it was typed.

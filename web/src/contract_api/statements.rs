@@ -7,7 +7,7 @@ use actix_web::{
 use lianshi_registry::time::Period;
 use lianshi_store::{
     accounts::{Role, User},
-    statements::{self, StatementPage, StatementQuery},
+    statements::{self, StatementPage, StatementQuery, StatementState},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -31,6 +31,9 @@ pub struct StatementsQuery {
     /// caller may see when left out.
     #[param(pattern = "^(bought|provided|issued)$")]
     side: Option<String>,
+    /// Only those that stand so; all when left out.
+    #[param(pattern = "^(issued|questioned|declined|checked|accepted)$")]
+    state: Option<String>,
     /// Page, from 1.
     #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
@@ -72,8 +75,9 @@ pub struct Statement {
     total: String,
     /// `CNY`.
     currency: String,
-    /// `issued`; `checked`: derived again and countersigned by the home node's program; or
-    /// `accepted`: it differed, and a person at the home node stood by it.
+    /// `issued`; `questioned`: it is not what the home node derives, and waits for a person there;
+    /// `declined` by that person; `checked`: derived again and countersigned by the home node's
+    /// program; or `accepted`: it differed, and a person at the home node stood by it.
     state: &'static str,
     /// UTC.
     issued_at: String,
@@ -114,7 +118,11 @@ pub async fn list_statements(
     let asked = page_asked(query.page)?;
     let period = query.period.as_deref().map(Period::parse).transpose().map_err(malformed)?;
     let books = books_of(&caller.user, query.side.as_deref())?;
-    let wanted = StatementQuery { period, product: None, page: asked };
+    let stands = query.state.as_deref().map(|state| {
+        let wrong = || "`state` is issued, questioned, declined, checked or accepted".to_owned();
+        StatementState::parse(state).ok_or_else(|| Problem::Malformed(wrong()))
+    });
+    let wanted = StatementQuery { period, product: None, state: stands.transpose()?, page: asked };
     let organization = caller.user.organization;
     let page = state
         .read(move |read| match books {

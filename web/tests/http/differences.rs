@@ -69,7 +69,8 @@ async fn finance_sees_what_differs_and_decides_and_the_enterprise_sees_what_was_
         Some(1),
         "{closed:?}"
     );
-    // Nobody reported the call.
+    // Nobody reported the call; the node that issued the statement is told.
+    carry_statements(&node);
     carry_statements(&node);
 
     let (buyer, finance) = (sign_in(&app, "buyer").await, sign_in(&app, "finance").await);
@@ -90,6 +91,19 @@ async fn finance_sees_what_differs_and_decides_and_the_enterprise_sees_what_was_
             assert!(page.body.contains(NUMBER) && page.body.contains(words), "{}", page.body);
         }
     }
+    let issued = format!("/finance/statements/{NUMBER}");
+    for (language, words) in [("zh-CN", "等待对方人员决定"), ("en", "a person there decides")]
+    {
+        let page = see(&issued, language).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        assert!(page.body.contains(words), "{}", page.body);
+    }
+    for (state, listed) in [("questioned", true), ("checked", false)] {
+        let list = see(&format!("/finance/statements?state={state}"), "en").await;
+        assert_eq!(list.body.contains(&issued), listed, "{state}: {}", list.body);
+    }
+    let wrong = see("/finance/statements?state=lost", "en").await;
+    assert!(wrong.body.contains("href=\"#state\""), "{}", wrong.body);
     let decide = async |form: &str| {
         let token = see(&one, "en").await.csrf();
         send(&app, post(&one, &format!("csrf={token}&{form}")).cookie(finance.clone())).await
@@ -107,6 +121,11 @@ async fn finance_sees_what_differs_and_decides_and_the_enterprise_sees_what_was_
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(!page.contains("name=\"verdict\""), "it is decided");
+    carry_statements(&node);
+    let page = see(&issued, "en").await.body;
+    for words in ["stood by the statement", "asked the unit", "accepted by a person"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
     let empty = see("/finance/differences", "zh-CN").await.body;
     assert!(empty.contains("没有待核的结算单"), "{empty}");
     let page = send(&app, get(&bill).cookie(buyer)).await;

@@ -10,11 +10,11 @@ use lianshi_market::{
 };
 use lianshi_registry::{id::NodeName, json, seal::Sealed, time::Period};
 
-use super::{PAST_EVERY_NUMBER, corrupt, held, into_paper, months};
+use super::{PAST_EVERY_NUMBER, PaperRow, corrupt, held, into_paper, months};
 use crate::{
     Failure, Fault, Site, Write,
     dialect::insert_if_absent,
-    outbox,
+    outbox::{self, OutboxRow},
     schema::{recalled_statements, statements},
     statements::{
         Letter, LetterKind, LetterRefusal, letter_row,
@@ -23,7 +23,8 @@ use crate::{
 };
 
 /// Holds the months another node tells of against those here. Gives those of which the papers are
-/// to be asked for, by the side of the node that is asked.
+/// to be asked for, by the side of the node that is asked: what is not alike, and what the other
+/// node has not confirmed, against which it may have said something.
 pub fn compare_months(
     site: &Site,
     node: &NodeName,
@@ -37,8 +38,13 @@ pub fn compare_months(
     };
     let (own, told) = (by_place(&own, false), by_place(&told.months, true));
     let places: BTreeSet<&(String, Period)> = own.keys().chain(told.keys()).collect();
-    let unlike = places.into_iter().filter(|place| own.get(place) != told.get(place));
-    Ok(unlike.filter_map(|(side, period)| Some((Side::parse(side)?.other(), *period))).collect())
+    let is_open = |place: &(String, Period)| {
+        let of_provider = place.0 == Side::Provider.as_str();
+        of_provider && own.get(place).is_some_and(|(all, confirmed)| all != confirmed)
+    };
+    let asked =
+        places.into_iter().filter(|place| own.get(place) != told.get(place) || is_open(place));
+    Ok(asked.filter_map(|(side, period)| Some((Side::parse(side)?.other(), *period))).collect())
 }
 
 /// Takes statements of a month as a node that holds them on its side `of` told them, those after a
@@ -111,16 +117,25 @@ fn take_own(write: &mut Write<'_>, site: &Site, (node, paper): (&NodeName, &Pape
     if document.provider_node != site.node || document.home_node != *node {
         return refuse(LetterRefusal::Misdirected(number));
     }
-    let known: Option<Vec<u8>> = statements::table
+    let known: Option<PaperRow> = statements::table
         .filter(statements::number.eq(&number))
         .filter(statements::side.eq(Side::Provider.as_str()))
-        .select(statements::statement_hash)
+        .select((
+            statements::number,
+            statements::document,
+            statements::sealed,
+            statements::countersigned,
+        ))
         .first(&mut **write)
         .optional()?;
     match known {
-        Some(known) if known != hash => refuse(LetterRefusal::Conflict(number)),
-        Some(_) => {
-            let Some(countersigned) = &paper.countersigned else { return Ok(()) };
+        Some(known) if known.1 != opened.document => refuse(LetterRefusal::Conflict(number)),
+        Some(known) => {
+            let Some(countersigned) = &paper.countersigned else {
+                // It waits there or was declined; the answer to a repeat says so.
+                outbox::enqueue(write, &letter_again(site, node, known)?)?;
+                return Ok(());
+            };
             let receipt = open(write, site, node, countersigned, "")?;
             if receipt.kind != LetterKind::StatementReceipt {
                 return refuse(LetterRefusal::Kind(receipt.kind.as_str().to_owned()));
@@ -177,16 +192,18 @@ fn send_again(
         let Some(last) = own.last() else { return Ok(()) };
         after.clone_from(&last.0);
         let lacking = own.into_iter().filter(|row| !known.contains(row.0.as_str()));
-        let letters = lacking
-            .map(|row| {
-                let paper = into_paper(row)?;
-                let sealed = Sealed::parse(paper.sealed.as_bytes()).map_err(corrupt)?;
-                let letter = Letter::new(&paper.document, sealed);
-                Ok(letter_row(format!("statement/{}", paper.number), node, &letter, site.now()))
-            })
-            .collect::<Result<Vec<_>, Fault>>()?;
+        let letters =
+            lacking.map(|row| letter_again(site, node, row)).collect::<Result<Vec<_>, Fault>>()?;
         site.db.write(|write| {
             letters.iter().try_for_each(|letter| outbox::enqueue(write, letter).map(drop))
         })?;
     }
+}
+
+/// The letter of a statement of this node, as it was sent.
+fn letter_again(site: &Site, node: &NodeName, row: PaperRow) -> Result<OutboxRow, Fault> {
+    let paper = into_paper(row)?;
+    let sealed = Sealed::parse(paper.sealed.as_bytes()).map_err(corrupt)?;
+    let letter = Letter::new(&paper.document, sealed);
+    Ok(letter_row(format!("statement/{}", paper.number), node, &letter, site.now()))
 }

@@ -1,0 +1,7 @@
+-- What home nodes said against the statements of this node, the last word about each.
+CREATE TABLE statement_objections (
+    number TEXT NOT NULL PRIMARY KEY,
+    document TEXT NOT NULL,
+    sealed BYTEA NOT NULL,
+    sealed_at BIGINT NOT NULL
+);
