@@ -14,7 +14,7 @@ use clap::Args;
 use lianshi_market::message::MESSAGE_KIND;
 use lianshi_node::{
     net::{self, Answer, Listen, NetHandle, Peer, Request, Serve},
-    post,
+    post::{self, outlets::Outlets},
 };
 use lianshi_registry::{id::NodeName, key::KeyPair, wire};
 use lianshi_store::{
@@ -96,7 +96,8 @@ impl Outbox {
         far.set_peers(vec![peer(site.node.as_str(), &keys[0], ADDRESSES[0])?]).await;
         linked(near.clone()).await?;
         let wake = Arc::new(Notify::new());
-        let post = tokio::spawn(post::run(site.clone(), near.clone(), Arc::clone(&wake)));
+        let outlets = Arc::new(Outlets::new(site, None, &[])?);
+        let post = tokio::spawn(post::run(site.clone(), near.clone(), outlets, Arc::clone(&wake)));
         let mut rows = vec![self.send(site, &wake, (&letters, 0)).await?];
         let ids: Vec<usize> = (0..self.waiting).collect();
         for ids in ids.chunks(WRITTEN_AT_ONCE) {

@@ -161,6 +161,8 @@ fn node(
         peer_addresses: vec![peer],
         second_factor: SecondFactorRule::Required,
         proxies: Proxies::default(),
+        mail: None,
+        webhooks: Vec::new(),
     };
     let charter = match root {
         Some(root) => CharterSource::Join(root.charter.clone()),

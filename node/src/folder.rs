@@ -8,6 +8,7 @@
 //! DIR/node.sqlite    the database, unless node.toml names another
 //! DIR/serve.lock     held by the one serving process
 //! DIR/close.lock     held by whoever closes a period
+//! DIR/mail           e-mail as files, where node.toml names no server
 //! ```
 //!
 //! All of it is its owner's alone: files 0600, folders 0700. A folder that others may look into is
@@ -42,6 +43,7 @@ mod admitted;
 mod belonging;
 mod charter;
 mod keys;
+pub mod outlets;
 pub mod private;
 pub mod public_url;
 mod rotation;
@@ -50,6 +52,7 @@ pub use admitted::Difference;
 pub use belonging::strange_keys;
 use charter::root_of;
 pub use charter::{Charter, Root};
+use outlets::{MailConfig, WebhookConfig};
 pub use rotation::parse_role;
 
 /// `node.toml`.
@@ -86,6 +89,12 @@ pub struct Config {
     /// Proxies in front of `listen` that are believed when they say whom they speak for.
     #[serde(default, skip_serializing_if = "Proxies::is_none")]
     pub proxies: Proxies,
+    /// The server that e-mail leaves by; without it, it is written into the folder `mail`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailConfig>,
+    /// Programs that hear of every notice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhooks: Vec<WebhookConfig>,
 }
 
 /// An opened data folder.

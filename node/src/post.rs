@@ -1,8 +1,9 @@
-//! The post: carries what the rooms wrote into the outbox to the nodes it is for, and hands letters
-//! that come in to their rooms. It decides nothing. A letter leaves again and again until its
-//! receiver has answered; rooms accept repeats.
+//! The post: carries what the rooms wrote into the outbox to the nodes it is for and to people and
+//! programs outside, and hands letters that come in to their rooms. It decides nothing. A letter
+//! leaves again and again until its receiver has answered; rooms accept repeats.
 
 mod delivery;
+pub mod outlets;
 mod reconcile;
 
 use std::time::Duration;

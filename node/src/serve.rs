@@ -25,7 +25,8 @@ use crate::{
     http::{self, Port},
     ops,
     peer::{self, Inbound, Letters, Peers},
-    post, trail,
+    post::{self, outlets::Outlets},
+    trail,
     trouble::Trouble,
     witnessing,
 };
@@ -101,10 +102,12 @@ pub async fn start(folder: &Folder, share: Share) -> anyhow::Result<Running> {
     };
     let inbound = Inbound { letters, connections: share.peers };
     let peers = peer::start(folder, &site, Arc::clone(&wake), inbound).await?;
+    let outlets =
+        Arc::new(Outlets::new(&site, folder.config.mail.as_ref(), &folder.config.webhooks)?);
     let tasks = vec![
         tokio::spawn(report_end(pages)),
         tokio::spawn(report_end(operations)),
-        tokio::spawn(post::run(site.clone(), peers.net.clone(), wake)),
+        tokio::spawn(post::run(site.clone(), peers.net.clone(), outlets, wake)),
         tokio::spawn(post::reconcile(site.clone(), peers.net.clone())),
         tokio::spawn(post::follow_catalog(site.clone())),
         tokio::spawn(witnessing::run(site.clone(), peers.net.clone())),

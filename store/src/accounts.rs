@@ -11,6 +11,7 @@
 mod device;
 mod given_password;
 mod login;
+mod mailbox;
 mod organization;
 mod own_password;
 pub(crate) mod password;
@@ -27,6 +28,8 @@ mod user;
 pub use device::DEVICE_DAYS;
 pub use given_password::keep_password;
 pub use login::{Attempt, NewSession, log_in, normal_login};
+pub(crate) use mailbox::{Audience, mailboxes_of};
+pub use mailbox::{Mailbox, mailbox, set_mailbox, set_own_mailbox};
 pub use organization::{
     ENTERPRISE, OrganizationRecord, add_organization, organization, organizations,
 };

@@ -22,6 +22,7 @@ pub mod group;
 pub mod ledger;
 pub mod log;
 pub mod members;
+pub mod notices;
 pub mod numbers;
 pub mod outbox;
 pub mod overview;

@@ -1,6 +1,6 @@
-//! The outbox: what must happen outside (a message to a peer) is a row written in the transaction
-//! that decides it, and carried out by a job afterwards, again and again until it is done.
-//! Receivers must accept repeats.
+//! The outbox: what must happen outside (a message to a peer, a notice to a person) is a row
+//! written in the transaction that decides it, and carried out by a job afterwards, again and again
+//! until it is done. Receivers must accept repeats.
 
 mod parked;
 
@@ -11,6 +11,7 @@ use crate::{
     db::{Read, Write},
     dialect::insert_if_absent,
     fault::Fault,
+    notices,
     schema::outbox,
 };
 
@@ -31,9 +32,9 @@ pub const RETRY_MS_FIRST: i64 = 500;
 pub struct OutboxRow {
     /// Unique and sortable in the order of one `ordering_key`; a repeat of the same id is ignored.
     pub id: String,
-    /// What kind of job: `market.message`, `usage.report`, `statement`.
+    /// What kind of job: `market.message`, `usage.report`, `statement`, `notice`.
     pub kind: String,
-    /// The node it goes to.
+    /// The node it goes to, or who hears of it outside the federation ([`crate::notices`]).
     pub target: String,
     /// Rows with the same key are done one after the other, by id.
     pub ordering_key: String,
@@ -87,12 +88,13 @@ macro_rules! due_of {
     }};
 }
 
-/// Rows that are due, oldest first, only the first of each ordering key.
+/// Letters to nodes that are due, oldest first, only the first of each ordering key.
 pub fn due(read: &mut Read<'_>, now: Timestamp, limit: i64) -> Result<Vec<OutboxRow>, Fault> {
-    Ok(due_of!(read, outbox::table, now, limit)?)
+    let to_nodes = outbox::table.filter(outbox::target.not_like(notices::OUTSIDE));
+    Ok(due_of!(read, to_nodes, now, limit)?)
 }
 
-/// The same for one target.
+/// The same for one target, whatever it is.
 pub fn due_to(
     read: &mut Read<'_>,
     target: &str,

@@ -77,6 +77,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    user_mailboxes (user_id) {
+        user_id -> Text,
+        address -> Text,
+        set_at -> BigInt,
+    }
+}
+
+diesel::table! {
     user_roles (user_id, role) {
         user_id -> Text,
         role -> Text,
@@ -811,6 +819,7 @@ diesel::table! {
 }
 
 diesel::joinable!(users -> organizations (organization));
+diesel::joinable!(user_mailboxes -> users (user_id));
 diesel::joinable!(user_roles -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
@@ -828,6 +837,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     number_series,
     organizations,
     users,
+    user_mailboxes,
     user_roles,
     sessions,
     api_tokens,

@@ -17,6 +17,7 @@ mod foundation;
 mod group;
 mod log;
 mod money;
+mod notices;
 mod replica;
 mod secrets;
 mod subscriptions;

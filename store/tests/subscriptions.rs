@@ -3,7 +3,7 @@
 
 mod restored;
 pub mod stated;
-mod world;
+pub mod world;
 
 use lianshi_market::{
     key::KeyState,
@@ -26,7 +26,7 @@ use world::{
     World, answer, buyer, buyers_clerk, day, node, number, operator, operators_clerk, pass, wanted,
 };
 
-fn approve(world: &World, id: &SubscriptionId) {
+pub fn approve(world: &World, id: &SubscriptionId) {
     subscriptions::decide(&world.provider.site, &operators_clerk(), id, Decision::Approve)
         .expect("approved");
 }

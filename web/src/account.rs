@@ -1,5 +1,6 @@
 //! The own account: where one is signed in, the password, and the tokens for programs.
 
+pub mod mailbox;
 pub mod password;
 pub mod second_factor;
 
@@ -11,8 +12,8 @@ use lianshi_registry::time::Timestamp;
 use lianshi_store::{
     Failure,
     accounts::{
-        self, AccountRefusal, NewToken, Role, SecondFactor, Session, TOKENS_MAX, Token, TokenOrder,
-        User,
+        self, AccountRefusal, Mailbox, NewToken, Role, SecondFactor, Session, TOKENS_MAX, Token,
+        TokenOrder, User,
     },
 };
 use serde::Deserialize;
@@ -38,6 +39,7 @@ struct AccountPage {
     sessions: Vec<Shown>,
     tokens: Vec<Token>,
     second_factor: Option<SecondFactor>,
+    mailbox: Option<Mailbox>,
     made: Option<NewToken>,
     form: TokenForm,
     errors: Errors,
@@ -86,6 +88,7 @@ pub async fn show(
     let done = match done.done.as_str() {
         "password" => Some("password-done"),
         "second-factor" => Some("second-removed"),
+        "mailbox" => Some("mailbox-done"),
         _ => None,
     };
     render_account(page, caller, &state, (blank, done)).await
@@ -104,11 +107,12 @@ async fn render_account(
     (Attempt { form, outcome }, done): (Attempt, Option<&'static str>),
 ) -> Result<HttpResponse, Problem> {
     let (user, now) = (caller.user.clone(), state.site.now());
-    let (sessions, tokens, second_factor) = state
+    let (sessions, tokens, second_factor, mailbox) = state
         .read(move |read| {
             let sessions = accounts::sessions_of(read, &user, now)?;
             let tokens = accounts::tokens_of(read, &user)?;
-            Ok((sessions, tokens, accounts::second_factor(read, &user)?))
+            let second_factor = accounts::second_factor(read, &user)?;
+            Ok((sessions, tokens, second_factor, accounts::mailbox(read, &user)?))
         })
         .await?;
     let own = caller.session.map(|session| session.id_hash);
@@ -131,6 +135,7 @@ async fn render_account(
         user: caller.user,
         tokens,
         second_factor,
+        mailbox,
         made,
         form,
         errors,

@@ -3,7 +3,10 @@
 
 use actix_web::{HttpResponse, http::header::LOCATION, web};
 use askama::Template;
-use lianshi_store::outbox::{self, PARKED_MAX, ParkedLetter, Unreached};
+use lianshi_store::{
+    notices,
+    outbox::{self, PARKED_MAX, ParkedLetter, Unreached},
+};
 use serde::Deserialize;
 
 use crate::{
@@ -29,6 +32,15 @@ struct ListPage {
 }
 
 impl ListPage {
+    /// Who was written to.
+    fn receiver(&self, target: &str) -> String {
+        match notices::webhook_of(target) {
+            Some(name) => self.page.t1("letter-to-webhook", "name", name),
+            None if target == notices::MAIL => self.page.t("letter-to-mail"),
+            None => target.to_owned(),
+        }
+    }
+
     /// What the receiver's code means, where it is known here; else its own words.
     fn reason(&self, letter: &ParkedLetter) -> String {
         let known = self.page.lang.find(&refusal::key(&letter.code));

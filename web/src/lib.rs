@@ -34,6 +34,7 @@ mod names;
 pub mod navigation;
 mod node;
 mod nodes;
+pub mod notice;
 pub mod origin;
 mod oversight;
 pub mod page;
@@ -192,6 +193,8 @@ fn signed_in(routes: &mut Pages) {
         .post("/account/password", Owing(&[Owed::OwnPassword]), account::password::change)
         .with(account::second_factor::declare)
         .post("/account/sessions/end", SignedIn, account::end_sessions)
+        .get("/account/mailbox", SignedIn, account::mailbox::show)
+        .post("/account/mailbox", SignedIn, account::mailbox::change)
         .post("/account/tokens", SignedIn, account::make_token)
         .post("/account/tokens/{id}/revoke", SignedIn, account::revoke_token)
         .get("/finance/periods", Roles(&[Finance]), finance::periods)

@@ -93,6 +93,8 @@ impl Init {
             peer_addresses: vec![places.peer_address],
             second_factor: SecondFactorRule::Required,
             proxies: Proxies::default(),
+            mail: None,
+            webhooks: Vec::new(),
         };
         let folder = match (&self.rejoin, self.charter_source()?) {
             (Some(kept), CharterSource::Join(charter)) => {

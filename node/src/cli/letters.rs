@@ -4,6 +4,8 @@ use clap::Subcommand;
 use lianshi_registry::id::NodeName;
 use lianshi_store::{
     Fault, Site,
+    accounts::Mailbox,
+    notices,
     outbox::{self, ParkedLetter, Unreached},
     subscriptions::correspondence,
 };
@@ -35,6 +37,13 @@ pub enum Command {
         /// The node.
         #[arg(value_parser = NodeName::parse)]
         node: NodeName,
+    },
+    /// Send a test notice to every webhook of node.toml, and to a mailbox; the serving node brings
+    /// them, and what fails is listed here.
+    TryNotice {
+        /// An e-mail address.
+        #[arg(long)]
+        mailbox: Option<String>,
     },
     /// Give a refused letter up: what it says is not said. The audit trail keeps that it was.
     GiveUp {
@@ -74,6 +83,12 @@ impl Command {
                         "{node} is asked by the serving node; `lianshi status` tells until when."
                     ),
                 )
+            }
+            Self::TryNotice { mailbox } => {
+                let mailbox = mailbox.as_deref().map(Mailbox::parse).transpose()?;
+                notices::try_out(&site, mailbox.as_ref())?;
+                let text = "A test notice is on its way; `lianshi letters list` shows what fails.";
+                at.print(&json!({ "tried": true }), text.to_owned())
             }
             Self::GiveUp { id, why } => {
                 outbox::give_up(&site, &At::actor(), (id, why))?;

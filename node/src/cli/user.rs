@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use lianshi_registry::{entry::Texts, id::DivisionCode, uscc::Uscc};
 use lianshi_store::{
     Site,
-    accounts::{self, NewUser, OrganizationRecord, Role, Scope},
+    accounts::{self, Mailbox, NewUser, OrganizationRecord, Role, Scope},
 };
 use serde_json::json;
 
@@ -59,6 +59,14 @@ pub enum Command {
     ResetSecondFactor {
         /// Who.
         login: String,
+    },
+    /// Say where a person hears of what was decided: an e-mail address, or nowhere when none is
+    /// given.
+    Mailbox {
+        /// Who.
+        login: String,
+        /// The address.
+        address: Option<String>,
     },
     /// Make, list and revoke API tokens.
     #[command(subcommand)]
@@ -154,6 +162,15 @@ impl Command {
                 accounts::reset_second_factor(&site, &node, (&Scope::Node, login))?;
                 let text = format!("{login} signs in without a second step and is logged out.");
                 at.print(&json!({ "login": login, "second_factor": false }), text)
+            }
+            Self::Mailbox { login, address } => {
+                let mailbox = address.as_deref().map(Mailbox::parse).transpose()?;
+                accounts::set_mailbox(&site, &node, (&Scope::Node, login), mailbox.as_ref())?;
+                let text = match &mailbox {
+                    Some(mailbox) => format!("{login} hears of things at {mailbox}."),
+                    None => format!("{login} hears of nothing by e-mail."),
+                };
+                at.print(&json!({ "login": login, "mailbox": address }), text)
             }
             Self::Token(command) => command.run(at, &site),
         }

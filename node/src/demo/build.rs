@@ -139,6 +139,8 @@ fn config(node: &DemoNode, base: u16) -> anyhow::Result<Config> {
         // Said aloud by `describe`: a visitor of the demo has no telephone at hand.
         second_factor: SecondFactorRule::Offered,
         proxies: Proxies::default(),
+        mail: None,
+        webhooks: Vec::new(),
     })
 }
 

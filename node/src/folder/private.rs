@@ -19,7 +19,7 @@ const FOLDER_MODE: u32 = 0o700;
 /// Rights of others: a file or folder with any of them is not worked with.
 const OTHERS: u32 = 0o077;
 /// Files of a data folder beside keys and database; not all of them are there at all times.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "node.toml",
     "charter.toml",
     "application.toml",
@@ -31,6 +31,7 @@ const FILES: [&str; 11] = [
     "serve.lock",
     "close.lock",
     "shown-to",
+    "mail",
 ];
 
 /// Takes all rights of others from everything the process makes from now on: also from what a

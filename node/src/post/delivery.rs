@@ -1,6 +1,6 @@
-//! How letters leave. Every target has a task of its own while something is due for it, so nobody
-//! is kept waiting by somebody else's silence; one that does not answer is tried with one letter at
-//! a time, less and less often, and the others that wait for it are not touched.
+//! How letters and notices leave. Every target has a task of its own while something is due for it,
+//! so nobody is kept waiting by somebody else's silence; one that does not answer is tried with one
+//! letter at a time, less and less often, and the others that wait for it are not touched.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,7 +15,7 @@ use lianshi_market::{
 };
 use lianshi_registry::{id::NodeName, time::Timestamp, wire::Receipt};
 use lianshi_store::{
-    Fault, Site,
+    Fault, Site, notices,
     outbox::{self, OutboxRow, RETRY_MS_FIRST, RETRY_MS_MAX},
     subscriptions,
 };
@@ -24,7 +24,7 @@ use tokio::{
     task::{Id, JoinSet},
 };
 
-use super::{on_site, receive};
+use super::{on_site, outlets::Outlets, receive};
 use crate::{
     clock,
     net::{NetError, NetHandle},
@@ -67,8 +67,9 @@ impl Rests {
     }
 }
 
-/// Delivers letters until the task is aborted. A nudge or a new connection starts a look at once.
-pub async fn run(site: Site, mut net: NetHandle, wake: Arc<Notify>) {
+/// Delivers letters and notices until the task is aborted. A nudge or a new connection starts a
+/// look at once.
+pub async fn run(site: Site, mut net: NetHandle, outlets: Arc<Outlets>, wake: Arc<Notify>) {
     let mut linked = BTreeSet::new();
     let mut rests = Rests::default();
     let mut trouble = Trouble::new("working on the outbox");
@@ -85,7 +86,15 @@ pub async fn run(site: Site, mut net: NetHandle, wake: Arc<Notify>) {
             let is_busy = busy.values().any(|busy| *busy == target);
             if !is_busy && !rests.rests(&target, clock::now()) {
                 let (site, net, to) = (site.clone(), net.clone(), target.clone());
-                let task = tasks.spawn(async move { deliver_to(&site, &net, &to).await });
+                let outlets = Arc::clone(&outlets);
+                let task = tasks.spawn(async move {
+                    let carrier = if notices::is_outside(&to) {
+                        Carrier::Outside(&outlets)
+                    } else {
+                        Carrier::Peers(&net)
+                    };
+                    deliver(&site, &carrier, &to).await
+                });
                 busy.insert(task.id(), target);
             }
         }
@@ -142,9 +151,30 @@ pub enum Outcome {
     Silent,
 }
 
+/// By whom something leaves.
+pub(super) enum Carrier<'a> {
+    /// Over the links to other nodes.
+    Peers(&'a NetHandle),
+    /// To people and programs outside the federation.
+    Outside(&'a Outlets),
+}
+
+impl Carrier<'_> {
+    async fn carry(&self, site: &Site, letter: &OutboxRow) -> Result<Receipt, Missed> {
+        match self {
+            Self::Peers(net) => carry(site, net, letter).await,
+            Self::Outside(outlets) => outlets.carry(site, letter).await,
+        }
+    }
+}
+
 /// Delivers what is due for a target until nothing is, or it does not answer. The first letter goes
 /// alone: where it is not answered, the others are not touched.
-pub async fn deliver_to(site: &Site, net: &NetHandle, target: &str) -> Result<Outcome, Fault> {
+pub(super) async fn deliver(
+    site: &Site,
+    carrier: &Carrier<'_>,
+    target: &str,
+) -> Result<Outcome, Fault> {
     let (mut at_once, mut outcome) = (1, Outcome::Nothing);
     loop {
         let wanted = target.to_owned();
@@ -156,7 +186,7 @@ pub async fn deliver_to(site: &Site, net: &NetHandle, target: &str) -> Result<Ou
             return Ok(outcome);
         }
         let tries = due.into_iter().map(|letter| async {
-            let answer = carry(site, net, &letter).await;
+            let answer = carrier.carry(site, &letter).await;
             (letter, answer)
         });
         let tried: Vec<Tried> =
@@ -174,7 +204,7 @@ pub async fn deliver_to(site: &Site, net: &NetHandle, target: &str) -> Result<Ou
 type Tried = (OutboxRow, Result<Receipt, Missed>);
 
 /// Why there is no receipt.
-enum Missed {
+pub(super) enum Missed {
     /// Nobody answers there, whatever is sent.
     Silent(String),
     /// This letter was not taken.

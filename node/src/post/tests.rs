@@ -14,12 +14,12 @@ use lianshi_market::{message::MESSAGE_KIND, usage::REPORT_KIND};
 use lianshi_store::outbox::{self, OutboxRow};
 
 use super::{
-    delivery::{Outcome, deliver_to},
+    delivery::{Carrier, Outcome, deliver},
     *,
 };
 use crate::{clock, net};
 
-fn site(folder: &Path) -> Site {
+pub(super) fn site(folder: &Path) -> Site {
     let name = "yinzhou";
     Site {
         db: Db::open_file(&folder.join("node.sqlite")).expect("a database"),
@@ -98,7 +98,7 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
         ("Not A Node", Outcome::Silent),
         ("nobody", Outcome::Nothing),
     ] {
-        let outcome = deliver_to(&site, &net, target).await.expect("tried");
+        let outcome = deliver(&site, &Carrier::Peers(&net), target).await.expect("tried");
         assert_eq!(outcome, expected, "{target}");
     }
     let far = Timestamp::from_millis(i64::MAX);

@@ -14,7 +14,7 @@ use std::{
 use lianshi_node::{
     clock,
     net::{self, Answer, Listen, Peer, Serve},
-    post,
+    post::{self, outlets::Outlets},
 };
 use lianshi_registry::{
     entry::Texts,
@@ -132,7 +132,9 @@ async fn who_is_away_or_never_answers_keeps_nobody_else_waiting() {
     });
     put.expect("enqueued");
 
-    let post = tokio::spawn(post::run(site.clone(), node.clone(), Arc::new(Notify::new())));
+    let outlets = Arc::new(Outlets::new(&site, None, &[]).expect("into a folder"));
+    let wake = Arc::new(Notify::new());
+    let post = tokio::spawn(post::run(site.clone(), node.clone(), outlets, wake));
     eventually(ARRIVES, || waiting(&site, "honest").0 == 0).await;
     assert_eq!(taken.load(Ordering::Relaxed), LETTERS, "each once");
     for target in ["away", "silent"] {

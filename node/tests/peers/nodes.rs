@@ -85,6 +85,8 @@ impl Federation {
             peer_addresses: vec![peer],
             second_factor: SecondFactorRule::Required,
             proxies: Proxies::default(),
+            mail: None,
+            webhooks: Vec::new(),
         };
         let charter = match self.nodes.get("ningbo") {
             Some(root) => CharterSource::Join(root.folder.charter.clone()),

@@ -28,6 +28,9 @@ pub enum AccountRefusal {
     /// A name that cannot be shown.
     #[error("the name {0}")]
     Name(TextRefusal),
+    /// Not an e-mail address.
+    #[error("`{0}` is not an e-mail address, such as name@office.example")]
+    MailboxMalformed(String),
     /// Not a role.
     #[error("`{0}` is not a role")]
     RoleUnknown(String),
@@ -94,6 +97,7 @@ impl Refusal for AccountRefusal {
             Self::OrganizationExists(_) => "account.organization_exists",
             Self::OrganizationNameless => "account.organization_nameless",
             Self::Name(_) => "account.name",
+            Self::MailboxMalformed(_) => "account.mailbox_malformed",
             Self::RoleUnknown(_) => "account.role_unknown",
             Self::RoleMissing => "account.role_missing",
             Self::OwnRoles => "account.own_roles",

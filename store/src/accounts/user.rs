@@ -348,7 +348,7 @@ fn reserved(scope: &Scope, roles: &BTreeSet<Role>) -> Option<Role> {
     roles.iter().copied().find(|role| *scope != Scope::Node && !role.is_of_an_organization())
 }
 
-fn parse_login(text: &str) -> Result<String, AccountRefusal> {
+pub(super) fn parse_login(text: &str) -> Result<String, AccountRefusal> {
     let login = text.trim().to_lowercase();
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-_@".contains(c);
     if (2..=64).contains(&login.len()) && login.chars().all(allowed) {

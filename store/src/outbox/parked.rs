@@ -13,6 +13,7 @@ use super::{OutboxRow, done, enqueue, next_target};
 use crate::{
     Failure, Fault, Read, Site, Write,
     audit::{self, Act, Actor},
+    notices,
     schema::{outbox, parked_letters},
 };
 
@@ -29,7 +30,7 @@ pub struct ParkedLetter {
     pub id: String,
     /// Which room it is for: `statement`, `market.message`, …
     pub kind: String,
-    /// The node that refused it.
+    /// The node that refused it, or who could not be told: `@mail`, `@webhook/oa`.
     pub target: String,
     /// When it was written.
     pub created_at: Timestamp,
@@ -105,6 +106,7 @@ pub fn park(
             parked_letters::text.eq(text),
         ))
         .execute(&mut **write)?;
+    notices::letter_parked(write, site, letter, code)?;
     let (actor, object) = (&Actor::node(), letter.id.as_str());
     let (action, before, after) = ("letter.park", "", "");
     audit::record(write, &Act { at: now, actor, action, object, outcome: code, before, after })

@@ -4,7 +4,7 @@
 use lianshi_market::{
     message::{Body, MESSAGE_KIND, Message, MessageRefusal},
     negotiation::{Parties, Process, Received, Step},
-    subscription::Side,
+    subscription::{Side, State},
 };
 use lianshi_registry::{id::NodeName, json, key::PublicKey, seal::Sealed};
 
@@ -13,7 +13,7 @@ use crate::{
     Site,
     audit::{self, Act, Actor},
     db::{Failure, Read, Write},
-    members,
+    members, notices,
 };
 
 /// Takes a sealed message from a node. A repeat is acknowledged without effect; a gap is refused,
@@ -68,12 +68,14 @@ pub(super) fn take(
     let now = site.now();
     let side = message.from.other();
     let known = rows::load(&mut write.as_read(), &message.process, side)?;
-    let before = known.as_ref().map_or("", |process| process.state.as_str());
+    let state = known.as_ref().map(|process| process.state);
+    let before = state.map_or("", State::as_str);
     let Some(step) = judge(write, site, from, (known.as_ref(), message, bytes))? else {
         return Ok(());
     };
     post::keep(write, &post::Kept { message, side, direction: post::IN, bytes }, now)?;
     post::carry_out(write, site, &step, now)?;
+    notices::subscription_changed(write, site, (&step.process, state))?;
     let actor = Actor::other_node(from);
     let act = Act {
         at: now,

@@ -68,6 +68,8 @@ pub const PUBLIC_PORT: &[Row] = &[
     post("/login/second", Owing(&["SecondStep"])),
     post("/logout", Owing(&["SecondStep", "OwnPassword", "SecondFactor"])),
     get("/account", SignedIn),
+    get("/account/mailbox", SignedIn),
+    post("/account/mailbox", SignedIn),
     get("/account/password", Owing(&["OwnPassword"])),
     post("/account/password", Owing(&["OwnPassword"])),
     get("/account/second-factor", Owing(&["SecondFactor"])),

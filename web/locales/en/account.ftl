@@ -136,3 +136,13 @@ refusal-second-factor-already-on = A second step is set up already. Remove it fi
 refusal-second-factor-absent = No second step is set up.
 refusal-account-own-second-factor = Remove your own second step under My account, with a code.
 refusal-account-second-factor-absent = This person has no second step.
+
+# Notices by e-mail
+mailbox-title = Notices by e-mail
+mailbox-what = When a subscription was decided, a contract ended or letters need attention, an e-mail goes to this address. It says what happened and where to look, and nothing of the contract.
+mailbox-address = E-mail address
+mailbox-hint = Such as name@office.example; leave it empty to hear of nothing.
+mailbox-none = None, so no notices
+mailbox-save = Save
+mailbox-done = Where notices go was saved.
+refusal-account-mailbox-malformed = Enter one e-mail address, such as name@office.example.

@@ -204,6 +204,7 @@ act-subscription-message-refused = The other node refused a message
 act-token-create = Made a token
 act-token-revoke = Revoked a token
 act-user-add = Added a person
+act-user-mailbox = Say where a person hears of things by e-mail
 act-user-disable = Disabled or enabled an account
 act-user-password = Changed a password
 act-user-roles = Changed roles

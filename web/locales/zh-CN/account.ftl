@@ -127,3 +127,13 @@ refusal-second-factor-already-on = 第二步已设置。如需更换，请先停
 refusal-second-factor-absent = 没有设置第二步。
 refusal-account-own-second-factor = 不能取消自己的第二步，请到“我的账户”用验证码停用。
 refusal-account-second-factor-absent = 该用户没有设置第二步。
+
+# 通知邮箱
+mailbox-title = 通知邮箱
+mailbox-what = 订购被处理、合同终止或有信件需要处理时，系统会向此邮箱发送通知。邮件只说明发生了什么、到哪里查看，不含合同内容。
+mailbox-address = 邮箱地址
+mailbox-hint = 例如 name@office.example；留空则不再接收通知。
+mailbox-none = 未设置，不接收通知
+mailbox-save = 保存
+mailbox-done = 通知邮箱已保存。
+refusal-account-mailbox-malformed = 请填写一个邮箱地址，例如 name@office.example。

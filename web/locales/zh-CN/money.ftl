@@ -183,6 +183,7 @@ act-subscription-message-refused = 对方未接受订购消息
 act-token-create = 生成令牌
 act-token-revoke = 吊销令牌
 act-user-add = 添加用户
+act-user-mailbox = 设置或取消通知邮箱
 act-user-disable = 停用或启用账户
 act-user-password = 修改密码
 act-user-roles = 修改角色

@@ -51,6 +51,7 @@ impl Wanted {
     }
 
     /// Whether they stand so.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     pub fn stands(&self, state: &StatementState) -> bool {
         self.state == state.as_str()
     }

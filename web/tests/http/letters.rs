@@ -3,6 +3,8 @@
 use actix_web::http::{StatusCode, header};
 use lianshi_store::{
     accounts::Role,
+    audit::Actor,
+    notices,
     outbox::{self, OutboxRow},
     statements,
 };
@@ -37,6 +39,7 @@ async fn a_refused_letter_is_sent_again_or_given_up_by_finance() {
     assert!(see("en").await.body.contains("No letter was refused for good."));
     let site = &node.site;
     let put = site.db.write(|write| {
+        let webhook = notices::webhook_target("oa");
         for id in ["statement/ST-1", "statement/ST-2", "statement/ST-3"] {
             outbox::enqueue(write, &letter(id))?;
         }
@@ -44,6 +47,12 @@ async fn a_refused_letter_is_sent_again_or_given_up_by_finance() {
             [("statement/ST-1", "statement.unknown"), ("statement/ST-2", "letter.why")]
         {
             outbox::park(write, site, &letter(id), (code, "said by <haishu>"))?;
+        }
+        for (id, target) in [("mail/1", notices::MAIL.to_owned()), ("webhook/1", webhook)] {
+            let kind = notices::KIND.to_owned();
+            let notice = OutboxRow { kind, target, ..letter(id) };
+            outbox::enqueue(write, &notice)?;
+            outbox::park(write, site, &notice, (notices::UNDELIVERED, "no answer"))?;
         }
         Ok::<_, lianshi_store::Fault>(())
     });
@@ -55,10 +64,18 @@ async fn a_refused_letter_is_sent_again_or_given_up_by_finance() {
         "Say in a sentence why",
         "is not connected",
         "Statement or division",
+        "E-mail",
+        "Webhook oa",
+        "not taken for days",
     ] {
         assert!(page.contains(words), "{words}: {page}");
     }
+    assert!(!page.contains("/node/@"), "no link to a node that is none: {page}");
     assert!(see("zh-CN").await.body.contains("已被拒收"));
+    for id in ["mail/1", "webhook/1"] {
+        let actor = Actor::command("clerk");
+        outbox::give_up(site, &actor, (id, "the office moved")).expect("given up");
+    }
     let decide = async |form: &str| {
         let token = see("en").await.csrf();
         send(&app, post("/letters", &format!("csrf={token}&{form}")).cookie(finance.clone())).await
@@ -76,5 +93,5 @@ async fn a_refused_letter_is_sent_again_or_given_up_by_finance() {
     let done = decide("id=statement%2FST-2&act=give-up&why=agreed+by+telephone").await;
     assert_eq!(done.status, StatusCode::SEE_OTHER);
     assert!(see("en").await.body.contains("No letter was refused for good."));
-    assert_eq!(site.db.read(outbox::waiting).expect("read"), 2, "one came back");
+    assert_eq!(site.db.read(outbox::waiting).expect("read"), 3, "one came back, and a notice");
 }

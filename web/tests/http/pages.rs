@@ -15,6 +15,7 @@ async fn every_list_page_renders_in_both_languages() {
     let cookie = sign_in(&app, "everything").await;
     for path in [
         "/account",
+        "/account/mailbox",
         "/account/password",
         "/subscriptions",
         "/bills",

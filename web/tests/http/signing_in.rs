@@ -58,6 +58,33 @@ async fn a_person_signs_in_works_and_signs_out() {
 }
 
 #[actix_web::test]
+async fn a_person_says_where_they_hear_of_things_and_takes_it_back() {
+    let node = Node::new();
+    node.person("buyer", 1, &[Role::Buyer]);
+    let app = app!(node);
+    let cookie = sign_in(&app, "buyer").await;
+    let see = async |path: &str| send(&app, get(path).cookie(cookie.clone())).await;
+    let set = async |address: &str| {
+        let token = see("/account/mailbox").await.csrf();
+        let form = format!("csrf={token}&mailbox={}", address.replace('@', "%40"));
+        send(&app, post("/account/mailbox", &form).cookie(cookie.clone())).await
+    };
+    let wrong = set("buyer").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("href=\"#mailbox\""), "{}", wrong.body);
+    assert!(wrong.body.contains("value=\"buyer\""), "what was typed stays: {}", wrong.body);
+    let done = set("buyer@office.example").await;
+    assert_eq!(
+        (done.status, done.location.as_str()),
+        (StatusCode::SEE_OTHER, "/account?done=mailbox")
+    );
+    assert!(see(&done.location).await.body.contains("Where notices go was saved"));
+    assert!(see("/account").await.body.contains("buyer@office.example"));
+    assert_eq!(set("").await.status, StatusCode::SEE_OTHER);
+    assert!(!see("/account").await.body.contains("buyer@office.example"));
+}
+
+#[actix_web::test]
 async fn a_form_sent_without_a_session_leads_back_to_its_page() {
     let node = Node::new();
     let app = app!(node);
