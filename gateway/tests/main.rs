@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod answers;
+mod flood;
 mod guard;
 mod once;
 mod refusals;

@@ -3,11 +3,9 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
-    sync::mpsc::{Receiver, Sender, channel},
 };
 
 use futures::future::join_all;
-use lianshi_store::{Db, Fault, db::CONNECTIONS_MAX};
 use serde_json::Value;
 
 use crate::world::{Server, WIDE, World};
@@ -73,37 +71,18 @@ async fn a_body_that_breaks_off_is_not_taken_for_a_call() {
     assert_eq!(world.calls_metered(), 0);
 }
 
-/// Holds every connection the store may use until `release` is heard.
-fn hold_all(db: &Db, depth: u32, held: &Sender<()>, release: &Receiver<()>) {
-    if depth == 0 {
-        held.send(()).expect("heard");
-        release.recv().expect("released");
-        return;
-    }
-    let outcome = db.read(|_| {
-        hold_all(db, depth - 1, held, release);
-        Ok::<_, Fault>(())
-    });
-    outcome.expect("read");
-}
-
 #[actix_web::test]
 async fn a_node_without_a_free_connection_says_when_to_come_back() {
     let world = World::new(WIDE);
     let server = world.serve();
-    let (held, is_held) = channel();
-    let (release, released) = channel();
-    let db = world.site.db.clone();
-    let holder = std::thread::spawn(move || hold_all(&db, CONNECTIONS_MAX, &held, &released));
-    is_held.recv().expect("held");
+    let held = world.hold_connections();
     let reply = world.verify("330213").send(&server).await;
     assert_eq!(reply.refusal(), (503, "call.busy"));
     assert_eq!(
         (reply.headers["retry-after"].as_str(), &reply.body["retry_after_s"]),
         ("1", &1.into())
     );
-    release.send(()).expect("heard");
-    holder.join().expect("ran");
+    held.release();
     assert_eq!(world.verify("330213").send(&server).await.status, 200);
     assert_eq!(world.calls_metered(), 1);
 }

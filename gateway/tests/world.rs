@@ -6,7 +6,9 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
+        mpsc::{Receiver, Sender, channel},
     },
+    thread::JoinHandle,
 };
 
 use actix_web::{App, HttpServer};
@@ -30,6 +32,7 @@ use lianshi_store::{
     Db, Failure, Fault, Site,
     audit::Actor,
     datasets::{self, Encoding, Target},
+    db::CONNECTIONS_MAX,
     log, outbox,
     subscriptions::{self, Decision, RequestSubscription},
 };
@@ -174,6 +177,16 @@ impl World {
         deliver(&self.site);
     }
 
+    /// Takes every connection the store may use: whoever asks the database now waits in vain.
+    pub fn hold_connections(&self) -> Held {
+        let (held, is_held) = channel();
+        let (release, released) = channel();
+        let db = self.site.db.clone();
+        let holder = std::thread::spawn(move || hold(&db, CONNECTIONS_MAX, &held, &released));
+        is_held.recv().expect("held");
+        Held { release, holder }
+    }
+
     /// Serves the gateway on a port of its own until the test ends.
     pub fn serve(&self) -> Server {
         let gateway = Gateway::start(self.site.clone()).expect("started");
@@ -206,6 +219,32 @@ impl World {
         let days = self.site.db.read(|read| lianshi_store::usage::usage_days(read, id));
         lianshi_market::usage::total_calls(&days.expect("read"))
     }
+}
+
+/// Every connection of a store, held.
+pub struct Held {
+    release: Sender<()>,
+    holder: JoinHandle<()>,
+}
+
+impl Held {
+    pub fn release(self) {
+        self.release.send(()).expect("heard");
+        self.holder.join().expect("ran");
+    }
+}
+
+fn hold(db: &Db, depth: u32, held: &Sender<()>, release: &Receiver<()>) {
+    if depth == 0 {
+        held.send(()).expect("heard");
+        release.recv().expect("released");
+        return;
+    }
+    let outcome = db.read(|_| {
+        hold(db, depth - 1, held, release);
+        Ok::<_, Fault>(())
+    });
+    outcome.expect("read");
 }
 
 /// A serving gateway.
