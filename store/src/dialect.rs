@@ -1,6 +1,7 @@
 //! The only file that asks which database it is talking to.
 
 mod cells;
+mod trouble;
 
 use diesel::{
     QueryResult, RunQueryDsl as _,
@@ -9,7 +10,6 @@ use diesel::{
     },
     migration::{Migration, MigrationSource},
     pg::PgRowByRowLoadingMode,
-    result::{DatabaseErrorKind, Error as DieselError},
     sql_query,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -17,6 +17,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use crate::{db::Conn, fault::Fault};
 pub(crate) use cells::{Cell, Column};
 use cells::{Cells, bind_postgres, bind_sqlite, values};
+pub(crate) use trouble::{Trouble, trouble};
 
 /// Migrations for SQLite.
 pub(crate) const SQLITE: EmbeddedMigrations = embed_migrations!("../migrations/sqlite");
@@ -93,57 +94,6 @@ pub(crate) fn checkpoint(conn: &mut Conn) -> Result<(), Fault> {
         Conn::Sqlite(sqlite) => sqlite.batch_execute("PRAGMA wal_checkpoint(TRUNCATE);"),
         Conn::Postgres(_) => Ok(()),
     }?)
-}
-
-/// What a database error says about the machine below it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// Another writer was faster.
-    Conflict,
-    /// Another process held a lock for too long.
-    Locked,
-    /// No room is left.
-    Full,
-    /// The disk failed to read or write.
-    Disk,
-    /// The database hung up.
-    Gone,
-}
-
-/// How both databases word it: the driver passes their texts on, but not their codes.
-const TROUBLES: [(&str, Trouble); 14] = [
-    ("could not serialize", Trouble::Conflict),
-    ("deadlock detected", Trouble::Conflict),
-    ("database is locked", Trouble::Locked),
-    ("due to lock timeout", Trouble::Locked),
-    ("database or disk is full", Trouble::Full),
-    ("No space left on device", Trouble::Full),
-    ("Disk quota exceeded", Trouble::Full),
-    ("disk I/O error", Trouble::Disk),
-    // SQLite gave the whole transaction up by itself, as it does when it finds no room, and the
-    // driver tells only that its own savepoint is gone.
-    ("no such savepoint", Trouble::Disk),
-    ("terminating connection", Trouble::Gone),
-    ("server closed the connection", Trouble::Gone),
-    ("the database system is", Trouble::Gone),
-    ("no connection to the server", Trouble::Gone),
-    ("could not receive data from server", Trouble::Gone),
-];
-
-/// Reads a database error; `None` for one that is not about the machine.
-pub(crate) fn trouble(error: &DieselError) -> Option<Trouble> {
-    match error {
-        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
-            Some(Trouble::Conflict)
-        }
-        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
-        | DieselError::BrokenTransactionManager => Some(Trouble::Gone),
-        DieselError::DatabaseError(_, info) => {
-            let text = info.message();
-            TROUBLES.iter().find(|(words, _)| text.contains(words)).map(|(_, trouble)| *trouble)
-        }
-        _ => None,
-    }
 }
 
 /// Brings the schema up to date; refuses a schema from the future.
@@ -255,7 +205,9 @@ macro_rules! insert_if_absent {
 }
 pub(crate) use insert_if_absent;
 
-/// Inserts many rows with one statement; keep a call below [`BULK_ROWS_MAX`] rows.
+/// Inserts many rows, on PostgreSQL with one statement; keep a call below [`BULK_ROWS_MAX`] rows. On
+/// SQLite they go one by one, as the driver would do it, but without a savepoint of its own: where
+/// SQLite gives up the transaction, that would be missed and hide why.
 /// `insert_all!(write, table, rows)` with `rows: &Vec<_>`.
 macro_rules! insert_all {
     ($write:expr, $table:expr, $rows:expr) => {{
@@ -264,9 +216,10 @@ macro_rules! insert_all {
             $crate::db::Conn::Postgres(postgres) => {
                 diesel::insert_into($table).values($rows).execute(postgres)
             }
-            $crate::db::Conn::Sqlite(sqlite) => {
-                diesel::insert_into($table).values($rows).execute(sqlite)
-            }
+            $crate::db::Conn::Sqlite(sqlite) => $rows.iter().try_fold(0, |sum, row| {
+                let inserted = diesel::insert_into($table).values(row).execute(sqlite);
+                inserted.map(|rows| sum + rows)
+            }),
         }
     }};
 }

@@ -40,6 +40,10 @@ pub enum Fault {
         "the disk refuses to be written: it is full or failing; make room or mend it, and try again"
     )]
     Disk(#[source] DieselError),
+    /// The database takes no changes: it is a standby, was set to be read only, or its files may not
+    /// be written.
+    #[error("the database can only be read now; see why it takes no changes, and try again")]
+    ReadOnly(#[source] DieselError),
     /// The data folder or database was written by a newer program.
     #[error(
         "the database was made by a newer version of lianshi (migration {0}); start that version instead"
@@ -103,7 +107,7 @@ impl Fault {
 
     /// Whether trying again later may help.
     pub fn is_transient(&self) -> bool {
-        self.is_of_disk()
+        self.refuses_writes()
             || matches!(
                 self,
                 Self::Busy { .. }
@@ -112,6 +116,11 @@ impl Fault {
                     | Self::Connection(_)
                     | Self::Unrecovered
             )
+    }
+
+    /// Whether nothing can be written until somebody does something about it.
+    pub fn refuses_writes(&self) -> bool {
+        self.is_of_disk() || matches!(self, Self::ReadOnly(_))
     }
 
     /// Whether nothing can be written until somebody makes room.
@@ -127,6 +136,7 @@ impl From<DieselError> for Fault {
             Some(Trouble::Locked) => Self::Locked(error),
             Some(Trouble::Full) => Self::Full(Box::new(error)),
             Some(Trouble::Disk) => Self::Disk(error),
+            Some(Trouble::ReadOnly) => Self::ReadOnly(error),
             Some(Trouble::Gone) => Self::Connection(error.to_string()),
             None => Self::Database(error),
         }

@@ -16,6 +16,7 @@ use lianshi_store::{
     Db, Failure, Fault, Site,
     audit::{self, Actor, Verdict},
     catalog, close,
+    db::Conn,
     group::{Group, GroupError},
     log, rehearsal,
     usage::{self, Idempotency, Metered, Metering},
@@ -26,7 +27,7 @@ use crate::{
         books,
         stage::{contracts, month, on_stage, time},
     },
-    support::{contents, fresh_postgres, on_every_connection, on_sqlite},
+    support::{contents, fresh_postgres, on_both, on_every_connection, on_postgres, on_sqlite},
 };
 
 /// Entries of the append.
@@ -172,8 +173,9 @@ fn a_disk_that_is_full_anywhere_leaves_nothing_and_with_room_it_goes_on() {
                 loop {
                     give_room(db, pages + refused);
                     let Err(fault) = stage.act(act) else { break };
-                    assert!(fault.is_of_disk() && fault.is_transient(), "{act:?}: {fault:?}");
-                    assert!(fault.to_string().contains("try again"), "{fault}");
+                    let is_full = matches!(*fault, Fault::Full(_)) && fault.is_transient();
+                    assert!(is_full, "{act:?}: {fault:?}");
+                    assert!(fault.to_string().contains("the disk is full"), "{fault}");
                     assert_eq!(standing(db), before, "{act:?} with {refused} pages of room");
                     refused += 1;
                 }
@@ -268,12 +270,59 @@ fn a_database_that_hangs_up_in_the_middle_is_told_as_such_and_asked_again_afterw
         let _ = write.batch_execute(hang_up);
         Ok::<_, Fault>(write.batch_execute("SELECT 1")?)
     });
+    let committed = db.write(|write| {
+        write.batch_execute("CREATE TABLE half_done (id TEXT)")?;
+        let _ = write.batch_execute(hang_up);
+        Ok::<_, Fault>(())
+    });
     let read = db.read(|read| Ok::<_, Fault>(read.batch_execute(hang_up)?));
-    for outcome in [written, read] {
+    let read_on = db.read(|read| {
+        let _ = read.batch_execute(hang_up);
+        Ok::<_, Fault>(node_rows(&mut *read)?)
+    });
+    for outcome in [written, committed, read, read_on] {
         let fault = outcome.expect_err("it hung up");
         assert!(matches!(fault, Fault::Connection(_)) && fault.is_transient(), "{fault:?}");
     }
     let left = db.read(|read| Ok::<_, Fault>(read.batch_execute("SELECT * FROM half_done")?));
     assert!(matches!(left, Err(Fault::Database(_))), "nothing of it stays: {left:?}");
     db.write(|write| Ok::<_, Fault>(write.batch_execute("SELECT 1")?)).expect("it goes on");
+}
+
+/// A question that the driver prepares, as all of the program's are.
+fn node_rows(conn: &mut Conn) -> diesel::QueryResult<()> {
+    sql_query("SELECT name FROM node_state").execute(conn).map(drop)
+}
+
+#[test]
+fn a_database_that_may_only_be_read_is_told_as_such_and_read_on() {
+    on_both(|db| {
+        let on_postgres = db.read(|read| Ok::<_, Fault>(matches!(**read, Conn::Postgres(_))));
+        let (only_read, free) = if on_postgres.expect("read") {
+            (
+                "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+                "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+            )
+        } else {
+            ("PRAGMA query_only = ON", "PRAGMA query_only = OFF")
+        };
+        let change = "INSERT INTO node_state (name, value) VALUES ('test', '1')";
+        on_every_connection(db, only_read);
+        let fault = db.write(|write| Ok::<_, Fault>(write.batch_execute(change)?)).expect_err("no");
+        assert!(matches!(fault, Fault::ReadOnly(_)), "{fault:?}");
+        assert!(fault.is_transient() && fault.refuses_writes() && !fault.is_of_disk());
+        db.read(|read| Ok::<_, Fault>(node_rows(&mut *read)?)).expect("it is read");
+        on_every_connection(db, free);
+        db.write(|write| Ok::<_, Fault>(write.batch_execute(change)?)).expect("it goes on");
+    });
+}
+
+#[test]
+fn a_full_disk_of_postgresql_is_told_as_such() {
+    on_postgres(|db| {
+        let full = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100', MESSAGE = \
+            'could not extend file \"base/16384/16385\": No space left on device'; END $$";
+        let fault = db.write(|write| Ok::<_, Fault>(write.batch_execute(full)?)).expect_err("full");
+        assert!(matches!(fault, Fault::Full(_)), "{fault:?}");
+    });
 }
