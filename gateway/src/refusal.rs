@@ -90,7 +90,7 @@ pub enum CallRefusal {
     /// Too many calls wait.
     #[error("the gateway is busy; nothing was charged, try again")]
     Busy,
-    /// The node's disk takes no record of the call.
+    /// The node's disk or database takes no record of the call.
     #[error(
         "the provider cannot record calls now, so none is answered or charged; try again later"
     )]
@@ -103,7 +103,7 @@ pub enum CallRefusal {
 impl CallRefusal {
     /// What a caller hears of a fault; the log has the whole of it.
     pub(crate) fn of_fault(fault: &Fault) -> Self {
-        if fault.is_of_disk() {
+        if fault.refuses_writes() {
             Self::CannotRecord
         } else if fault.is_transient() {
             Self::Busy

@@ -6,6 +6,7 @@
 mod answers;
 mod flood;
 mod guard;
+mod lost;
 mod once;
 mod refusals;
 mod slow;

@@ -88,9 +88,9 @@ fn field(name: &str, field_type: FieldType, required: bool) -> Field {
     Field { name: name.to_owned(), label: texts(name), field_type, required }
 }
 
-fn site(folder: &std::path::Path) -> Site {
+fn site(db: Db, folder: &std::path::Path) -> Site {
     Site {
-        db: Db::open_file(&folder.join("node.sqlite")).expect("a database"),
+        db,
         node: NodeName::parse("yinzhou").expect("valid"),
         name: texts("yinzhou"),
         division: DivisionCode::parse("330212").expect("valid"),
@@ -109,7 +109,18 @@ fn site(folder: &std::path::Path) -> Site {
 impl World {
     pub fn new(limits: Limits) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let site = site(folder.path());
+        let db = Db::open_file(&folder.path().join("node.sqlite")).expect("a database");
+        Self::begin(db, folder, limits)
+    }
+
+    /// The same in a fresh database of another kind.
+    pub fn on(url: &str, limits: Limits) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self::begin(Db::open(url).expect("a database"), folder, limits)
+    }
+
+    fn begin(db: Db, folder: tempfile::TempDir, limits: Limits) -> Self {
+        let site = site(db, folder.path());
         let facts = facts(limits);
         site.db
             .write(|write| {

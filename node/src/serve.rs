@@ -120,12 +120,12 @@ pub async fn start(folder: &Folder, share: Share) -> anyhow::Result<Running> {
     Ok(Running { site, servers, peers, tasks, _lock: lock })
 }
 
-/// What a start can do without while the disk is full; it is done later, by the jobs.
+/// What a start can do without while nothing can be written; it is done later, by the jobs.
 pub fn unless_full(done: Result<(), Fault>, what: &'static str) -> Result<(), Fault> {
     match done {
-        Err(fault) if fault.is_of_disk() => {
+        Err(fault) if fault.refuses_writes() => {
             let fault: &dyn std::error::Error = &fault;
-            tracing::error!(what, fault, "left for later: the disk is full; reading goes on");
+            tracing::error!(what, fault, "left for later: nothing can be written; reading goes on");
             Ok(())
         }
         done => done,

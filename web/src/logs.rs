@@ -6,7 +6,7 @@ use actix_web::{
     HttpResponse,
     http::{
         StatusCode,
-        header::{self, HeaderName},
+        header::{self, HeaderName, HeaderValue},
     },
     middleware::{Compress, from_fn},
     web,
@@ -15,7 +15,10 @@ use lianshi_registry::{id::NodeName, tile::Coordinate};
 use lianshi_routes::{Access::Everyone, NoPeople, Routes, head, headers};
 use lianshi_store::{Fault, Read, log};
 
-use crate::{WebState, problem::chain};
+use crate::{
+    WebState,
+    problem::{chain, fault_retry_seconds},
+};
 
 /// A full tile, a partial one and a bundle are each immutable: a wider one has another path.
 const KEPT: &str = "public, max-age=31536000, immutable";
@@ -106,12 +109,19 @@ fn answer(
                 .body(bytes.into())
         }
         Ok(None) => plain(StatusCode::NOT_FOUND),
-        Err(fault) if fault.is_transient() => plain(StatusCode::SERVICE_UNAVAILABLE),
-        Err(fault) => {
-            tracing::error!(chain = chain(&fault), "a log could not be read");
-            plain(StatusCode::INTERNAL_SERVER_ERROR)
-        }
+        Err(fault) => failed(&fault, "a log could not be read"),
     }
+}
+
+/// The answer where a fault is in the way: when to come back, or nothing but that it is in our log.
+pub(crate) fn failed(fault: &Fault, what: &'static str) -> HttpResponse {
+    let Some(seconds) = fault_retry_seconds(fault) else {
+        tracing::error!(chain = chain(fault), "{what}");
+        return plain(StatusCode::INTERNAL_SERVER_ERROR);
+    };
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
 }
 
 pub(crate) fn plain(status: StatusCode) -> HttpResponse {

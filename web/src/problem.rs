@@ -28,7 +28,7 @@ use crate::{
 
 /// When to come back to a node that is busy.
 const BUSY_RETRY_SECONDS: u64 = 1;
-/// When to come back to a node whose disk is full: somebody has to make room first.
+/// When to come back to a node that can write nothing: somebody has to make room first, or let it.
 const NO_ROOM_RETRY_SECONDS: u64 = 30;
 
 /// Why there is no answer.
@@ -86,7 +86,7 @@ impl Problem {
             Self::Malformed(_) => "web.malformed",
             Self::CrossSite => "web.cross_site",
             Self::Throttled { .. } => "web.throttled",
-            Self::Fault(fault) if fault.is_of_disk() => "web.no_room",
+            Self::Fault(fault) if fault.refuses_writes() => "web.no_room",
             Self::Fault(fault) if fault.is_transient() => "web.busy",
             Self::Fault(_) | Self::Template(_) => "web.fault",
         }
@@ -147,14 +147,22 @@ impl ResponseError for Problem {
         let mut builder = HttpResponse::build(self.status_code());
         let retry_after_seconds = match self {
             Self::Throttled { retry_after_seconds } => Some(*retry_after_seconds),
-            Self::Fault(fault) if fault.is_of_disk() => Some(NO_ROOM_RETRY_SECONDS),
-            Self::Fault(fault) if fault.is_transient() => Some(BUSY_RETRY_SECONDS),
+            Self::Fault(fault) => fault_retry_seconds(fault),
             _ => None,
         };
         if let Some(seconds) = retry_after_seconds {
             builder.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         builder.finish()
+    }
+}
+
+/// When to come back after a fault; `None` where that is of no use.
+pub(crate) fn fault_retry_seconds(fault: &Fault) -> Option<u64> {
+    if fault.refuses_writes() {
+        Some(NO_ROOM_RETRY_SECONDS)
+    } else {
+        fault.is_transient().then_some(BUSY_RETRY_SECONDS)
     }
 }
 

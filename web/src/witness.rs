@@ -17,7 +17,10 @@ use lianshi_store::{
 
 use tokio::time::Instant;
 
-use crate::{WebState, logs::plain, problem::chain};
+use crate::{
+    WebState,
+    logs::{failed, plain},
+};
 
 /// Adds `/witness/…`.
 pub fn configure(cfg: &mut web::ServiceConfig, state: WebState) {
@@ -95,11 +98,7 @@ fn answer(answered: Result<Answer, Fault>) -> HttpResponse {
                 .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
                 .body(body)
         }
-        Err(fault) if fault.is_transient() => plain(StatusCode::SERVICE_UNAVAILABLE),
-        Err(fault) => {
-            tracing::error!(chain = chain(&fault), "the witness could not answer");
-            plain(StatusCode::INTERNAL_SERVER_ERROR)
-        }
+        Err(fault) => failed(&fault, "the witness could not answer"),
     }
 }
 

@@ -171,3 +171,13 @@ async fn nothing_can_be_changed_from_outside() {
         assert!([404, 405].contains(&seen.status), "{}", seen.status);
     }
 }
+
+#[actix_web::test]
+async fn a_fault_that_passes_says_when_to_come_back() {
+    let gone = failed(&Fault::Connection("it hung up".to_owned()), "a test");
+    assert_eq!(gone.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(gone.headers().get(header::RETRY_AFTER), Some(&HeaderValue::from(1)));
+    let corrupt = failed(&Fault::corrupt("log_tiles", "a test"), "a test");
+    assert_eq!(corrupt.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!corrupt.headers().contains_key(header::RETRY_AFTER));
+}
