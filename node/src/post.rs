@@ -17,8 +17,8 @@ pub use reconcile::reconcile;
 
 use crate::trouble::Trouble;
 
-/// How often contracts in force are compared with the catalog: a link that ends stops what is below
-/// it within seconds.
+/// How often it is looked for contracts to be compared with the catalog: a link that ends stops what
+/// is below it within seconds.
 const CONTRACTS_MS: u64 = 1_000;
 
 /// Hands a letter to its room and gives the receipt to send back. Called on a blocking thread with
@@ -70,6 +70,9 @@ fn receipt<R: Refusal>(
 /// are ended or cut, with notice to the home node.
 pub async fn follow_catalog(site: Site) {
     let mut trouble = Trouble::new("comparing contracts with the catalog");
+    while trouble.hear(on_site(&site, subscriptions::follow_anew).await).is_none() {
+        tokio::time::sleep(Duration::from_millis(CONTRACTS_MS)).await;
+    }
     loop {
         trouble.hear(on_site(&site, subscriptions::follow_catalog).await);
         tokio::time::sleep(Duration::from_millis(CONTRACTS_MS)).await;

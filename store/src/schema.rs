@@ -367,6 +367,12 @@ diesel::table! {
 }
 
 diesel::table! {
+    unfollowed_products (product) {
+        product -> Text,
+    }
+}
+
+diesel::table! {
     sealed_messages (id) {
         id -> Text,
         process -> Text,
@@ -862,6 +868,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     kept_heads,
     quarantined_entries,
     subscriptions,
+    unfollowed_products,
     sealed_messages,
     unlike_copies,
     parked_letters,

@@ -9,16 +9,18 @@ mod offering;
 mod post;
 mod receive;
 mod rows;
+mod unfollowed;
 mod views;
 
 use lianshi_market::key::AccessKey;
 use lianshi_registry::{entry::Purpose, id::RegistrationNumber, time::Timestamp, uscc::Uscc};
 
-pub use act::{decide, end, follow_catalog, request};
+pub use act::{decide, end, follow_anew, follow_catalog, request};
 pub use keys::{create_key, entitlement_by_key, keys, revoke_key};
 pub use post::{missed, rejected};
 pub use receive::receive;
 pub(crate) use rows::smallest_cell_promised;
+pub(crate) use unfollowed::note as note_product;
 pub use views::{
     HistoryLine, LISTED_MAX, by_id, for_buyer, for_provider, history, of_node, waiting_for_decision,
 };

@@ -1,6 +1,7 @@
 //! Subscriptions between two nodes: each with its own database, letters carried, lost, repeated and
 //! reordered by the test, processes killed between any two of them.
 
+mod followed;
 mod restored;
 pub mod stated;
 pub mod world;
@@ -11,7 +12,7 @@ use lianshi_market::{
     subscription::{Side, State, SubscriptionId},
 };
 use lianshi_registry::{
-    entry::{AuthorizationEnd, Fact, MemberChange, PlanRetired, ProductNotice, Purpose},
+    entry::{Fact, MemberChange, PlanRetired, ProductNotice, Purpose},
     id::NumberKind,
     key::KeyPair,
     seal::Sealed,
@@ -289,38 +290,6 @@ fn one_node_may_be_both_sides() {
     let hash = made.secret.hash();
     let found = site.db.read(|read| subscriptions::entitlement_by_key(read, &hash));
     assert_eq!(found.expect("read").expect("valid").entitlement.key_id, made.id);
-}
-
-#[test]
-fn an_ended_authorization_ends_the_contract_with_notice() {
-    let mut world = World::new();
-    let id = world.request("auto", 12);
-    world.carry_all();
-    assert_eq!(subscriptions::follow_catalog(&world.provider.site).expect("followed"), 0);
-    let number = number(NumberKind::Authorization);
-    let (how, reason) = ("revoked".to_owned(), "breach".to_owned());
-    world.publish(&[Fact::AuthorizationEnded(AuthorizationEnd { number, how, reason })]);
-    assert_eq!(subscriptions::follow_catalog(&world.provider.site).expect("followed"), 1);
-    assert_eq!(subscriptions::follow_catalog(&world.provider.site).expect("followed"), 0);
-    world.carry_all();
-    let view = world.same(&id);
-    assert_eq!(view.state, State::Ended);
-    assert_eq!(view.ending.expect("a reason").code, "authorization.ended");
-}
-
-#[test]
-fn a_shortened_validity_cuts_the_term_with_notice() {
-    let mut world = World::new();
-    let id = world.request("auto", 12);
-    world.carry_all();
-    let product =
-        lianshi_registry::entry::Product { valid_until: day("2027-03-01"), ..world::product() };
-    world.publish(&[Fact::ProductRevised(Box::new(product))]);
-    assert_eq!(subscriptions::follow_catalog(&world.provider.site).expect("followed"), 1);
-    world.carry_all();
-    let view = world.same(&id);
-    assert_eq!((view.state, view.ends_at), (State::Finalized, Some(day("2027-03-01").start())));
-    assert!(view.notice.is_some() && !view.is_active(day("2027-03-01").start()));
 }
 
 /// A change of what is asked for.

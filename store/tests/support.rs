@@ -1,5 +1,7 @@
 //! Fresh databases for tests.
 
+pub mod heard;
+
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicU32, Ordering},
@@ -24,12 +26,14 @@ pub fn on_both(body: impl Fn(&Db)) {
 
 /// Runs a body on a fresh SQLite file.
 pub fn on_sqlite(body: impl Fn(&Db)) {
+    heard::listen();
     let folder = tempfile::tempdir().expect("a temporary folder");
     body(&Db::open_file(&folder.path().join("node.sqlite")).expect("a fresh SQLite database"));
 }
 
 /// Runs a body on a fresh PostgreSQL database.
 pub fn on_postgres(body: impl Fn(&Db)) {
+    heard::listen();
     body(&Db::open(&fresh_postgres()).expect("a fresh PostgreSQL database"));
 }
 

@@ -22,6 +22,7 @@ use crate::{
     fault::Fault,
     members,
     schema::{catalog_counts, catalog_products},
+    subscriptions,
 };
 
 /// What a group of entries changed, as far as products are concerned.
@@ -122,6 +123,8 @@ pub(crate) struct ProductRow {
 
 /// Brings one product's rows up to date.
 fn product(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Fault> {
+    // Contracts depend on more than is listed: an authorization may end behind a frozen log.
+    subscriptions::note_product(write, number)?;
     let Some((origin, state)) = speaker(&mut write.as_read(), number)? else {
         return forget(write, number);
     };

@@ -6,9 +6,9 @@ use lianshi_market::{
     negotiation::{Command, Parties, Process, Step},
     subscription::{HeldUp, SUBSCRIPTION_ID_BYTES, Side, SubscriptionId},
 };
-use lianshi_registry::time::Timestamp;
+use lianshi_registry::{id::RegistrationNumber, time::Timestamp};
 
-use super::{Decision, RequestSubscription, correspondence, offering, post, rows};
+use super::{Decision, RequestSubscription, correspondence, offering, post, rows, unfollowed};
 use crate::{
     Site,
     audit::{self, Act, Actor},
@@ -114,36 +114,75 @@ pub fn end(site: &Site, actor: &Actor, id: &SubscriptionId, reason: &str) -> Res
     Ok(())
 }
 
+/// Has [`follow_catalog`] look at every contract in force once more, as a node does when it starts:
+/// another program may have judged them before.
+pub fn follow_anew(site: &Site) -> Result<(), Fault> {
+    site.db.write(unfollowed::note_all)
+}
+
 /// Ends or cuts the contracts whose product was delisted or whose authorization ended or became
-/// shorter, and tells the home nodes. Called by a job of the provider; returns how many changed.
+/// shorter, and tells the home nodes. Looks at products whose word in the catalog changed or whose
+/// contracts did, and costs nothing where there is none. Called by a job of the provider; returns
+/// how many changed.
 pub fn follow_catalog(site: &Site) -> Result<usize, Fault> {
-    let now = site.now();
-    let mut due = Vec::new();
-    site.db.read(|read| {
-        for product in rows::products_in_force(read)? {
-            let offering = offering::of(read, &product, now)?;
-            // Asked for a contract without end: all are concerned, those past a day, or none.
-            let latest = match consequence(offering.as_ref(), Timestamp::from_millis(i64::MAX)) {
-                Some(Consequence::End { .. }) => Timestamp::from_millis(i64::MIN),
-                Some(Consequence::Cut { ends_at, .. }) => ends_at,
-                None => continue,
-            };
-            due.extend(rows::in_force_beyond(read, &product, latest)?);
+    let (mut changed, mut failed) = (0, None);
+    let mut last = None;
+    loop {
+        let products = site.db.read(|read| unfollowed::after(read, last.as_ref()))?;
+        let Some(newest) = products.last() else { break };
+        last = Some(newest.clone());
+        let mut followed = Vec::new();
+        for product in &products {
+            match follow_product(site, product, &mut changed) {
+                Ok(()) => followed.push(product),
+                Err(fault) => failed = failed.or(Some(fault)),
+            }
         }
-        Ok::<_, Fault>(())
-    })?;
-    let (mut changed, mut failed) = (0, Ok(()));
-    for id in due {
-        // One contract that cannot be written holds no other up.
-        match site.db.write(|write| follow(write, site, &id)) {
-            Ok(done) => changed += usize::from(done),
-            Err(fault) => failed = failed.and(Err(fault)),
-        }
+        // Judged anew in the transaction that takes it off, which misses no change in between.
+        site.db.write(|write| {
+            followed.iter().try_for_each(|product| {
+                let is_over = due(&mut write.as_read(), site, product)?.is_empty();
+                if is_over { unfollowed::done(write, product) } else { Ok(()) }
+            })
+        })?;
     }
     if changed > 0 {
         site.nudge();
     }
-    failed.map(|()| changed)
+    failed.map_or(Ok(changed), Err)
+}
+
+/// Follows for the contracts of a product, and counts those that changed. One contract that cannot
+/// be written holds no other up.
+fn follow_product(
+    site: &Site,
+    product: &RegistrationNumber,
+    changed: &mut usize,
+) -> Result<(), Fault> {
+    let mut failed = Ok(());
+    for id in site.db.read(|read| due(read, site, product))? {
+        match site.db.write(|write| follow(write, site, &id)) {
+            Ok(done) => *changed += usize::from(done),
+            Err(fault) => failed = failed.and(Err(fault)),
+        }
+    }
+    failed
+}
+
+/// The contracts of a product that the catalog ends or cuts.
+fn due(
+    read: &mut Read<'_>,
+    site: &Site,
+    product: &RegistrationNumber,
+) -> Result<Vec<SubscriptionId>, Fault> {
+    let offering = offering::of(read, product, site.now())?;
+    // Asked for a contract without end: all are concerned, those past a day, or none.
+    let latest = match consequence(offering.as_ref(), Timestamp::from_millis(i64::MAX)) {
+        Some(Consequence::End { .. }) => Timestamp::from_millis(i64::MIN),
+        Some(Consequence::Cut { ends_at, .. }) => ends_at,
+        None => return Ok(Vec::new()),
+    };
+    rows::in_force_beyond(read, product, latest)
 }
 
 fn follow(write: &mut Write<'_>, site: &Site, id: &SubscriptionId) -> Result<bool, Fault> {

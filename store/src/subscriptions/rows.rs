@@ -16,6 +16,7 @@ use lianshi_registry::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::unfollowed;
 use crate::{
     db::{Read, Write},
     fault::Fault,
@@ -183,18 +184,11 @@ pub(super) fn save(write: &mut Write<'_>, process: &Process, now: Timestamp) -> 
     if changed == 0 {
         diesel::insert_into(subscriptions::table).values(&row).execute(&mut **write)?;
     }
-    Ok(())
-}
-
-/// Products of contracts in force on the provider's side.
-pub(super) fn products_in_force(read: &mut Read<'_>) -> Result<Vec<RegistrationNumber>, Fault> {
-    let numbers: Vec<String> = subscriptions::table
-        .filter(subscriptions::side.eq(Side::Provider.as_str()))
-        .filter(subscriptions::state.eq(State::Finalized.as_str()))
-        .select(subscriptions::product)
-        .distinct()
-        .load(&mut **read)?;
-    numbers.iter().map(|number| RegistrationNumber::parse(number).map_err(corrupt)).collect()
+    // The catalog may have changed since the contract was agreed.
+    match (process.side, process.state) {
+        (Side::Provider, State::Finalized) => unfollowed::note(write, &process.request.product),
+        _ => Ok(()),
+    }
 }
 
 /// Contracts of a product in force on the provider's side that end after `latest`.

@@ -132,6 +132,12 @@ impl Node {
         self.site = site(&name, &division, &self.url);
     }
 
+    /// Another process beside it, as a command is.
+    pub fn beside(&self) -> Self {
+        let (name, division) = (self.site.node.as_str(), self.site.division.as_str());
+        Self { url: self.url.clone(), site: site(name, division, &self.url) }
+    }
+
     /// A backup of everything in the database.
     pub fn save(&self) -> Backup {
         let folder = tempfile::tempdir().expect("a folder");
@@ -219,6 +225,7 @@ impl Node {
 }
 
 fn site(name: &str, division: &str, url: &str) -> Site {
+    crate::support::heard::listen();
     Site {
         db: Db::open(url).expect("a database"),
         node: node(name),

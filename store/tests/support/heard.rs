@@ -1,0 +1,34 @@
+//! What a database is asked: the statements of every connection that was opened after [`listen`].
+
+use std::cell::RefCell;
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+
+thread_local! {
+    /// A statement is run by the thread that asks for it.
+    static HEARD: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+fn ear() -> Option<Box<dyn Instrumentation>> {
+    Some(Box::new(|event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            HEARD.with_borrow_mut(|heard| {
+                if let Some(heard) = heard {
+                    heard.push(query.to_string());
+                }
+            });
+        }
+    }))
+}
+
+/// From now on connections can be heard.
+pub fn listen() {
+    set_default_instrumentation(ear).expect("nothing panicked in it");
+}
+
+/// What is asked while something is done, with the values.
+pub fn heard<T>(act: impl FnOnce() -> T) -> (T, Vec<String>) {
+    HEARD.set(Some(Vec::new()));
+    let done = act();
+    (done, HEARD.take().unwrap_or_default())
+}
