@@ -25,6 +25,10 @@ pub use views::{
     HistoryLine, LISTED_MAX, by_id, for_buyer, for_provider, history, of_node, waiting_for_decision,
 };
 
+/// The provider's copies, in SQL. Written as an expression, because SQLite would otherwise take an
+/// index on the side and sort all that is left for every page, instead of walking the ids.
+pub(crate) const PROVIDER_SIDE: &str = "side || '' = 'provider'";
+
 /// What an enterprise asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestSubscription {

@@ -18,6 +18,7 @@ mod group;
 mod log;
 mod money;
 mod notices;
+mod plans;
 mod replica;
 mod secrets;
 mod subscriptions;

@@ -1,6 +1,7 @@
 //! Fresh databases for tests.
 
 pub mod heard;
+pub mod plan;
 
 use std::{
     collections::BTreeMap,

@@ -222,6 +222,7 @@ fn forget(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Faul
 /// were forgotten before it is folded again.
 pub(crate) fn of_log(write: &mut Write<'_>, origin: &Origin) -> Result<(), Fault> {
     let numbers: Vec<String> = catalog_products::table
+        .filter(catalog_products::node.eq(origin.node().as_str()))
         .filter(catalog_products::origin.eq(origin.to_string()))
         .select(catalog_products::number)
         .load(&mut **write)?;

@@ -189,12 +189,12 @@ pub(super) fn months_of(
 
 /// The next drafts of the first period that is sealed, in their order.
 pub(super) fn sealed(read: &mut Read<'_>, limit: i64) -> Result<Vec<DraftRow>, Fault> {
-    let sealed =
-        diesel::dsl::exists(periods::table.filter(periods::period.eq(close_drafts::period)));
-    let first: Option<String> = close_drafts::table
-        .filter(sealed)
-        .order((close_drafts::period.asc(), close_drafts::position.asc()))
-        .select(close_drafts::period)
+    let left =
+        diesel::dsl::exists(close_drafts::table.filter(close_drafts::period.eq(periods::period)));
+    let first: Option<String> = periods::table
+        .filter(left)
+        .order(periods::period.asc())
+        .select(periods::period)
         .first(&mut **read)
         .optional()?;
     let Some(period) = first else { return Ok(Vec::new()) };

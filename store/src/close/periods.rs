@@ -1,6 +1,10 @@
 //! Which periods there are, which are closed, and in which order they may be.
 
-use diesel::prelude::*;
+use diesel::{
+    dsl::sql,
+    prelude::*,
+    sql_types::{BigInt, Bool},
+};
 use lianshi_market::{money::Amount, subscription::Side, term};
 use lianshi_registry::time::{Date, Period, Timestamp};
 
@@ -8,6 +12,7 @@ use super::{CloseRefusal, Underway, drafts, turn};
 use crate::{
     Failure, Fault, Read,
     schema::{periods, subscriptions, usage_months},
+    subscriptions::PROVIDER_SIDE,
 };
 
 /// Where a period stands.
@@ -181,7 +186,6 @@ pub fn periods(read: &mut Read<'_>, now: Timestamp) -> Result<Vec<PeriodView>, F
 }
 
 fn calls_in(read: &mut Read<'_>, period: Period) -> Result<u64, Fault> {
-    use diesel::{dsl::sql, sql_types::BigInt};
     let calls: i64 = usage_months::table
         .filter(usage_months::period.eq(period.to_string()))
         .select(sql::<BigInt>("CAST(COALESCE(SUM(calls), 0) AS BIGINT)"))
@@ -250,7 +254,7 @@ fn has_fee(read: &mut Read<'_>, period: Period) -> Result<bool, Fault> {
     loop {
         let rows: Vec<TermRow> = subscriptions::table
             .filter(subscriptions::id.gt(&after))
-            .filter(subscriptions::side.eq(Side::Provider.as_str()))
+            .filter(sql::<Bool>(PROVIDER_SIDE))
             .filter(subscriptions::state.eq(BILLED[0]).or(subscriptions::state.eq(BILLED[1])))
             .filter(subscriptions::starts_at.lt(period.end().millis()))
             .filter(subscriptions::ends_at.gt(start))

@@ -3,7 +3,7 @@
 //! that are still to be stated. Counting is left to the database; a page holds sums, never events,
 //! and is read in one snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{
     dsl::{exists, not, sql},
@@ -31,14 +31,11 @@ use super::{
 use crate::{
     Fault, Read,
     schema::{subscriptions, usage_months},
+    subscriptions::PROVIDER_SIDE,
 };
 
 /// Subscriptions rated at once: a few MiB with their agreements.
 const PAGE_SUBSCRIPTIONS: i64 = 1000;
-
-/// The provider's copies. Written as an expression, because SQLite would otherwise take an index on
-/// the side and sort all that is left for every page, instead of walking the ids.
-const PROVIDER_SIDE: &str = "side || '' = 'provider'";
 
 /// A subscription that cannot be rated because of what is stored about it.
 pub(super) struct Unreadable {
@@ -163,22 +160,23 @@ impl<'a> Pages<'a> {
             .filter(subscriptions::side.eq(Side::Provider.as_str()))
             .filter(subscriptions::state.eq(BILLED[0]).or(subscriptions::state.eq(BILLED[1])))
             .filter(subscriptions::starts_at.lt(self.period.end().millis()));
-        let period = self.period.to_string();
-        // Nothing is late for a first close: no sequence lies beyond this one.
-        let late_from = self.billed_to.unwrap_or(i64::MAX);
-        let of_now = usage_months::period.eq(period.clone());
-        let is_late = usage_months::period.lt(period).and(usage_months::last_seq.gt(late_from));
-        let months: Vec<(String, String)> = usage_months::table
-            .filter(of_now.or(is_late))
+        let unbilled = usage_months::table
             .filter(not(exists(billed)))
-            .order((usage_months::period.asc(), usage_months::subscription.asc()))
-            .select((usage_months::period, usage_months::subscription))
-            .load(&mut **read)?;
+            .select((usage_months::period, usage_months::subscription));
+        let mut months: BTreeSet<(String, String)> = BTreeSet::new();
+        let of_now = usage_months::period.eq(self.period.to_string());
+        months.extend(unbilled.filter(of_now).load::<(String, String)>(&mut **read)?);
+        // Nothing is late for a first close. Asked by the sequence alone, which finds few months of
+        // all there were.
+        if let Some(billed_to) = self.billed_to {
+            let since = usage_months::last_seq.gt(billed_to);
+            months.extend(unbilled.filter(since).load::<(String, String)>(&mut **read)?);
+        }
         let mut strangers = Vec::with_capacity(months.len());
         for (period, subscription) in months {
             let period = parsed(Period::parse(&period))?;
             let waits = self.owed.get(&subscription).is_some_and(|m| m.contains_key(&period));
-            if !waits {
+            if period <= self.period && !waits {
                 strangers.push((period, subscription));
             }
         }

@@ -192,17 +192,19 @@ fn nothing_is_left_out(read: &mut Read<'_>, inputs: &Inputs) -> Result<bool, Fau
 /// Divides again what this close divided. Gives whether what is not computed again fits.
 fn divide(read: &mut Read<'_>, run: &mut Run, period: Period) -> Result<bool, Fault> {
     let text = period.to_string();
-    let made_now = split_documents::made_in.is_null().and(split_documents::period.eq(&text));
-    let rows: Vec<DivisionRow> = split_documents::table
+    let of_provider = split_documents::table
         .filter(split_documents::side.eq(DivisionSide::Provider.as_str()))
-        .filter(split_documents::made_in.eq(&text).or(made_now))
         .order((
             split_documents::period.asc(),
             split_documents::product.asc(),
             split_documents::agreement.asc(),
         ))
-        .select(DivisionRow::as_select())
-        .load(&mut **read)?;
+        .select(DivisionRow::as_select());
+    // Of earlier months, then of its own.
+    let mut rows: Vec<DivisionRow> =
+        of_provider.filter(split_documents::made_in.eq(&text)).load(&mut **read)?;
+    let of_now = split_documents::period.eq(&text).and(split_documents::made_in.is_null());
+    rows.extend(of_provider.filter(of_now).load::<DivisionRow>(&mut **read)?);
     let takings: Vec<Takings> = taken_up(read, period)?.into_iter().chain(run.takings()).collect();
     let mut fits = true;
     for row in rows {

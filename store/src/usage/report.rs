@@ -2,12 +2,9 @@
 //! within two seconds of a change. At most one report of a subscription waits in the outbox: a
 //! newer one takes the place of an older one.
 
-use diesel::prelude::*;
-use lianshi_market::{
-    subscription::Side,
-    usage::{
-        DayCount, REPORT_COUNTS_MAX, REPORT_DAYS_MAX, REPORT_KIND, REPORT_VERSION, UsageReport,
-    },
+use diesel::{dsl::sql, prelude::*, sql_types::Bool};
+use lianshi_market::usage::{
+    DayCount, REPORT_COUNTS_MAX, REPORT_DAYS_MAX, REPORT_KIND, REPORT_VERSION, UsageReport,
 };
 use lianshi_registry::{
     id::NodeName,
@@ -31,6 +28,7 @@ use crate::{
     },
     site::Site,
     statements,
+    subscriptions::PROVIDER_SIDE,
 };
 
 /// Subscriptions reported in one transaction: short enough to let calls be metered in between.
@@ -126,7 +124,7 @@ fn report_some(write: &mut Write<'_>, site: &Site) -> Result<usize, Fault> {
 fn report_next(write: &mut Write<'_>, site: &Site, after: &str) -> Result<usize, Fault> {
     let oldest = site.now().date().plus_days(-REPORT_DAYS_MAX).start();
     let some: Vec<String> = subscriptions::table
-        .filter(subscriptions::side.eq(Side::Provider.as_str()))
+        .filter(sql::<Bool>(PROVIDER_SIDE))
         .filter(subscriptions::id.gt(after))
         .filter(subscriptions::ends_at.gt(oldest.millis()))
         .order(subscriptions::id.asc())

@@ -1,8 +1,11 @@
 //! What a database is asked: the statements of every connection that was opened after [`listen`].
+//! Each is judged by its plan when it is first heard ([`plan`]), and fails the test that asks it.
 
 use std::cell::RefCell;
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+
+use super::plan;
 
 thread_local! {
     /// A statement is run by the thread that asks for it.
@@ -12,9 +15,11 @@ thread_local! {
 fn ear() -> Option<Box<dyn Instrumentation>> {
     Some(Box::new(|event: InstrumentationEvent<'_>| {
         if let InstrumentationEvent::StartQuery { query, .. } = event {
+            let asked = query.to_string();
+            plan::judge(&asked);
             HEARD.with_borrow_mut(|heard| {
                 if let Some(heard) = heard {
-                    heard.push(query.to_string());
+                    heard.push(asked);
                 }
             });
         }

@@ -1,0 +1,11 @@
+DROP INDEX waiting_statements_node;
+DROP INDEX parked_subject;
+DROP INDEX split_documents_product;
+DROP INDEX split_documents_made_in;
+DROP INDEX usage_months_period;
+DROP INDEX login_throttles_retry;
+DROP INDEX known_devices_seen;
+DROP INDEX sessions_seen;
+DROP INDEX sessions_created;
+DROP INDEX api_tokens_revoked;
+DROP INDEX api_tokens_expires;
