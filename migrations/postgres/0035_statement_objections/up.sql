@@ -5,3 +5,6 @@ CREATE TABLE statement_objections (
     sealed BYTEA NOT NULL,
     sealed_at BIGINT NOT NULL
 );
+
+-- What finance asks for by its state is found without what is settled.
+CREATE INDEX statements_state ON statements (side, state, period, number);

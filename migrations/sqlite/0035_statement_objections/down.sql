@@ -1,1 +1,2 @@
+DROP INDEX statements_state;
 DROP TABLE statement_objections;

@@ -43,7 +43,7 @@ const SMALL: [(&str, &[&str]); 6] = [
 const COARSE: [&str; 5] = ["side", "state", "kind", "direction", "status"];
 
 /// What may read a table that grows from end to end: a part of the statement, and why.
-const READS_ALL: [(&str, &str); 17] = [
+const READS_ALL: [(&str, &str); 18] = [
     ("FROM catalog_counts", "the facets of the catalog: every combination there is"),
     (
         "ORDER BY catalog_products.registered_at DESC, catalog_products.number DESC LIMIT",
@@ -58,7 +58,7 @@ const READS_ALL: [(&str, &str); 17] = [
     ("SELECT DISTINCT statements.buyer_uscc", "the export of the ledger"),
     ("FROM ledger_accounts LIMIT", "the balance of all accounts"),
     (
-        "FROM outbox WHERE (((outbox.due_at <= ?) OR",
+        "FROM outbox WHERE (((outbox.target NOT LIKE ?)",
         "the first that are due, walked in their order; no job asks it",
     ),
     ("SELECT COUNT(*) FROM outbox", "how much waits, counted along an index"),
@@ -74,6 +74,10 @@ const READS_ALL: [(&str, &str); 17] = [
     ),
     ("FROM recalled_statements WHERE ((recalled_statements.home_node", "after a restore"),
     ("FROM statements WHERE (statements.side = ?)", "all statements of the node, for finance"),
+    (
+        "FROM statements WHERE ((statements.side = ?) AND (statements.state = ?))",
+        "those of the node that stand so, for finance: the index leads past the others",
+    ),
 ];
 
 /// A column of texts.
