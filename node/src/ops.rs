@@ -1,16 +1,18 @@
-//! The operations port: `/healthz` (the process lives), `/readyz` (it can answer) and `/metrics`.
+//! The operations port: `/healthz` (the process lives), `/readyz` (it can do its work) and `/metrics`.
 //! For the people who run the node; never reachable from outside.
 
 mod exposition;
+mod readiness;
 
 use std::sync::OnceLock;
 
-use actix_web::{HttpResponse, middleware::from_fn, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, middleware::from_fn, web};
 use lianshi_routes::{Access::Operations, NoPeople, Routes, head, headers};
 use lianshi_store::{Fault, Site, audit, outbox, overview};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use self::exposition::Figures;
+pub use self::readiness::Watch;
+use self::{exposition::Figures, readiness::Verdict};
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -34,11 +36,12 @@ pub fn install_metrics() {
 }
 
 /// Routes of the operations port.
-pub fn configure(config: &mut web::ServiceConfig, site: Site) {
+pub fn configure(config: &mut web::ServiceConfig, site: Site, watch: Watch) {
     config.service(
         routes()
             .scope(HttpResponse::NotFound)
             .app_data(web::Data::new(site))
+            .app_data(web::Data::new(watch))
             .wrap(from_fn(headers::secure))
             .wrap(from_fn(head::answer)),
     );
@@ -58,20 +61,19 @@ async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
 
-async fn readyz(site: web::Data<Site>) -> HttpResponse {
-    let read = web::block(move || site.db.read(outbox::waiting)).await;
-    match read {
-        Ok(Ok(_)) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n"),
-        Ok(Err(fault)) => {
-            tracing::error!(error = %fault, "not ready: the database does not answer");
-            HttpResponse::ServiceUnavailable()
-                .content_type("text/plain; charset=utf-8")
-                .body("no database\n")
-        }
-        Err(_) => HttpResponse::ServiceUnavailable()
-            .content_type("text/plain; charset=utf-8")
-            .body("stopping\n"),
-    }
+/// Green while the node can do its work. `?for=read` asks less: it is green also where the database
+/// can only be read, on a full disk for example, with the same words.
+async fn readyz(request: HttpRequest, watch: web::Data<Watch>) -> HttpResponse {
+    let for_read = request.query_string() == "for=read";
+    let verdict = watch.verdict().await;
+    let is_green = match verdict {
+        Verdict::Ready => true,
+        Verdict::ReadOnly(_) => for_read,
+        Verdict::NoDatabase(_) => false,
+    };
+    let status = if is_green { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut response = HttpResponse::build(status);
+    response.content_type("text/plain; charset=utf-8").body(format!("{verdict}\n"))
 }
 
 async fn metrics(site: web::Data<Site>) -> HttpResponse {

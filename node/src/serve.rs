@@ -35,7 +35,7 @@ use crate::{
 const HTTP_WORKERS: usize = 2;
 /// How often changed counts are sealed for their home nodes: half of the two seconds they may take.
 const REPORTS_MS: u64 = 1_000;
-/// How often it is looked for a close that somebody ended in the middle.
+/// How often it is looked for a close that somebody ended in the middle, and for room to give back.
 const CLOSES_MS: u64 = 15_000;
 /// How often ended sessions and old stored answers are swept.
 const SWEEP_MS: u64 = 600_000;
@@ -178,9 +178,10 @@ fn serve_pages(folder: &Folder, site: &Site, connections: usize) -> anyhow::Resu
 /// Health and metrics on the operations port.
 fn serve_operations(folder: &Folder, site: &Site, connections: usize) -> anyhow::Result<Server> {
     let site = site.clone();
+    let watch = ops::Watch::start(site.clone()).context("no thread to ask the database")?;
     let port = Port { address: &folder.config.listen_ops, connections, workers: 1 };
     http::serve(&port, &http::seats(connections), move |config| {
-        ops::configure(config, site.clone());
+        ops::configure(config, site.clone(), watch.clone());
     })
 }
 
@@ -196,8 +197,11 @@ const REPORTS: [Job; 1] = [("usage reports", |site| {
     Ok(())
 })];
 
-/// What a close left behind that was ended in the middle.
-const CLOSES: [Job; 1] = [("going on with a close", close::go_on)];
+/// What a close left behind that was ended in the middle, and what a load left of the disk.
+const CLOSES: [Job; 2] = [
+    ("going on with a close", close::go_on),
+    ("giving room on the disk back", |site| room::give_back(&site.db)),
+];
 
 /// What is swept: first what gives room back.
 const SWEEP: [Job; 6] = [

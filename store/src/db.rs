@@ -2,28 +2,33 @@
 //! transaction. Functions that change rows demand `&mut Write`, so forgetting the transaction does
 //! not compile.
 
+mod manager;
+
 use std::{
     ops::{Deref, DerefMut},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use diesel::{
-    connection::SimpleConnection,
-    r2d2::{self, CustomizeConnection, ManageConnection, Pool, PooledConnection},
+    r2d2::{ManageConnection as _, Pool, PooledConnection},
     result::Error as DieselError,
 };
 
 use crate::{audit::Denials, crash, dialect, fault::Fault, private};
+use manager::{Manager, Prepare};
 
 /// How often a write runs before it gives up: a serialization failure means another writer won, and
 /// five losses in a row mean that something else is wrong.
 pub const WRITE_ATTEMPTS_MAX: u32 = 5;
 /// Connections a process keeps: two cores cannot use more, and SQLite has one writer anyway.
 pub const CONNECTIONS_MAX: u32 = 12;
+/// How long a connection may be unused before it is closed, but for the last one: what it held of
+/// the database in memory goes with it.
+const CONNECTION_IDLE_S: u64 = 60;
 /// How long a caller waits for a connection before it hears that the store is busy.
 const CONNECTION_TIMEOUT_MS: u64 = 10_000;
 
@@ -41,6 +46,20 @@ pub struct Read<'c>(&'c mut Conn);
 
 /// One write transaction.
 pub struct Write<'c>(&'c mut Conn);
+
+impl<'c> Read<'c> {
+    /// The snapshot that was begun on a connection.
+    pub(crate) fn through(conn: &'c mut Conn) -> Self {
+        Self(conn)
+    }
+}
+
+impl<'c> Write<'c> {
+    /// The write transaction that was begun on a connection.
+    pub(crate) fn through(conn: &'c mut Conn) -> Self {
+        Self(conn)
+    }
+}
 
 impl Write<'_> {
     /// The same transaction where only reading is asked for.
@@ -89,10 +108,15 @@ pub struct Db {
     turn: Arc<Mutex<()>>,
     /// What this process refused and has not written yet.
     denials: Arc<Mutex<Denials>>,
-    /// Transactions this process committed.
+    /// Transactions this process may have committed, and those it knows it has.
     commits: Arc<AtomicU64>,
+    written: Arc<AtomicU64>,
+    /// The last that was heard of a write is that the database takes none.
+    doubted: Arc<AtomicBool>,
     /// Held by whoever writes the words of products.
     indexing: Arc<Mutex<()>>,
+    /// Makes connections beside those of the pool.
+    apart: Arc<Manager>,
     /// Where its file is, if it is one.
     folder: Option<Arc<Path>>,
 }
@@ -114,16 +138,17 @@ impl Db {
     }
 
     pub(crate) fn open_unmigrated(url: &str) -> Result<Self, Fault> {
-        let manager = Manager { url: url.to_owned() };
+        let manager = Manager::new(url)?;
         let file = url.strip_prefix("sqlite://").map(Path::new);
         let folder = file.and_then(Path::parent).map(Arc::from);
-        manager.check()?;
         if let Some(path) = manager.file() {
             private::begin(path).map_err(|error| Fault::Connection(error.to_string()))?;
         }
+        let apart = Arc::new(Manager::new(url)?);
         let pool = Pool::builder()
             .max_size(CONNECTIONS_MAX)
             .min_idle(Some(1))
+            .idle_timeout(Some(std::time::Duration::from_secs(CONNECTION_IDLE_S)))
             .connection_timeout(std::time::Duration::from_millis(CONNECTION_TIMEOUT_MS))
             .connection_customizer(Box::new(Prepare))
             .build(manager)
@@ -133,7 +158,10 @@ impl Db {
             turn: Arc::default(),
             denials: Arc::default(),
             commits: Arc::default(),
+            written: Arc::default(),
+            doubted: Arc::default(),
             indexing: Arc::default(),
+            apart,
             folder,
         })
     }
@@ -144,6 +172,15 @@ impl Db {
         self.folder
             .as_deref()
             .map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path })
+    }
+
+    /// The file in which SQLite gathers changes, where it is one.
+    pub(crate) fn log_of_changes(&self) -> Option<PathBuf> {
+        self.apart.file().map(|path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push("-wal");
+            PathBuf::from(name)
+        })
     }
 
     /// Runs `f` in one snapshot; changes nothing.
@@ -177,6 +214,13 @@ impl Db {
                 }
                 done => {
                     self.commits.fetch_add(1, Ordering::Release);
+                    match &done {
+                        Ok(_) => drop(self.written.fetch_add(1, Ordering::Release)),
+                        Err(error) if error.as_fault().is_some_and(Fault::refuses_writes) => {
+                            self.doubted.store(true, Ordering::Release);
+                        }
+                        Err(_) => {}
+                    }
                     return done;
                 }
             }
@@ -191,6 +235,26 @@ impl Db {
     /// the same is still so, but for what other processes do.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Acquire)
+    }
+
+    /// A number that changes whenever this process wrote.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    /// Whether a write found that the database takes none, and none was tried for good since.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.doubted.load(Ordering::Acquire)
+    }
+
+    /// It was written for good.
+    pub(crate) fn trust(&self) {
+        self.doubted.store(false, Ordering::Release);
+    }
+
+    /// A connection beside the pool, without any settings.
+    pub(crate) fn connect_apart(&self) -> Result<Conn, Fault> {
+        self.apart.connect().map_err(|error| Fault::Connection(error.to_string()))
     }
 
     /// The turn of whoever writes the words of products; `None` while somebody else does.
@@ -293,67 +357,5 @@ impl<R> AsFault for Failure<R> {
             Self::Refused(_) => None,
             Self::Fault(fault) => Some(fault),
         }
-    }
-}
-
-/// Makes connections from a URL by its scheme, because SQLite would accept any text as a file name.
-pub(crate) struct Manager {
-    url: String,
-}
-
-impl Manager {
-    fn check(&self) -> Result<(), Fault> {
-        let known = ["sqlite://", "postgres://", "postgresql://"];
-        if known.iter().any(|scheme| self.url.starts_with(scheme)) {
-            Ok(())
-        } else {
-            let scheme = self.url.split([':', '/', '@']).next().unwrap_or_default();
-            Err(Fault::Url(scheme.to_owned()))
-        }
-    }
-
-    /// The file of a SQLite database; none for one in memory.
-    fn file(&self) -> Option<&Path> {
-        let name = self.url.strip_prefix("sqlite://");
-        name.filter(|name| *name != ":memory:").map(Path::new)
-    }
-}
-
-impl ManageConnection for Manager {
-    type Connection = Conn;
-    type Error = r2d2::Error;
-
-    fn connect(&self) -> Result<Conn, r2d2::Error> {
-        use diesel::Connection as _;
-        if let Some(path) = self.url.strip_prefix("sqlite://") {
-            let conn = diesel::SqliteConnection::establish(path);
-            conn.map(Conn::Sqlite).map_err(r2d2::Error::ConnectionError)
-        } else {
-            let conn = diesel::PgConnection::establish(&self.url);
-            conn.map(Conn::Postgres).map_err(r2d2::Error::ConnectionError)
-        }
-    }
-
-    fn is_valid(&self, conn: &mut Conn) -> Result<(), r2d2::Error> {
-        match conn {
-            // A file does not hang up.
-            Conn::Sqlite(_) => Ok(()),
-            Conn::Postgres(postgres) => {
-                postgres.batch_execute("SELECT 1").map_err(r2d2::Error::QueryError)
-            }
-        }
-    }
-
-    fn has_broken(&self, _: &mut Conn) -> bool {
-        std::thread::panicking()
-    }
-}
-
-#[derive(Debug)]
-struct Prepare;
-
-impl CustomizeConnection<Conn, r2d2::Error> for Prepare {
-    fn on_acquire(&self, conn: &mut Conn) -> Result<(), r2d2::Error> {
-        dialect::prepare(conn).map_err(r2d2::Error::QueryError)
     }
 }

@@ -14,7 +14,10 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::{db::Conn, fault::Fault};
+use crate::{
+    db::{CONNECTIONS_MAX, Conn},
+    fault::Fault,
+};
 pub(crate) use cells::{Cell, Column};
 use cells::{Cells, bind_postgres, bind_sqlite, values};
 pub(crate) use trouble::{Trouble, trouble};
@@ -27,6 +30,17 @@ pub(crate) const POSTGRES: EmbeddedMigrations = embed_migrations!("../migrations
 /// How long SQLite waits for another process's write lock before it says busy.
 const SQLITE_BUSY_MS: u32 = 15_000;
 
+/// How long a question whether the database can be written waits for a lock: half of the two
+/// seconds in which it must be known.
+const PROBE_MS: u32 = 1_000;
+/// What all connections of a process together keep of a SQLite database in memory, and each of
+/// them.
+const SQLITE_CACHES_KIB: u32 = 96 * 1024;
+const SQLITE_CACHE_KIB: u32 = SQLITE_CACHES_KIB / CONNECTIONS_MAX;
+/// What SQLite's log of changes may keep of the disk once its changes are in the database: twice
+/// what it writes down at once.
+pub(crate) const WAL_KEPT_BYTES: u64 = 8 << 20;
+
 /// Settings of a fresh connection: on SQLite a write-ahead log with a sync at every commit, and
 /// foreign keys.
 pub(crate) fn prepare(conn: &mut Conn) -> QueryResult<()> {
@@ -36,11 +50,28 @@ pub(crate) fn prepare(conn: &mut Conn) -> QueryResult<()> {
             sqlite.batch_execute("PRAGMA journal_mode = WAL;")?;
             sqlite.batch_execute("PRAGMA synchronous = FULL;")?;
             sqlite.batch_execute("PRAGMA foreign_keys = ON;")?;
-            sqlite.batch_execute("PRAGMA cache_size = -16000;")
+            sqlite.batch_execute(&format!("PRAGMA cache_size = -{SQLITE_CACHE_KIB};"))?;
+            sqlite.batch_execute(&format!("PRAGMA journal_size_limit = {WAL_KEPT_BYTES};"))
         }
         Conn::Postgres(postgres) => {
             postgres.batch_execute("SET TIME ZONE 'UTC'; SET lock_timeout = '15s';")
         }
+    }
+}
+
+/// Settings of a connection that only asks whether the database can be written: it waits for
+/// nobody for longer than [`PROBE_MS`].
+pub(crate) fn prepare_probe(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(sqlite) => {
+            sqlite.batch_execute(&format!("PRAGMA busy_timeout = {PROBE_MS};"))?;
+            sqlite.batch_execute("PRAGMA synchronous = FULL;")?;
+            sqlite.batch_execute("PRAGMA cache_size = -64;")
+        }
+        Conn::Postgres(postgres) => postgres.batch_execute(&format!(
+            "SET lock_timeout = {PROBE_MS}; SET statement_timeout = {};",
+            2 * PROBE_MS
+        )),
     }
 }
 
@@ -85,6 +116,19 @@ pub(crate) fn commit(conn: &mut Conn) -> Result<(), Fault> {
         Conn::Sqlite(sqlite) => AnsiTransactionManager::commit_transaction(sqlite),
         Conn::Postgres(postgres) => AnsiTransactionManager::commit_transaction(postgres),
     }?)
+}
+
+/// Writes the log of changes down and gives its room back, where there is one and nobody works
+/// with it; waits for nobody.
+pub(crate) fn checkpoint_unless_busy(conn: &mut Conn) -> Result<(), Fault> {
+    let Conn::Sqlite(sqlite) = conn else { return Ok(()) };
+    sqlite.batch_execute("PRAGMA busy_timeout = 0;")?;
+    let written = sqlite.batch_execute("PRAGMA wal_checkpoint(TRUNCATE);");
+    sqlite.batch_execute(&format!("PRAGMA busy_timeout = {SQLITE_BUSY_MS};"))?;
+    match written.map_err(Fault::from) {
+        Err(Fault::Locked(_)) => Ok(()),
+        done => done,
+    }
 }
 
 /// Writes the log of changes down and gives its room back, where there is one and nobody reads in

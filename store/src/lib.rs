@@ -28,6 +28,7 @@ pub mod outbox;
 pub mod overview;
 mod private;
 pub mod quorum;
+pub mod readiness;
 pub mod recovery;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;

@@ -9,7 +9,10 @@ use std::{
     path::Path,
 };
 
-use crate::{Db, Fault};
+use crate::{
+    Db, Fault,
+    dialect::{self, WAL_KEPT_BYTES},
+};
 
 /// The part of a disk that is not loaded into: one of so many.
 const RESERVE_PART: u64 = 20;
@@ -39,6 +42,20 @@ pub fn demand(db: &Db, bytes: u64) -> Result<(), Fault> {
     let Some(folder) = db.folder() else { return Ok(()) };
     let room = Room::of(folder).map_err(|error| Fault::file(folder, error))?;
     room.demand(bytes).map_err(|too_little| Fault::Full(Box::new(too_little)))
+}
+
+/// Gives back what the log of changes of a SQLite database takes beyond [`WAL_KEPT_BYTES`], when
+/// nobody works with it: a long reader, or a large write, made it grow.
+pub fn give_back(db: &Db) -> Result<(), Fault> {
+    let Some(path) = db.log_of_changes() else { return Ok(()) };
+    match fs::metadata(&path) {
+        Ok(file) if file.len() > WAL_KEPT_BYTES => {
+            dialect::checkpoint_unless_busy(&mut *db.connection()?)
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Fault::file(&path, error)),
+    }
 }
 
 /// Keeps a file that may go when the disk is full; makes it where there is plenty.

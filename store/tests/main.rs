@@ -19,6 +19,7 @@ mod log;
 mod money;
 mod notices;
 mod plans;
+mod readiness;
 mod replica;
 mod secrets;
 mod subscriptions;

@@ -158,9 +158,9 @@ impl Demo {
         }
     }
 
-    /// Waits until a node answers.
+    /// Waits until a node can be read.
     pub async fn ready(&self, name: &str) {
-        let url = format!("{}/readyz", self.node(name, "ops"));
+        let url = format!("{}/readyz?for=read", self.node(name, "ops"));
         wait_for(&format!("{name} to be ready"), 60, || async {
             let answer = reqwest::get(&url).await.ok()?;
             answer.status().is_success().then_some(())

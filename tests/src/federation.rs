@@ -44,17 +44,22 @@ impl Node {
         self.data.join("application.toml").display().to_string()
     }
 
-    /// Starts serving and waits until it is ready.
+    /// Starts serving and waits until it can be read.
     pub async fn start(&mut self) {
         let data = self.data.display().to_string();
         let log = self.data.join("serve.log");
         self.process = Some(Process::start(&["serve", "--data", &data], &log));
-        let url = format!("{}/readyz", self.ops);
+        let url = format!("{}/readyz?for=read", self.ops);
         wait_for(&format!("{} to be ready; see {}", self.name, log.display()), 60, || async {
             let answer = reqwest::get(&url).await.ok()?;
             answer.status().is_success().then_some(())
         })
         .await;
+    }
+
+    /// Lets it write no file beyond so many bytes, or any file again.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        self.process.as_ref().expect("it runs").limit_files(bytes);
     }
 
     /// What the running node has used since it started.

@@ -141,7 +141,8 @@ impl Federation {
     /// Whether it was, by the counters of this process.
     async fn has_refused(&self, peer: &str, code: &str) -> bool {
         let site = self.site("ningbo").clone();
-        let app = App::new().configure(|config| ops::configure(config, site));
+        let watch = ops::Watch::start(site.clone()).expect("a thread");
+        let app = App::new().configure(|config| ops::configure(config, site, watch));
         let app = actix_web::test::init_service(app).await;
         let asked = actix_web::test::TestRequest::get().uri("/metrics").to_request();
         let text = actix_web::test::call_and_read_body(&app, asked).await;
