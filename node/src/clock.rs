@@ -21,10 +21,7 @@ static BEHIND_MS: AtomicI64 = AtomicI64::new(0);
 /// and no deadline, limit or revocation waits for ever.
 #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
 pub fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let micros = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
-    let behind = BEHIND_MS.load(Ordering::Relaxed).saturating_mul(1000);
-    let system = micros.saturating_sub(behind);
+    let system = system_micros();
     let instant = Instant::now();
     let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
     let time = match *latest {
@@ -39,6 +36,18 @@ pub fn now() -> Timestamp {
         *latest = Some((instant, time));
     }
     Timestamp::from_millis(time.div_euclid(1000))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+fn system_micros() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let micros = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
+    micros.saturating_sub(BEHIND_MS.load(Ordering::Relaxed).saturating_mul(1000))
+}
+
+/// The system's clock, less what a demonstration's past lies behind it.
+pub(crate) fn system_ms() -> i64 {
+    system_micros().div_euclid(1000)
 }
 
 /// The time after `passed` since `given`, by a system clock that may have been set back.

@@ -8,6 +8,7 @@ pub mod files;
 pub mod folder;
 pub mod http;
 mod journal;
+mod leap;
 pub mod net;
 pub mod ops;
 pub mod peer;

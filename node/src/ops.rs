@@ -1,5 +1,5 @@
-//! The operations port: `/healthz` (the process lives), `/readyz` (it can do its work) and `/metrics`.
-//! For the people who run the node; never reachable from outside.
+//! The operations port: `/healthz` (the process lives), `/readyz` (it can do its work) and
+//! `/metrics`. For the people who run the node; never reachable from outside.
 
 mod exposition;
 mod readiness;
@@ -30,6 +30,10 @@ pub fn install_metrics() {
         metrics::describe_counter!(
             "peer_refusals_total",
             "What a peer gave and was refused, by peer and code."
+        );
+        metrics::describe_gauge!(
+            "lianshi_clock_ahead_seconds",
+            "How far the time of this process is ahead of the clock that was set back."
         );
         recorder
     });

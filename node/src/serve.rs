@@ -23,7 +23,7 @@ use crate::{
     files::Share,
     folder::{Difference, Folder, public_url},
     http::{self, Port},
-    ops,
+    leap, ops,
     peer::{self, Inbound, Letters, Peers},
     post::{self, outlets::Outlets},
     trail,
@@ -197,8 +197,10 @@ const REPORTS: [Job; 1] = [("usage reports", |site| {
     Ok(())
 })];
 
-/// What a close left behind that was ended in the middle, and what a load left of the disk.
-const CLOSES: [Job; 2] = [
+/// What is looked at often: the clock, what a close left behind that was ended in the middle, and
+/// what a load left of the disk.
+const CLOSES: [Job; 3] = [
+    ("comparing the clock", leap::tell),
     ("going on with a close", close::go_on),
     ("giving room on the disk back", |site| room::give_back(&site.db)),
 ];

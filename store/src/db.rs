@@ -2,7 +2,7 @@
 //! transaction. Functions that change rows demand `&mut Write`, so forgetting the transaction does
 //! not compile.
 
-mod manager;
+mod failure;
 
 use std::{
     ops::{Deref, DerefMut},
@@ -14,12 +14,12 @@ use std::{
 };
 
 use diesel::{
-    r2d2::{ManageConnection as _, Pool, PooledConnection},
-    result::Error as DieselError,
+    connection::SimpleConnection,
+    r2d2::{self, CustomizeConnection, ManageConnection, Pool, PooledConnection},
 };
 
 use crate::{audit::Denials, crash, dialect, fault::Fault, private};
-use manager::{Manager, Prepare};
+pub use failure::{AsFault, Failure};
 
 /// How often a write runs before it gives up: a serialization failure means another writer won, and
 /// five losses in a row mean that something else is wrong.
@@ -322,40 +322,65 @@ fn commit(conn: &mut Conn) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Errors that may carry a [`Fault`]: what [`Db::write`] looks into to decide whether to try again.
-pub trait AsFault {
-    /// The fault inside, if it is one.
-    fn as_fault(&self) -> Option<&Fault>;
+/// Makes connections from a URL by its scheme, because SQLite would accept any text as a file name.
+pub(crate) struct Manager {
+    url: String,
 }
 
-impl AsFault for Fault {
-    fn as_fault(&self) -> Option<&Fault> {
-        Some(self)
-    }
-}
-
-/// A refusal of the rules, or a fault: what most write functions return.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure<R> {
-    /// The rules say no.
-    #[error("refused: {0}")]
-    Refused(R),
-    /// The machinery failed.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-}
-
-impl<R> From<DieselError> for Failure<R> {
-    fn from(error: DieselError) -> Self {
-        Self::Fault(error.into())
-    }
-}
-
-impl<R> AsFault for Failure<R> {
-    fn as_fault(&self) -> Option<&Fault> {
-        match self {
-            Self::Refused(_) => None,
-            Self::Fault(fault) => Some(fault),
+impl Manager {
+    /// For a URL that names a database this program can open.
+    fn new(url: &str) -> Result<Self, Fault> {
+        let known = ["sqlite://", "postgres://", "postgresql://"];
+        if known.iter().any(|scheme| url.starts_with(scheme)) {
+            Ok(Self { url: url.to_owned() })
+        } else {
+            let scheme = url.split([':', '/', '@']).next().unwrap_or_default();
+            Err(Fault::Url(scheme.to_owned()))
         }
+    }
+
+    /// The file of a SQLite database; none for one in memory.
+    fn file(&self) -> Option<&Path> {
+        let name = self.url.strip_prefix("sqlite://");
+        name.filter(|name| *name != ":memory:").map(Path::new)
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Conn;
+    type Error = r2d2::Error;
+
+    fn connect(&self) -> Result<Conn, r2d2::Error> {
+        use diesel::Connection as _;
+        if let Some(path) = self.url.strip_prefix("sqlite://") {
+            let conn = diesel::SqliteConnection::establish(path);
+            conn.map(Conn::Sqlite).map_err(r2d2::Error::ConnectionError)
+        } else {
+            let conn = diesel::PgConnection::establish(&self.url);
+            conn.map(Conn::Postgres).map_err(r2d2::Error::ConnectionError)
+        }
+    }
+
+    fn is_valid(&self, conn: &mut Conn) -> Result<(), r2d2::Error> {
+        match conn {
+            // A file does not hang up.
+            Conn::Sqlite(_) => Ok(()),
+            Conn::Postgres(postgres) => {
+                postgres.batch_execute("SELECT 1").map_err(r2d2::Error::QueryError)
+            }
+        }
+    }
+
+    fn has_broken(&self, _: &mut Conn) -> bool {
+        std::thread::panicking()
+    }
+}
+
+#[derive(Debug)]
+struct Prepare;
+
+impl CustomizeConnection<Conn, r2d2::Error> for Prepare {
+    fn on_acquire(&self, conn: &mut Conn) -> Result<(), r2d2::Error> {
+        dialect::prepare(conn).map_err(r2d2::Error::QueryError)
     }
 }

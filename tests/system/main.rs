@@ -16,6 +16,7 @@ mod crash;
 mod equivocation;
 mod full_disk;
 mod hostile_member;
+mod leap;
 mod readiness;
 mod recovery;
 mod replication;

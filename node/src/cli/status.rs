@@ -10,10 +10,13 @@ use lianshi_store::{
     recovery::{self, Pending},
     subscriptions::correspondence::{self, UnlikeCopy},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::At;
-use crate::folder::Difference;
+use crate::{
+    folder::Difference,
+    leap::{self, Leap},
+};
 
 /// Say how the node is.
 #[derive(Debug, Args)]
@@ -33,6 +36,7 @@ impl Status {
             Ok::<_, Fault>((recovery::pending(read)?, correspondence::unlike(read)?))
         })?;
         let awaited = site.db.read(correspondence::awaited)?;
+        let leap = site.db.read(Leap::written)?;
         let later = site.db.read(correspondence::asked_later)?;
         let member = site.db.read(|read| members::by_node(read, &site.node))?;
         let differences =
@@ -45,6 +49,7 @@ impl Status {
             if crate::serve::lock(&folder.path).is_ok() { "no" } else { "yes" },
         );
         text.push_str(&refused(parked));
+        text.push_str(&ahead(leap));
         text.push_str(&restored(recovery, (&awaited, &later), &unlike));
         text.push_str(&not_as_admitted(&differences));
         text.push_str("\nlogs held:");
@@ -57,6 +62,7 @@ impl Status {
             "outbox_waiting": waiting,
             "letters_refused": parked,
             "recovery": recovery,
+            "clock_ahead": leap,
             "awaited": awaited,
             "asked_later": later,
             "unlike_copies": unlike.iter().map(|copy| json!({
@@ -64,21 +70,7 @@ impl Status {
                 "code": copy.code, "since": copy.at,
             })).collect::<Vec<_>>(),
             "not_as_admitted": differences,
-            "logs": logs.iter().map(|log| json!({
-                "origin": log.head.origin,
-                "own": log.head.own,
-                "size": log.head.size,
-                "signed_size": log.head.checkpoint_size,
-                "root": log.head.root.to_base64(),
-                "confirmed_at": log.head.confirmed_at,
-                "state": log.reach.as_str(),
-                "since": log.since,
-                "settled_size": log.settled_size,
-                "cosignatures": log.cosignatures,
-                "lag": log.lag,
-                "quarantined": log.quarantined,
-                "forked": log.forked,
-            })).collect::<Vec<_>>(),
+            "logs": logs.iter().map(described).collect::<Vec<_>>(),
         });
         at.print(&value, text)
     }
@@ -90,6 +82,16 @@ fn refused(parked: i64) -> String {
         0 => String::new(),
         _ => format!("\nletters refused for good: {parked}; see `lianshi letters list`"),
     }
+}
+
+/// A clock that was set back.
+fn ahead(leap: Option<Leap>) -> String {
+    let Some(Leap { ahead_s, until }) = leap else { return String::new() };
+    format!(
+        "\nclock: the newest act is dated {until}, {ahead_s} s ahead of this machine's clock, which \
+         ran ahead or was set back: {}",
+        leap::COSTS
+    )
 }
 
 /// What others were told otherwise.
@@ -138,6 +140,25 @@ fn restored(
         ));
     }
     text
+}
+
+/// A log, for programs.
+fn described(log: &LogState) -> Value {
+    json!({
+        "origin": log.head.origin,
+        "own": log.head.own,
+        "size": log.head.size,
+        "signed_size": log.head.checkpoint_size,
+        "root": log.head.root.to_base64(),
+        "confirmed_at": log.head.confirmed_at,
+        "state": log.reach.as_str(),
+        "since": log.since,
+        "settled_size": log.settled_size,
+        "cosignatures": log.cosignatures,
+        "lag": log.lag,
+        "quarantined": log.quarantined,
+        "forked": log.forked,
+    })
 }
 
 /// A log in a line; what is nothing is left out.

@@ -27,8 +27,8 @@ const FRESH: Duration = Duration::from_millis(300);
 /// How long an answer is waited for: more than a lock is (`store/src/readiness.rs`), and with
 /// [`FRESH`] less than the two seconds in which a lost database is told.
 const PATIENCE: Duration = Duration::from_millis(1_500);
-/// How often a row is written for good, while somebody asks: the rest of the questions cost the disk
-/// nothing.
+/// How often a row is written for good, while somebody asks: the rest of the questions cost the
+/// disk nothing.
 const FOR_GOOD: Duration = Duration::from_secs(30);
 
 /// What is known of the database.
