@@ -14,7 +14,7 @@ use actix_web::web::Data;
 use anyhow::Context as _;
 use lianshi_gateway::Gateway;
 use lianshi_store::{
-    Fault, Site, accounts, catalog, close, datasets, members, recovery, room, usage,
+    Fault, Site, accounts, catalog, close, datasets, members, recovery, room, subscriptions, usage,
 };
 use lianshi_web::WebState;
 use tokio::{sync::Notify, task::JoinHandle};
@@ -206,10 +206,11 @@ const CLOSES: [Job; 3] = [
 ];
 
 /// What is swept: first what gives room back.
-const SWEEP: [Job; 6] = [
+const SWEEP: [Job; 7] = [
     ("sweeping loads that were given up", |site| datasets::sweep_abandoned(site).map(drop)),
     ("counting on beside the database", recovery::beat),
     ("keeping spare room", |site| room::keep_spare(&site.folder)),
+    ("telling of terms that ran out", |site| subscriptions::tell_ended(site).map(drop)),
     ("sweeping ended sessions", |site| accounts::sweep(site).map(drop)),
     ("forgetting stored answers", |site| {
         site.db.write(|write| usage::forget_answers(write, site.now())).map(drop)

@@ -9,6 +9,7 @@ mod offering;
 mod post;
 mod receive;
 mod rows;
+mod terms;
 mod unfollowed;
 mod views;
 
@@ -20,6 +21,7 @@ pub use keys::{create_key, entitlement_by_key, keys, revoke_key};
 pub use post::{missed, rejected};
 pub use receive::receive;
 pub(crate) use rows::smallest_cell_promised;
+pub use terms::tell_ended;
 pub(crate) use unfollowed::note as note_product;
 pub use views::{
     HistoryLine, LISTED_MAX, by_id, for_buyer, for_provider, history, of_node, waiting_for_decision,

@@ -4,6 +4,7 @@
 mod followed;
 mod restored;
 pub mod stated;
+mod terms;
 pub mod world;
 
 use lianshi_market::{

@@ -23,7 +23,7 @@ use crate::support::{fresh_postgres, on_both};
 
 const NOON: &str = "2026-11-20T04:00:00Z";
 
-fn at(text: &str) -> Timestamp {
+pub fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).expect("a time")
 }
 
@@ -31,7 +31,7 @@ fn node(name: &str) -> NodeName {
     NodeName::parse(name).expect("a name")
 }
 
-fn site(db: &Db, name: &str, seed: u8) -> Site {
+pub fn site(db: &Db, name: &str, seed: u8) -> Site {
     Site {
         db: db.clone(),
         node: node(name),

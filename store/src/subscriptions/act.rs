@@ -169,17 +169,19 @@ fn follow_product(
     failed
 }
 
-/// The contracts of a product that the catalog ends or cuts.
+/// The contracts of a product that the catalog ends or cuts; those whose term is over are no
+/// concern of it.
 fn due(
     read: &mut Read<'_>,
     site: &Site,
     product: &RegistrationNumber,
 ) -> Result<Vec<SubscriptionId>, Fault> {
-    let offering = offering::of(read, product, site.now())?;
+    let now = site.now();
+    let offering = offering::of(read, product, now)?;
     // Asked for a contract without end: all are concerned, those past a day, or none.
     let latest = match consequence(offering.as_ref(), Timestamp::from_millis(i64::MAX)) {
-        Some(Consequence::End { .. }) => Timestamp::from_millis(i64::MIN),
-        Some(Consequence::Cut { ends_at, .. }) => ends_at,
+        Some(Consequence::End { .. }) => now,
+        Some(Consequence::Cut { ends_at, .. }) => ends_at.max(now),
         None => return Ok(Vec::new()),
     };
     rows::in_force_beyond(read, product, latest)

@@ -80,11 +80,21 @@ const READS_ALL: [(&str, &str); 18] = [
     ),
 ];
 
-/// A column of texts.
+/// Most values of one statement: PostgreSQL takes no more.
+const PLACES_MAX: usize = 65_535;
+
+/// A step of a plan, as SQLite tells it.
 #[derive(QueryableByName)]
-struct Line {
+struct Detail {
     #[diesel(sql_type = Text)]
-    line: String,
+    detail: String,
+}
+
+/// A step of a plan, as PostgreSQL tells it.
+#[derive(QueryableByName)]
+struct Plan {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    plan: String,
 }
 
 /// A statement of the query builder in the words of no database, without its values. Statements
@@ -152,32 +162,23 @@ impl Planner {
 
     /// The steps of a plan.
     fn plan(&mut self, sql: &str) -> QueryResult<Vec<String>> {
-        let lines: Vec<Line> = match self {
+        let steps: Vec<String> = match self {
             Self::Sqlite(conn) => {
-                #[derive(QueryableByName)]
-                struct Step {
-                    #[diesel(sql_type = Text)]
-                    detail: String,
-                }
-                let steps: Vec<Step> = sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(conn)?;
-                steps.into_iter().map(|step| Line { line: step.detail }).collect()
+                let steps: Vec<Detail> =
+                    sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(conn)?;
+                steps.into_iter().map(|step| step.detail).collect()
             }
             Self::Postgres(conn) => {
                 conn.batch_execute(&format!("DEALLOCATE ALL; PREPARE asked AS {sql}"))?;
-                let places = (1..).take_while(|n| sql.contains(&format!("${n}"))).count();
+                let places = (1..=PLACES_MAX).take_while(|n| sql.contains(&format!("${n}"))).count();
                 let values = vec!["NULL"; places].join(", ");
                 let values = if places == 0 { values } else { format!("({values})") };
-                #[derive(QueryableByName)]
-                struct Step {
-                    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
-                    plan: String,
-                }
-                let steps: Vec<Step> =
+                let steps: Vec<Plan> =
                     sql_query(format!("EXPLAIN (COSTS OFF) EXECUTE asked{values}")).load(conn)?;
-                steps.into_iter().map(|step| Line { line: step.plan.trim().to_owned() }).collect()
+                steps.into_iter().map(|step| step.plan.trim().to_owned()).collect()
             }
         };
-        Ok(lines.into_iter().map(|line| line.line).collect())
+        Ok(steps)
     }
 
     /// The step of a statement's plan that reads more than it should.
@@ -221,9 +222,8 @@ fn scanned_by_sqlite(step: &str, plain: &str) -> Option<String> {
     let is_end = columns.is_empty() && ["min(", "max("].iter().any(|of| plain.contains(of));
     match verb {
         "SCAN" if rest.starts_with("CONSTANT") || rest.starts_with('(') => None,
-        "SCAN" => Some(table.to_owned()),
-        "SEARCH" if is_end || columns.iter().any(|column| tells(column)) => None,
-        "SEARCH" => Some(table.to_owned()),
+        "SEARCH" if is_end || columns.iter().any(tells) => None,
+        "SCAN" | "SEARCH" => Some(table.to_owned()),
         _ => None,
     }
 }
@@ -234,6 +234,7 @@ fn scanned_by_postgres(step: &str, _: &str) -> Option<String> {
     table.split_whitespace().next().map(str::to_owned)
 }
 
+/// The judges.
 static SQLITE: LazyLock<Mutex<Planner>> = LazyLock::new(|| Mutex::new(Planner::sqlite()));
 static POSTGRES: LazyLock<Mutex<Planner>> = LazyLock::new(|| Mutex::new(Planner::postgres()));
 /// What was judged.

@@ -195,6 +195,7 @@ act-subscription-accept = Accepted an offer
 act-subscription-decline = Declined an offer
 act-subscription-end = Ended a subscription
 act-subscription-follow-catalog = Followed the catalog
+act-subscription-term-ended = The term ended
 act-correspondence-ask = Asked once more what was said
 act-correspondence-settled = Asked what was said before the restore
 act-correspondence-without = Not waited for after the restore

@@ -174,6 +174,7 @@ act-subscription-accept = 接受条件
 act-subscription-decline = 不接受条件
 act-subscription-end = 终止订购
 act-subscription-follow-catalog = 随目录变化处理订购
+act-subscription-term-ended = 订购期满
 act-correspondence-ask = 再次核对往来
 act-correspondence-settled = 恢复后核对往来
 act-correspondence-without = 恢复后不再等待核对

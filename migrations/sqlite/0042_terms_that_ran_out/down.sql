@@ -1,0 +1,2 @@
+DROP INDEX subscriptions_waiting;
+DROP INDEX subscriptions_term;
