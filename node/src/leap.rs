@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use lianshi_registry::time::Timestamp;
-use lianshi_store::{Fault, Read, Site, audit};
+use lianshi_store::{Fault, Read, audit};
 use serde::Serialize;
 
 use crate::clock;
@@ -46,7 +46,7 @@ static SINCE: Mutex<Option<Timestamp>> = Mutex::new(None);
 
 /// Tells, when it begins and when it is over, that the time of this process is ahead of the clock,
 /// and counts by how much. A job of a serving node.
-pub(crate) fn tell(_: &Site) -> Result<(), Fault> {
+pub(crate) fn tell() {
     let leap = Leap::of(clock::now(), clock::system_ms());
     let ahead_s = leap.map_or(0, |leap| leap.ahead_s);
     metrics::gauge!("lianshi_clock_ahead_seconds")
@@ -67,7 +67,6 @@ pub(crate) fn tell(_: &Site) -> Result<(), Fault> {
         }
         _ => {}
     }
-    Ok(())
 }
 
 #[cfg(test)]

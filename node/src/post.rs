@@ -17,8 +17,8 @@ pub use reconcile::reconcile;
 
 use crate::trouble::Trouble;
 
-/// How often it is looked for contracts to be compared with the catalog: a link that ends stops what
-/// is below it within seconds.
+/// How often it is looked for contracts to be compared with the catalog: a link that ends stops
+/// what is below it within seconds.
 const CONTRACTS_MS: u64 = 1_000;
 
 /// Hands a letter to its room and gives the receipt to send back. Called on a blocking thread with

@@ -249,10 +249,10 @@ macro_rules! insert_if_absent {
 }
 pub(crate) use insert_if_absent;
 
-/// Inserts many rows, on PostgreSQL with one statement; keep a call below [`BULK_ROWS_MAX`] rows. On
-/// SQLite they go one by one, as the driver would do it, but without a savepoint of its own: where
-/// SQLite gives up the transaction, that would be missed and hide why.
-/// `insert_all!(write, table, rows)` with `rows: &Vec<_>`.
+/// Inserts many rows, on PostgreSQL with one statement; keep a call below [`BULK_ROWS_MAX`] rows.
+/// On SQLite they go one by one, as the driver would do it, but without a savepoint of its own:
+/// where SQLite gives up the transaction, that would be missed and hide why. `insert_all!(write,
+/// table, rows)` with `rows: &Vec<_>`.
 macro_rules! insert_all {
     ($write:expr, $table:expr, $rows:expr) => {{
         use diesel::RunQueryDsl as _;

@@ -40,8 +40,8 @@ pub enum Fault {
         "the disk refuses to be written: it is full or failing; make room or mend it, and try again"
     )]
     Disk(#[source] DieselError),
-    /// The database takes no changes: it is a standby, was set to be read only, or its files may not
-    /// be written.
+    /// The database takes no changes: it is a standby, was set to be read only, or its files may
+    /// not be written.
     #[error("the database can only be read now; see why it takes no changes, and try again")]
     ReadOnly(#[source] DieselError),
     /// The data folder or database was written by a newer program.

@@ -20,7 +20,9 @@ use lianshi_market::usage::{DayCount, Recount};
 use lianshi_registry::time::{Date, Period, Timestamp};
 
 use crate::{
-    db::{Read, Write},
+    Site,
+    close::PAUSE_MS,
+    db::{Read, Write, pause},
     fault::Fault,
     schema::{idempotent_answers, usage_days, usage_months, usage_report_days, usage_reports},
 };
@@ -31,6 +33,9 @@ pub const OUTCOME_ANSWERED: &str = "answered";
 /// How long an answer is kept for its idempotency key: a day covers every sensible retry, and
 /// answers are not kept longer than that because they are not ours to collect.
 pub const ANSWER_KEPT_MS: i64 = 24 * 3_600_000;
+
+/// Rows that one transaction forgets: calls are metered in between.
+pub const FORGOTTEN_AT_ONCE: usize = 1_000;
 
 /// What one subscription used in one month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -161,11 +166,32 @@ fn reported_days(read: &mut Read<'_>, subscription: &str) -> Result<Vec<DayCount
     rows.into_iter().map(|row| day_count("usage_report_days", row)).collect()
 }
 
-/// Forgets answers older than [`ANSWER_KEPT_MS`]; a job calls it now and then. Gives how many went.
+/// Forgets part after part, until nothing is left to be forgotten, and leaves the database to calls
+/// in between; a job does it now and then.
+pub fn in_parts(
+    site: &Site,
+    forget: fn(&mut Write<'_>, Timestamp) -> Result<usize, Fault>,
+) -> Result<(), Fault> {
+    while site.db.write(|write| forget(write, site.now()))? > 0 {
+        pause(PAUSE_MS);
+    }
+    Ok(())
+}
+
+/// Forgets answers older than [`ANSWER_KEPT_MS`], about [`FORGOTTEN_AT_ONCE`]. Gives how many went.
 pub fn forget_answers(write: &mut Write<'_>, now: Timestamp) -> Result<usize, Fault> {
     let before = now.plus_millis(-ANSWER_KEPT_MS).millis();
-    Ok(diesel::delete(idempotent_answers::table.filter(idempotent_answers::at.lt(before)))
-        .execute(&mut **write)?)
+    let old = idempotent_answers::at.lt(before);
+    let last: Option<i64> = idempotent_answers::table
+        .filter(old)
+        .order(idempotent_answers::at.asc())
+        .offset(i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX))
+        .select(idempotent_answers::at)
+        .first(&mut **write)
+        .optional()?;
+    // With those of the same millisecond.
+    let old = old.and(idempotent_answers::at.le(last.unwrap_or(before)));
+    Ok(diesel::delete(idempotent_answers::table.filter(old)).execute(&mut **write)?)
 }
 
 fn day_count(table: &'static str, row: DayRow) -> Result<DayCount, Fault> {

@@ -1,5 +1,5 @@
-//! Whether a database answers and can be written, as it is asked again and again; and what it leaves
-//! of memory and disk to others when it is not used.
+//! Whether a database answers and can be written, as it is asked again and again; and what it
+//! leaves of memory and disk to others when it is not used.
 
 use std::fs;
 

@@ -19,7 +19,7 @@ use lianshi_store::{
     usage::{self, Idempotency, MeterRefusal, Metered, Metering, SubjectClaim},
 };
 
-use crate::support::{fresh_postgres, on_both};
+use crate::support::{blob, execute, fresh_postgres, on_both};
 
 const NOON: &str = "2026-11-20T04:00:00Z";
 
@@ -236,6 +236,23 @@ fn twins_have_one_effect_and_one_answer() {
         let late = at(NOON).plus_millis(usage::ANSWER_KEPT_MS + 1);
         let gone: Result<usize, Fault> = db.write(|write| usage::forget_answers(write, late));
         assert_eq!(gone.expect("forgotten"), 3);
+    });
+}
+
+#[test]
+fn many_answers_are_forgotten_part_after_part_and_young_ones_stay() {
+    on_both(|db| {
+        let old = at(NOON).millis();
+        let row = |n: i64| {
+            let (hash, stored_at) = (blob(db, [1]), old + n / 2);
+            format!("('S-1', 'key {n}', {hash}, 200, {hash}, {n}, {stored_at})")
+        };
+        let rows: Vec<String> = (0..2_500).map(row).collect();
+        execute(db, &format!("INSERT INTO idempotent_answers VALUES {}", rows.join(", ")));
+        // All but those of the last 100 milliseconds are old.
+        let now = Timestamp::from_millis(old + 1_150).plus_millis(usage::ANSWER_KEPT_MS);
+        let forget = || db.write(|write| usage::forget_answers(write, now)).expect("forgotten");
+        assert_eq!([forget(), forget(), forget(), forget()], [1_002, 1_002, 296, 0]);
     });
 }
 

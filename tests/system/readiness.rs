@@ -1,16 +1,14 @@
 //! `/readyz` is red within two seconds when the database is lost, hangs or takes no changes, says
 //! which, and is green again by itself; `?for=read` is green while the node can be read.
 
-use std::{
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{process::Command, time::Duration};
 
 use tests::{Lock, federation::Federation, free_ports, wait_for};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     sync::watch,
+    time::Instant,
 };
 
 /// In so many seconds it is red.
@@ -41,7 +39,7 @@ async fn carry(port: u16, target: String, line: watch::Receiver<Line>) {
                 tokio::select! {
                     // What it carried when the line changed is lost with the connection.
                     _ = copy_bidirectional(&mut near, &mut far), if now == Line::Open => return,
-                    _ = std::future::ready(()), if now == Line::Cut => return,
+                    () = std::future::ready(()), if now == Line::Cut => return,
                     changed = line.changed() => changed.expect("the test holds the line"),
                 }
             }

@@ -1,7 +1,7 @@
 //! Products whose contracts in force are to be held against the catalog. What the catalog makes of
-//! a contract is decided by its word on the product and by the end of the contract, and by no clock;
-//! so whoever changes either, in whichever process, notes the product in the same transaction, and
-//! the job that follows looks at no other.
+//! a contract is decided by its word on the product and by the end of the contract, and by no
+//! clock; so whoever changes either, in whichever process, notes the product in the same
+//! transaction, and the job that follows looks at no other.
 
 use diesel::prelude::*;
 use lianshi_market::subscription::{Side, State};

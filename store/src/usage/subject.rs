@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use lianshi_registry::time::{Period, Timestamp};
 use sha2::Sha256;
 
-use super::{buyer::BuyerKey, meter::SubjectClaim};
+use super::{FORGOTTEN_AT_ONCE, buyer::BuyerKey, meter::SubjectClaim};
 use crate::{
     db::Write,
     fault::Fault,
@@ -122,9 +122,9 @@ impl Subject {
     }
 }
 
-/// Forgets the subjects of months that are over, and the secrets they were kept under; a job calls
-/// it now and then. A secret is overwritten before its row goes, so that no free page of the file
-/// still holds it. Gives how many subjects went.
+/// Forgets subjects of months that are over, at most [`FORGOTTEN_AT_ONCE`], and the secrets they
+/// were kept under, which go first ([`in_parts`](super::in_parts)). A secret is overwritten before
+/// its row goes, so that no free page of the file still holds it. Gives how many subjects went.
 pub fn forget_subjects(write: &mut Write<'_>, now: Timestamp) -> Result<usize, Fault> {
     let first = now.plus_millis(-SUBJECTS_KEPT_MS).period().to_string();
     let over = subject_secrets::table.filter(subject_secrets::period.lt(&first));
@@ -132,6 +132,45 @@ pub fn forget_subjects(write: &mut Write<'_>, now: Timestamp) -> Result<usize, F
         .set(subject_secrets::secret.eq(vec![0_u8; SECRET_BYTES]))
         .execute(&mut **write)?;
     diesel::delete(over).execute(&mut **write)?;
-    Ok(diesel::delete(asked_subjects::table.filter(asked_subjects::period.lt(&first)))
-        .execute(&mut **write)?)
+    let mut gone = 0;
+    while gone < FORGOTTEN_AT_ONCE {
+        match forget_some(write, &first, FORGOTTEN_AT_ONCE - gone)? {
+            0 => break,
+            some => gone += some,
+        }
+    }
+    Ok(gone)
+}
+
+/// Forgets what one buyer asked of one product in the first month before `first`.
+fn forget_some(write: &mut Write<'_>, first: &str, limit: usize) -> Result<usize, Fault> {
+    let oldest: Option<(String, String, String)> = asked_subjects::table
+        .filter(asked_subjects::period.lt(first))
+        .order((
+            asked_subjects::period.asc(),
+            asked_subjects::buyer.asc(),
+            asked_subjects::product.asc(),
+        ))
+        .select((asked_subjects::period, asked_subjects::buyer, asked_subjects::product))
+        .first(&mut **write)
+        .optional()?;
+    let Some((period, buyer, product)) = oldest else { return Ok(0) };
+    let of_buyer = asked_subjects::period
+        .eq(period)
+        .and(asked_subjects::buyer.eq(buyer))
+        .and(asked_subjects::product.eq(product));
+    let last: Option<Vec<u8>> = asked_subjects::table
+        .filter(of_buyer.clone())
+        .order(asked_subjects::subject_hash.asc())
+        .offset(i64::try_from(limit.saturating_sub(1)).unwrap_or(i64::MAX))
+        .select(asked_subjects::subject_hash)
+        .first(&mut **write)
+        .optional()?;
+    let rows = asked_subjects::table.filter(of_buyer);
+    Ok(match last {
+        Some(last) => {
+            diesel::delete(rows.filter(asked_subjects::subject_hash.le(last))).execute(&mut **write)
+        }
+        None => diesel::delete(rows).execute(&mut **write),
+    }?)
 }

@@ -170,7 +170,8 @@ impl Planner {
             }
             Self::Postgres(conn) => {
                 conn.batch_execute(&format!("DEALLOCATE ALL; PREPARE asked AS {sql}"))?;
-                let places = (1..=PLACES_MAX).take_while(|n| sql.contains(&format!("${n}"))).count();
+                let places =
+                    (1..=PLACES_MAX).take_while(|n| sql.contains(&format!("${n}"))).count();
                 let values = vec!["NULL"; places].join(", ");
                 let values = if places == 0 { values } else { format!("({values})") };
                 let steps: Vec<Plan> =
@@ -234,7 +235,6 @@ fn scanned_by_postgres(step: &str, _: &str) -> Option<String> {
     table.split_whitespace().next().map(str::to_owned)
 }
 
-/// The judges.
 static SQLITE: LazyLock<Mutex<Planner>> = LazyLock::new(|| Mutex::new(Planner::sqlite()));
 static POSTGRES: LazyLock<Mutex<Planner>> = LazyLock::new(|| Mutex::new(Planner::postgres()));
 /// What was judged.

@@ -166,6 +166,28 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn many_subjects_are_forgotten_part_after_part() {
+    on_both(|db| {
+        let row = |n: u32, period: &str| {
+            let hash = blob(db, n.to_be_bytes());
+            format!("('{period}', 'buyer {}', 'product', {hash}, 0)", n % 3)
+        };
+        let rows: Vec<String> = (0..2_500).map(|n| row(n, "2026-10")).collect();
+        let stays = row(1, "2026-12");
+        execute(db, &format!("INSERT INTO asked_subjects VALUES {}, {stays}", rows.join(", ")));
+        let now = november().end().plus_millis(SUBJECTS_KEPT_MS);
+        let forget = || db.write(|write| forget_subjects(write, now)).expect("forgotten");
+        assert_eq!([forget(), forget(), forget(), forget()], [1_000, 1_000, 500, 0]);
+        let left: Vec<Found> = db
+            .read(|read| Ok::<_, Fault>(diesel::sql_query(LEFT).load(&mut **read)?))
+            .expect("read");
+        assert_eq!(left.len(), 1);
+    });
+}
+
+const LEFT: &str = "SELECT 1 AS seq FROM asked_subjects WHERE period = '2026-12'";
+
+#[test]
 fn a_subject_is_kept_only_under_a_secret_of_the_month_and_goes_with_it() {
     on_both(|db| {
         let rows = |table: &str| {
