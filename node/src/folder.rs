@@ -193,7 +193,9 @@ impl Folder {
         let invalid = |name: &str, what: &str| {
             format!("{} is not {what}; mend it or bring it back", path.join(name).display())
         };
-        let config: Config = toml::from_str(&read("node.toml")?)
+        let text = read("node.toml")?;
+        let config: Config = toml::from_str(&text)
+            .map_err(|error| without_secrets(&text, &error))
             .with_context(|| invalid("node.toml", "the description of a node"))?;
         let charter: Charter = toml::from_str(&read("charter.toml")?)
             .with_context(|| invalid("charter.toml", "a charter"))?;
@@ -314,6 +316,14 @@ impl Folder {
     pub fn command_site(&self) -> anyhow::Result<Site> {
         self.site(Arc::new(|| {}))
     }
+}
+
+/// What is wrong with `node.toml` and in which line, without the line: passwords and secrets stand
+/// in some.
+fn without_secrets(text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    anyhow::anyhow!("line {line}: {}", error.message())
 }
 
 /// The public part of the seal key a folder has, or will have when it is put together; `None` where

@@ -3,6 +3,7 @@
 //! takes it apart into one row for each mailbox and webhook, each of which is tried until it is
 //! taken, or set aside where a person sees it.
 
+use diesel::prelude::*;
 use lianshi_market::{
     negotiation::Process,
     subscription::{Side, State},
@@ -20,6 +21,8 @@ use crate::{
     Fault, Site, Write,
     accounts::{Audience, Mailbox, Role, mailboxes_of},
     outbox::{self, OutboxRow},
+    schema::{outbox as outbox_rows, parked_letters},
+    setting,
 };
 
 /// The target of rows that nobody has taken apart yet. No node is called so.
@@ -140,13 +143,13 @@ fn row(
     })
 }
 
-/// Writes a notice down. One of the same key that still waits stands for both.
+/// Writes a notice down. One of the same key and millisecond stands for both.
 fn announce(write: &mut Write<'_>, site: &Site, key: &str, notice: Notice) -> Result<Dated, Fault> {
     let timestamp = site.now();
     let digest = hex::encode(Sha256::digest(format!("{}/{key}/{timestamp}", site.node)));
     let id = format!("msg_{}", digest.get(..32).unwrap_or(&digest));
     let dated = Dated { v: NOTICE_VERSION, id, timestamp, notice };
-    let waiting = row(format!("notice/{key}"), NOTICES.to_owned(), &dated, timestamp)?;
+    let waiting = row(format!("notice/{}", dated.id), NOTICES.to_owned(), &dated, timestamp)?;
     outbox::enqueue(write, &waiting)?;
     Ok(dated)
 }
@@ -192,8 +195,18 @@ pub(crate) fn letter_parked(
 ) -> Result<(), Fault> {
     // Whoever hears by these ways would not hear that they fail.
     let Ok(node) = NodeName::parse(&letter.target) else { return Ok(()) };
-    let stretch = site.now().millis().div_euclid(PARKED_PAUSE_MS);
-    let key = format!("parked/{node}/{stretch}");
+    let (now, told) = (site.now(), format!("notice.parked.{node}"));
+    let last: Option<Timestamp> = setting::read(&mut write.as_read(), &told)?;
+    // A clock that was set back must not keep it quiet.
+    let is_news = last.is_none_or(|last| {
+        let since = now.millis().saturating_sub(last.millis());
+        !(0..PARKED_PAUSE_MS).contains(&since)
+    });
+    if !is_news {
+        return Ok(());
+    }
+    setting::write(write, &told, &now)?;
+    let key = format!("parked/{node}");
     let notice = Notice::LetterParked { kind: letter.kind.clone(), node, code: code.to_owned() };
     announce(write, site, &key, notice).map(drop)
 }
@@ -210,13 +223,28 @@ pub fn try_out(site: &Site, mailbox: Option<&Mailbox>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// How the rows of e-mail to an address end.
+fn recipient(mailbox: &Mailbox) -> String {
+    let digest = hex::encode(Sha256::digest(mailbox.as_str()));
+    digest.get(..16).unwrap_or(&digest).to_owned()
+}
+
+/// Takes back what has not left for an address that was taken back.
+pub(crate) fn withdraw(write: &mut Write<'_>, mailbox: &Mailbox) -> Result<(), Fault> {
+    let ending = format!("%/{}", recipient(mailbox));
+    let waits = outbox_rows::target.eq(MAIL).and(outbox_rows::id.like(&ending));
+    diesel::delete(outbox_rows::table.filter(waits)).execute(&mut **write)?;
+    let is_parked = parked_letters::target.eq(MAIL).and(parked_letters::id.like(&ending));
+    diesel::delete(parked_letters::table.filter(is_parked)).execute(&mut **write)?;
+    Ok(())
+}
+
 fn send_mail(
     write: &mut Write<'_>,
     (notice, to): (&Dated, &Mailbox),
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let recipient = hex::encode(Sha256::digest(to.as_str()));
-    let id = format!("mail/{}/{}", notice.id, recipient.get(..16).unwrap_or(&recipient));
+    let id = format!("mail/{}/{}", notice.id, recipient(to));
     let mail = Mail { to: to.to_string(), notice: notice.clone() };
     outbox::enqueue(write, &row(id, MAIL.to_owned(), &mail, now)?)?;
     Ok(())

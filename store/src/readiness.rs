@@ -44,7 +44,7 @@ impl Probe {
     /// Asks. A write transaction is begun and a change of no row tried: that proves the lock, and
     /// that changes are allowed, and costs the disk nothing. `for_good` writes a small row and
     /// commits it, which alone proves that there is room and that the disk obeys. Takes as long as
-    /// [`dialect::prepare_probe`] says, or as the network below takes.
+    /// `dialect::prepare_probe` says, or as the network below takes.
     pub fn ask(&mut self, for_good: bool, now: Timestamp) -> Readiness {
         let taken = self.conn.take().map_or_else(|| self.connect(), Ok);
         let mut conn = match taken {
@@ -55,15 +55,18 @@ impl Probe {
             return Readiness::Gone(fault);
         }
         let written_before = self.db.written();
+        if for_good {
+            // Whoever finds a full disk meanwhile is heard.
+            self.db.trust();
+        }
         match write(&mut conn, for_good, now) {
-            Ok(()) => self.db.trust(),
             // Whoever holds the lock is this process, which gets on.
             Err(Fault::Locked(_) | Fault::Conflict(_)) if self.db.written() != written_before => {}
             Err(fault) if fault.refuses_writes() || matches!(fault, Fault::Locked(_)) => {
                 self.conn = Some(conn);
                 return Readiness::Reads(fault);
             }
-            Err(Fault::Conflict(_)) => {}
+            Ok(()) | Err(Fault::Conflict(_)) => {}
             Err(fault) => return Readiness::Gone(fault),
         }
         self.conn = Some(conn);

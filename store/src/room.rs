@@ -44,7 +44,7 @@ pub fn demand(db: &Db, bytes: u64) -> Result<(), Fault> {
     room.demand(bytes).map_err(|too_little| Fault::Full(Box::new(too_little)))
 }
 
-/// Gives back what the log of changes of a SQLite database takes beyond [`WAL_KEPT_BYTES`], when
+/// Gives back what the log of changes of a SQLite database takes beyond `WAL_KEPT_BYTES`, when
 /// nobody works with it: a long reader, or a large write, made it grow.
 pub fn give_back(db: &Db) -> Result<(), Fault> {
     let Some(path) = db.log_of_changes() else { return Ok(()) };

@@ -670,6 +670,7 @@ diesel::table! {
         decided_at -> Nullable<BigInt>,
         decided_by -> Nullable<Text>,
         note -> Nullable<Text>,
+        said_at -> BigInt,
     }
 }
 

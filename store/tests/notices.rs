@@ -139,6 +139,17 @@ fn a_mailbox_is_its_owners_to_take_back_and_the_trail_does_not_hold_it() {
             Err("account.mailbox_malformed")
         );
         assert_eq!(set(&site, "nobody", None).map_err(|no| no.code()), Err("account.user_unknown"));
+        // What waits for an address that is taken back does not leave.
+        let gone = Mailbox::parse("gone@office.example").expect("an address");
+        accounts::set_own_mailbox(&site, &user, Some(&gone)).expect("set");
+        notices::try_out(&site, Some(&gone)).expect("on its way");
+        let [mail] = &rows(db, MAIL)[..] else { panic!("one mail") };
+        notices::try_out(&site, Some(&gone)).expect("on its way");
+        db.write(|write| outbox::park(write, &site, mail, ("notice.refused", "550")))
+            .expect("parked");
+        accounts::set_own_mailbox(&site, &user, None).expect("taken back");
+        assert!(rows(db, MAIL).is_empty());
+        assert_eq!(db.read(outbox::parked_count).expect("read"), 0);
         let written = db.read(|read| {
             diesel::sql_query(
                 "SELECT action, before || after AS change FROM audit_rows ORDER BY seq",
@@ -149,7 +160,7 @@ fn a_mailbox_is_its_owners_to_take_back_and_the_trail_does_not_hold_it() {
         let written = written.expect("read");
         let acts = written.iter().filter(|act| act.action == "user.mailbox");
         let changes: Vec<&str> = acts.map(|act| act.change.as_str()).collect();
-        assert_eq!(changes, ["noneset", "setset", "setnone"]);
+        assert_eq!(changes, ["noneset", "setset", "setnone", "noneset", "setnone"]);
         assert!(written.iter().all(|act| !act.change.contains("office.example")));
     });
 }
@@ -188,9 +199,11 @@ fn letters_that_are_set_aside_are_told_once_an_hour_for_each_node() {
         park(0, "jiangbei");
         park(0, MAIL);
         let first = told(&site);
+        park(10, "yinzhou");
+        assert_eq!(told(&site), [], "within the hour");
         let to: Vec<&str> = first.iter().map(|(to, _)| to.as_str()).collect();
         let [admin, finance] = ["admin@office.example", "finance@office.example"];
         assert_eq!(to, [admin, admin, finance, finance], "{first:?}");
-        assert_eq!(db.read(outbox::parked_count).expect("read"), 12);
+        assert_eq!(db.read(outbox::parked_count).expect("read"), 13);
     });
 }

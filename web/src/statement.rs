@@ -7,7 +7,7 @@ use lianshi_market::{
     split::ShareExplanation,
 };
 
-use lianshi_store::statements::{PAGE_ITEMS_MAX, StatementPage};
+use lianshi_store::statements::{PAGE_ITEMS_MAX, StatementPage, StatementState};
 
 use crate::{
     figures,
@@ -124,6 +124,16 @@ fn share_words(lang: Lang, share: &ShareExplanation, amount: Amount) -> String {
                 ("amount", Value::Text(figures::yuan(amount.fen()))),
             ],
         ),
+    }
+}
+
+/// The look of a statement's tag; the word in it says the same.
+pub fn class_of(state: &StatementState) -> &'static str {
+    match state {
+        StatementState::Issued => "line",
+        StatementState::Questioned => "warn",
+        StatementState::Declined => "stop",
+        StatementState::Checked | StatementState::Accepted => "ok",
     }
 }
 

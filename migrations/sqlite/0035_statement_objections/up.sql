@@ -8,3 +8,6 @@ CREATE TABLE statement_objections (
 
 -- What finance asks for by its state is found without what is settled.
 CREATE INDEX statements_state ON statements (side, state, period, number);
+
+-- When this node said last what it has against a statement that waits here; 0 for never.
+ALTER TABLE waiting_statements ADD COLUMN said_at INTEGER NOT NULL DEFAULT 0;

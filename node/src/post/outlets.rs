@@ -17,7 +17,7 @@ use lettre::{
         Mailbox,
         header::{ContentType, HeaderName, HeaderValue},
     },
-    transport::smtp::{Error as SmtpError, response::Severity},
+    transport::smtp::Error as SmtpError,
 };
 use lianshi_registry::{entry::Texts, time::Timestamp, wire::Receipt};
 use lianshi_store::{
@@ -26,6 +26,7 @@ use lianshi_store::{
     outbox::OutboxRow,
 };
 use lianshi_web::notice;
+use reqwest::StatusCode;
 use sha2::Sha256;
 
 use super::{delivery::Missed, on_site};
@@ -38,6 +39,10 @@ use crate::folder::{
 const ANSWER_MS: u64 = 15_000;
 /// E-mail kept in the folder; the oldest goes first. More than a year of a busy office.
 const MAIL_FILES_MAX: usize = 10_000;
+
+/// Answers of a webhook that takes nothing now, whatever is sent.
+const IS_BUSY: [StatusCode; 3] =
+    [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
 
 /// Where notices of this node go.
 pub struct Outlets {
@@ -200,8 +205,10 @@ impl Outlets {
         tracing::info!(webhook = name, id = %notice.id, %status, "a webhook was called");
         if status.is_success() {
             Ok(Receipt::Taken)
-        } else if status == reqwest::StatusCode::GONE {
+        } else if status == StatusCode::GONE {
             Ok(Receipt::refused(REFUSED, "410: it takes no notices any more", false))
+        } else if status.is_client_error() && !IS_BUSY.contains(&status) {
+            Err(Missed::Unread(format!("it answered {status}")))
         } else {
             Err(Missed::Silent(format!("it answered {status}")))
         }
@@ -226,17 +233,20 @@ fn seconds(at: Timestamp) -> i64 {
     at.millis().div_euclid(1000)
 }
 
-/// What a mail server's no means: an address that is refused for good stays refused, anything else
-/// may be mended there or in `node.toml`.
+/// What a mail server's no means: an address that is refused for good stays refused, a mail that is
+/// not taken now is tried again, and a server that takes nobody's is left alone for a while. Its
+/// words name the address, which is nobody else's; so the code alone is told.
 fn refused_by(error: &SmtpError) -> Result<Receipt, Missed> {
-    let is_of_address = error.status().is_some_and(|code| {
-        code.severity == Severity::PermanentNegativeCompletion
-            && matches!(u16::from(code), 550 | 551 | 553)
-    });
-    if is_of_address {
-        Ok(Receipt::refused(REFUSED, &error.to_string(), false))
-    } else {
-        Err(Missed::Silent(error.to_string()))
+    let Some(code) = error.status() else {
+        let what = if error.is_timeout() { "it did not answer in time" } else { "no connection" };
+        return Err(Missed::Silent(format!("the mail server: {what}")));
+    };
+    let why = format!("the mail server answered {code}");
+    match u16::from(code) {
+        550 | 551 | 553 => Ok(Receipt::refused(REFUSED, &why, false)),
+        // It closes, or wants other credentials.
+        421 | 454 | 530 | 534 | 535 => Err(Missed::Silent(why)),
+        _ => Err(Missed::Unread(why)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Mailboxes: where a person wants to hear of what was decided. A table of its own: an address is
-//! personal data, needed for nothing else, and goes when the person takes it back.
+//! personal data, needed for nothing else, and goes when the person takes it back, with what waits
+//! to be sent to it.
 
 use std::{fmt, str::FromStr as _};
 
@@ -15,6 +16,7 @@ use super::{
 use crate::{
     Failure, Fault, Read, Site, Write,
     audit::Actor,
+    notices,
     schema::{user_mailboxes, user_roles, users},
 };
 
@@ -94,8 +96,12 @@ fn set(
     (actor, user): (&Actor, &User),
     mailbox: Option<&Mailbox>,
 ) -> Result<(), Fault> {
+    let had = self::mailbox(&mut write.as_read(), user)?;
+    if let Some(had) = had.as_ref().filter(|had| Some(*had) != mailbox) {
+        notices::withdraw(write, had)?;
+    }
     let own = user_mailboxes::table.find(&user.id);
-    let had = diesel::delete(own).execute(&mut **write)? > 0;
+    diesel::delete(own).execute(&mut **write)?;
     if let Some(Mailbox(address)) = mailbox {
         diesel::insert_into(user_mailboxes::table)
             .values((
@@ -107,7 +113,8 @@ fn set(
     }
     // The trail says that it was done; the address itself is nobody else's.
     let state = |set: bool| if set { "set" } else { "none" };
-    let change = ("user.mailbox", user.login.as_str(), state(had), state(mailbox.is_some()));
+    let change =
+        ("user.mailbox", user.login.as_str(), state(had.is_some()), state(mailbox.is_some()));
     record(write, site, actor, change)
 }
 

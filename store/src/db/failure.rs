@@ -5,7 +5,8 @@ use diesel::result::Error as DieselError;
 
 use crate::fault::Fault;
 
-/// Errors that may carry a [`Fault`]: what [`Db::write`] looks into to decide whether to try again.
+/// Errors that may carry a [`Fault`]: what [`Db::write`](super::Db::write) looks into to decide
+/// whether to try again.
 pub trait AsFault {
     /// The fault inside, if it is one.
     fn as_fault(&self) -> Option<&Fault>;

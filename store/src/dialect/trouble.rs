@@ -20,7 +20,7 @@ pub(crate) enum Trouble {
 }
 
 /// How both databases word it: the driver passes their texts on, but not all of their codes.
-const TROUBLES: [(&str, Trouble); 15] = [
+const TROUBLES: [(&str, Trouble); 17] = [
     ("could not serialize", Trouble::Conflict),
     ("deadlock detected", Trouble::Conflict),
     ("database is locked", Trouble::Locked),
@@ -30,6 +30,8 @@ const TROUBLES: [(&str, Trouble); 15] = [
     ("Disk quota exceeded", Trouble::Full),
     ("disk I/O error", Trouble::Disk),
     ("readonly database", Trouble::ReadOnly),
+    ("in a hot standby", Trouble::ReadOnly),
+    ("during recovery", Trouble::ReadOnly),
     ("unable to open database file", Trouble::Gone),
     ("terminating connection", Trouble::Gone),
     ("server closed the connection", Trouble::Gone),

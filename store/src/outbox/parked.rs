@@ -167,7 +167,10 @@ pub fn send_again(site: &Site, actor: &Actor, id: &str) -> Result<(), Failure<Le
     site.db.write(|write| {
         let now = site.now();
         let letter = take(write, id)?;
-        let (created_at, due_at, last_error) = (letter.created_at, now.millis(), String::new());
+        // A notice is given up after a time, which begins anew.
+        let is_notice = notices::is_outside(&letter.target);
+        let created_at = if is_notice { now.millis() } else { letter.created_at };
+        let (due_at, last_error) = (now.millis(), String::new());
         enqueue(write, &OutboxRow { created_at, due_at, attempts: 0, last_error, ..letter })?;
         Ok::<_, Failure<LetterRefusal>>(record(write, site, (actor, "letter.send"), id, "")?)
     })?;

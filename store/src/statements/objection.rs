@@ -17,8 +17,11 @@ use super::{
 };
 use crate::{
     Failure, Fault, Read, Site, Write, outbox,
-    schema::{statement_objections, statements},
+    schema::{outbox as outbox_rows, statement_objections, statements, waiting_statements},
 };
+
+/// Claims tell their time in whole seconds.
+const CLAIM_TICK_MS: i64 = 1_000;
 
 /// What a home node said against a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,14 +49,24 @@ pub(super) fn raise(write: &mut Write<'_>, site: &Site, number: &str) -> Result<
         note: held.decision.map(|decision| decision.note).unwrap_or_default(),
     };
     let (text, hash) = document.seal_text();
-    let (hash, at) = (hex::encode(hash), site.now());
+    let hash = hex::encode(hash);
+    // Later than what was said before, also by a clock that was set back.
+    let said_at: i64 = waiting_statements::table
+        .find(number)
+        .select(waiting_statements::said_at)
+        .first(&mut **write)?;
+    let at = site.now().max(Timestamp::from_millis(said_at.saturating_add(CLAIM_TICK_MS)));
+    diesel::update(waiting_statements::table.find(number))
+        .set(waiting_statements::said_at.eq(at.millis()))
+        .execute(&mut **write)?;
     let queue = format!("objection/{number}");
-    // In the order they were said; a decision comes after the question of the same millisecond.
-    let is_decided = document.state != WaitingState::Waiting;
-    let id = format!("{queue}/{:014}-{}-{hash}", at.millis(), u8::from(is_decided));
+    // What was not tried yet is out of date.
+    let untried = outbox_rows::ordering_key.eq(&queue).and(outbox_rows::attempts.eq(0));
+    diesel::delete(outbox_rows::table.filter(untried)).execute(&mut **write)?;
+    let id = format!("{queue}/{:014}", at.millis());
     let claim = Claim { v: LETTER_VERSION, id: number.to_owned(), hash, at };
     let letter = Letter::new(&text, claim.seal(&site.node, LetterKind::Objection, &site.seal_key));
-    let mut row = letter_row(id, &provider, &letter, at);
+    let mut row = letter_row(id, &provider, &letter, site.now());
     row.ordering_key = queue;
     outbox::enqueue(write, &row)?;
     Ok(())
@@ -81,13 +94,11 @@ pub(super) fn take(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outco
         return refuse(LetterRefusal::UnknownDocument(number.clone()));
     }
     let kept = of(&mut write.as_read(), number)?;
-    let order = |at: Timestamp, state: WaitingState| (at, state != WaitingState::Waiting);
-    let newest = order(opened.claim.at, document.state);
     if let Some(kept) = kept {
         let is_said = kept.state == document.state
             && kept.difference == document.difference
             && kept.note == document.note;
-        if is_said || order(kept.at, kept.state) > newest {
+        if is_said || kept.at > opened.claim.at {
             return Ok(());
         }
     }

@@ -137,7 +137,8 @@ pub(super) fn take_statement(
         .first(&mut **write)
         .optional()?;
     match known {
-        Some(known) if known == hash => {}
+        // How it differed, where a person stood by it all the same.
+        Some(known) if known == hash => objection::raise(write, site, &document.number)?,
         Some(_) => return refuse(LetterRefusal::Conflict(document.number)),
         None => {
             let stated = Stated { document, hash };

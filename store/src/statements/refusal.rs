@@ -104,6 +104,8 @@ impl LetterRefusal {
             self,
             Self::Seal(SealError::Signature(_))
                 | Self::NotAMember(_)
+                // Of a later version than this node's.
+                | Self::Kind(_)
                 | Self::Recovering
                 | Self::UnknownSubscription(_)
                 | Self::Differs { difference: Difference::PeriodAhead { .. }, .. }

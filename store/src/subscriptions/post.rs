@@ -16,6 +16,7 @@ use crate::{
     audit::{self, Act, Actor},
     db::{Read, Write},
     fault::Fault,
+    notices,
     outbox::{self, OutboxRow},
     schema::{outbox as outbox_table, sealed_messages},
 };
@@ -209,6 +210,7 @@ pub fn rejected(site: &Site, letter: &OutboxRow, code: &str, text: &str) -> Resu
         // Giving up is never refused; if it were, the rows are gone and the copy stays.
         let Ok(step) = process.command(command, None, now) else { return Ok(()) };
         carry_out(write, site, &step, now)?;
+        notices::subscription_changed(write, site, (&step.process, Some(process.state)))?;
         audit::record(
             write,
             &Act {

@@ -1,7 +1,8 @@
 //! Terms that ran out. Nobody ended such a contract and no letter says that it is over, for both
 //! sides know when; so its copy stays as the letters made it, which is what a restored side plays
 //! again, a late letter meets and a late statement is rated by. Whoever asks for contracts in force
-//! asks with the time and finds them by an index, and the audit trail is told once of each.
+//! asks with the time and finds them by an index, and the audit trail is told once of each. A term
+//! that is cut to a day in the past is told of by what cut it.
 
 use diesel::prelude::*;
 use lianshi_market::subscription::{Side, State};

@@ -28,8 +28,13 @@ fn in_force() -> _ {
 pub(crate) fn note(write: &mut Write<'_>, product: &RegistrationNumber) -> Result<(), Fault> {
     let of_product = in_force().filter(subscriptions::product.eq(product.as_str()));
     if diesel::select(diesel::dsl::exists(of_product)).get_result(&mut **write)? {
-        let row = unfollowed_products::product.eq(product.as_str());
-        insert_if_absent!(write, unfollowed_products::table, row)?;
+        // Read first, also where it is noted: whoever takes it off at the same time then conflicts,
+        // which an insert that finds the row there does not see to.
+        let noted = unfollowed_products::table.find(product.as_str());
+        if !diesel::select(diesel::dsl::exists(noted)).get_result::<bool>(&mut **write)? {
+            let row = unfollowed_products::product.eq(product.as_str());
+            insert_if_absent!(write, unfollowed_products::table, row)?;
+        }
     }
     Ok(())
 }

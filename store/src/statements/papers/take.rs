@@ -131,11 +131,11 @@ fn take_own(write: &mut Write<'_>, site: &Site, (node, paper): (&NodeName, &Pape
     match known {
         Some(known) if known.1 != opened.document => refuse(LetterRefusal::Conflict(number)),
         Some(known) => {
-            let Some(countersigned) = &paper.countersigned else {
-                // It waits there or was declined; the answer to a repeat says so.
+            if known.3.is_none() {
+                // What was said against it, the answer to a repeat says.
                 outbox::enqueue(write, &letter_again(site, node, known)?)?;
-                return Ok(());
-            };
+            }
+            let Some(countersigned) = &paper.countersigned else { return Ok(()) };
             let receipt = open(write, site, node, countersigned, "")?;
             if receipt.kind != LetterKind::StatementReceipt {
                 return refuse(LetterRefusal::Kind(receipt.kind.as_str().to_owned()));
