@@ -247,7 +247,7 @@ impl Db {
         self.doubted.load(Ordering::Acquire)
     }
 
-    /// It was written for good.
+    /// A write for good is tried now: what was doubted before is answered by it.
     pub(crate) fn trust(&self) {
         self.doubted.store(false, Ordering::Release);
     }

@@ -45,6 +45,8 @@ pub const REFUSED: &str = "notice.refused";
 /// Notices of parked letters are at least so far apart for each node: a thousand refused at once
 /// are one piece of news.
 const PARKED_PAUSE_MS: i64 = 3_600_000;
+/// Whom a test is for: an address that is nobody's.
+const NOBODY: &str = "test";
 /// Version of what is told to programs.
 pub const NOTICE_VERSION: u32 = 1;
 
@@ -143,7 +145,7 @@ fn row(
     })
 }
 
-/// Writes a notice down. One of the same key and millisecond stands for both.
+/// Writes a notice down. One of the same key and second stands for both.
 fn announce(write: &mut Write<'_>, site: &Site, key: &str, notice: Notice) -> Result<Dated, Fault> {
     let timestamp = site.now();
     let digest = hex::encode(Sha256::digest(format!("{}/{key}/{timestamp}", site.node)));
@@ -217,21 +219,15 @@ pub fn try_out(site: &Site, mailbox: Option<&Mailbox>) -> Result<(), Fault> {
         let now = site.now();
         let notice = Notice::Test { node: site.node.clone() };
         let dated = announce(write, site, &format!("test/{}", now.millis()), notice)?;
-        mailbox.map_or(Ok(()), |mailbox| send_mail(write, (&dated, mailbox), now))
+        mailbox.map_or(Ok(()), |mailbox| send_mail(write, (&dated, NOBODY, mailbox), now))
     })?;
     site.nudge();
     Ok(())
 }
 
-/// How the rows of e-mail to an address end.
-fn recipient(mailbox: &Mailbox) -> String {
-    let digest = hex::encode(Sha256::digest(mailbox.as_str()));
-    digest.get(..16).unwrap_or(&digest).to_owned()
-}
-
-/// Takes back what has not left for an address that was taken back.
-pub(crate) fn withdraw(write: &mut Write<'_>, mailbox: &Mailbox) -> Result<(), Fault> {
-    let ending = format!("%/{}", recipient(mailbox));
+/// Takes back what has not left for a person who took an address back.
+pub(crate) fn withdraw(write: &mut Write<'_>, user_id: &str) -> Result<(), Fault> {
+    let ending = format!("%/{user_id}");
     let waits = outbox_rows::target.eq(MAIL).and(outbox_rows::id.like(&ending));
     diesel::delete(outbox_rows::table.filter(waits)).execute(&mut **write)?;
     let is_parked = parked_letters::target.eq(MAIL).and(parked_letters::id.like(&ending));
@@ -239,12 +235,14 @@ pub(crate) fn withdraw(write: &mut Write<'_>, mailbox: &Mailbox) -> Result<(), F
     Ok(())
 }
 
+/// Puts one e-mail on its way. Its id says whom it is for by the person's id and not by the
+/// address, for ids are logged.
 fn send_mail(
     write: &mut Write<'_>,
-    (notice, to): (&Dated, &Mailbox),
+    (notice, person, to): (&Dated, &str, &Mailbox),
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let id = format!("mail/{}/{}", notice.id, recipient(to));
+    let id = format!("mail/{}/{person}", notice.id);
     let mail = Mail { to: to.to_string(), notice: notice.clone() };
     outbox::enqueue(write, &row(id, MAIL.to_owned(), &mail, now)?)?;
     Ok(())
@@ -257,8 +255,8 @@ pub fn spread(site: &Site, waiting: &OutboxRow, webhooks: &[String]) -> Result<(
         .map_err(|error| Fault::corrupt("outbox", format!("{}: {error}", waiting.id)))?;
     site.db.write(|write| {
         let now = site.now();
-        for (_, mailbox) in told(write, &notice.notice)? {
-            send_mail(write, (&notice, &mailbox), now)?;
+        for (person, mailbox) in told(write, &notice.notice)? {
+            send_mail(write, (&notice, &person, &mailbox), now)?;
         }
         for name in webhooks {
             let id = format!("webhook/{}/{name}", notice.id);
@@ -268,7 +266,7 @@ pub fn spread(site: &Site, waiting: &OutboxRow, webhooks: &[String]) -> Result<(
     })
 }
 
-/// The mailboxes of those who are told.
+/// Those who are told, by their ids, and their mailboxes.
 fn told(write: &mut Write<'_>, notice: &Notice) -> Result<Vec<(String, Mailbox)>, Fault> {
     let read = &mut write.as_read();
     match notice {

@@ -139,17 +139,30 @@ fn a_mailbox_is_its_owners_to_take_back_and_the_trail_does_not_hold_it() {
             Err("account.mailbox_malformed")
         );
         assert_eq!(set(&site, "nobody", None).map_err(|no| no.code()), Err("account.user_unknown"));
-        // What waits for an address that is taken back does not leave.
-        let gone = Mailbox::parse("gone@office.example").expect("an address");
-        accounts::set_own_mailbox(&site, &user, Some(&gone)).expect("set");
-        notices::try_out(&site, Some(&gone)).expect("on its way");
-        let [mail] = &rows(db, MAIL)[..] else { panic!("one mail") };
-        notices::try_out(&site, Some(&gone)).expect("on its way");
-        db.write(|write| outbox::park(write, &site, mail, ("notice.refused", "550")))
-            .expect("parked");
-        accounts::set_own_mailbox(&site, &user, None).expect("taken back");
+        // What waits for an address that is taken back does not leave, and what waits for others who
+        // share it does.
+        let shared = "office@office.example";
+        add(&site, ("other", Role::NodeAdmin), &own);
+        add(&site, ("admin", Role::NodeAdmin), &own);
+        for login in ["other", "admin"] {
+            set(&site, login, Some(shared)).expect("set");
+        }
+        let letter = statement(0, "yinzhou");
+        park(&site, &letter);
+        for waiting in rows(db, NOTICES) {
+            notices::spread(&site, &waiting, &[]).expect("taken apart");
+        }
+        let mails = rows(db, MAIL);
+        assert_eq!(mails.len(), 2);
+        assert!(mails.iter().all(|mail| !mail.id.contains("office")), "{mails:?}");
+        park(&site, &mails[0]);
+        for login in ["other", "admin"] {
+            let left = rows(db, MAIL).len() + usize::try_from(parked(db)).expect("few");
+            set(&site, login, None).expect("taken back");
+            let now = rows(db, MAIL).len() + usize::try_from(parked(db)).expect("few");
+            assert_eq!(now + 1, left, "{login}");
+        }
         assert!(rows(db, MAIL).is_empty());
-        assert_eq!(db.read(outbox::parked_count).expect("read"), 0);
         let written = db.read(|read| {
             diesel::sql_query(
                 "SELECT action, before || after AS change FROM audit_rows ORDER BY seq",
@@ -160,9 +173,42 @@ fn a_mailbox_is_its_owners_to_take_back_and_the_trail_does_not_hold_it() {
         let written = written.expect("read");
         let acts = written.iter().filter(|act| act.action == "user.mailbox");
         let changes: Vec<&str> = acts.map(|act| act.change.as_str()).collect();
-        assert_eq!(changes, ["noneset", "setset", "setnone", "noneset", "setnone"]);
+        assert_eq!(
+            changes,
+            [
+                "noneset", "setset", "setnone", "noneset", "noneset", "setset", "setset",
+                "setnone", "setnone"
+            ]
+        );
         assert!(written.iter().all(|act| !act.change.contains("office.example")));
     });
+}
+
+fn statement(number: u32, target: &str) -> OutboxRow {
+    OutboxRow {
+        id: format!("statement/{target}/{number}"),
+        kind: "statement".to_owned(),
+        target: target.to_owned(),
+        ordering_key: format!("{target}/{number}"),
+        payload: Vec::new(),
+        created_at: 0,
+        due_at: 0,
+        attempts: 0,
+        last_error: String::new(),
+    }
+}
+
+/// Sets a letter aside, as its receiver's refusal does.
+fn park(site: &Site, letter: &OutboxRow) {
+    let parked = site.db.write(|write| {
+        outbox::enqueue(write, letter)?;
+        outbox::park(write, site, letter, ("statement.conflict", "taken before"))
+    });
+    parked.expect("set aside");
+}
+
+fn parked(db: &Db) -> i64 {
+    db.read(outbox::parked_count).expect("read")
 }
 
 /// A thousand letters refused at once are one piece of news for each node and hour.
@@ -176,25 +222,7 @@ fn letters_that_are_set_aside_are_told_once_an_hour_for_each_node() {
         {
             add(&site, (login, role), &own);
         }
-        let letter = |number: u32, target: &str| OutboxRow {
-            id: format!("statement/{target}/{number}"),
-            kind: "statement".to_owned(),
-            target: target.to_owned(),
-            ordering_key: format!("{target}/{number}"),
-            payload: Vec::new(),
-            created_at: 0,
-            due_at: 0,
-            attempts: 0,
-            last_error: String::new(),
-        };
-        let park = |number: u32, target: &str| {
-            let letter = letter(number, target);
-            db.write(|write| {
-                outbox::enqueue(write, &letter)?;
-                outbox::park(write, &site, &letter, ("statement.conflict", "taken before"))
-            })
-            .expect("set aside");
-        };
+        let park = |number: u32, target: &str| park(&site, &statement(number, target));
         (0..10).for_each(|number| park(number, "yinzhou"));
         park(0, "jiangbei");
         park(0, MAIL);
@@ -204,6 +232,6 @@ fn letters_that_are_set_aside_are_told_once_an_hour_for_each_node() {
         let to: Vec<&str> = first.iter().map(|(to, _)| to.as_str()).collect();
         let [admin, finance] = ["admin@office.example", "finance@office.example"];
         assert_eq!(to, [admin, admin, finance, finance], "{first:?}");
-        assert_eq!(db.read(outbox::parked_count).expect("read"), 13);
+        assert_eq!(parked(db), 13);
     });
 }

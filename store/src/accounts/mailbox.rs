@@ -97,8 +97,8 @@ fn set(
     mailbox: Option<&Mailbox>,
 ) -> Result<(), Fault> {
     let had = self::mailbox(&mut write.as_read(), user)?;
-    if let Some(had) = had.as_ref().filter(|had| Some(*had) != mailbox) {
-        notices::withdraw(write, had)?;
+    if had.is_some() && had.as_ref() != mailbox {
+        notices::withdraw(write, &user.id)?;
     }
     let own = user_mailboxes::table.find(&user.id);
     diesel::delete(own).execute(&mut **write)?;
