@@ -139,8 +139,8 @@ fn a_mailbox_is_its_owners_to_take_back_and_the_trail_does_not_hold_it() {
             Err("account.mailbox_malformed")
         );
         assert_eq!(set(&site, "nobody", None).map_err(|no| no.code()), Err("account.user_unknown"));
-        // What waits for an address that is taken back does not leave, and what waits for others who
-        // share it does.
+        // What waits for an address that is taken back does not leave; for others who share it, it
+        // does.
         let shared = "office@office.example";
         add(&site, ("other", Role::NodeAdmin), &own);
         add(&site, ("admin", Role::NodeAdmin), &own);
