@@ -4,7 +4,7 @@
 
 mod callers;
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 use anyhow::ensure;
 use clap::Args;
@@ -25,11 +25,11 @@ use crate::{
     disk::fdatasync,
     node::node,
     report::Report,
-    stopwatch::{Stopwatch, millis, per_second},
+    stopwatch::{Stopwatch, millis, pause, per_second},
 };
 
 /// How long callers are measured before the close.
-const QUIET_MS: u64 = 5_000;
+const QUIET: Duration = Duration::from_secs(5);
 
 /// The close of a period.
 #[derive(Debug, Args)]
@@ -77,7 +77,7 @@ impl Close {
         let mut beside = Vec::new();
         if self.callers > 0 {
             let callers = self.start_callers(&site, period)?;
-            callers::pause(QUIET_MS);
+            pause(QUIET);
             beside.push(callers.finish("before the close")?);
         }
         let rows = self.measure(&site, period, &mut beside)?;

@@ -9,6 +9,7 @@ mod close;
 mod disk;
 mod federation;
 mod filler;
+mod idle;
 mod memory;
 mod node;
 mod outbox;
@@ -43,6 +44,8 @@ enum Command {
     Close(close::Close),
     /// Letters to one node while thousands wait for another.
     Outbox(outbox::Outbox),
+    /// A node with many contracts and nothing to do.
+    Idle(idle::Idle),
     /// A federation of thousands of nodes, simulated.
     Federation(federation::Federation),
 }
@@ -56,6 +59,7 @@ fn main() -> anyhow::Result<()> {
         Command::Proof(command) => command.run(),
         Command::Call(command) => command.run(),
         Command::Outbox(command) => command.run(),
+        Command::Idle(command) => command.run(),
         Command::Federation(command) => command.run(),
     }
 }

@@ -11,11 +11,16 @@ pub fn reset_peak() -> anyhow::Result<()> {
 
 /// Most mebibytes resident since the process began or the last reset.
 pub fn peak_mib() -> anyhow::Result<f64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    mib_of(std::process::id(), "VmHWM:")
+}
+
+/// Mebibytes of a process, by the name of a line of proc_pid_status(5).
+pub fn mib_of(process: u32, name: &str) -> anyhow::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib: u32 = line
         .and_then(|line| line.split_whitespace().next())
         .and_then(|number| number.parse().ok())
-        .context("the kernel does not tell VmHWM")?;
+        .with_context(|| format!("the kernel does not tell {name}"))?;
     Ok(f64::from(kib) / 1024.0)
 }

@@ -1,6 +1,15 @@
 //! Measuring elapsed time, and what quantiles of it are.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Lets time pass, which is part of what is measured: a caller thinks, a node is left alone.
+#[expect(clippy::disallowed_methods, reason = "there is no condition that could be awaited")]
+pub fn pause(duration: Duration) {
+    thread::sleep(duration);
+}
 
 /// Runs from its start.
 #[derive(Debug, Clone, Copy)]

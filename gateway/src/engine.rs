@@ -10,7 +10,7 @@ use std::{
 };
 
 use lianshi_market::{
-    dataset::{Definition, Judged, Lookup, Question},
+    dataset::{Definition, DefinitionRefusal, Judged, Lookup, Question, ROWS_PER_KEY_MAX},
     guard::{self, Request, SUPPRESSED},
 };
 use lianshi_registry::{
@@ -32,8 +32,6 @@ use crate::refusal::CallRefusal;
 const ENGINES_MAX: usize = 8;
 /// Of which one buyer may hold so many for a product, so that its slow calls leave room for others.
 const ENGINES_PER_SHARE_MAX: usize = 4;
-/// Rows an engine reads for one key: the points of a long series.
-pub(crate) const ROWS_MAX: i64 = 20_000;
 /// Most points of one answer.
 pub(crate) const POINTS_MAX: usize = 2_000;
 /// Buyers with a product whose slots are remembered before idle ones are forgotten.
@@ -69,19 +67,33 @@ pub(crate) fn answer(
     };
     let subject = subject(task, definition, &row_key);
     if let Some(shape) = &definition.lookup {
-        let rows = datasets::rows(read, task.dataset, &row_key, ROWS_MAX)?;
-        return Ok(verify(task, shape, &rows).map(|(data, judged)| {
+        let rows = whole(|limit| datasets::rows(read, task.dataset, &row_key, limit))?;
+        let verified = rows.and_then(|rows| verify(task, shape, &rows));
+        return Ok(verified.map(|(data, judged)| {
             let has_failed = judged.has_failed;
             Answer { data, subject, has_failed }
         }));
     }
     let Some(shape) = &definition.series else { return Ok(Err(CallRefusal::NoDataset)) };
-    let rows = datasets::points(read, task.dataset, &row_key, ROWS_MAX)?;
-    let points = series::draw(&series::Question { definition, shape, task }, &rows);
+    let rows = whole(|limit| datasets::points(read, task.dataset, &row_key, limit))?;
+    let question = series::Question { definition, shape, task };
+    let points = rows.and_then(|rows| series::draw(&question, &rows));
     Ok(points.map(|points| {
         let data = Map::from_iter([("points".to_owned(), Value::Array(points))]);
         Answer { data, subject, has_failed: None }
     }))
+}
+
+/// All rows of a key, which `read` gives up to a limit. Data that were loaded before a load refused
+/// more of them are not answered from: which of them are read would decide the answer.
+fn whole<R>(
+    read: impl FnOnce(i64) -> Result<Vec<R>, Fault>,
+) -> Result<Result<Vec<R>, CallRefusal>, Fault> {
+    let rows = read(i64::try_from(ROWS_PER_KEY_MAX + 1).unwrap_or(i64::MAX))?;
+    if rows.len() <= ROWS_PER_KEY_MAX {
+        return Ok(Ok(rows));
+    }
+    Ok(Err(CallRefusal::DatasetUnfit(DefinitionRefusal::RowsOfKey)))
 }
 
 fn verify(
@@ -152,4 +164,23 @@ impl Slots {
 pub(crate) struct Permits {
     _own: OwnedSemaphorePermit,
     _all: OwnedSemaphorePermit,
+}
+
+#[cfg(test)]
+mod tests {
+    use lianshi_registry::refusal::Refusal as _;
+
+    use super::*;
+
+    #[test]
+    fn more_rows_of_a_key_than_a_load_lets_in_are_not_answered_from() {
+        let read = |count: i64| {
+            whole(|limit| Ok((0..count.min(limit)).collect::<Vec<_>>())).expect("no fault")
+        };
+        assert_eq!(read(20_000).expect("all of them").len(), ROWS_PER_KEY_MAX);
+        for more in [20_001, 30_000] {
+            let refused = read(more).expect_err("cut");
+            assert_eq!(refused.code(), "call.dataset_unfit");
+        }
+    }
 }

@@ -216,3 +216,14 @@ fn meter_chinese(refusal: &MeterRefusal) -> String {
         MeterRefusal::IdempotencyConflict => "该幂等键已用于另一个请求".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_as_clocks_in_china_show_them() {
+        let at = Timestamp::parse("2026-08-31T16:00:00Z").expect("a time");
+        assert_eq!(beijing(at), "北京时间 2026-09-01 00:00:00 ");
+    }
+}

@@ -7,7 +7,10 @@ use lianshi_registry::{
     entry::{Fact, ProductNotice},
     id::{DivisionCode, NumberKind, RegistrationNumber},
 };
-use lianshi_store::{audit::Actor, subscriptions};
+use lianshi_store::{
+    audit::{self, Actor},
+    subscriptions,
+};
 use serde_json::{Value, json};
 
 use crate::world::{Call, WIDE, World, pass};
@@ -40,6 +43,12 @@ async fn bad_calls_are_refused_with_their_code_and_not_charged() {
     let at = |path: String| Call { path, ..good.clone() };
     check(at("/call/330212-P-2026-0000001-0/verify".to_owned()), 404, "call.product_unknown").await;
     check(at(format!("/call/{other}/verify")), 403, "call.wrong_product").await;
+    let told = world.site.db.read(|read| audit::newest(read, None, 1)).expect("the trail");
+    let told = told.first().expect("a row");
+    assert_eq!(
+        (told.action.as_str(), told.outcome.as_str()),
+        ("access.call", "call.wrong_product")
+    );
     check(at(world.call("erase").path), 404, "call.operation_unknown").await;
     check(at(world.call("empty").path), 503, "call.no_dataset").await;
 

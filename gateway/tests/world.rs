@@ -33,7 +33,7 @@ use lianshi_store::{
     audit::Actor,
     datasets::{self, Encoding, Target},
     db::CONNECTIONS_MAX,
-    log, outbox,
+    letters, log, outbox,
     subscriptions::{self, Decision, RequestSubscription},
 };
 use serde_json::{Value, json};
@@ -364,7 +364,7 @@ fn deliver(site: &Site) {
             break;
         }
         for letter in due {
-            subscriptions::receive(site, &site.node, &letter.payload).expect("taken");
+            letters::receive(site, &site.node, (&letter.kind, &letter.payload)).expect("taken");
             let done: Result<(), Fault> = site.db.write(|write| outbox::done(write, &letter.id));
             done.expect("done");
         }

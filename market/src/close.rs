@@ -7,6 +7,7 @@
 //! not for its buyers.
 
 mod compare;
+mod copy;
 mod document;
 mod inputs;
 mod objection;
@@ -19,6 +20,7 @@ use lianshi_registry::{id::RegistrationNumber, time::Period, uscc::Uscc};
 use sha2::{Digest as _, Sha256};
 
 pub use compare::{Difference, Held};
+pub use copy::{COPY_VERSION, CopyDocument};
 pub use document::{
     DIVISION_VERSION, DivisionDocument, DocumentError, LINES_MAX, PARTS_MAX, STATEMENT_VERSION,
     StatementDocument,

@@ -1,8 +1,9 @@
 //! What two nodes ask each other about what they wrote: how far the copies of each process have
-//! come, and every message of one; and which statements of a month they hold. A node that was
-//! restored asks all others before it goes on, so that what it said and forgot is not said twice,
-//! and what it heard and forgot is heard again. Questions and answers are JSON on the link of two
-//! members; what counts is the seal of each message in them. Described in docs/protocol.md.
+//! come, and every message of one; which statements of a month they hold; and how often a provider
+//! said that it was called and what it divided. A node that was restored asks all others before it
+//! goes on, so that what it said and forgot is not said twice, and what it heard and forgot is
+//! heard again. Questions and answers are JSON on the link of two members; what counts is the seal
+//! of each message in them. Described in docs/protocol.md.
 
 use lianshi_registry::time::Period;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,64 @@ pub enum Question {
         /// Those after this number.
         after: Option<String>,
     },
+    /// What who is asked divided with parties of the asker, in the order in which it was made.
+    Divisions {
+        /// Those made then or later, in milliseconds.
+        since_ms: i64,
+        /// How many of them to leave out at the beginning.
+        skip: u64,
+    },
+    /// How often the asker said that it was called, by its newest usage reports to who is asked.
+    Counts {
+        /// Those of subscriptions after this one, in the order of their ids.
+        after: Option<SubscriptionId>,
+    },
+}
+
+/// A division as its maker holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Division {
+    /// When it was made, in milliseconds: the place in the list.
+    pub made_ms: i64,
+    /// Its canonical text.
+    pub document: String,
+    /// Its maker's seal over the claim, the JSON text of its envelope.
+    pub sealed: String,
+    /// The asker's seal over the same claim, once it stood by it.
+    pub receipt: Option<String>,
+}
+
+/// Divisions, and where more follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Divisions {
+    /// In the order in which they were made. None may be of who asks, though more follow.
+    pub divisions: Vec<Division>,
+    /// Where the question goes on: since when, and how many of that moment were looked at. Absent
+    /// at the end.
+    pub next: Option<(i64, u64)>,
+}
+
+/// The usage reports that are kept of a subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reported {
+    /// The subscription.
+    pub process: SubscriptionId,
+    /// Sealed by the provider, each the JSON text of its envelope: the newest, and where that one
+    /// counts less than was reported before, also the one before.
+    pub sealed: Vec<String>,
+}
+
+/// Usage reports, and whether more follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reports {
+    /// In the order of their subscriptions.
+    pub reports: Vec<Reported>,
+    /// Whether more follow after the last.
+    pub more: bool,
 }
 
 /// Statements of one month that one of two nodes stated to the other.

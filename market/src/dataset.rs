@@ -151,6 +151,9 @@ pub enum DefinitionRefusal {
     /// The product demands a smallest cell.
     #[error("the product's guard demands a smallest cell, so {0} needs a count column")]
     NoCount(&'static str),
+    /// Data that were loaded before [`ROWS_PER_KEY_MAX`] was a rule.
+    #[error("a key has more than {ROWS_PER_KEY_MAX} rows; load data with fewer")]
+    RowsOfKey,
     /// The product demands a smallest cell.
     #[error(
         "the product's guard demands a smallest cell, so [series] must say which of its members \
@@ -208,6 +211,7 @@ impl Refusal for DefinitionRefusal {
             Self::OtherEngine => "dataset.other_engine",
             Self::Schema { .. } => "dataset.schema",
             Self::NoCount(_) => "dataset.no_count",
+            Self::RowsOfKey => "dataset.rows_of_key",
             Self::NoTotals => "dataset.no_totals",
             Self::Total { .. } => "dataset.total",
             Self::NothingCompared(_) => "dataset.nothing_compared",

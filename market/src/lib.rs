@@ -15,6 +15,7 @@ pub mod export;
 pub mod guard;
 pub mod key;
 pub mod ledger;
+pub mod letter;
 pub mod message;
 pub mod money;
 pub mod negotiation;

@@ -11,6 +11,7 @@ use crate::{
     agreement::{Agreement, Terms},
     eligibility::Request,
     key::KeyGrant,
+    letter::EnvelopeRefusal,
     subscription::{Ending, Side, State, SubscriptionId},
 };
 
@@ -100,6 +101,12 @@ pub struct KeyRevoked {
     pub at: Timestamp,
 }
 
+/// Kinds that take something away.
+const TERMINATION: &str = "termination";
+const END: &str = "end";
+const CUT: &str = "cut";
+const KEY_REVOKED: &str = "key_revoked";
+
 impl Body {
     /// The name of the message, as stored beside its bytes.
     pub fn kind(&self) -> &'static str {
@@ -110,22 +117,17 @@ impl Body {
             Self::Agreement(_) => "agreement",
             Self::Verification(_) => "verification",
             Self::Finalization(_) => "finalization",
-            Self::Termination(_) => "termination",
-            Self::End(_) => "end",
-            Self::Cut(_) => "cut",
+            Self::Termination(_) => TERMINATION,
+            Self::End(_) => END,
+            Self::Cut(_) => CUT,
             Self::KeyIssued(_) => "key_issued",
-            Self::KeyRevoked(_) => "key_revoked",
+            Self::KeyRevoked(_) => KEY_REVOKED,
         }
     }
 
     /// Whether it ends the process.
     pub fn is_ending(&self) -> bool {
         matches!(self, Self::Termination(_) | Self::End(_))
-    }
-
-    /// Whether what it takes away is used until it arrives.
-    pub fn is_urgent(&self) -> bool {
-        self.is_ending() || matches!(self, Self::Cut(_) | Self::KeyRevoked(_))
     }
 
     /// The state the speaker is in after saying it.
@@ -145,21 +147,20 @@ impl Body {
     }
 }
 
+/// Whether what a message of a kind takes away is used until it arrives.
+pub fn is_urgent(kind: &str) -> bool {
+    [TERMINATION, END, CUT, KEY_REVOKED].contains(&kind)
+}
+
 /// Why a message is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MessageRefusal {
+    /// The letter that brought it is not opened.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeRefusal),
     /// Not the JSON of a message, or its parts contradict each other.
     #[error("the message does not read: {0}")]
     Malformed(String),
-    /// The seal does not fit the sender.
-    #[error("the seal does not fit: {0}")]
-    Seal(String),
-    /// No member of the federation has the sender's name, as far as is known here.
-    #[error("`{0}` is not known here as a member")]
-    SenderUnknown(String),
-    /// The sender is suspended or withdrawn.
-    #[error("`{0}` may not speak now")]
-    SenderSuspended(String),
     /// The sender is not the party it speaks for.
     #[error("the sender is not a party of this subscription")]
     NotParty,
@@ -201,26 +202,21 @@ pub enum MessageRefusal {
 impl MessageRefusal {
     /// Whether the same message may be taken later.
     pub fn may_retry(&self) -> bool {
-        matches!(
-            self,
-            Self::Gap { .. }
-                | Self::SenderUnknown(_)
-                | Self::SenderSuspended(_)
-                | Self::Seal(_)
-                | Self::Ahead { .. }
-                | Self::CatalogBehind(_)
-                | Self::Recovering
-        )
+        match self {
+            Self::Envelope(refusal) => refusal.may_retry(),
+            Self::Gap { .. } | Self::Ahead { .. } | Self::CatalogBehind(_) | Self::Recovering => {
+                true
+            }
+            Self::Malformed(_) | Self::NotParty | Self::Differs(_) | Self::Illegal { .. } => false,
+        }
     }
 }
 
 impl Refusal for MessageRefusal {
     fn code(&self) -> &'static str {
         match self {
+            Self::Envelope(refusal) => refusal.code(),
             Self::Malformed(_) => "message.malformed",
-            Self::Seal(_) => "message.seal",
-            Self::SenderUnknown(_) => "message.sender_unknown",
-            Self::SenderSuspended(_) => "message.sender_suspended",
             Self::NotParty => "message.not_party",
             Self::Gap { .. } => GAP,
             Self::Differs(_) => "message.differs",

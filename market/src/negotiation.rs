@@ -5,6 +5,7 @@
 //! causes is in `reaction`.
 
 mod command;
+mod fees;
 mod reaction;
 mod recall;
 mod transition;
@@ -54,6 +55,8 @@ pub struct Process {
     pub notice: Option<Cut>,
     /// How it came to an end.
     pub ending: Option<Ending>,
+    /// When the newest message taken from the other side was written, as it says; `None` before.
+    pub heard_at: Option<Timestamp>,
 }
 
 /// What follows from a command or a message: the new copy, what to say, what to do.
@@ -130,7 +133,7 @@ impl Process {
         }
         consistent(message)?;
         let fresh = Self::fresh(Side::Provider, parties, (**request).clone(), message.at);
-        let mut step = Step::of(Self { received_seq: 1, ..fresh });
+        let mut step = Step::of(Self { received_seq: 1, heard_at: Some(message.at), ..fresh });
         step.react(&message.body, offering, now);
         Ok(step)
     }
@@ -158,7 +161,8 @@ impl Process {
         self.check_time(&message.body, now)?;
         self.check_catalog(message, offering)?;
         let message = &self.as_of_receipt(message, now);
-        let mut step = Step::of(Self { received_seq: message.seq, ..self.clone() });
+        let heard_at = Some(message.at);
+        let mut step = Step::of(Self { received_seq: message.seq, heard_at, ..self.clone() });
         if self.state.is_over() {
             step.process.take_late(message)?;
         } else {
@@ -182,13 +186,16 @@ impl Process {
         Ok(())
     }
 
-    /// The message; an ending from before there was anything to end counts from its receipt.
+    /// The message; an ending from before there was anything to end, or from before what the same
+    /// side said last, counts from its receipt.
     fn as_of_receipt(&self, message: &Message, now: Timestamp) -> Message {
         let mut message = message.clone();
         let began = match (&message.body, &self.agreement) {
             (Body::End(_), Some(agreement)) => agreement.starts_at,
             _ => self.requested_at,
         };
+        let heard_at = self.heard_at.filter(|_| message.from != self.side);
+        let began = heard_at.map_or(began, |heard_at| heard_at.max(began));
         if let Body::Termination(ending) | Body::End(ending) = &mut message.body
             && ending.at < began.plus_millis(-CLOCK_SKEW_MS)
         {
@@ -261,6 +268,7 @@ impl Process {
             ends_at: None,
             notice: None,
             ending: None,
+            heard_at: None,
         }
     }
 }

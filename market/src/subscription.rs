@@ -169,6 +169,12 @@ impl State {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
+    /// Whether the contract was put in force, so that there is something to bill, and is over or
+    /// not.
+    pub fn has_been_in_force(self) -> bool {
+        matches!(self, Self::Finalized | Self::Ended)
+    }
+
     /// Whether nothing follows.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Terminated | Self::Ended)

@@ -31,6 +31,7 @@ mod letters;
 mod log;
 pub mod member;
 mod period;
+mod recover;
 mod restore;
 mod serve;
 mod status;
@@ -154,6 +155,7 @@ enum Command {
     /// Close a settlement period and show its statements.
     #[command(subcommand)]
     Period(period::Command),
+    Recover(recover::Recover),
     /// Bring back a backup.
     Restore(restore::Restore),
     /// Manage organizations, users and tokens.
@@ -204,6 +206,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Log(command) => command.run(at),
         Command::Member(command) => command.run(at),
         Command::Period(command) => command.run(at),
+        Command::Recover(command) => command.run(at),
         Command::Restore(command) => command.run(at),
         Command::User(command) => command.run(at),
     }

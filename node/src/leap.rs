@@ -52,20 +52,36 @@ pub(crate) fn tell() {
     metrics::gauge!("lianshi_clock_ahead_seconds")
         .set(f64::from(u32::try_from(ahead_s).unwrap_or(u32::MAX)));
     let mut since = SINCE.lock().unwrap_or_else(PoisonError::into_inner);
-    match (leap, *since) {
-        (Some(leap), None) => {
-            *since = Some(leap.until);
-            tracing::error!(
-                ahead_s = leap.ahead_s,
-                costs = COSTS,
-                "the clock was set back: the time of this process is ahead of it"
-            );
-        }
-        (None, Some(began)) => {
-            *since = None;
+    match Change::since(&mut since, leap) {
+        Some(Change::Began(leap)) => tracing::error!(
+            ahead_s = leap.ahead_s,
+            costs = COSTS,
+            "the clock was set back: the time of this process is ahead of it"
+        ),
+        Some(Change::Over(began)) => {
             tracing::info!(since = %began, "the clock has caught up with the time of this process");
         }
-        _ => {}
+        None => {}
+    }
+}
+
+/// What is told once each time.
+#[derive(Debug, PartialEq, Eq)]
+enum Change {
+    Began(Leap),
+    Over(Timestamp),
+}
+
+impl Change {
+    fn since(began: &mut Option<Timestamp>, leap: Option<Leap>) -> Option<Self> {
+        match (leap, *began) {
+            (Some(leap), None) => {
+                *began = Some(leap.until);
+                Some(Self::Began(leap))
+            }
+            (None, Some(_)) => began.take().map(Self::Over),
+            _ => None,
+        }
     }
 }
 
@@ -80,5 +96,17 @@ mod tests {
         assert_eq!(of(101_999), None);
         assert_eq!(of(102_000), Some(2));
         assert_eq!(of(3_700_500), Some(3_600));
+    }
+
+    #[test]
+    fn that_it_began_and_that_it_is_over_is_told_once() {
+        let until = Timestamp::from_millis(100_000);
+        let leap = Leap { ahead_s: 9, until };
+        let mut began = None;
+        let told: Vec<Option<Change>> = [None, Some(leap), Some(leap), None, None, Some(leap)]
+            .map(|leap| Change::since(&mut began, leap))
+            .into();
+        let (first, over) = (Some(Change::Began(leap)), Some(Change::Over(until)));
+        assert_eq!(told, [None, first, None, over, None, Some(Change::Began(leap))]);
     }
 }

@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use crate::files::PEERS_MAX;
 
 pub use handle::{NetError, NetHandle};
+pub(crate) use quota::BUSY;
 pub use swarm::MEMORY_PER_PEER_MAX;
 use transport::Port;
 

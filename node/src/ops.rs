@@ -86,7 +86,7 @@ async fn metrics(site: web::Data<Site>) -> HttpResponse {
         site.db.read(|read| {
             Ok::<_, Fault>(Figures {
                 node,
-                waiting: outbox::waiting(read)?,
+                waiting: outbox::waiting(read)?.counted(),
                 logs: overview::logs(read)?,
                 trail_contradicted: audit::contradiction(read)?.is_some(),
             })

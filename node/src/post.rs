@@ -1,6 +1,6 @@
 //! The post: carries what the rooms wrote into the outbox to the nodes it is for and to people and
-//! programs outside, and hands letters that come in to their rooms. It decides nothing. A letter
-//! leaves again and again until its receiver has answered; rooms accept repeats.
+//! programs outside, and hands letters that come in to `store::letters`. It decides nothing. A
+//! letter leaves again and again until its receiver has answered; rooms accept repeats.
 
 mod delivery;
 pub mod outlets;
@@ -8,9 +8,8 @@ mod reconcile;
 
 use std::time::Duration;
 
-use lianshi_market::{message::MESSAGE_KIND, usage::REPORT_KIND};
-use lianshi_registry::{id::NodeName, refusal::Refusal, wire::Receipt};
-use lianshi_store::{Failure, Fault, Site, statements, subscriptions, usage};
+use lianshi_registry::{id::NodeName, wire::Receipt};
+use lianshi_store::{Failure, Fault, Site, letters, subscriptions};
 
 pub use delivery::run;
 pub use reconcile::reconcile;
@@ -24,46 +23,15 @@ const CONTRACTS_MS: u64 = 1_000;
 /// Hands a letter to its room and gives the receipt to send back. Called on a blocking thread with
 /// the authenticated sender; an error means that nothing was decided and the sender tries again.
 pub fn receive(site: &Site, from: &NodeName, kind: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let receipt = match kind {
-        MESSAGE_KIND => {
-            let taken = subscriptions::receive(site, from, bytes);
-            let again = matches!(&taken, Err(Failure::Refused(no)) if no.may_retry());
-            receipt(from, kind, taken, again)
-        }
-        REPORT_KIND => {
-            let taken = usage::receive_report(site, from, bytes);
-            let again = matches!(&taken, Err(Failure::Refused(no)) if no.may_retry());
-            receipt(from, kind, taken, again)
-        }
-        statements::KIND => {
-            let taken = statements::receive(site, from, bytes);
-            let again = matches!(&taken, Err(Failure::Refused(no)) if no.may_retry());
-            receipt(from, kind, taken, again)
-        }
-        other => {
-            let words = format!("this node does not read `{other}`");
-            Ok(Receipt::refused("letter.unknown_kind", &words, true))
-        }
-    }?;
-    Ok(receipt.to_bytes())
-}
-
-fn receipt<R: Refusal>(
-    from: &NodeName,
-    kind: &str,
-    taken: Result<(), Failure<R>>,
-    again: bool,
-) -> Result<Receipt, String> {
-    match taken {
-        Ok(()) => Ok(Receipt::Taken),
-        Err(Failure::Refused(refusal)) => {
-            Ok(Receipt::refused(refusal.code(), &refusal.to_string(), again))
-        }
+    let receipt = match letters::receive(site, from, (kind, bytes)) {
+        Ok(()) => Receipt::Taken,
+        Err(Failure::Refused(refusal)) => refusal.receipt(),
         Err(Failure::Fault(fault)) => {
             tracing::error!(%from, kind, error = %fault, "a letter could not be taken");
-            Err("a fault; try again".to_owned())
+            return Err("a fault; try again".to_owned());
         }
-    }
+    };
+    Ok(receipt.to_bytes())
 }
 
 /// Follows the catalog until the task is aborted: contracts whose product or authorization ended

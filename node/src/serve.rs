@@ -14,7 +14,8 @@ use actix_web::web::Data;
 use anyhow::Context as _;
 use lianshi_gateway::Gateway;
 use lianshi_store::{
-    Fault, Site, accounts, catalog, close, datasets, members, recovery, room, subscriptions, usage,
+    Fault, Site, accounts, catalog, close, copies, datasets, members, recovery, room,
+    subscriptions, usage,
 };
 use lianshi_web::WebState;
 use tokio::{sync::Notify, task::JoinHandle};
@@ -197,14 +198,15 @@ const REPORTS: [Job; 1] = [("usage reports", |site| {
     Ok(())
 })];
 
-/// What is looked at often: the clock, what a close left behind that was ended in the middle, and
-/// what a load left of the disk.
-const CLOSES: [Job; 3] = [
+/// What is looked at often: the clock, what was ended in the middle of a close or of copying lines,
+/// and what a load left of the disk.
+const CLOSES: [Job; 4] = [
     ("comparing the clock", |_| {
         leap::tell();
         Ok(())
     }),
     ("going on with a close", close::go_on),
+    ("copying lines to whom their parties named", copies::send_past),
     ("giving room on the disk back", |site| room::give_back(&site.db)),
 ];
 

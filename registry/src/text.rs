@@ -151,7 +151,10 @@ impl Kind {
 
     /// Whether a text has the form of its kind.
     pub fn check(self, text: &str) -> Result<(), TextRefusal> {
-        plain(text)?;
+        let is_everyday = everyday(text);
+        if !is_everyday {
+            plain(text)?;
+        }
         if self == Self::Code {
             return if is_code(text) { Ok(()) } else { Err(TextRefusal::NotACode) };
         }
@@ -159,7 +162,7 @@ impl Kind {
         if chars > self.chars_max() {
             return Err(TextRefusal::TooLong { chars, max: self.chars_max() });
         }
-        if !text.is_ascii() {
+        if !is_everyday {
             self.check_invisible(text)?;
         }
         if !text.chars().any(is_visible) {
@@ -194,13 +197,8 @@ impl Kind {
 /// What holds for every text that comes in, whatever it is meant to be and however it is composed:
 /// no control characters, none that turn the direction of writing.
 pub fn harmless(text: &str) -> Result<(), TextRefusal> {
-    if text.is_ascii() {
-        // Most texts are; looking at bytes is what a processor does many at a time.
-        if !text.bytes().any(|byte| byte.is_ascii_control()) {
-            return Ok(());
-        }
-        let found = text.chars().find(char::is_ascii_control);
-        return found.map_or(Ok(()), |character| Err(TextRefusal::Control(character)));
+    if everyday(text) {
+        return Ok(());
     }
     for character in text.chars() {
         if is_control(character) {
@@ -215,15 +213,33 @@ pub fn harmless(text: &str) -> Result<(), TextRefusal> {
 
 /// The same in NFC and of nothing but characters: what holds for every text between programs.
 pub fn plain(text: &str) -> Result<(), TextRefusal> {
-    harmless(text)?;
-    if text.is_ascii() {
+    if everyday(text) {
         return Ok(());
     }
+    harmless(text)?;
     if let Some(none) = text.chars().find(|character| !assigned::is_assigned(*character)) {
         return Err(TextRefusal::Unassigned(none));
     }
     let is_composed = ComposingNormalizerBorrowed::new_nfc().is_normalized(text);
     if is_composed { Ok(()) } else { Err(TextRefusal::Form) }
+}
+
+/// Whether a text has nothing but what nearly all texts here consist of: printable ASCII,
+/// ideographs and the marks of Chinese. Each is a character by itself and none of the forbidden
+/// ones, so that one look at each is enough; whatever else there is, is looked up.
+fn everyday(text: &str) -> bool {
+    if text.is_ascii() {
+        // Looking at bytes is what a processor does many at a time.
+        return !text.bytes().any(|byte| byte.is_ascii_control());
+    }
+    text.chars().all(is_everyday)
+}
+
+fn is_everyday(character: char) -> bool {
+    matches!(
+        character,
+        ' '..='~' | '\u{3001}' | '\u{3002}' | '\u{4e00}'..='\u{9fff}' | '\u{ff01}'..='\u{ff5e}'
+    )
 }
 
 /// The same with nothing in it that cannot be seen, but for what joins letters and chooses their

@@ -51,12 +51,31 @@ impl Bucket {
 /// Addresses remembered before those that used nothing lately are forgotten; beyond twice as many,
 /// whoever is new waits.
 const ADDRESSES_KEPT: usize = 10_000;
+/// Between two looks for those to forget: each reads all of them, so that a flood of addresses must
+/// not have one for every request. What one request used is earned again in no less.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The same rate for every address strangers come from.
 #[derive(Debug)]
 pub struct Shares {
     rate: Rate,
-    used: Mutex<BTreeMap<Neighborhood, Bucket>>,
+    used: Mutex<Used>,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    by_address: BTreeMap<Neighborhood, Bucket>,
+    swept_at: Option<Instant>,
+}
+
+impl Used {
+    /// Forgets who used nothing lately, unless that was done just now.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept_at.is_none_or(|at| now.duration_since(at) >= SWEEP_INTERVAL) {
+            self.by_address.retain(|_, bucket| !bucket.is_full(now));
+            self.swept_at = Some(now);
+        }
+    }
 }
 
 impl Shares {
@@ -68,14 +87,15 @@ impl Shares {
     /// Takes one of an address's share; `false` when it is used up.
     pub fn take(&self, address: IpAddr, now: Instant) -> bool {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.len() >= ADDRESSES_KEPT {
-            used.retain(|_, bucket| !bucket.is_full(now));
+        if used.by_address.len() >= ADDRESSES_KEPT {
+            used.sweep(now);
         }
         let address = Neighborhood::of(address);
-        if used.len() >= 2 * ADDRESSES_KEPT && !used.contains_key(&address) {
+        let is_known = used.by_address.contains_key(&address);
+        if used.by_address.len() >= 2 * ADDRESSES_KEPT && !is_known {
             return false;
         }
-        let bucket = used.entry(address).or_default();
+        let bucket = used.by_address.entry(address).or_default();
         let has = bucket.has(now, self.rate);
         if has {
             bucket.take(now, self.rate, 1);
@@ -111,10 +131,19 @@ mod tests {
         for number in 0..100_000_u32 {
             shares.take(IpAddr::from((0x0a00_0000 + number).to_be_bytes()), start);
         }
-        assert_eq!(shares.used.lock().expect("whole").len(), 2 * ADDRESSES_KEPT);
+        assert_eq!(shares.used.lock().expect("whole").by_address.len(), 2 * ADDRESSES_KEPT);
         let known = IpAddr::from(0x0a00_0000_u32.to_be_bytes());
         assert!(shares.take(known, start), "who is known goes on");
+        // One request of each is earned again after a fifth of a second.
+        let (early, earned) = (start + SWEEP_INTERVAL, start + Duration::from_millis(200));
+        let new = IpAddr::from([9, 9, 9, 8]);
+        assert!(!shares.take(new, early), "nobody's share is earned again");
+        let again = earned - Duration::from_millis(1);
+        assert!(!shares.take(new, again) && shares.take(new, earned), "looked for once in a while");
         assert!(shares.take(IpAddr::from([9, 9, 9, 9]), start + Duration::from_mins(1)));
-        assert!(shares.used.lock().expect("whole").len() < 10, "what is earned is forgotten");
+        assert!(
+            shares.used.lock().expect("whole").by_address.len() < 10,
+            "what is earned is forgotten"
+        );
     }
 }

@@ -17,8 +17,8 @@ use crate::{
     schema::{allocations, split_documents, split_receipts},
 };
 
-/// Lines of one party that are read at once: three products a month for ten years.
-const PARTY_LINES_MAX: i64 = 400;
+/// Lines of a party on one page: three products a month for almost three years.
+pub const PARTY_LINES_MAX: i64 = 100;
 
 /// Which copy of a division a node holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +64,17 @@ pub struct AllocationLine {
     pub explanation: ShareExplanation,
 }
 
+/// One page of a party's lines.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LinePage {
+    /// How many there are in all.
+    pub total: u64,
+    /// Which page, from 1.
+    pub page: u32,
+    /// The lines, newest period first.
+    pub items: Vec<AllocationLine>,
+}
+
 /// A division with everything its page shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DivisionView {
@@ -83,15 +94,20 @@ pub struct DivisionView {
     pub confirmed_by: BTreeSet<NodeName>,
 }
 
-/// What a party was given, newest period first: its own divisions and those other nodes sent.
-pub fn for_party(read: &mut Read<'_>, party: &Uscc) -> Result<Vec<AllocationLine>, Fault> {
-    let rows: Vec<AllocationRow> = allocations::table
-        .filter(allocations::party_uscc.eq(party.as_str()))
+/// What a party was given, newest period first: of this node's products and of those whose nodes
+/// sent what they divided. `page` counts from 1; 0 is read as 1.
+pub fn for_party(read: &mut Read<'_>, party: &Uscc, page: u32) -> Result<LinePage, Fault> {
+    let given = allocations::table.filter(allocations::party_uscc.eq(party.as_str()));
+    let total: i64 = given.count().get_result(&mut **read)?;
+    let page = page.max(1);
+    let rows: Vec<AllocationRow> = given
         .order((allocations::period.desc(), allocations::product.asc()))
         .limit(PARTY_LINES_MAX)
+        .offset(PARTY_LINES_MAX.saturating_mul(i64::from(page) - 1))
         .select(AllocationRow::as_select())
         .load(&mut **read)?;
-    rows.into_iter().map(AllocationRow::into_line).collect()
+    let items = rows.into_iter().map(AllocationRow::into_line).collect::<Result<_, _>>()?;
+    Ok(LinePage { total: parsed(u64::try_from(total))?, page, items })
 }
 
 /// One line of a party, for its page.

@@ -5,6 +5,7 @@ mod change;
 mod index;
 pub(crate) mod objects;
 mod offer;
+mod parties;
 pub(crate) mod project;
 mod publish;
 mod rebuild;
@@ -27,6 +28,9 @@ pub(crate) use index::index_some;
 pub use index::{TERMS_MAX, index};
 use objects::Stored;
 pub use offer::{Offer, authorized_products, organization, product, split_for};
+pub use parties::{
+    PartyShare, SHARE_PRODUCTS_MAX, SharePage, ShareStanding, VERSIONS_MAX, shares_of,
+};
 pub(crate) use project::of_log as project_log;
 pub use publish::{Publication, publish};
 pub(crate) use rebuild::refold;

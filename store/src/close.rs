@@ -30,7 +30,7 @@ use lianshi_registry::{
 };
 
 pub use parked::{ParkedView, parked_in, waiting};
-pub(crate) use periods::latest as latest_begun;
+pub(crate) use periods::{BILLED, latest as latest_begun, latest_recovered};
 pub use periods::{ClosedView, PeriodState, PeriodView, period, periods};
 pub use recall::{Missing, recover_period};
 pub use refusal::CloseRefusal;
@@ -120,9 +120,19 @@ pub fn close_with(
         carry_if_possible(&turn, site, step)?;
     }
     site.nudge();
-    let closed = site.db.read(|read| periods::closed(read, period))?;
-    let period = closed.ok_or_else(|| Fault::corrupt("periods", "the period just closed"))?;
-    Ok(CloseResult { period, repeated })
+    Ok(CloseResult { period: made(site, period)?, repeated })
+}
+
+/// The close that was just made. Where a backup of before it was brought back meanwhile, it has
+/// not happened here.
+fn made(site: &Site, period: Period) -> Result<PeriodView, Failure<CloseRefusal>> {
+    site.db.read(|read| {
+        if let Some(view) = periods::closed(read, period)? {
+            return Ok(view);
+        }
+        recovery::ensure_recovered(read)?;
+        Err(Failure::Refused(CloseRefusal::Superseded { period }))
+    })
 }
 
 /// Carries what is sealed. Where the machine cannot at the moment the close is made all the same:
@@ -155,6 +165,12 @@ pub fn go_on(site: &Site) -> Result<(), Fault> {
     carry::carry(&turn, site, &mut |_| Ok(()))?;
     site.nudge();
     Ok(())
+}
+
+/// Whether documents that this node sealed do not stand in its books: a close was forgotten and not
+/// put together yet, or not carried yet.
+pub(crate) fn lacks_documents(read: &mut Read<'_>, site: &Site) -> Result<bool, Fault> {
+    Ok(unfinished(read)?.is_some() || recall::forgotten(read, site)?.is_some())
 }
 
 /// The first period that is sealed and does not stand in the books yet.

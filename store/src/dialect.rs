@@ -10,6 +10,7 @@ use diesel::{
     },
     migration::{Migration, MigrationSource},
     pg::PgRowByRowLoadingMode,
+    result::Error as DieselError,
     sql_query,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -140,23 +141,40 @@ pub(crate) fn checkpoint(conn: &mut Conn) -> Result<(), Fault> {
     }?)
 }
 
-/// Brings the schema up to date; refuses a schema from the future.
+/// Brings the schema up to date; refuses a schema from the future. Writes nothing where there is
+/// nothing to do: such a database may be one that can only be read.
 pub(crate) fn migrate(conn: &mut Conn) -> Result<(), Fault> {
-    match conn {
-        Conn::Sqlite(sqlite) => migrate_with(sqlite, SQLITE),
-        Conn::Postgres(postgres) => migrate_with(postgres, POSTGRES),
+    match applied(conn) {
+        Ok(applied) => {
+            ensure_known(conn, &applied)?;
+            if applied.len() == known(conn)?.len() {
+                return Ok(());
+            }
+        }
+        Err(fault) if fault.is_transient() => return Err(fault),
+        // There is no table of them yet.
+        Err(_) => {}
     }
+    let run = match conn {
+        Conn::Sqlite(sqlite) => sqlite.run_pending_migrations(SQLITE).map(drop),
+        Conn::Postgres(postgres) => postgres.run_pending_migrations(POSTGRES).map(drop),
+    };
+    run.map_err(failed)
 }
 
 /// Refuses versions of migrations that this program does not know.
 pub(crate) fn ensure_known(conn: &Conn, versions: &[String]) -> Result<(), Fault> {
-    let known = match conn {
-        Conn::Sqlite(_) => versions_of::<diesel::sqlite::Sqlite>(&SQLITE)?,
-        Conn::Postgres(_) => versions_of::<diesel::pg::Pg>(&POSTGRES)?,
-    };
+    let known = known(conn)?;
     match versions.iter().find(|version| !known.contains(version)) {
         Some(newer) => Err(Fault::Newer(newer.clone())),
         None => Ok(()),
+    }
+}
+
+fn known(conn: &Conn) -> Result<Vec<String>, Fault> {
+    match conn {
+        Conn::Sqlite(_) => versions_of::<diesel::sqlite::Sqlite>(&SQLITE),
+        Conn::Postgres(_) => versions_of::<diesel::pg::Pg>(&POSTGRES),
     }
 }
 
@@ -170,8 +188,10 @@ where
     Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
+/// A migration that failed: told as the trouble of the database it was, if it was one.
 fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> Fault {
-    Fault::Migration(error.to_string())
+    let fault = Fault::from(DieselError::QueryBuilderError(error));
+    if let Fault::Database(error) = fault { Fault::Migration(error.to_string()) } else { fault }
 }
 
 /// Runs the migrations of these versions and no others.
@@ -211,22 +231,6 @@ where
             conn.run_migration(migration.as_ref()).map_err(failed)?;
         }
     }
-    Ok(())
-}
-
-fn migrate_with<C, DB>(conn: &mut C, source: EmbeddedMigrations) -> Result<(), Fault>
-where
-    C: MigrationHarness<DB>,
-    DB: diesel::backend::Backend,
-    EmbeddedMigrations: MigrationSource<DB>,
-{
-    let known = versions_of::<DB>(&source)?;
-    for applied in conn.applied_migrations().map_err(failed)? {
-        if !known.contains(&applied.to_string()) {
-            return Err(Fault::Newer(applied.to_string()));
-        }
-    }
-    conn.run_pending_migrations(source).map_err(failed)?;
     Ok(())
 }
 

@@ -52,7 +52,7 @@ pub enum Fault {
     /// The database forgot what this node signed.
     #[error(
         "the database came back from a backup or was lost, and what this node signed since is not \
-         known: stop the node and run `lianshi log recover`"
+         known: stop the node and run `lianshi recover`"
     )]
     Unrecovered,
     /// A migration failed.

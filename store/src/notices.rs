@@ -127,22 +127,13 @@ pub fn is_outside(target: &str) -> bool {
 }
 
 fn row(
-    id: String,
-    target: String,
+    id: &str,
+    target: &str,
     payload: &impl Serialize,
     now: Timestamp,
 ) -> Result<OutboxRow, Fault> {
-    Ok(OutboxRow {
-        ordering_key: id.clone(),
-        id,
-        kind: KIND.to_owned(),
-        target,
-        payload: serde_json::to_vec(payload).map_err(|e| Fault::corrupt("outbox", e))?,
-        created_at: now.millis(),
-        due_at: now.millis(),
-        attempts: 0,
-        last_error: String::new(),
-    })
+    let payload = serde_json::to_vec(payload).map_err(|e| Fault::corrupt("outbox", e))?;
+    Ok(OutboxRow::new(KIND, (id, id), target, (payload, now)))
 }
 
 /// Writes a notice down. One of the same key and second stands for both.
@@ -151,7 +142,7 @@ fn announce(write: &mut Write<'_>, site: &Site, key: &str, notice: Notice) -> Re
     let digest = hex::encode(Sha256::digest(format!("{}/{key}/{timestamp}", site.node)));
     let id = format!("msg_{}", digest.get(..32).unwrap_or(&digest));
     let dated = Dated { v: NOTICE_VERSION, id, timestamp, notice };
-    let waiting = row(format!("notice/{}", dated.id), NOTICES.to_owned(), &dated, timestamp)?;
+    let waiting = row(&format!("notice/{}", dated.id), NOTICES, &dated, timestamp)?;
     outbox::enqueue(write, &waiting)?;
     Ok(dated)
 }
@@ -244,7 +235,7 @@ fn send_mail(
 ) -> Result<(), Fault> {
     let id = format!("mail/{}/{person}", notice.id);
     let mail = Mail { to: to.to_string(), notice: notice.clone() };
-    outbox::enqueue(write, &row(id, MAIL.to_owned(), &mail, now)?)?;
+    outbox::enqueue(write, &row(&id, MAIL, &mail, now)?)?;
     Ok(())
 }
 
@@ -260,7 +251,7 @@ pub fn spread(site: &Site, waiting: &OutboxRow, webhooks: &[String]) -> Result<(
         }
         for name in webhooks {
             let id = format!("webhook/{}/{name}", notice.id);
-            outbox::enqueue(write, &row(id, webhook_target(name), &notice, now)?)?;
+            outbox::enqueue(write, &row(&id, &webhook_target(name), &notice, now)?)?;
         }
         outbox::done(write, &waiting.id)
     })

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use unfinished::{Unfinished, unfinished};
 
 use crate::{
-    Fault, Read, Site, Write, audit, catalog, close, durable, fold, log, numbers, setting,
+    Fault, Read, Site, Write, audit, catalog, close, copies, durable, fold, log, numbers, setting,
     subscriptions::correspondence,
 };
 
@@ -78,6 +78,8 @@ pub fn require(write: &mut Write<'_>, cause: Cause, since: Timestamp) -> Result<
     if pending(&mut write.as_read())?.is_some() {
         return Ok(());
     }
+    // A backup may hold letters that their party has taken back since.
+    copies::withdraw(write)?;
     setting::write(write, PENDING, &Pending { cause, since })
 }
 

@@ -43,6 +43,8 @@ diesel::table! {
         due_at -> BigInt,
         attempts -> BigInt,
         last_error -> Text,
+        put_off_since -> Nullable<BigInt>,
+        urgent -> Bool,
     }
 }
 
@@ -297,6 +299,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    catalog_parties (party_uscc, product) {
+        party_uscc -> Text,
+        product -> Text,
+    }
+}
+
+diesel::table! {
+    catalog_unshared (product) {
+        product -> Text,
+    }
+}
+
+diesel::table! {
     forks (origin, log_key) {
         origin -> Text,
         log_key -> Text,
@@ -360,6 +375,7 @@ diesel::table! {
         starts_at -> Nullable<BigInt>,
         ends_at -> Nullable<BigInt>,
         ended_at -> Nullable<BigInt>,
+        fees_end_at -> Nullable<BigInt>,
         updated_at -> BigInt,
         sent_seq -> BigInt,
         received_seq -> BigInt,
@@ -456,6 +472,39 @@ diesel::table! {
 }
 
 diesel::table! {
+    recalled_usage (gateway, seq) {
+        gateway -> Text,
+        seq -> BigInt,
+        subscription -> Text,
+        day -> Text,
+        operation -> Text,
+        calls -> BigInt,
+        units -> BigInt,
+        report_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    left_out (node, kind, object) {
+        node -> Text,
+        kind -> Text,
+        object -> Text,
+        code -> Text,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    recalled_reports (report_hash) {
+        report_hash -> Binary,
+        subscription -> Text,
+        home_node -> Text,
+        sealed -> Binary,
+        recalled_at -> BigInt,
+    }
+}
+
+diesel::table! {
     usage_days (subscription, day, operation) {
         subscription -> Text,
         day -> Text,
@@ -496,6 +545,7 @@ diesel::table! {
         recounted_at -> Nullable<BigInt>,
         recounted_before -> Nullable<BigInt>,
         recounted_now -> Nullable<BigInt>,
+        fallen -> Nullable<Binary>,
     }
 }
 
@@ -732,6 +782,43 @@ diesel::table! {
 }
 
 diesel::table! {
+    line_recipients (party_uscc, node) {
+        party_uscc -> Text,
+        node -> Text,
+        named_at -> BigInt,
+        named_by -> Text,
+        waits -> Bool,
+        sent_period -> Text,
+        sent_product -> Text,
+    }
+}
+
+diesel::table! {
+    sent_copies (party_uscc, node, period, product) {
+        party_uscc -> Text,
+        node -> Text,
+        period -> Text,
+        product -> Text,
+        document_hash -> Binary,
+        sent_at -> BigInt,
+        countersigned -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    received_copies (from_node, party_uscc, period, product) {
+        from_node -> Text,
+        party_uscc -> Text,
+        period -> Text,
+        product -> Text,
+        received_at -> BigInt,
+        document_hash -> Binary,
+        document -> Text,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
     parked (parked_in, period, kind, subject) {
         parked_in -> Text,
         period -> Text,
@@ -838,6 +925,7 @@ diesel::joinable!(log_tiles -> logs (origin));
 
 diesel::allow_tables_to_appear_in_same_query!(
     node_state,
+    left_out,
     audit_addresses,
     audit_rows,
     outbox,
@@ -865,6 +953,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     catalog_terms,
     forks,
     catalog_unindexed,
+    catalog_parties,
+    catalog_unshared,
     tails,
     kept_heads,
     quarantined_entries,
@@ -875,6 +965,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     parked_letters,
     access_keys,
     usage_events,
+    recalled_usage,
+    recalled_reports,
     idempotent_answers,
     usage_days,
     usage_months,
@@ -900,6 +992,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     split_documents,
     parked,
     split_receipts,
+    line_recipients,
+    sent_copies,
+    received_copies,
     ledger_accounts,
     ledger_transfers,
     witnessed,

@@ -1,10 +1,12 @@
 //! Statements: what a subscription costs in a period, as the provider's books issued it and as the
-//! home node holds it. Pages and the API read them here; [`receive`] takes the sealed letters that
+//! home node holds it. Pages and the API read them here; `receive` takes the sealed letters that
 //! carry them between nodes.
 
 mod agreed;
+mod copy;
 mod decision;
 mod division;
+mod divisions;
 mod letter;
 mod objection;
 mod papers;
@@ -28,12 +30,14 @@ use lianshi_registry::{
 
 pub use decision::{DecisionRefusal, Verdict, decide};
 pub(crate) use division::division_id;
+pub(crate) use divisions::divisions;
+pub use divisions::{send_divisions_again, take_divisions};
 pub use letter::{Claim, KIND, LETTER_VERSION, Letter, LetterKind};
 pub use objection::Objection;
 pub use papers::{compare_months, take_papers};
 pub(crate) use papers::{months, papers};
 pub(crate) use receive::letter_row;
-pub use receive::receive;
+pub(crate) use receive::receive;
 pub use refusal::LetterRefusal;
 pub use revenue::{Revenue, revenue};
 pub use state::StatementState;

@@ -19,7 +19,7 @@ use lianshi_registry::{entry::Purpose, id::RegistrationNumber, time::Timestamp, 
 pub use act::{decide, end, follow_anew, follow_catalog, request};
 pub use keys::{create_key, entitlement_by_key, keys, revoke_key};
 pub use post::{missed, rejected};
-pub use receive::receive;
+pub(crate) use receive::receive;
 pub(crate) use rows::smallest_cell_promised;
 pub use terms::tell_ended;
 pub(crate) use unfollowed::note as note_product;

@@ -2,17 +2,24 @@
 //! event, the answer kept for its idempotency key and the counts made from it are one transaction.
 //! The provider node meters and reports; the home node keeps the last report it received.
 
+mod anew;
 mod batch;
 mod buyer;
 mod meter;
+mod recall;
 mod report;
 mod subject;
 
+pub use anew::report_anew;
+pub(crate) use anew::{report_anew_asked, report_anew_to};
 pub use buyer::{BuyerMonth, buyer_month};
 pub use meter::{
     Comparison, Idempotency, MeterRefusal, Metered, Metering, SubjectClaim, answer_of, meter,
 };
-pub use report::{ReportRefusal, enqueue_reports, receive_report, report_anew};
+pub(crate) use recall::reports;
+pub use recall::take_reports;
+pub(crate) use report::receive_report;
+pub use report::{ReportRefusal, enqueue_reports};
 pub use subject::{SUBJECTS_KEPT_MS, forget_subjects};
 
 use diesel::prelude::*;

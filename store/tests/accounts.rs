@@ -290,6 +290,42 @@ fn an_unknown_login_is_slowed_like_a_known_one() {
     });
 }
 
+/// A queue that was full once counted as a wrong guess: who came at a bad moment was slowed for it.
+/// The queue is the process's own, so one database is enough; so many at once on the other may find
+/// it busy, which is no answer to count.
+#[test]
+fn an_attempt_that_found_the_queue_full_is_not_counted() {
+    on_sqlite(|db| {
+        let site = site(db);
+        let start = NOW_MS.with(Cell::get);
+        let here = "192.0.2.99";
+        let guess = |n: usize| {
+            NOW_MS.with(|now| now.set(start));
+            let login = format!("login.{n}");
+            log_in_from(&site, (&login, "wrong guess"), (here, None)).expect_err("refused")
+        };
+        // Far more at once than may wait from one place, and fewer than an address has for free.
+        let answers: Vec<LoginRefusal> = std::thread::scope(|scope| {
+            let guess = &guess;
+            let all: Vec<_> = (0..24).map(|n| scope.spawn(move || guess(n))).collect();
+            all.into_iter().map(|one| one.join().expect("ran")).collect()
+        });
+        let sent_away = answers.iter().filter(|answer| **answer == LoginRefusal::Busy).count();
+        let looked_at = answers.iter().filter(|answer| **answer == LoginRefusal::Wrong).count();
+        assert_eq!(sent_away + looked_at, 24, "{answers:?}");
+        assert!(sent_away > 0, "more than may wait were sent at once");
+        let mut more = 0;
+        loop {
+            match guess(100 + more) {
+                LoginRefusal::Wrong => more += 1,
+                LoginRefusal::Busy => {}
+                LoginRefusal::TryLater { .. } => break,
+            }
+        }
+        assert_eq!(looked_at + more, 30, "those that were looked at, and no others");
+    });
+}
+
 #[test]
 fn parallel_guesses_do_not_slip_through() {
     on_both(|db| {

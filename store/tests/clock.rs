@@ -15,7 +15,7 @@ use lianshi_store::{
     catalog,
     close::{self, CloseResult},
     log,
-    outbox::{self, OutboxRow, RETRY_MS_MAX},
+    outbox::{self, OutboxRow, RETRY},
     usage,
 };
 
@@ -77,7 +77,7 @@ fn a_closed_month_stays_closed_and_a_call_made_in_it_again_is_billed_later() {
             assert!(again.repeated);
             assert_eq!(again.period, october.period);
             assert_eq!(close(site, "2026-11").expect_err("it has not begun"), "period.unfinished");
-            let listed = site.db.read(|read| close::periods(read, site.now())).expect("read");
+            let listed = site.db.read(|read| close::periods(read, site, site.now())).expect("read");
             assert_eq!(listed, [october.period], "nothing runs twice");
             meter(site, &held[0], "2026-10-20T04:00:00Z", 4);
             assert_eq!(append(site, 2), before + 1, "the log goes on in its order");
@@ -143,7 +143,7 @@ fn a_letter_waits_no_longer_than_the_longest_pause_by_any_clock() {
             !db.read(|read| outbox::due(read, at, 10)).expect("read").is_empty()
         };
         assert!(!is_due(now), "it has just failed");
-        assert!(is_due(now.plus_millis(RETRY_MS_MAX)));
+        assert!(is_due(now.plus_millis(RETRY.max_ms())));
         assert!(is_due(now.plus_millis(-3_600_000)), "the clock was set back by an hour");
         let done: Result<(), Fault> = db.write(|write| outbox::done(write, "a-1"));
         done.expect("done");

@@ -2,7 +2,10 @@
 
 use std::{fmt::Write as _, io, sync::Arc};
 
-use lianshi_market::dataset::Definition;
+use lianshi_market::{
+    dataset::{Definition, ROWS_PER_KEY_MAX},
+    subscription::Side,
+};
 use lianshi_registry::{
     entry::Texts,
     id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
@@ -14,11 +17,15 @@ use lianshi_store::{
     Db, Failure, Fault, Site,
     audit::Actor,
     datasets::{self, Encoding, LoadRefusal, Loaded, Target},
+    rehearsal,
 };
 
 use sha2::Digest as _;
 
-use crate::support::on_both;
+use crate::{
+    catalog::{self, EXAMPLE},
+    support::on_both,
+};
 
 fn site(db: &Db) -> Site {
     Site {
@@ -125,6 +132,59 @@ fn bad_rows_are_named_exactly_and_nothing_changes() {
         ];
         assert_eq!((shown.as_slice(), more), (&expected.map(str::to_owned)[..], false));
         assert_eq!((rows(db, "A").len(), rows(db, "X").len(), stored_rows(db)), (1, 0, 1));
+    });
+}
+
+/// What is answered is read by people too: no cell turns the direction of what stands beside it.
+#[test]
+fn a_cell_that_deceives_whoever_reads_it_is_named() {
+    on_both(|db| {
+        let site = site(db);
+        for (note, what) in [
+            ("x\u{202e}y", "U+202E"),
+            ("\u{2066}x", "U+2066"),
+            ("x\u{e0041}", "U+E0041"),
+            ("x\u{85}y", "U+0085"),
+        ] {
+            let file = format!("code,since,note\na,2020-01-01,{note}\n");
+            let Err(LoadRefusal::Rows { errors, .. }) = load(&site, file.as_bytes()) else {
+                panic!("{what} is taken")
+            };
+            let told = errors[0].to_string();
+            assert!(told.starts_with("line 2, column `note`: "), "{told}");
+            assert!(told.contains(what), "{told}");
+            assert_eq!(stored_rows(db), 0);
+        }
+    });
+}
+
+#[test]
+fn more_rows_of_one_key_than_a_call_reads_are_refused_and_never_cut() {
+    let lines = |key: &str, rows: usize| {
+        let days = (0..rows).map(|row| {
+            let (year, month, day) = (1900 + row / 336, 1 + row / 28 % 12, 1 + row % 28);
+            format!("{key},{year:04}-{month:02}-{day:02},n\n")
+        });
+        days.collect::<String>()
+    };
+    on_both(|db| {
+        let site = site(db);
+        // Others beside it, on more than one page of what is read back.
+        let head = format!("code,since,note\n{}", lines("a", 300));
+        let fits = head.clone() + &lines("b", ROWS_PER_KEY_MAX) + &lines("c", 300);
+        let loaded = load(&site, fits.as_bytes()).expect("loaded");
+        assert_eq!(loaded.rows, 20_600);
+        let more = head + &lines("b", ROWS_PER_KEY_MAX + 7) + &lines("c", 300);
+        let Err(LoadRefusal::Rows { errors, more }) = load(&site, more.as_bytes()) else {
+            panic!("there are too many")
+        };
+        let shown: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let expected = format!(
+            "line 20302: the row is beyond the {ROWS_PER_KEY_MAX} rows of one key that a call reads"
+        );
+        assert_eq!((shown.as_slice(), more), (&[expected][..], false));
+        let all = db.read(datasets::all).expect("listed");
+        assert_eq!((all[0].version, all[0].row_count), (loaded.version, 20_600), "as before");
     });
 }
 
@@ -353,5 +413,123 @@ fn what_a_killed_load_left_is_taken_back_when_nothing_is_heard_of_it() {
             Site { clock: || Timestamp::from_millis(1_795_000_000_000 + 16 * 60_000), ..site };
         datasets::sweep_abandoned(&quarter_later).expect("swept");
         assert_eq!((rows(db, "A").len(), stored_rows(db)), (1, 1));
+    });
+}
+
+/// A site with a product that has two series under a smallest cell.
+fn counting(db: &Db, smallest_cell: u64) -> (Site, RegistrationNumber) {
+    let operation = |name: &str| {
+        format!(
+            r#"
+[[product.operation]]
+name = "{name}"
+label = {{ zh = "{name}", en = "{name}" }}
+engine = "series"
+input = [
+  {{ name = "area", label = {{ zh = "片区", en = "Area" }}, type = "text", required = true }},
+]
+output = [
+  {{ name = "year", label = {{ zh = "年份", en = "Year" }}, type = "integer", required = true }},
+]
+example = {{ area = "east" }}
+"#
+        )
+    };
+    let operations = format!("{}{}\n[product.guard]\n", operation("shops"), operation("streets"));
+    let text = EXAMPLE.replacen("[product.guard]\n", &operations, 1);
+    let text = text.replacen("smallest_cell = 0", &format!("smallest_cell = {smallest_cell}"), 1);
+    let site = catalog::site(db, "yinzhou", "330212");
+    let product = catalog::publish(&site, &text);
+    (site, product)
+}
+
+/// Three firms in the east, thirty in the west, behind an operation that answers `figure`.
+fn count_firms(
+    site: &Site,
+    (product, operation): (&RegistrationNumber, &str),
+    figure: &str,
+) -> Result<Loaded, &'static str> {
+    let definition = serde_json::from_value(serde_json::json!({
+        "columns": [{ "name": "area" }, { "name": "year", "type": "integer" },
+            { "name": figure, "type": "decimal" }, { "name": "firms", "type": "integer" }],
+        "series": { "key": ["area"], "dimension": "year", "values": [figure], "count": "firms",
+            "totals": [] }
+    }));
+    let (product, operation) = (product.clone(), operation.to_owned());
+    let definition = definition.expect("a definition");
+    let target = Target { product, operation, definition, encoding: Encoding::Utf8 };
+    let file = format!("area,year,{figure},firms\neast,2025,1.00,3\nwest,2025,2.00,30\n");
+    match datasets::load(site, &Actor::node(), &target, file.as_bytes(), |_| {}) {
+        Ok(loaded) => Ok(loaded),
+        Err(Failure::Refused(refusal)) => Err(refusal.code()),
+        Err(Failure::Fault(fault)) => panic!("{fault}"),
+    }
+}
+
+/// The request that stands beside a new key is answered: data that do not are not put into service.
+#[test]
+fn data_that_do_not_answer_the_registered_example_are_refused() {
+    on_both(|db| {
+        let (site, product) = counting(db, 0);
+        let load = |area: &str| {
+            let definition = serde_json::from_value(serde_json::json!({
+                "columns": [{ "name": "area" }, { "name": "year", "type": "integer" },
+                    { "name": "turnover", "type": "decimal" }],
+                "series": { "key": ["area"], "dimension": "year", "values": ["turnover"] }
+            }));
+            let (product, operation) = (product.clone(), "shops".to_owned());
+            let definition = definition.expect("a definition");
+            let target = Target { product, operation, definition, encoding: Encoding::Utf8 };
+            let file = format!("area,year,turnover\n{area},2025,1.00\n");
+            match datasets::load(&site, &Actor::node(), &target, file.as_bytes(), |_| {}) {
+                Ok(_) => "loaded",
+                Err(Failure::Refused(refusal)) => refusal.code(),
+                Err(Failure::Fault(fault)) => panic!("{fault}"),
+            }
+        };
+        assert_eq!(load("west"), "dataset.example", "the example asks for the east");
+        assert_eq!(stored_rows(db), 0);
+        assert_eq!(load("East"), "loaded");
+    });
+}
+
+/// What one of two operations withholds, the other would show: each counts its own totals only.
+#[test]
+fn under_a_smallest_cell_a_product_answers_a_figure_in_one_place_alone() {
+    on_both(|db| {
+        let (site, product) = counting(db, 10);
+        let loaded = count_firms(&site, (&product, "shops"), "turnover").expect("loaded");
+        assert_eq!(loaded.withheld, 1);
+        let twice = count_firms(&site, (&product, "streets"), "turnover");
+        assert_eq!(twice.expect_err("refused"), "dataset.same_figures");
+        assert_eq!(stored_rows(db), 2, "nothing of it is left");
+        count_firms(&site, (&product, "streets"), "wages").expect("another figure");
+        count_firms(&site, (&product, "shops"), "turnover").expect("the same again");
+    });
+    on_both(|db| {
+        let (site, product) = counting(db, 0);
+        for operation in ["shops", "streets"] {
+            count_firms(&site, (&product, operation), "turnover").expect("nothing is withheld");
+        }
+    });
+}
+
+/// A provider that lowers its product's smallest cell does not show what it promised to withhold.
+#[test]
+fn what_contracts_in_force_promise_to_withhold_is_withheld() {
+    on_both(|db| {
+        let (site, product) = counting(db, 0);
+        let load = || count_firms(&site, (&product, "shops"), "turnover").expect("loaded").withheld;
+        assert_eq!(load(), 0);
+        let buyer = rehearsal::buyer(1).expect("a buyer");
+        let month = site.now().period();
+        let mut agreement = rehearsal::agreement(&site, (1, &product), buyer, month);
+        agreement.terms.guard.smallest_cell = 10;
+        let agreements = [agreement];
+        let hold = site.db.write(|write| rehearsal::contract(write, Side::Provider, &agreements));
+        hold.expect("written");
+        assert_eq!(load(), 1);
+        let kept = site.db.read(|read| datasets::dataset(read, product.as_str(), "shops"));
+        assert_eq!(kept.expect("read").expect("loaded").smallest_cell, 10);
     });
 }

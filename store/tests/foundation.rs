@@ -1,11 +1,12 @@
 //! Transactions, the audit chain, the outbox and number series.
 
+use diesel::{RunQueryDsl as _, sql_query};
 use lianshi_registry::{refusal::Refusal as _, time::Timestamp};
 use lianshi_store::{
     Db, Failure, Fault,
     audit::{self, Act, Actor, Verdict},
     numbers,
-    outbox::{self, OutboxRow},
+    outbox::{self, OutboxRow, Waiting},
 };
 
 use crate::support::on_both;
@@ -106,6 +107,26 @@ fn the_outbox_keeps_order_within_a_key_and_ignores_repeats() {
 }
 
 #[test]
+fn what_waits_is_counted_to_a_bound() {
+    on_both(|db| {
+        db.write(|write| outbox::enqueue(write, &row("a-1", "a"))).expect("enqueued");
+        let copies = "WITH RECURSIVE numbers(number) AS (\
+                          SELECT 2 UNION ALL SELECT number + 1 FROM numbers WHERE number < 10000\
+                      ) INSERT INTO outbox (id, kind, target, ordering_key, payload, created_at, \
+                          due_at, attempts, last_error) \
+                      SELECT 'b-' || number, kind, target, 'b-' || number, payload, created_at, \
+                          due_at, attempts, last_error FROM outbox, numbers";
+        let put = db.write(|write| sql_query(copies).execute(&mut **write).map_err(Fault::from));
+        assert_eq!(put.expect("put"), 9_999);
+        let waiting = || db.read(outbox::waiting).expect("read");
+        assert_eq!(waiting(), Waiting::Exactly(10_000));
+        db.write(|write| outbox::enqueue(write, &row("a-2", "a"))).expect("enqueued");
+        assert_eq!((waiting(), waiting().counted()), (Waiting::MoreThan(10_000), 10_000));
+        assert_eq!(waiting().to_string(), "more than 10000");
+    });
+}
+
+#[test]
 fn a_letter_refused_for_good_waits_for_a_person_and_is_seen() {
     on_both(|db| {
         let site = crate::accounts::site(db);
@@ -128,7 +149,7 @@ fn a_letter_refused_for_good_waits_for_a_person_and_is_seen() {
         park(&second);
         park(&letter("a-2"));
         assert_eq!(parked(), ["a-1 statement.declined", "a-2 statement.declined"]);
-        assert_eq!(db.read(outbox::waiting).expect("read"), 1, "one notice of both");
+        assert_eq!(db.read(outbox::waiting).expect("read").counted(), 1, "one notice of both");
 
         let actor = Actor::command("clerk");
         outbox::send_again(&site, &actor, "a-1").expect("sent");
@@ -141,7 +162,7 @@ fn a_letter_refused_for_good_waits_for_a_person_and_is_seen() {
         assert_eq!(code(outbox::send_again(&site, &actor, "a-1")), "letter.not_parked");
         assert_eq!(code(outbox::give_up(&site, &actor, ("a-2", " "))), "letter.why");
         outbox::give_up(&site, &actor, ("a-2", "agreed by telephone")).expect("given up");
-        assert_eq!((parked().len(), db.read(outbox::waiting).expect("read")), (0, 2));
+        assert_eq!((parked().len(), db.read(outbox::waiting).expect("read").counted()), (0, 2));
         park(&due[0]);
         assert_eq!(parked(), ["a-1 statement.declined"], "refused again");
         assert!(matches!(db.read(audit::verify), Ok(Verdict::Whole { rows: 6, .. })));

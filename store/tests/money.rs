@@ -3,10 +3,13 @@
 
 pub mod books;
 mod carried;
+mod copies;
+mod divided;
 mod forged;
 mod letters;
 mod parked;
 mod sequences;
+mod shares;
 pub mod stage;
 mod staged;
 
@@ -210,7 +213,7 @@ fn periods_close_in_order_and_only_when_over() {
             assert_eq!(passed, CloseRefusal::Passed { period: month("2026-09"), latest: november });
             let codes = [unfinished.code(), open.code(), passed.code()];
             assert_eq!(codes, ["period.unfinished", "period.earlier_open", "period.passed"]);
-            let shown = site.db.read(|read| close::periods(read, site.now())).expect("read");
+            let shown = site.db.read(|read| close::periods(read, site, site.now())).expect("read");
             let shown: Vec<(String, PeriodState)> =
                 shown.iter().map(|view| (view.period.to_string(), view.state)).collect();
             assert_eq!(

@@ -37,6 +37,15 @@ fn a_statement_that_reads_a_whole_table_is_found_out() {
 }
 
 #[test]
+fn what_counts_a_whole_table_is_found_out() {
+    let count = |table: &str| {
+        Planner::sqlite().unbounded(&built(&format!("SELECT COUNT(*) FROM `{table}`"), '`'))
+    };
+    assert!(count("outbox").expect("found").contains("outbox"));
+    assert_eq!(count("parked_letters"), None, "few at any time");
+}
+
+#[test]
 fn an_index_that_was_dropped_is_missed() {
     each(|planner, quote| {
         planner.change("DROP INDEX outbox_target; DROP INDEX outbox_attempts;");

@@ -1,7 +1,10 @@
 //! Subscriptions between two nodes: each with its own database, letters carried, lost, repeated and
 //! reordered by the test, processes killed between any two of them.
 
+mod counted;
+mod differing;
 mod followed;
+mod refused;
 mod restored;
 pub mod stated;
 mod terms;
@@ -9,7 +12,7 @@ pub mod world;
 
 use lianshi_market::{
     key::KeyState,
-    message::{MESSAGE_KIND, Message},
+    message::{GAP, MESSAGE_KIND, Message},
     subscription::{Side, State, SubscriptionId},
 };
 use lianshi_registry::{
@@ -18,10 +21,12 @@ use lianshi_registry::{
     key::KeyPair,
     seal::Sealed,
     time::Timestamp,
+    wire::Receipt,
 };
 use lianshi_store::{
     audit::{self, Actor, Verdict},
-    outbox::{self, OutboxRow},
+    letters,
+    outbox::{self, OutboxRow, RETRY},
     subscriptions::{self, Decision, RequestSubscription},
 };
 use world::{
@@ -229,9 +234,8 @@ fn reordered_messages_wait_for_the_one_before() {
     assert_eq!(keys.len(), 3);
 }
 
-#[test]
-fn what_is_taken_away_is_told_before_what_is_only_said() {
-    let mut world = World::new();
+/// What is taken away goes before fifty statements of old, whatever became of it before.
+fn hurries(mut world: World) {
     let id = world.request("auto", 12);
     world.carry_all();
     let site = world.home.site.clone();
@@ -249,13 +253,67 @@ fn what_is_taken_away_is_told_before_what_is_only_said() {
     put.expect("enqueued");
     let next = || {
         let due = site.db.read(|read| outbox::due_to(read, "yinzhou", (world::now(), 2)));
-        due.expect("due").into_iter().map(|letter| letter.id).collect::<Vec<_>>()
+        let due: Vec<OutboxRow> = due.expect("due");
+        assert_eq!(due.len(), 2);
+        due[0].clone()
     };
-    assert!(next().iter().all(|id| id.starts_with("statement/")), "{:?}", next());
+    let fail = |letter: &OutboxRow| {
+        let now = world::now();
+        let failed = site.db.write(|write| outbox::failed(write, &letter.id, "no route", now));
+        failed.expect("failed");
+    };
+    let wake = || {
+        pass(1);
+        site.db.write(|write| outbox::wake(write, "yinzhou", world::now())).expect("woken");
+    };
+    let done = |letter: &OutboxRow| {
+        site.db.write(|write| outbox::done(write, &letter.id)).expect("done");
+    };
+    assert!(next().id.starts_with("statement/"), "{:?}", next());
+    fail(&key);
     subscriptions::revoke_key(&site, &buyers_clerk(), &id, &made.id).expect("revoked");
-    assert_eq!(next()[0], key.id, "the key was made before it was taken back");
-    site.db.write(|write| outbox::done(write, &key.id)).expect("done");
-    assert!(next()[0].starts_with("market/"), "{:?}", next());
+    wake();
+    assert_eq!(next().id, key.id, "the key was made before it was taken back, and tried");
+    fail(&key);
+    assert!(next().id.starts_with("statement/"), "it has its pause like any other");
+    pass(RETRY.max_ms());
+    assert_eq!(next().id, key.id);
+    done(&key);
+
+    let revocation = next();
+    assert!(revocation.id.starts_with("market/"), "{revocation:?}");
+    (0..3).for_each(|_| fail(&revocation));
+    wake();
+    assert_eq!(next().id, revocation.id, "nobody was there three times");
+    let put_off = |code: &str| {
+        let answer = letters::Answer::Receipt(Receipt::refused(code, "later", true));
+        letters::settle(&site, vec![(next(), answer)]).expect("settled");
+        pass(RETRY.max_ms());
+    };
+    put_off("message.ahead");
+    assert_eq!(next().id, revocation.id, "it was put off");
+    put_off(GAP);
+    let mut resent = 0;
+    while next().id != revocation.id {
+        assert!(next().id.starts_with("market/"), "before it goes what is missing: {:?}", next());
+        done(&next());
+        resent += 1;
+    }
+    assert!(resent > 1, "{resent}");
+    done(&revocation);
+
+    subscriptions::end(&site, &buyers_clerk(), &id, "done").expect("ended");
+    let ending = next();
+    assert!(ending.id.starts_with("market/"), "{ending:?}");
+    fail(&ending);
+    wake();
+    assert_eq!(next().id, ending.id);
+}
+
+#[test]
+fn what_is_taken_away_is_told_before_what_is_only_said() {
+    hurries(World::new());
+    hurries(World::mixed(true));
 }
 
 #[test]
@@ -278,7 +336,10 @@ fn one_node_may_be_both_sides() {
     let id = subscriptions::request(site, &buyers_clerk(), wanted("auto", 12)).expect("requested");
     while let Some(letter) = world.provider.next_letter() {
         assert_eq!(letter.target, "yinzhou");
-        assert_eq!(answer(subscriptions::receive(site, &site.node, &letter.payload)), "taken");
+        assert_eq!(
+            answer(letters::receive(site, &site.node, (&letter.kind, &letter.payload))),
+            "taken"
+        );
         world.provider.settle(&letter.id);
     }
     for side in [Side::Home, Side::Provider] {
@@ -286,7 +347,10 @@ fn one_node_may_be_both_sides() {
     }
     let made = subscriptions::create_key(site, &buyers_clerk(), &id, "k").expect("a key");
     let letter = world.provider.next_letter().expect("the key's letter");
-    assert_eq!(answer(subscriptions::receive(site, &site.node, &letter.payload)), "taken");
+    assert_eq!(
+        answer(letters::receive(site, &site.node, (&letter.kind, &letter.payload))),
+        "taken"
+    );
     world.provider.settle(&letter.id);
     let hash = made.secret.hash();
     let found = site.db.read(|read| subscriptions::entitlement_by_key(read, &hash));
@@ -390,8 +454,9 @@ fn letters_that_are_not_what_they_claim_are_refused_and_change_nothing() {
     let id = world.request("manual", 12);
     let letter = world.home.next_letter().expect("the request");
     let (haishu, yinzhou) = (node("haishu"), node("yinzhou"));
-    let receive =
-        |from, bytes: &[u8]| answer(subscriptions::receive(&world.provider.site, from, bytes));
+    let receive = |from, bytes: &[u8]| {
+        answer(letters::receive(&world.provider.site, from, (MESSAGE_KIND, bytes)))
+    };
     let bytes = &letter.payload;
     let seal = KeyPair::from_seed([200; 32]);
     let forged = Sealed::new(haishu.clone(), MESSAGE_KIND, b"{}", &seal).to_bytes();
@@ -400,14 +465,14 @@ fn letters_that_are_not_what_they_claim_are_refused_and_change_nothing() {
     let empty = Sealed::new(haishu.clone(), MESSAGE_KIND, b"{}", key).to_bytes();
     let other_kind = Sealed::new(haishu.clone(), "statement", b"{}", key).to_bytes();
     let cases: [(&_, &[u8], &str); 8] = [
-        (&haishu, b"", "message.malformed"),
-        (&haishu, &bytes[..bytes.len() / 2], "message.malformed"),
-        (&haishu, &vec![b'x'; 600 * 1024], "message.malformed"),
-        (&haishu, &forged, "message.seal"),
+        (&haishu, b"", "letter.malformed"),
+        (&haishu, &bytes[..bytes.len() / 2], "letter.malformed"),
+        (&haishu, &vec![b'x'; 600 * 1024], "letter.too_large"),
+        (&haishu, &forged, "letter.seal"),
         (&haishu, &empty, "message.malformed"),
-        (&haishu, &other_kind, "message.malformed"),
-        (&yinzhou, bytes, "message.not_party"),
-        (&node("nobody"), &nobody, "message.sender_unknown"),
+        (&haishu, &other_kind, "letter.other_kind"),
+        (&yinzhou, bytes, "letter.not_of_sender"),
+        (&node("nobody"), &nobody, "letter.sender_unknown"),
     ];
     for (from, bytes, expected) in cases {
         assert_eq!(receive(from, bytes), expected);
@@ -432,7 +497,7 @@ fn letters_that_are_not_what_they_claim_are_refused_and_change_nothing() {
     world.provider.replicate("ningbo", &[Fact::MemberSuspended(change)]);
     subscriptions::end(&world.home.site, &buyers_clerk(), &id, "x").expect("withdrawn");
     let letter = world.home.next_letter().expect("the ending");
-    assert_eq!(world.deliver(Side::Home, &letter), "message.sender_suspended");
+    assert_eq!(world.deliver(Side::Home, &letter), "letter.sender_suspended");
 }
 
 #[test]

@@ -6,16 +6,17 @@ mod buyers;
 use std::sync::Arc;
 
 use diesel::RunQueryDsl as _;
-use lianshi_market::usage::total_calls;
+use lianshi_market::usage::{REPORT_KIND, total_calls};
 use lianshi_registry::{
     entry::Texts,
     id::{DivisionCode, NodeName, Origin},
     key::KeyPair,
     refusal::Refusal as _,
+    seal::Sealed,
     time::{Date, Timestamp},
 };
 use lianshi_store::{
-    Db, Failure, Fault, Site, outbox,
+    Db, Failure, Fault, Site, letters, outbox,
     usage::{self, Idempotency, MeterRefusal, Metered, Metering, SubjectClaim},
 };
 
@@ -297,7 +298,7 @@ fn a_home_at_the_provider_reads_its_usage_without_the_network() {
         let reported = db.read(|read| usage::reported_usage(read, "S-1")).expect("read");
         let reported = reported.expect("a report");
         assert_eq!((total_calls(&reported.days), reported.last_seq), (2, 2));
-        assert_eq!(db.read(outbox::waiting).expect("read"), 0);
+        assert_eq!(db.read(outbox::waiting).expect("read").counted(), 0);
     });
 }
 
@@ -320,12 +321,13 @@ fn one_report_waits_and_the_newest_wins_in_any_order() {
         let folder = tempfile::tempdir().expect("a folder");
         let home_db = Db::open_file(&folder.path().join("home.sqlite")).expect("opened");
         let haishu = site(&home_db, "haishu", 2);
-        let receive = |bytes: &[u8]| match usage::receive_report(&haishu, &yinzhou.node, bytes) {
-            Ok(()) => "taken",
-            Err(Failure::Refused(refusal)) => refusal.code(),
-            Err(Failure::Fault(fault)) => panic!("{fault}"),
-        };
-        assert_eq!(receive(&newer), "usage.unknown_sender");
+        let receive =
+            |bytes: &[u8]| match letters::receive(&haishu, &yinzhou.node, (REPORT_KIND, bytes)) {
+                Ok(()) => "taken",
+                Err(Failure::Refused(refusal)) => refusal.code(),
+                Err(Failure::Fault(fault)) => panic!("{fault}"),
+            };
+        assert_eq!(receive(&newer), "letter.sender_unknown");
         member(&home_db, "yinzhou", &yinzhou.seal_key);
         assert_eq!(receive(&newer), "usage.unknown_subscription");
         subscription(&home_db, "S-1", "home", ("haishu", "yinzhou"));
@@ -335,11 +337,15 @@ fn one_report_waits_and_the_newest_wins_in_any_order() {
         assert_eq!((total_calls(&reported.days), reported.last_seq), (3, 3));
         assert_eq!(reported.days.len(), 2, "by operation");
 
-        assert_eq!(receive(b"{}"), "usage.seal");
+        assert_eq!(receive(b"{}"), "letter.malformed");
         let text = String::from_utf8(newer.clone()).expect("JSON");
-        assert_eq!(receive(text.replace("yinzhou", "ningbo").as_bytes()), "usage.not_of_sender");
-        let forged = text.replace("\"sig\":\"", "\"sig\":\"AAAA");
-        assert_eq!(receive(forged.as_bytes()), "usage.seal");
+        assert_eq!(receive(text.replace("yinzhou", "ningbo").as_bytes()), "letter.not_of_sender");
+        let longer = text.replace("\"sig\":\"", "\"sig\":\"AAAA");
+        assert_eq!(receive(longer.as_bytes()), "letter.malformed");
+        let forged = text.replace("\"kind\":\"usage.report\"", "\"kind\":\"statement\"");
+        assert_eq!(receive(forged.as_bytes()), "letter.other_kind");
+        let other = Sealed::new(yinzhou.node.clone(), REPORT_KIND, b"{}", &haishu.seal_key);
+        assert_eq!(receive(&other.to_bytes()), "letter.seal");
     });
 }
 
@@ -377,7 +383,8 @@ fn a_provider_that_was_restored_is_believed_and_the_fall_is_told() {
             usage::enqueue_reports(from).expect("reported");
             let due = from.db.read(|read| outbox::due(read, from.now(), 10)).expect("due");
             for letter in &due {
-                usage::receive_report(&haishu, &yinzhou.node, &letter.payload).expect("taken");
+                letters::receive(&haishu, &yinzhou.node, (&letter.kind, &letter.payload))
+                    .expect("taken");
                 from.db.write(|write| outbox::done(write, &letter.id)).expect("done");
             }
             let reported = home_db.read(|read| usage::reported_usage(read, "S-1")).expect("read");

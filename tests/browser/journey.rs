@@ -2,10 +2,9 @@
 //! the call, close the month, see the split sum to the fen and the bill at home. Once in each
 //! language, at two widths.
 
+use browser::{Browser, Words};
 use serde_json::Value;
-use tests::{demo::Demo, wait_for};
-
-use crate::{browser::Browser, words::Words};
+use support::{demo::Demo, wait_for};
 
 /// What differs between the two walks.
 struct Walk {

@@ -8,8 +8,6 @@
     reason = "a test fails by panicking"
 )]
 
-mod browser;
 mod journey;
 mod pages;
 mod paper;
-mod words;

@@ -2,10 +2,11 @@
 //! mode, both languages, wide and narrow. A page that breaks a rule of WCAG 2.2 A or AA, that
 //! scrolls sideways, or that has not exactly one heading of the first level, is named.
 
+use browser::{Browser, Words};
 use serde_json::Value;
-use tests::demo::Demo;
+use support::demo::Demo;
 
-use crate::{browser::Browser, paper, words::Words};
+use crate::paper;
 
 /// How the pages are looked at.
 struct Look {

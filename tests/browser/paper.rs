@@ -1,10 +1,9 @@
 //! Pages on a sheet of A4, as the browser lays them out for a printer: a table is a table there,
 //! not the stack of labels it is on a phone, although a sheet less its margins is as narrow.
 
+use browser::{Browser, Words};
 use serde_json::{Value, json};
-use tests::demo::Demo;
-
-use crate::{browser::Browser, words::Words};
+use support::demo::Demo;
 
 /// A sheet of A4 less margins of 16 mm each, in CSS pixels.
 const SHEET_PX: u32 = 673;

@@ -9,7 +9,7 @@ pub struct Words(BTreeMap<String, String>);
 impl Words {
     /// Reads `web/locales/<language>/*.ftl`; texts of more than one line are left out.
     pub fn read(language: &str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/locales").join(language);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/locales").join(language);
         let mut words = BTreeMap::new();
         for file in fs::read_dir(folder).expect("the texts") {
             let text = fs::read_to_string(file.expect("a file").path()).expect("a text");

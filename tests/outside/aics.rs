@@ -16,7 +16,7 @@ use lianshi_registry::{
     note::{Note, VerifierKey},
     witness::{self, Cosigned, Submission, WitnessRefusal, read_cosignatures},
 };
-use tests::{free_ports, wait_for};
+use support::{free_ports, wait_for};
 
 use crate::{
     laid::{Laid, SIZES, text, unseen},

@@ -11,7 +11,7 @@ use lianshi_market::{agreement::Agreement, subscription::Side};
 use lianshi_node::folder::Folder;
 use lianshi_registry::time::{Period, Timestamp};
 use lianshi_store::{Fault, rehearsal, usage};
-use tests::{run_json, run_well};
+use support::{run_json, run_well};
 
 /// Contracts on the stage.
 const CONTRACTS: u32 = 40;

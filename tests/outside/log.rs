@@ -14,7 +14,7 @@ use lianshi_registry::{
 };
 use lianshi_store::log;
 use serde_json::Value;
-use tests::run_well;
+use support::run_well;
 
 use crate::python;
 

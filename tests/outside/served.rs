@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tests::{demo::Demo, json, run_well, wait_for};
+use support::{demo::Demo, json, run_well, wait_for};
 
 use crate::laid::text;
 

@@ -18,7 +18,7 @@ use crate::{
 };
 
 fn lianshi(arguments: &[&str]) -> Output {
-    Command::new(tests::program())
+    Command::new(support::program())
         .args(arguments)
         .current_dir(std::env::temp_dir())
         .output()
@@ -105,7 +105,7 @@ fn certificate(file: &Path, policy: &Path) -> (bool, Value) {
 #[tokio::test]
 async fn what_the_page_shows_is_what_the_command_line_prints_and_can_be_pasted() {
     let served = Served::start().await;
-    let program = tests::program();
+    let program = support::program();
     let programs = Path::new(&program).parent().expect("a folder");
     for log in &served.logs {
         let page = shown::page(&log.url).await;

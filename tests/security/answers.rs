@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tests::{demo::Demo, wait_for};
+use support::{demo::Demo, wait_for};
 
 /// Longest a letter between two nodes takes here.
 const LETTER_SECONDS: u64 = 60;

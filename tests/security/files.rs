@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
-use tests::{demo::Demo, program, run, run_well};
+use support::{demo::Demo, program, run, run_well};
 
 /// Every file and folder below a folder, and the folder itself.
 fn below(folder: &Path) -> Vec<PathBuf> {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tests::demo::Demo;
+use support::demo::Demo;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use reqwest::{Client, Response, header};
-use tests::{federation::Federation, free_ports, run_well, wait_for};
+use support::{federation::Federation, free_ports, run_well, wait_for};
 
 const PASSWORD: &str = "vexing otter, seven quartz lagoons";
 

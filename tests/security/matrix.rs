@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, stream};
 use lianshi_routes::{Access, Declared};
-use tests::demo::Demo;
+use support::demo::Demo;
 
 use self::{
     expected::{OPERATIONS_PORT, PUBLIC_PORT, Row, Who},

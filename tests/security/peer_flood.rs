@@ -3,7 +3,7 @@
 
 use std::{io, time::Duration};
 
-use tests::{federation::Federation, raise_own_files, wait_for};
+use support::{federation::Federation, raise_own_files, wait_for};
 use tokio::{io::AsyncReadExt as _, net::TcpStream, task::JoinSet};
 
 /// Silent connections held to each port all the time.
@@ -41,8 +41,8 @@ async fn strangers_keep_no_member_away() {
     for _ in 0..2 {
         federation.haishu.kill();
         federation.haishu.start().await;
-        tests::federation::publish(&federation.haishu, &example);
-        let logs = tests::run_json(&federation.haishu.data, &["log", "list"]);
+        support::federation::publish(&federation.haishu, &example);
+        let logs = support::run_json(&federation.haishu.data, &["log", "list"]);
         let own = logs.as_array().expect("logs").iter().find(|log| log["own"] == true).cloned();
         let size = own.expect("the own log")["size"].as_u64().expect("a size");
         wait_for("what haishu says at ningbo", BACK_SECONDS, || async {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tests::{demo::Demo, once_more, raise_own_files, run_json, wait_for};
+use support::{demo::Demo, once_more, raise_own_files, run_json, wait_for};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,

@@ -8,7 +8,7 @@ use lianshi_store::{
     audit::Actor,
 };
 use reqwest::{Client, Response, StatusCode, header, redirect::Policy};
-use tests::demo::Demo;
+use support::demo::Demo;
 
 const LOGIN: &str = "token.owner";
 const FIRST: &str = "eleven-grey-herons-in-reeds";

@@ -10,8 +10,8 @@ use std::{
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use support::{alter, demo::Demo, run, run_json, run_well};
 use tempfile::TempDir;
-use tests::{alter, demo::Demo, run, run_json, run_well};
 
 /// A backup of a demo's node, and a folder with its keys and nothing else to restore it in.
 struct Saved {
@@ -107,8 +107,14 @@ async fn a_table_left_out_is_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_changed_beside_the_manifest_is_told() {
+async fn a_row_or_a_setting_changed_beside_the_manifest_is_told() {
     let saved = Saved::of("yinzhou").await;
+    let settings = saved.backup.join("node.toml");
+    let text = fs::read_to_string(&settings).expect("settings");
+    fs::write(&settings, format!("{text}# anyone\n")).expect("written");
+    let said = saved.refused();
+    assert!(said.contains("node.toml is not what was saved"), "{said}");
+    fs::write(&settings, text).expect("written");
     let path = saved.backup.join("tables/users.jsonl");
     let text = fs::read_to_string(&path).expect("users");
     fs::write(&path, text.replacen("false", "true", 1) + "\n").expect("written");
@@ -119,11 +125,16 @@ async fn a_row_changed_beside_the_manifest_is_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_comes_with_the_backup_proves_nothing() {
     let demo = Demo::shared().await;
-    let saved = Saved::of("yinzhou").await;
+    let mut saved = Saved::of("yinzhou").await;
     // Another node's seal, which is a good seal of somebody else.
     let foreign = saved.folder.path().join("foreign");
     run_well(&demo.data.join("haishu"), &["backup", &foreign.display().to_string()]);
     fs::copy(foreign.join("backup.seal"), saved.backup.join("backup.seal")).expect("copied");
+    let said = saved.refused();
+    assert!(said.contains("not sealed with the key"), "{said}");
+    // Nor does a whole backup of somebody else, with its keys.
+    saved.backup = saved.folder.path().join("whole");
+    run_well(&demo.data.join("haishu"), &["backup", &saved.dir(), "--keys"]);
     let said = saved.refused();
     assert!(said.contains("not sealed with the key"), "{said}");
     // And where no key is known, one has to be named.
@@ -176,8 +187,9 @@ for row in rows:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_was_refused_and_from_where_is_in_the_trail_and_does_not_fill_it() {
-    let demo = Demo::shared().await;
-    // From an address of its own: what others are refused meanwhile does not count here.
+    // A node of its own, and an address: what other tests are refused meanwhile takes the rows that
+    // a node keeps of a minute.
+    let demo = Demo::start().await;
     let own = Ipv4Addr::new(127, 0, 0, 77);
     let client = reqwest::Client::builder().local_address(IpAddr::V4(own)).build().expect("built");
     let (_, _, token) = demo.account("haishu", "buyer");

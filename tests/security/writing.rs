@@ -3,7 +3,7 @@
 
 use reqwest::{Client, StatusCode, header};
 use serde_json::{Value, json};
-use tests::demo::Demo;
+use support::demo::Demo;
 
 /// Addresses of pages and of the API with something in them that a database could stumble over.
 const ADDRESSES: [&str; 16] = [

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use tests::{Process, federation::Federation, free_ports, json, run, run_json, run_well, wait_for};
+use support::{
+    Process, federation::Federation, free_ports, json, run, run_json, run_well, wait_for,
+};
 
 fn init(data: &Path, host: &[&str]) -> (u16, std::process::Output) {
     let port = free_ports(3);

@@ -9,7 +9,7 @@ use std::{
     process::Output,
 };
 
-use tests::{
+use support::{
     alter,
     federation::{Federation, publish},
     program, run, run_json,

@@ -13,7 +13,7 @@ use lianshi_registry::{
     uscc::{self, Uscc},
 };
 use serde_json::Value;
-use tests::{
+use support::{
     federation::{Federation, Node},
     run_json, wait_for,
 };

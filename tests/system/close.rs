@@ -90,7 +90,7 @@ fn closed(site: &Site, period: Period) -> Option<String> {
     let (view, issued, parked) = site
         .db
         .read(|read| {
-            let view = close::period(read, period, site.now())?;
+            let view = close::period(read, site, period, site.now())?;
             let issued = statements::issued(read, &query)?.total;
             Ok::<_, lianshi_store::Fault>((view, issued, close::parked_in(read, period)?))
         })

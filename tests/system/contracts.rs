@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use tests::{demo::Demo, run_json, run_well, wait_for};
+use support::{demo::Demo, run_json, run_well, wait_for};
 
 /// The longest a restored node may take to be told.
 const TOLD_SECONDS: u64 = 60;
@@ -67,7 +67,7 @@ async fn put_back(demo: &mut Demo, name: &str, backup: &str) -> PathBuf {
     let others: Vec<&str> =
         ["ningbo", "yinzhou", "haishu"].into_iter().filter(|other| *other != name).collect();
     demo.resume(&["--nodes", &others.join(",")]).await;
-    run_well(&data, &["log", "recover"]);
+    run_well(&data, &["recover"]);
     demo.signal("TERM");
     assert!(demo.ended_well(60).await);
     data

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use tests::{demo::Demo, evil_program, json, program, run_json, run_well, wait_for};
+use support::{demo::Demo, evil_program, json, program, run_json, run_well, wait_for};
 
 /// How long the others may take from the second signature on.
 const FREEZES_SECONDS: u64 = 5;

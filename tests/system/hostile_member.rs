@@ -25,7 +25,7 @@ use lianshi_registry::{
 };
 use lianshi_store::{Site, log};
 use serde_json::{Value, json};
-use tests::{
+use support::{
     federation::{Federation, Node, publish},
     run, run_json, wait_for,
 };

@@ -1,6 +1,6 @@
 //! What was written while the clock ran ahead is told in the status, with what it costs.
 
-use tests::{alter, federation::Federation, run_json, run_well};
+use support::{alter, federation::Federation, run_json, run_well};
 
 #[test]
 fn the_status_tells_of_acts_that_are_dated_ahead_of_the_clock() {

@@ -1,9 +1,9 @@
 //! `/readyz` is red within two seconds when the database is lost, hangs or takes no changes, says
 //! which, and is green again by itself; `?for=read` is green while the node can be read.
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
-use tests::{Lock, federation::Federation, free_ports, wait_for};
+use support::{Lock, federation::Federation, free_ports, psql, wait_for};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -77,11 +77,6 @@ async fn green(ops: &str) {
     .await;
 }
 
-fn psql(url: &str, sql: &str) {
-    let done = Command::new("psql").args([url, "-qXc", sql]).output().expect("psql runs");
-    assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
-}
-
 #[tokio::test]
 async fn a_node_on_postgresql_is_red_within_two_seconds_of_losing_it() {
     let cluster = std::env::var("LIANSHI_TEST_POSTGRES")
@@ -123,6 +118,10 @@ async fn a_node_on_postgresql_is_red_within_two_seconds_of_losing_it() {
         (status == 200 && text.contains("read only")).then_some(())
     })
     .await;
+    red(&node.ops, "read only: the database can only be read").await;
+    // It starts like this as well, and can be read.
+    node.kill();
+    node.start().await;
     red(&node.ops, "read only: the database can only be read").await;
     let reset = format!("ALTER DATABASE {name} RESET default_transaction_read_only");
     psql(&format!("{cluster}/postgres"), &reset);

@@ -10,7 +10,7 @@ use std::{
 
 use lianshi_registry::witness::Submission;
 use serde_json::Value;
-use tests::{
+use support::{
     federation::{Federation, Node, publish},
     json, run, run_json, run_well, wait_for,
 };
@@ -139,7 +139,7 @@ async fn a_restored_node_recovers_from_its_peers_and_goes_on() {
     assert_eq!(own_size(&federation.yinzhou), saved);
     let example = example().display().to_string();
     let said = refused(&federation.yinzhou, &["catalog", "publish", &example]);
-    assert!(said.contains("lianshi log recover"), "{said}");
+    assert!(said.contains("lianshi recover"), "{said}");
 
     // Served before it is recovered it signs nothing and cosigns nothing, and forks nothing.
     federation.yinzhou.start().await;
@@ -152,12 +152,12 @@ async fn a_restored_node_recovers_from_its_peers_and_goes_on() {
         sent.await.expect("answered").status().as_u16()
     };
     assert_eq!(submit().await, 503);
-    assert!(refused(&federation.yinzhou, &["log", "recover"]).contains("another process serves"));
+    assert!(refused(&federation.yinzhou, &["recover"]).contains("another process serves"));
     federation.yinzhou.kill();
 
     // A member that is away may have seen what nobody else did.
     federation.haishu.kill();
-    let said = refused(&federation.yinzhou, &["log", "recover"]);
+    let said = refused(&federation.yinzhou, &["recover"]);
     assert!(said.contains("haishu") && said.contains("--without"), "{said}");
     assert_eq!(own_size(&federation.yinzhou), size, "what was pulled is kept");
     assert!(refused(&federation.yinzhou, &["catalog", "publish", &example]).contains("recover"));
@@ -165,15 +165,15 @@ async fn a_restored_node_recovers_from_its_peers_and_goes_on() {
     let suspend = ["member", "suspend", "haishu", "--reason", "away"];
     run_well(&federation.ningbo.data, &suspend);
     let elsewhere = Stranger::listen(&federation.haishu.url);
-    let said = refused(&federation.yinzhou, &["log", "recover"]);
+    let said = refused(&federation.yinzhou, &["recover"]);
     assert!(said.contains("haishu") && said.contains("member signed"), "{said}");
     elsewhere.leave();
     run_well(&federation.ningbo.data, &["member", "reinstate", "haishu", "--reason", "back"]);
     federation.haishu.start().await;
-    let recovered = run_json(&federation.yinzhou.data, &["log", "recover"]);
+    let recovered = run_json(&federation.yinzhou.data, &["recover"]);
     assert_eq!(recovered["size"], size);
     // The others live on meanwhile, so their logs may have grown.
-    let again = run_json(&federation.yinzhou.data, &["log", "recover"]);
+    let again = run_json(&federation.yinzhou.data, &["recover"]);
     assert_eq!(again["size"], size);
     let pulled = again["pulled"].as_object().expect("what was pulled");
     assert!(pulled.keys().all(|log| !log.contains("/yinzhou/")), "once is enough: {again}");
@@ -213,8 +213,8 @@ async fn a_node_that_lost_its_disk_and_kept_its_keys_is_rebuilt_from_the_others(
         &["--base-port", &port, "--charter", &charter, "--rejoin", &keys],
     ];
     run_well(&data, &arguments.concat());
-    assert!(refused(&federation.yinzhou, &["log", "recover"]).contains("--from URL"));
-    run_well(&data, &["log", "recover", "--from", &federation.haishu.url]);
+    assert!(refused(&federation.yinzhou, &["recover"]).contains("--from URL"));
+    run_well(&data, &["recover", "--from", &federation.haishu.url]);
     assert_eq!(own_size(&federation.yinzhou), size);
 
     federation.yinzhou.start().await;
@@ -234,9 +234,9 @@ async fn a_root_authority_that_lost_its_database_founds_nothing_anew() {
     let digest = agree(&federation).await;
     federation.ningbo.kill();
     lose_database(&federation.ningbo);
-    assert!(refused(&federation.ningbo, &["serve"]).contains("lianshi log recover"));
-    assert!(refused(&federation.ningbo, &["log", "recover"]).contains("--from URL"));
-    run_well(&federation.ningbo.data, &["log", "recover", "--from", &federation.yinzhou.url]);
+    assert!(refused(&federation.ningbo, &["serve"]).contains("lianshi recover"));
+    assert!(refused(&federation.ningbo, &["recover"]).contains("--from URL"));
+    run_well(&federation.ningbo.data, &["recover", "--from", &federation.yinzhou.url]);
     federation.ningbo.start().await;
     assert_eq!(agree(&federation).await, digest);
 }
@@ -276,7 +276,7 @@ async fn a_node_that_lost_its_keys_goes_on_in_the_next_generation() {
     assert_eq!(past["generations"][0]["admission"]["origin"], "ningbo.example/yinzhou/1");
     assert_eq!(past["retired"].as_array().expect("keys").len(), 4);
 
-    run_well(&federation.yinzhou.data, &["log", "recover", "--from", &federation.ningbo.url]);
+    run_well(&federation.yinzhou.data, &["recover", "--from", &federation.ningbo.url]);
     federation.yinzhou.start().await;
     let published = publish(&federation.yinzhou, &example());
     assert!(published.to_string().contains("2026-0000002"), "after those before: {published}");

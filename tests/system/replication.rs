@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tests::{
+use support::{
     federation::{Federation, Node, publish},
     run_json, wait_for,
 };
@@ -19,10 +19,10 @@ fn example() -> std::path::PathBuf {
 /// What a node says of the one product it shows: number and where that was read.
 async fn provenance(node: &Node) -> Option<(String, Value)> {
     let client = reqwest::Client::new();
-    let list = tests::json(&client, &format!("{}/api/v1/products", node.url)).await?;
+    let list = support::json(&client, &format!("{}/api/v1/products", node.url)).await?;
     let number = list["items"][0]["number"].as_str()?.to_owned();
     let product = format!("{}/api/v1/products/{number}", node.url);
-    let provenance = tests::json(&client, &product).await?["provenance"].take();
+    let provenance = support::json(&client, &product).await?["provenance"].take();
     Some((number, provenance))
 }
 
@@ -51,7 +51,7 @@ async fn appears_everywhere(city_database: &str) {
     for node in [&federation.ningbo, &federation.yinzhou, &federation.haishu] {
         wait_for(&format!("{} to hold three logs", node.name), 30, || async {
             let digest =
-                tests::json(&client, &format!("{}/api/v1/catalog/digest", node.url)).await?;
+                support::json(&client, &format!("{}/api/v1/catalog/digest", node.url)).await?;
             (digest.get("heads")?.as_array()?.len() == 3).then_some(())
         })
         .await;
@@ -67,7 +67,7 @@ async fn appears_everywhere(city_database: &str) {
     let digest = |url: String| {
         let client = client.clone();
         async move {
-            let answer = tests::json(&client, &format!("{url}/api/v1/catalog/digest")).await?;
+            let answer = support::json(&client, &format!("{url}/api/v1/catalog/digest")).await?;
             answer.get("digest")?.as_str().map(str::to_owned)
         }
     };

@@ -10,12 +10,15 @@ use std::{
 };
 
 use lianshi_store::crash::{CRASH_AT, RESTORE_POINTS};
-use tests::{
+use support::{
     federation::{Node, publish},
-    free_ports, once_more, run, run_json, run_well,
+    free_ports, once_more, psql, run, run_json, run_well, run_with_room,
 };
 
 const CITY: (&str, &str, &str, &str) = ("ningbo", "330200", "宁波市公共数据节点", "Ningbo node");
+
+/// Bytes by which the largest file may grow from try to try.
+const ROOM_STEP: u64 = 128 << 10;
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/division-code.toml")
@@ -54,8 +57,14 @@ struct Scene {
 
 impl Scene {
     fn made() -> Self {
+        Self::on("")
+    }
+
+    /// On a database by its URL; empty for SQLite.
+    fn on(database: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let node = Node::make((folder.path(), free_ports(3)), CITY, &["--found", "one.example"]);
+        let source = ["--found", "one.example", "--database", database];
+        let node = Node::make((folder.path(), free_ports(3)), CITY, &source);
         run_well(&node.data, &["member", "admit", &node.application()]);
         publish(&node, &example());
         let backup = folder.path().join("backup").display().to_string();
@@ -66,10 +75,16 @@ impl Scene {
         Self { folder, node, backup, saved }
     }
 
+    fn seal_key(&self) -> String {
+        let listed = run_json(&self.node.data, &["keys", "list"]);
+        let seal = listed.as_array().expect("keys").iter().find(|key| key["role"] == "seal");
+        seal.expect("a seal key")["key"].as_str().expect("a key").to_owned()
+    }
+
     fn is_restored(&self, data: &Path, point: &str) {
         assert_eq!(own_size(data), self.saved, "{point}");
         let said = refused(data, &["catalog", "publish", &example().display().to_string()]);
-        assert!(said.contains("lianshi log recover"), "{point}: {said}");
+        assert!(said.contains("lianshi recover"), "{point}: {said}");
         assert!(!data.join("unfinished").exists(), "{point}");
     }
 }
@@ -77,7 +92,7 @@ impl Scene {
 /// Says nothing new before it is restored, or after that recovered.
 fn is_silent(data: &Path, point: &str) {
     let said = refused(data, &["catalog", "publish", &example().display().to_string()]);
-    let is_known = said.contains("lianshi restore") || said.contains("lianshi log recover");
+    let is_known = said.contains("lianshi restore") || said.contains("lianshi recover");
     assert!(is_known, "{point}: {said}");
     assert!(refused(data, &["serve"]).contains("lianshi "), "{point}");
 }
@@ -85,10 +100,7 @@ fn is_silent(data: &Path, point: &str) {
 #[test]
 fn a_restore_that_ends_early_leaves_no_new_node_on_an_empty_disk() {
     let scene = Scene::made();
-    let listed = run_json(&scene.node.data, &["keys", "list"]);
-    let seal = listed.as_array().expect("keys").iter().find(|key| key["role"] == "seal");
-    let seal = seal.expect("a seal key")["key"].as_str().expect("a key").to_owned();
-    let restore = ["restore", &scene.backup, "--seal-key", &seal];
+    let restore = ["restore", &scene.backup, "--seal-key", &scene.seal_key()];
     // A table in the middle, too.
     let points = RESTORE_POINTS.map(|point| format!("{point}:0"));
     for point in points.iter().map(String::as_str).chain(["restore.table:9", "file.written:0"]) {
@@ -101,6 +113,37 @@ fn a_restore_that_ends_early_leaves_no_new_node_on_an_empty_disk() {
         scene.is_restored(&data, point);
         fs::remove_dir_all(&data).expect("removed");
     }
+}
+
+#[test]
+fn a_restore_that_finds_no_room_leaves_no_new_node() {
+    let scene = Scene::made();
+    let restore = ["restore", &scene.backup, "--seal-key", &scene.seal_key()];
+    let data = scene.folder.path().join("small");
+    let mut failed = 0;
+    for room in (1..).map(|step| step * ROOM_STEP) {
+        let output = run_with_room(&data, &restore, room);
+        if output.status.success() {
+            break;
+        }
+        failed += 1;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let is_told = said.contains("full") || said.contains("too large");
+        assert!(is_told, "{room} bytes: {said}");
+        if data.join("node.toml").exists() {
+            is_silent(&data, &format!("{room} bytes"));
+        }
+        if failed % 3 == 0 {
+            // Where there is room again, it is done over what was begun.
+            run_well(&data, &restore);
+            scene.is_restored(&data, &format!("{room} bytes"));
+        }
+        if data.exists() {
+            fs::remove_dir_all(&data).expect("removed");
+        }
+    }
+    assert!(failed > 3, "only {failed} tries found no room");
+    scene.is_restored(&data, "room");
 }
 
 #[test]
@@ -131,6 +174,31 @@ fn a_restore_over_data_is_whole_or_nothing() {
         scene.is_restored(&data, &point);
         fs::remove_dir_all(&data).expect("removed");
     }
+}
+
+#[test]
+fn a_restore_over_data_on_postgresql_is_whole_or_nothing() {
+    let cluster = std::env::var("LIANSHI_TEST_POSTGRES")
+        .expect("LIANSHI_TEST_POSTGRES is not set; run the tests with tests/run");
+    let name = format!("restored_{}", std::process::id());
+    psql(&format!("{cluster}/postgres"), &format!("CREATE DATABASE {name}"));
+    let scene = Scene::on(&format!("{cluster}/{name}"));
+    let data = &scene.node.data;
+    let restore = ["restore", "--replace", &scene.backup];
+    for point in ["restore.emptied:0", "restore.table:0", "restore.table:9"] {
+        let size = own_size(data);
+        assert!(ends(data, &restore, point), "{point}");
+        // What was there is there, and goes on.
+        assert_eq!(own_size(data), size, "{point}");
+        run_well(data, &["catalog", "publish", &once_more(&example()).display().to_string()]);
+        assert!(own_size(data) > size, "{point}");
+    }
+    for point in ["restore.committed:0", "restore.finished:0"] {
+        assert!(ends(data, &restore, point), "{point}");
+        scene.is_restored(data, point);
+    }
+    run_well(data, &restore);
+    scene.is_restored(data, "whole");
 }
 
 /// Copies a folder; gives how many files.

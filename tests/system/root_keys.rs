@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use serde_json::Value;
-use tests::{
+use support::{
     Process,
     federation::{Federation, Node, publish},
     free_ports, run, run_json, run_well, wait_for,
@@ -137,7 +137,7 @@ async fn a_root_authority_whose_log_key_was_stolen_goes_on_and_the_thief_does_no
     hand_out([&federation.ningbo, &federation.yinzhou, &federation.haishu], &block);
     federation.yinzhou.start().await;
     federation.haishu.start().await;
-    run_well(&data, &["log", "recover", "--from", &federation.yinzhou.url]);
+    run_well(&data, &["recover", "--from", &federation.yinzhou.url]);
     run_well(&data, &["member", "admit", &federation.ningbo.application()]);
     federation.ningbo.start().await;
     publish(&federation.yinzhou, &example());

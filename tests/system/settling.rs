@@ -5,7 +5,7 @@ use std::path::Path;
 
 use lianshi_registry::witness::Submission;
 use serde_json::Value;
-use tests::{
+use support::{
     federation::{Federation, Node, publish},
     json, run_json, wait_for,
 };

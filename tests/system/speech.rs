@@ -5,7 +5,7 @@ use std::{
     process::{Command, Output},
 };
 
-use tests::program;
+use support::program;
 
 fn demo(shell: &[(&str, &str)], arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use tests::{Process, demo::Demo, federation::Federation, wait_for};
+use support::{Process, demo::Demo, federation::Federation, wait_for};
 
 /// Callers at once: more than the node has cores, so that some always wait.
 const CALLERS: usize = 24;
@@ -95,7 +95,7 @@ async fn a_supervisor_is_told_and_may_start_it_again_at_once() {
     let log = data.join("serve.log");
     let start = || {
         let notify = format!("NOTIFY_SOCKET={}", socket_path.display());
-        let program = tests::program().display().to_string();
+        let program = support::program().display().to_string();
         let arguments = [notify.as_str(), &program, "serve", "--data", &data_text];
         Process::start_program(Path::new("/usr/bin/env"), &arguments, &log)
     };
@@ -156,7 +156,7 @@ fn the_unit_file_fits_the_program() {
     let started = value("ExecStart");
     let mut words = started.split(' ');
     assert_eq!(words.next(), Some("/usr/local/bin/lianshi"));
-    let mut command = Command::new(tests::program());
+    let mut command = Command::new(support::program());
     let understood = command.args(words).arg("--help").output().expect("run");
     assert!(understood.status.success(), "{}", String::from_utf8_lossy(&understood.stderr));
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tests::{
+use support::{
     demo::{Demo, Door},
     run, run_json, wait_for,
 };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use reqwest::Response;
 use serde_json::Value;
-use tests::{
+use support::{
     Lock, Process, alter, count,
     demo::{Demo, Door},
     once_more, run, run_json, run_with_room, wait_for,
@@ -155,7 +155,7 @@ async fn full_disk_under_appends(demo: &Demo, provider: &Provider) {
     let products = |node: &str| {
         let url = format!("{}/api/v1/products?node=yinzhou", demo.node(node, "web"));
         let client = client.clone();
-        async move { tests::json(&client, &url).await?["total"].as_u64() }
+        async move { support::json(&client, &url).await?["total"].as_u64() }
     };
     let before = products("haishu").await.expect("a count");
     let refused = provider.with_more_and_more_room(&["catalog", "publish", &example()]);

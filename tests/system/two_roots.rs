@@ -5,11 +5,11 @@
 use std::{fs, path::Path};
 
 use serde_json::Value;
-use tempfile::TempDir;
-use tests::{
+use support::{
     federation::{Node, publish},
     free_ports, run, run_json, run_well, wait_for,
 };
+use tempfile::TempDir;
 
 /// How long news may take to reach everybody, with room for a loaded test machine.
 const ARRIVES_SECONDS: u64 = 60;

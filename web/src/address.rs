@@ -53,6 +53,13 @@ fn unescape(digits: [u8; 2]) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::{
+        App, HttpResponse,
+        middleware::from_fn,
+        test::{TestRequest, call_service, init_service},
+        web,
+    };
+
     use super::*;
 
     #[test]
@@ -64,6 +71,19 @@ mod tests {
         for part in ["", "q=%E9%84%9E", "q=a+b%20c", "100%", "%", "%2", "%zz", "%2500", "q=%C3%A9"]
         {
             assert!(!has_control(part), "{part}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn nobody_is_asked_about_an_address_with_control_characters() {
+        let anything = web::to(async || HttpResponse::Ok());
+        let app = App::new().wrap(from_fn(admit)).default_service(anything);
+        let app = init_service(app).await;
+        for (path, status) in
+            [("/a%20b?q=c", 200), ("/a%00", 404), ("/a%0A/b", 404), ("/?q=%1B", 400)]
+        {
+            let answer = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+            assert_eq!(answer.status().as_u16(), status, "{path}");
         }
     }
 }

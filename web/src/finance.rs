@@ -39,14 +39,17 @@ pub fn class_of(state: &PeriodState) -> &'static str {
         PeriodState::Running => "line",
         PeriodState::Open => "teal",
         PeriodState::Closed => "ok",
+        PeriodState::Forgotten => "warn",
     }
 }
 
 /// `GET /finance/periods`
 pub async fn periods(page: Page, state: web::Data<WebState>) -> Result<HttpResponse, Problem> {
     let now = page.now;
-    let (periods, parked) =
-        state.read(move |read| Ok((close::periods(read, now)?, close::waiting(read)?))).await?;
+    let site = state.site.clone();
+    let (periods, parked) = state
+        .read(move |read| Ok((close::periods(read, &site, now)?, close::waiting(read)?)))
+        .await?;
     render(&PeriodsPage { page, periods, parked })
 }
 
@@ -71,10 +74,10 @@ pub async fn period(
     period: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let period = Period::parse(&period).map_err(|_| Problem::NotFound)?;
-    let now = page.now;
+    let (site, now) = (state.site.clone(), page.now);
     let (view, statements, divisions, parked, (names, buyers)) = state
         .read(move |read| {
-            let view = close::period(read, period, now)?;
+            let view = close::period(read, &site, period, now)?;
             let query = StatementQuery { period: Some(period), ..StatementQuery::default() };
             let statements = statements::issued(read, &query)?;
             let divisions = allocations::in_period(read, period)?;
@@ -101,8 +104,8 @@ struct ClosePage {
 
 async fn view_of(state: &WebState, page: &Page, period: &str) -> Result<PeriodView, Problem> {
     let period = Period::parse(period).map_err(|_| Problem::NotFound)?;
-    let now = page.now;
-    state.read(move |read| close::period(read, period, now)).await
+    let (site, now) = (state.site.clone(), page.now);
+    state.read(move |read| close::period(read, &site, period, now)).await
 }
 
 /// `GET /finance/periods/{period}/close`: what closing means, before it is done.

@@ -138,7 +138,7 @@ fn word(page: &Page, action: &str, code: &str) -> String {
     match action {
         "catalog.publish" => page.word("entry", code),
         "organization.add" => page.word("organization-kind", code),
-        "period.close" => page.word("period-state", code),
+        "period.close" | "period.recover" => page.word("period-state", code),
         "period.park" => page.word("parked-reason", code),
         "token.create" | "user.add" | "user.roles" => page.word("role", code),
         "user.recovery_codes" | "user.second_factor" => page.word("second-state", code),

@@ -1,10 +1,11 @@
 //! What an operator does at the node of its products: decide requests, watch subscriptions, read
-//! its revenue.
+//! its revenue; and what every party of a split does: see its shares and what it was given.
 
 use lianshi_store::accounts::Role::{Contributor, Provider};
 
 use crate::access::{Access::Roles, Pages};
 
+pub mod lines;
 pub mod revenue;
 pub mod subscriptions;
 
@@ -19,5 +20,6 @@ pub fn declare(routes: &mut Pages) {
         .get("/provider/subscriptions/{id}/end", Roles(&[Provider]), subscriptions::ask_end)
         .post("/provider/subscriptions/{id}/end", Roles(&[Provider]), subscriptions::end)
         .get("/provider/revenue", Roles(&[Provider]), revenue::show)
-        .get("/contributor/lines", Roles(&[Contributor, Provider]), revenue::lines);
+        .get("/contributor/lines", Roles(&[Contributor, Provider]), lines::show)
+        .post("/contributor/lines", Roles(&[Contributor, Provider]), lines::decide);
 }

@@ -22,7 +22,7 @@ use lianshi_store::{
     Db, Site,
     audit::Actor,
     datasets::{self, Encoding, Target},
-    log, outbox,
+    letters, log, outbox,
     subscriptions::{self, RequestSubscription},
     usage,
 };
@@ -129,7 +129,7 @@ fn deliver(site: &Site) -> anyhow::Result<()> {
             return Ok(());
         }
         for letter in due {
-            subscriptions::receive(site, &site.node, &letter.payload)?;
+            letters::receive(site, &site.node, (&letter.kind, &letter.payload))?;
             site.db.write(|write| outbox::done(write, &letter.id))?;
         }
     }

@@ -6,7 +6,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{RecvTimeoutError, channel},
+        mpsc::channel,
     },
     thread::JoinHandle,
     time::Duration,
@@ -22,13 +22,13 @@ use lianshi_store::{
 };
 use serde_json::{Value, json};
 
-use crate::stopwatch::{Stopwatch, millis, per_second, percentile};
+use crate::stopwatch::{Stopwatch, millis, pause, per_second, percentile};
 
 /// Pause between two calls of a caller: eight callers then make about three hundred calls a second,
 /// which leaves the machine to the close.
-const PAUSE_MS: u64 = 25;
+const PAUSE: Duration = Duration::from_millis(25);
 /// How often the log of changes is looked at.
-const LOOK_MS: u64 = 20;
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Callers at work, until they are asked what they saw.
 pub struct Callers {
@@ -62,7 +62,7 @@ impl Callers {
             threads.push(std::thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     seen.call(&meter, &call);
-                    pause(PAUSE_MS);
+                    pause(PAUSE);
                 }
             }));
         }
@@ -71,7 +71,7 @@ impl Callers {
         threads.push(std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
                 watched.look(&wal);
-                pause(LOOK_MS);
+                pause(LOOK);
             }
         }));
         Ok(Self { stop, threads, seen, watch: Stopwatch::start() })
@@ -124,11 +124,4 @@ impl Seen {
         let bytes = fs::metadata(wal).map_or(0, |file| file.len());
         self.wal_bytes.fetch_max(bytes, Ordering::Relaxed);
     }
-}
-
-/// A caller thinks.
-pub fn pause(ms: u64) {
-    let (_speaker, silence) = channel::<()>();
-    let heard = silence.recv_timeout(Duration::from_millis(ms));
-    debug_assert_eq!(heard, Err(RecvTimeoutError::Timeout));
 }

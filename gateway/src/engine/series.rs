@@ -8,7 +8,7 @@ use lianshi_market::{
 use lianshi_store::datasets::Point;
 use serde_json::{Map, Value};
 
-use super::{POINTS_MAX, ROWS_MAX, Task};
+use super::{POINTS_MAX, Task};
 use crate::refusal::CallRefusal;
 
 pub(crate) struct Question<'q> {
@@ -19,9 +19,8 @@ pub(crate) struct Question<'q> {
 
 /// Draws the points of one series.
 pub(crate) fn draw(question: &Question<'_>, rows: &[Point]) -> Result<Vec<Value>, CallRefusal> {
-    let is_cut = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= ROWS_MAX;
     let chosen: Vec<&Point> = rows.iter().filter(|row| question.is_inside(row)).collect();
-    if is_cut || chosen.len() > POINTS_MAX {
+    if chosen.len() > POINTS_MAX {
         return Err(CallRefusal::TooManyPoints { max: POINTS_MAX });
     }
     chosen.into_iter().map(|row| question.point(row)).collect()

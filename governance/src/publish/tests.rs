@@ -4,7 +4,7 @@ use lianshi_registry::{
     catalog::Known,
     id::{DivisionCode, NumberKind, Origin, RegistrationNumber},
     refusal::Refusal as _,
-    time::{Date, Timestamp},
+    time::{Date, Period, Timestamp},
 };
 
 use super::{Decision, FreshNumbers, PublishRefusal, Publisher, decide, wanted};
@@ -24,6 +24,15 @@ fn publish_in(text: &str, division: &str) -> Result<Decision, PublishRefusal> {
 }
 
 fn publish_at(text: &str, division: &str, now: Timestamp) -> Result<Decision, PublishRefusal> {
+    publish_after(text, division, (now, None))
+}
+
+/// Publishes at a moment, with the months closed up to one.
+fn publish_after(
+    text: &str,
+    division: &str,
+    (now, closed_to): (Timestamp, Option<Period>),
+) -> Result<Decision, PublishRefusal> {
     let division = DivisionCode::parse(division).expect("valid");
     let origin = origin();
     let publisher = Publisher {
@@ -32,7 +41,7 @@ fn publish_at(text: &str, division: &str, now: Timestamp) -> Result<Decision, Pu
         next_index: 0,
         by: "yinzhou",
         now,
-        closed_to: None,
+        closed_to,
     };
     let mut numbers = FreshNumbers::new();
     for (kind, count) in wanted(text, &origin)?.numbers {
@@ -90,6 +99,36 @@ fn nothing_is_published_on_a_day_without_rules() {
     let first = &refusal.findings[0];
     assert_eq!(first.code, "publish.no_rules");
     assert!(first.message.contains("1970-01-01") && first.message.contains("clock"), "{first}");
+}
+
+/// A month that is over is not begun in by the operator alone, closed or not; neither is one that
+/// was closed before the clock was set back.
+#[test]
+fn a_split_begins_in_no_month_that_is_over_or_closed_without_consent() {
+    let consent = EXAMPLE.find("[[product.split.consent]]").expect("there");
+    let share = EXAMPLE.find("[[product.split.share]]").expect("there");
+    let alone = [&EXAMPLE[..consent], &EXAMPLE[share..]].concat();
+    for (closed_to, from, needs_consent) in [
+        (None, "2026-10", true),
+        (None, "2026-11", false),
+        (Some("2026-08"), "2026-09", true),
+        (Some("2026-08"), "2026-10", true),
+        (Some("2026-10"), "2026-11", false),
+        (Some("2026-11"), "2026-11", true),
+        (Some("2026-11"), "2026-12", false),
+    ] {
+        let text = alone.replacen("from = \"2026-01\"", &format!("from = \"{from}\""), 1);
+        let closed_to = closed_to.map(|month| Period::parse(month).expect("a month"));
+        let decided = publish_after(&text, "330212", (day(), closed_to));
+        let codes: Vec<String> = decided
+            .err()
+            .into_iter()
+            .flat_map(|refusal| refusal.findings)
+            .map(|finding| finding.code)
+            .collect();
+        let expected: &[&str] = if needs_consent { &["guard.consent_missing"] } else { &[] };
+        assert_eq!(codes, expected, "from {from}, closed to {closed_to:?}");
+    }
 }
 
 #[test]

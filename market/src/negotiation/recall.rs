@@ -89,6 +89,8 @@ impl Process {
         let process = &mut seen.process;
         process.side = side;
         std::mem::swap(&mut process.sent_seq, &mut process.received_seq);
+        let mut heard = kept.iter().take(played).filter(|message| message.from != side);
+        process.heard_at = heard.next_back().map(|message| message.at);
         Ok(Some((seen, played)))
     }
 
@@ -156,6 +158,9 @@ impl Step {
         process.is_between(&message.body)?;
         let opens = message.from == Side::Home && message.seq == 1;
         let message = &process.as_of_receipt(message, message.at);
+        if is_heard {
+            process.heard_at = Some(message.at);
+        }
         if process.state.is_over() && is_heard {
             process.take_late(message)?;
         } else if process.state.is_over() {

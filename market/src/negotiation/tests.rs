@@ -1,5 +1,6 @@
 //! The negotiation: every refusal, and both copies equal after any sequence of messages.
 
+mod fees;
 mod held;
 mod mirror;
 mod recall;

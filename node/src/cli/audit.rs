@@ -81,7 +81,7 @@ fn faults(report: &Report) -> Vec<String> {
         ),
         LogVerdict::Short { signed, held } => faults.push(format!(
             "this node signed {signed} entries of its log and holds {held}: seals may be missing; \
-             run `lianshi log recover`"
+             run `lianshi recover`"
         )),
     }
     faults

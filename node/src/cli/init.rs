@@ -53,7 +53,7 @@ pub struct Init {
     #[arg(long, value_name = "IP")]
     peer_host: Option<IpAddr>,
     /// Take up a node that lost its disk: the folder with the four keys it kept. Nothing is signed
-    /// before `lianshi log recover --from URL`.
+    /// before `lianshi recover --from URL`.
     #[arg(long, value_name = "DIR", requires = "charter")]
     rejoin: Option<PathBuf>,
     /// Which log of the node this is: one more than the last for a node that lost its keys, was
@@ -109,7 +109,7 @@ impl Init {
             return at.print(
                 &application,
                 format!(
-                    "Made {} with the keys kept.\nNow run `lianshi log recover --from URL` with the \
+                    "Made {} with the keys kept.\nNow run `lianshi recover --from URL` with the \
                      public address of a member, before `lianshi serve`.",
                     at.path().display()
                 ),

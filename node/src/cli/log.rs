@@ -1,9 +1,8 @@
 //! `lianshi log`: keys, heads, entries and files of the logs a node holds, its own and replicas;
 //! and the check of any log from its files.
 
-mod files;
+pub(super) mod files;
 mod forks;
-mod recover;
 pub(super) mod verify;
 
 use std::{
@@ -57,7 +56,6 @@ pub enum Command {
         dir: PathBuf,
     },
     Verify(verify::Verify),
-    Recover(recover::Recover),
     /// List the logs of which two histories were signed; with --json with the evidence.
     Forks,
     /// Check evidence of a fork, as `lianshi log forks --json` prints it; needs no data folder.
@@ -94,9 +92,6 @@ impl Command {
         if let Self::Judge { file, vkey } = self {
             return forks::judge(at, file, vkey);
         }
-        if let Self::Recover(recover) = self {
-            return recover.run(at);
-        }
         let folder = at.folder()?;
         let site = folder.command_site()?;
         match self {
@@ -112,7 +107,6 @@ impl Command {
             }
             Self::Export { origin, dir } => export(at, &site, (origin, dir)),
             Self::Verify(verify) => verify.run(at),
-            Self::Recover(recover) => recover.run(at),
             Self::Forks => forks::list(at, &site),
             Self::Judge { file, vkey } => forks::judge(at, file, vkey),
         }

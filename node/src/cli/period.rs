@@ -8,7 +8,7 @@ use lianshi_registry::time::Period;
 use lianshi_store::{
     Failure, Fault, Site,
     allocations::{self, DivisionView},
-    close::{self, CloseRefusal, CloseResult, Missing, ParkedView, PeriodView, Step},
+    close::{self, CloseRefusal, CloseResult, Missing, ParkedView, PeriodState, PeriodView, Step},
     statements::{self, StatementItem, StatementQuery},
 };
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ fn close(at: &At, site: &Site, period: Period, run: Close<'_>) -> anyhow::Result
 }
 
 fn list(at: &At, site: &Site) -> anyhow::Result<()> {
-    let views = site.db.read(|read| close::periods(read, site.now()))?;
+    let views = site.db.read(|read| close::periods(read, site, site.now()))?;
     let waiting = site.db.read(close::waiting)?;
     let values: Vec<Value> = views.iter().map(period_json).collect();
     let mut text = views.iter().map(period_text).collect::<Vec<_>>().join("\n");
@@ -117,7 +117,7 @@ fn show(at: &At, site: &Site, (period, page): (Period, u32)) -> anyhow::Result<(
     let query = StatementQuery { period: Some(period), page, ..StatementQuery::default() };
     let (view, statements, divisions, parked) = site.db.read(|read| {
         Ok::<_, lianshi_store::Fault>((
-            close::period(read, period, site.now())?,
+            close::period(read, site, period, site.now())?,
             statements::issued(read, &query)?,
             allocations::in_period(read, period)?,
             close::parked_in(read, period)?,
@@ -198,6 +198,10 @@ fn period_text(view: &PeriodView) -> String {
             closed.at, closed.statements, closed.total, closed.result_hash
         ),
     };
+    if *state == PeriodState::Forgotten {
+        let hint = "closed as this node's log says, and forgotten here: `lianshi period recover`";
+        text.push_str(&format!("\n  {hint} {period}"));
+    }
     if closed.as_ref().is_some_and(|closed| closed.recovered) {
         text.push_str("\n  put together again from what the enterprises' nodes hold");
     }

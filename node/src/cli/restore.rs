@@ -1,5 +1,5 @@
 //! `lianshi restore`: brings back what `lianshi backup` saved, of this node and no other. What was
-//! signed after the backup is not in it, so nothing is signed before `lianshi log recover`.
+//! signed after the backup is not in it, so nothing is signed before `lianshi recover`.
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
@@ -68,10 +68,10 @@ impl Restore {
         folder.command_site()?;
         let (origin, made_at) = (&manifest.origin, manifest.made_at);
         at.print(
-            &json!({ "origin": origin, "made_at": made_at, "next": "lianshi log recover" }),
+            &json!({ "origin": origin, "made_at": made_at, "next": "lianshi recover" }),
             format!(
                 "Restored {origin} as it was at {made_at}.\nWhat it signed since is not in the \
-                 backup: run `lianshi log recover` before `lianshi serve`. Until then nothing is \
+                 backup: run `lianshi recover` before `lianshi serve`. Until then nothing is \
                  published, signed or cosigned."
             ),
         )

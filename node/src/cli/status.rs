@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use clap::Args;
 use lianshi_registry::id::NodeName;
 use lianshi_store::{
-    Fault, members, outbox,
+    Fault, members,
+    outbox::{self, Waiting},
     overview::{self, LogState},
     recovery::{self, Pending},
-    subscriptions::correspondence::{self, UnlikeCopy},
+    subscriptions::correspondence::{self, LeftOut, UnlikeCopy},
 };
 use serde_json::{Value, json};
 
@@ -17,6 +18,9 @@ use crate::{
     folder::Difference,
     leap::{self, Leap},
 };
+
+/// What was not taken after a restore, shown on a screen.
+const LEFT_OUT_SHOWN: usize = 10;
 
 /// Say how the node is.
 #[derive(Debug, Args)]
@@ -38,6 +42,8 @@ impl Status {
         let awaited = site.db.read(correspondence::awaited)?;
         let leap = site.db.read(Leap::written)?;
         let later = site.db.read(correspondence::asked_later)?;
+        let uncounted = site.db.read(correspondence::uncounted)?;
+        let left = site.db.read(correspondence::left)?;
         let member = site.db.read(|read| members::by_node(read, &site.node))?;
         let differences =
             member.map(|member| folder.differences(&member.admission)).unwrap_or_default();
@@ -51,6 +57,8 @@ impl Status {
         text.push_str(&refused(parked));
         text.push_str(&ahead(leap));
         text.push_str(&restored(recovery, (&awaited, &later), &unlike));
+        text.push_str(&not_counted(&uncounted));
+        text.push_str(&left_out(&left));
         text.push_str(&not_as_admitted(&differences));
         text.push_str("\nlogs held:");
         for log in &logs {
@@ -59,12 +67,18 @@ impl Status {
         let value = json!({
             "node": site.node,
             "division": site.division,
-            "outbox_waiting": waiting,
+            "outbox_waiting": waiting.counted(),
+            "outbox_waiting_more": matches!(waiting, Waiting::MoreThan(_)),
             "letters_refused": parked,
             "recovery": recovery,
             "clock_ahead": leap,
             "awaited": awaited,
             "asked_later": later,
+            "uncounted": uncounted,
+            "left_out": left.iter().map(|left| json!({
+                "node": left.node, "kind": left.kind, "object": left.object, "code": left.code,
+                "since": left.at(),
+            })).collect::<Vec<_>>(),
             "unlike_copies": unlike.iter().map(|copy| json!({
                 "subscription": copy.process, "side": copy.side.as_str(), "node": copy.node,
                 "code": copy.code, "since": copy.at,
@@ -138,6 +152,35 @@ fn restored(
             "\ndiffers from the copy of {}: subscription {}, {} ({})",
             copy.node, copy.process, copy.text, copy.code
         ));
+    }
+    text
+}
+
+/// Nodes that cannot tell what was reported to them.
+fn not_counted(nodes: &BTreeSet<NodeName>) -> String {
+    if nodes.is_empty() {
+        return String::new();
+    }
+    let nodes: Vec<&str> = nodes.iter().map(NodeName::as_str).collect();
+    format!(
+        "\nnot counted: calls reported to {} since the backup; an older program runs there. When it \
+         is newer, run `lianshi letters ask NODE`",
+        nodes.join(", ")
+    )
+}
+
+/// What was told after a restore and not taken.
+fn left_out(left: &[LeftOut]) -> String {
+    let mut text = String::new();
+    for LeftOut { node, kind, object, code, .. } in left.iter().take(LEFT_OUT_SHOWN) {
+        text.push_str(&format!("\nnot taken: {kind} {object}, told by {node}: {code}"));
+    }
+    let more = left.len().saturating_sub(LEFT_OUT_SHOWN);
+    if more > 0 {
+        text.push_str(&format!("\n{more} more were not taken; see `lianshi status --json`"));
+    }
+    if !left.is_empty() {
+        text.push_str("\nwhen what they rest on has come, run `lianshi letters ask NODE`");
     }
     text
 }

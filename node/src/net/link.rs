@@ -3,16 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lianshi_registry::id::NodeName;
+use lianshi_registry::{backoff::Backoff, id::NodeName};
 use libp2p::{Multiaddr, PeerId};
 use tokio::time::{Duration, Instant};
 
 use super::{Peer, peer_id};
 
-/// First pause after a failed dial; doubles with each.
-const BACKOFF_FIRST: Duration = Duration::from_millis(500);
-/// Longest pause: a peer that returns dials by itself anyway.
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// Pauses after failed dials: a peer that returns dials by itself anyway.
+const REDIAL: Backoff = Backoff::new(500, 30_000);
 
 /// One peer.
 struct Link {
@@ -153,10 +151,11 @@ impl Links {
     }
 }
 
-/// Doubles with each failure; up to a quarter is random, so that nodes started together do not dial
-/// in step.
+/// The pause after one more failure; up to a quarter is random, so that nodes started together do
+/// not dial in step.
 fn pause(failures: u32) -> Duration {
-    let doubled = BACKOFF_FIRST.saturating_mul(1 << failures.min(10)).min(BACKOFF_MAX);
+    let pause_ms = REDIAL.pause_ms(failures.saturating_add(1));
+    let doubled = Duration::from_millis(pause_ms.unsigned_abs());
     let random = getrandom::u32().unwrap_or(0) % 256;
     doubled.saturating_sub(doubled / 1024 * random)
 }
@@ -166,6 +165,10 @@ mod tests {
     use lianshi_registry::key::KeyPair;
 
     use super::*;
+
+    fn pause_max() -> Duration {
+        Duration::from_millis(REDIAL.max_ms().unsigned_abs())
+    }
 
     fn peer(name: &str, seed: u8) -> Peer {
         Peer {
@@ -194,8 +197,8 @@ mod tests {
             now += Duration::from_millis(50);
         }
         assert_eq!(pauses[0], Duration::ZERO);
-        assert!(pauses[1] >= Duration::from_millis(350) && pauses[1] <= BACKOFF_FIRST * 2);
-        assert!(pauses[8] <= BACKOFF_MAX + Duration::from_millis(50));
+        assert!(pauses[1] >= Duration::from_millis(350) && pauses[1] <= Duration::from_secs(1));
+        assert!(pauses[8] <= pause_max() + Duration::from_millis(50));
         assert!(pauses[8] > pauses[2]);
     }
 
@@ -224,7 +227,7 @@ mod tests {
         };
         let refused = dials_in_100_s(&mut links, &mut now, false);
         assert!((5..=12).contains(&refused), "{refused} dials");
-        now += BACKOFF_MAX;
+        now += pause_max();
         let answered = dials_in_100_s(&mut links, &mut now, true);
         assert!(answered > 300, "{answered} dials");
     }
@@ -240,7 +243,7 @@ mod tests {
         assert_eq!(due.len(), 1, "nobody asks it anything");
         assert!(links.take_wanted(&other.node, now).is_some());
         assert_eq!(links.take_wanted(&other.node, now), None, "it is being dialed");
-        assert!(links.take_wanted(&other.node, now + BACKOFF_FIRST).is_some());
+        assert!(links.take_wanted(&other.node, now + Duration::from_millis(500)).is_some());
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 
 use lianshi_registry::wire::Request;
 use lianshi_routes::pace::{Bucket, Rate};
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 /// Heads are exchanged every thirty seconds, three seconds after a failure, and at once when a link
 /// comes back. An answer is read from the disk and may have a megabyte.
@@ -18,6 +18,9 @@ const ANNOUNCEMENTS: Rate = Rate { per_second: 1_000, burst: 5_000 };
 const RESOURCES: Rate = Rate { per_second: 2_000, burst: 4_000 };
 /// The post of a node has sixteen letters under way; each is a transaction here.
 const LETTERS: Rate = Rate { per_second: 200, burst: 2_000 };
+/// How long a peer that is busy is left alone: in a fifth of a second it has room again for forty
+/// letters and four questions.
+pub const BUSY: Duration = Duration::from_millis(200);
 /// A writer asks at most once a second, and once more where the witness says another size; each is
 /// a verification, a signature and a transaction.
 const SUBMISSIONS: Rate = Rate { per_second: 5, burst: 50 };
@@ -67,8 +70,6 @@ impl Quota {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Duration;
-
     use super::*;
 
     fn letter() -> Request {

@@ -3,13 +3,13 @@
 
 use std::fmt;
 
-use lianshi_store::overview::LogState;
+use lianshi_store::{outbox::COUNTED_MAX, overview::LogState};
 
 /// What is read from the database when somebody asks.
 pub(super) struct Figures {
     /// This node.
     pub node: String,
-    /// Rows in the outbox.
+    /// Rows in the outbox, at most [`COUNTED_MAX`].
     pub waiting: i64,
     /// Every log held here.
     pub logs: Vec<LogState>,
@@ -33,7 +33,8 @@ const LOG_GAUGES: [LogGauge; 7] = [
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let node = &self.node;
-        family(f, "lianshi_outbox_waiting", "Messages that wait to be sent.")?;
+        let help = format!("Messages that wait to be sent; {COUNTED_MAX} when there are more.");
+        family(f, "lianshi_outbox_waiting", &help)?;
         writeln!(f, "lianshi_outbox_waiting{{node=\"{node}\"}} {}", self.waiting)?;
         family(f, "lianshi_audit_contradicted", "1 when the audit trail contradicts its seal.")?;
         let contradicted = u8::from(self.trail_contradicted);

@@ -9,15 +9,12 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use lianshi_market::{
-    message::{GAP, MESSAGE_KIND},
-    usage::REPORT_KIND,
-};
-use lianshi_registry::{id::NodeName, time::Timestamp, wire::Receipt};
+use lianshi_registry::{backoff::Backoff, id::NodeName, time::Timestamp, wire::Receipt};
 use lianshi_store::{
-    Fault, Site, notices,
-    outbox::{self, OutboxRow, RETRY_MS_FIRST, RETRY_MS_MAX},
-    subscriptions,
+    Fault, Site,
+    letters::{self, Answer},
+    notices,
+    outbox::{self, OutboxRow},
 };
 use tokio::{
     sync::Notify,
@@ -27,7 +24,7 @@ use tokio::{
 use super::{on_site, outlets::Outlets, receive};
 use crate::{
     clock,
-    net::{NetError, NetHandle},
+    net::{BUSY, NetError, NetHandle},
     trouble::Trouble,
 };
 
@@ -40,30 +37,37 @@ const UNDER_WAY_MAX: usize = 8;
 /// it as well.
 const POLL_MS: u64 = 250;
 
-/// Whom nothing is sent to for a while, because it did not answer.
+/// Pauses of a target that does not answer, so at the longest shorter than those of its letters:
+/// one that is never answered, though it goes before all others, is not the only one that is tried.
+const REST: Backoff = Backoff::new(500, 20_000);
+
+/// Whom nothing is sent to for a while: how often it did not answer, and until when.
 #[derive(Default)]
 struct Rests(BTreeMap<String, (u32, Timestamp)>);
 
 impl Rests {
     fn rests(&self, target: &str, now: Timestamp) -> bool {
         // A clock that was set back must not make a rest longer than it can be.
-        let ends = |until: Timestamp| until > now && until <= now.plus_millis(RETRY_MS_MAX);
+        let ends = |until: Timestamp| until > now && until <= now.plus_millis(REST.max_ms());
         self.0.get(target).is_some_and(|(_, until)| ends(*until))
     }
 
     fn hear(&mut self, target: String, outcome: Outcome, now: Timestamp) {
-        match outcome {
+        let before = self.0.get(&target).map_or(0, |(failures, _)| *failures);
+        let (failures, pause_ms) = match outcome {
             Outcome::Nothing => return,
             Outcome::Answered => {
                 self.0.remove(&target);
                 return;
             }
-            Outcome::Silent => {}
-        }
-        let (failures, until) = self.0.entry(target).or_default();
-        let pause = RETRY_MS_FIRST.saturating_mul(1_i64 << (*failures).min(16)).min(RETRY_MS_MAX);
-        *failures = failures.saturating_add(1);
-        *until = now.plus_millis(pause);
+            Outcome::Busy => (0, i64::try_from(BUSY.as_millis()).unwrap_or(REST.max_ms())),
+            Outcome::FellSilent => (1, REST.pause_ms(1)),
+            Outcome::Silent => {
+                let failures = before.saturating_add(1);
+                (failures, REST.pause_ms(failures))
+            }
+        };
+        self.0.insert(target, (failures, now.plus_millis(pause_ms)));
     }
 }
 
@@ -147,7 +151,11 @@ pub enum Outcome {
     Nothing,
     /// It took or refused what was sent, or could not read it.
     Answered,
-    /// It could not be reached, or did not answer in time.
+    /// It answered some, and is busy now.
+    Busy,
+    /// It answered some, and then not in time or not at all.
+    FellSilent,
+    /// It could not be reached, did not answer in time, or was busy from the first.
     Silent,
 }
 
@@ -160,7 +168,7 @@ pub(super) enum Carrier<'a> {
 }
 
 impl Carrier<'_> {
-    async fn carry(&self, site: &Site, letter: &OutboxRow) -> Result<Receipt, Missed> {
+    async fn carry(&self, site: &Site, letter: &OutboxRow) -> Answer {
         match self {
             Self::Peers(net) => carry(site, net, letter).await,
             Self::Outside(outlets) => outlets.carry(site, letter).await,
@@ -168,8 +176,8 @@ impl Carrier<'_> {
     }
 }
 
-/// Delivers what is due for a target until nothing is, or it does not answer. The first letter goes
-/// alone: where it is not answered, the others are not touched.
+/// Delivers what is due for a target until nothing is, or it does not answer, or not now. The first
+/// letter goes alone: where it is not answered, the others are not touched.
 pub(super) async fn deliver(
     site: &Site,
     carrier: &Carrier<'_>,
@@ -189,97 +197,62 @@ pub(super) async fn deliver(
             let answer = carrier.carry(site, &letter).await;
             (letter, answer)
         });
-        let tried: Vec<Tried> =
+        let mut tried: Vec<(OutboxRow, Answer)> =
             futures::stream::iter(tries).buffer_unordered(UNDER_WAY_MAX).collect().await;
-        let is_silent = tried.iter().any(|(_, answer)| matches!(answer, Err(Missed::Silent(_))));
-        on_site(site, move |site| settle(site, tried)).await?;
-        if is_silent {
-            return Ok(Outcome::Silent);
+        if outcome == Outcome::Nothing {
+            for (_, answer) in &mut tried {
+                busy_from_the_first(answer);
+            }
         }
-        (at_once, outcome) = (LETTERS_AT_ONCE, Outcome::Answered);
+        outcome = come_of(outcome, &tried);
+        on_site(site, move |site| letters::settle(site, tried)).await?;
+        if outcome != Outcome::Answered {
+            return Ok(outcome);
+        }
+        at_once = LETTERS_AT_ONCE;
     }
 }
 
-/// A letter and what became of one attempt: the receiver's answer, or why there is none.
-type Tried = (OutboxRow, Result<Receipt, Missed>);
-
-/// Why there is no receipt.
-pub(super) enum Missed {
-    /// Nobody answers there, whatever is sent.
-    Silent(String),
-    /// This letter was not taken.
-    Unread(String),
-    /// This letter fits into no frame, and never will.
-    TooLarge(String),
+/// After a rest there is room for the first letter. Who is busy even then is not only over its
+/// measure: it has a fault, or does not know this node, and that is written down.
+fn busy_from_the_first(answer: &mut Answer) {
+    if matches!(answer, Answer::Busy) {
+        *answer = Answer::Silent("it is busy".to_owned());
+    }
 }
 
-async fn carry(site: &Site, net: &NetHandle, letter: &OutboxRow) -> Result<Receipt, Missed> {
-    let to = NodeName::parse(&letter.target).map_err(|error| Missed::Silent(error.to_string()))?;
+/// What came of a run, with what was tried last.
+fn come_of(before: Outcome, tried: &[(OutboxRow, Answer)]) -> Outcome {
+    let is_silent = tried.iter().any(|(_, answer)| matches!(answer, Answer::Silent(_)));
+    let is_busy = tried.iter().any(|(_, answer)| matches!(answer, Answer::Busy));
+    match (before, is_silent, is_busy) {
+        (_, false, false) => Outcome::Answered,
+        (_, false, true) => Outcome::Busy,
+        (Outcome::Nothing, true, _) => Outcome::Silent,
+        (_, true, _) => Outcome::FellSilent,
+    }
+}
+
+async fn carry(site: &Site, net: &NetHandle, letter: &OutboxRow) -> Answer {
+    let to = match NodeName::parse(&letter.target) {
+        Ok(to) => to,
+        Err(error) => return Answer::Silent(error.to_string()),
+    };
     let (kind, bytes) = (letter.kind.clone(), letter.payload.clone());
-    let answer = if to == site.node {
-        on_site(site, move |site| Ok(receive(site, &site.node, &kind, &bytes)))
-            .await
-            .map_err(|fault| Missed::Unread(fault.to_string()))?
-            .map_err(Missed::Unread)?
+    let answered = if to == site.node {
+        let own = on_site(site, move |site| Ok(receive(site, &site.node, &kind, &bytes)));
+        own.await.map_err(|fault| fault.to_string()).flatten().map_err(Answer::Unread)
     } else {
         net.send(&to, &kind, bytes).await.map_err(|error| match error {
-            NetError::TooLarge(_) => Missed::TooLarge(error.to_string()),
-            NetError::Missing(_) | NetError::Refused(_) => Missed::Unread(error.to_string()),
-            _ => Missed::Silent(error.to_string()),
-        })?
+            NetError::TooLarge(_) => Answer::TooLarge(error.to_string()),
+            NetError::Busy(_) => Answer::Busy,
+            NetError::Missing(_) | NetError::Refused(_) => Answer::Unread(error.to_string()),
+            _ => Answer::Silent(error.to_string()),
+        })
     };
-    Receipt::parse(&answer).ok_or_else(|| Missed::Unread("the answer is no receipt".to_owned()))
-}
-
-/// Writes down what became of some attempts, in one transaction but for what a room has to do about
-/// a refusal.
-fn settle(site: &Site, tried: Vec<Tried>) -> Result<(), Fault> {
-    let (mut done, mut later, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut gaps, mut parked) = (Vec::new(), Vec::new());
-    for (letter, answer) in tried {
-        match answer {
-            Ok(Receipt::Taken) => done.push(letter.id),
-            Ok(Receipt::Refused { code, text, again: false }) if letter.kind == MESSAGE_KIND => {
-                told(&letter, &code, &text);
-                rejected.push((letter, code, text));
-            }
-            // The next count of the subscription says what this one said.
-            Ok(Receipt::Refused { code, text, again: false }) if letter.kind == REPORT_KIND => {
-                told(&letter, &code, &text);
-                done.push(letter.id);
-            }
-            Ok(Receipt::Refused { code, text, again: false }) => {
-                told(&letter, &code, &text);
-                parked.push((letter, code, text));
-            }
-            Ok(Receipt::Refused { code, text, again: true }) => {
-                told(&letter, &code, &text);
-                // Once: where what is kept does not help, more of it does not either.
-                let is_new = letter.attempts == 0;
-                if letter.kind == MESSAGE_KIND && code == GAP && is_new {
-                    gaps.push(letter.clone());
-                }
-                later.push((letter.id, format!("{code}: {text}")));
-            }
-            Err(Missed::TooLarge(why)) => parked.push((letter, outbox::TOO_LARGE.to_owned(), why)),
-            Err(Missed::Silent(why) | Missed::Unread(why)) => later.push((letter.id, why)),
-        }
-    }
-    if !done.is_empty() || !later.is_empty() || !parked.is_empty() {
-        site.db.write(|write| {
-            done.iter().try_for_each(|id| outbox::done(write, id))?;
-            parked.iter().try_for_each(|(letter, code, text)| {
-                outbox::park(write, site, letter, (code, text))
-            })?;
-            later.iter().try_for_each(|(id, why)| outbox::failed(write, id, why, site.now()))
-        })?;
-    }
-    gaps.iter().try_for_each(|letter| subscriptions::missed(site, letter))?;
-    rejected
-        .iter()
-        .try_for_each(|(letter, code, text)| subscriptions::rejected(site, letter, code, text))
-}
-
-fn told(letter: &OutboxRow, code: &str, text: &str) {
-    tracing::warn!(letter = %letter.id, to = %letter.target, code, text, "refused");
+    let read = |bytes: Vec<u8>| {
+        let unread = || Answer::Unread("the answer is no receipt".to_owned());
+        Receipt::parse(&bytes).map_or_else(unread, Answer::Receipt)
+    };
+    answered.map_or_else(|unanswered| unanswered, read)
 }

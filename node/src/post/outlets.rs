@@ -22,14 +22,15 @@ use lettre::{
 use lianshi_registry::{entry::Texts, time::Timestamp, wire::Receipt};
 use lianshi_store::{
     Site,
-    notices::{self, Dated, LIFE_MS, MAIL, Mail, NOTICES, REFUSED, UNDELIVERED},
+    letters::Answer,
+    notices::{self, Dated, MAIL, Mail, NOTICES, REFUSED},
     outbox::OutboxRow,
 };
 use lianshi_web::notice;
 use reqwest::StatusCode;
 use sha2::Sha256;
 
-use super::{delivery::Missed, on_site};
+use super::on_site;
 use crate::folder::{
     outlets::{MailConfig, WebhookConfig, secrets},
     private,
@@ -110,35 +111,29 @@ impl Outlets {
     }
 
     /// Brings one notice where it belongs.
-    pub(super) async fn carry(&self, site: &Site, row: &OutboxRow) -> Result<Receipt, Missed> {
+    pub(super) async fn carry(&self, site: &Site, row: &OutboxRow) -> Answer {
         let brought = match row.target.as_str() {
             NOTICES => self.spread(site, row).await,
             MAIL => self.send_mail(site, row).await,
             target => match notices::webhook_of(target) {
                 Some(name) => self.call(site, (name, row)).await,
-                None => Err(Missed::Silent(format!("nothing is called `{target}`"))),
+                None => Err(Answer::Silent(format!("nothing is called `{target}`"))),
             },
         };
-        let overdue = site.now().millis().saturating_sub(row.created_at) > LIFE_MS;
-        match brought {
-            Err(Missed::Silent(why) | Missed::Unread(why)) if overdue => {
-                Ok(Receipt::refused(UNDELIVERED, &why, false))
-            }
-            brought => brought,
-        }
+        brought.map_or_else(|not| not, Answer::Receipt)
     }
 
-    async fn spread(&self, site: &Site, row: &OutboxRow) -> Result<Receipt, Missed> {
+    async fn spread(&self, site: &Site, row: &OutboxRow) -> Result<Receipt, Answer> {
         let names: Vec<String> = self.webhooks.iter().map(|hook| hook.name.clone()).collect();
         let row = row.clone();
         on_site(site, move |site| notices::spread(site, &row, &names))
             .await
-            .map_err(|fault| Missed::Unread(fault.to_string()))?;
+            .map_err(|fault| Answer::Unread(fault.to_string()))?;
         Ok(Receipt::Taken)
     }
 
-    async fn send_mail(&self, site: &Site, row: &OutboxRow) -> Result<Receipt, Missed> {
-        let unread = |error: &dyn std::fmt::Display| Missed::Unread(error.to_string());
+    async fn send_mail(&self, site: &Site, row: &OutboxRow) -> Result<Receipt, Answer> {
+        let unread = |error: &dyn std::fmt::Display| Answer::Unread(error.to_string());
         let mail: Mail = serde_json::from_slice(&row.payload).map_err(|error| unread(&error))?;
         let message = self.compose(&mail).map_err(|error| unread(&error))?;
         match &self.mail.by {
@@ -149,7 +144,7 @@ impl Outlets {
                 on_site(site, written)
                     .await
                     .map_err(|fault| unread(&fault))?
-                    .map_err(|error| Missed::Silent(format!("{error:#}")))?;
+                    .map_err(|error| Answer::Silent(format!("{error:#}")))?;
             }
             Way::Server(server) => {
                 let server = server.clone();
@@ -181,13 +176,13 @@ impl Outlets {
             .body(words.body)?)
     }
 
-    async fn call(&self, site: &Site, (name, row): (&str, &OutboxRow)) -> Result<Receipt, Missed> {
+    async fn call(&self, site: &Site, (name, row): (&str, &OutboxRow)) -> Result<Receipt, Answer> {
         let Some(hook) = self.webhooks.iter().find(|hook| hook.name == name) else {
             let why = format!("node.toml has no webhook `{name}` any more");
             return Ok(Receipt::refused(REFUSED, &why, false));
         };
         let notice: Dated = serde_json::from_slice(&row.payload)
-            .map_err(|error| Missed::Unread(error.to_string()))?;
+            .map_err(|error| Answer::Unread(error.to_string()))?;
         let now = site.now();
         let request = self
             .client
@@ -200,7 +195,7 @@ impl Outlets {
         let status = match request.send().await {
             Ok(answer) => answer.status(),
             // Without the address: it may hold a secret.
-            Err(error) => return Err(Missed::Silent(error.without_url().to_string())),
+            Err(error) => return Err(Answer::Silent(error.without_url().to_string())),
         };
         tracing::info!(webhook = name, id = %notice.id, %status, "a webhook was called");
         if status.is_success() {
@@ -208,9 +203,9 @@ impl Outlets {
         } else if status == StatusCode::GONE {
             Ok(Receipt::refused(REFUSED, "410: it takes no notices any more", false))
         } else if status.is_client_error() && !IS_BUSY.contains(&status) {
-            Err(Missed::Unread(format!("it answered {status}")))
+            Err(Answer::Unread(format!("it answered {status}")))
         } else {
-            Err(Missed::Silent(format!("it answered {status}")))
+            Err(Answer::Silent(format!("it answered {status}")))
         }
     }
 }
@@ -236,17 +231,17 @@ fn seconds(at: Timestamp) -> i64 {
 /// What a mail server's no means: an address that is refused for good stays refused, a mail that is
 /// not taken now is tried again, and a server that takes nobody's is left alone for a while. Its
 /// words name the address, which is nobody else's; so the code alone is told.
-fn refused_by(error: &SmtpError) -> Result<Receipt, Missed> {
+fn refused_by(error: &SmtpError) -> Result<Receipt, Answer> {
     let Some(code) = error.status() else {
         let what = if error.is_timeout() { "it did not answer in time" } else { "no connection" };
-        return Err(Missed::Silent(format!("the mail server: {what}")));
+        return Err(Answer::Silent(format!("the mail server: {what}")));
     };
     let why = format!("the mail server answered {code}");
     match u16::from(code) {
         550 | 551 | 553 => Ok(Receipt::refused(REFUSED, &why, false)),
         // It closes, or wants other credentials.
-        421 | 454 | 530 | 534 | 535 => Err(Missed::Silent(why)),
-        _ => Err(Missed::Unread(why)),
+        421 | 454 | 530 | 534 | 535 => Err(Answer::Silent(why)),
+        _ => Err(Answer::Unread(why)),
     }
 }
 

@@ -3,6 +3,8 @@
 //! task of its own, so that nobody waits for somebody else's silence or lies. What they say is
 //! judged by the store.
 
+mod lists;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use lianshi_market::{
@@ -10,17 +12,23 @@ use lianshi_market::{
     message::MessageRefusal,
     subscription::{Side, SubscriptionId},
 };
-use lianshi_registry::{id::NodeName, json, member::Status, time::Period, wire::Request};
-use lianshi_store::{Failure, Fault, Site, members, statements, subscriptions::correspondence};
+use lianshi_registry::{
+    backoff::Backoff, id::NodeName, json, member::Status, time::Period, wire::Request,
+};
+use lianshi_store::{
+    Failure, Fault, Site, members, statements,
+    subscriptions::correspondence::{self, NotTaken, Told},
+};
 use serde::de::DeserializeOwned;
 use tokio::{
     sync::Semaphore,
     task::{Id, JoinSet},
 };
 
+use self::lists::Far;
 use super::on_site;
 use crate::{
-    net::{NetError, NetHandle},
+    net::{BUSY, NetError, NetHandle},
     trouble::Trouble,
 };
 
@@ -31,12 +39,8 @@ const ASKED_AT_ONCE: usize = 8;
 /// Longest that one node keeps a place. What was taken in it stays taken, so the next attempt goes
 /// on behind it.
 const ATTEMPT_MAX: Duration = Duration::from_mins(1);
-/// Pause after the first attempt that failed, which doubles with each.
-const PAUSE_FIRST: Duration = Duration::from_secs(1);
-/// Longest pause: whoever comes back is asked within half a minute.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// Pause before a node that is busy is asked the same again.
-const BUSY: Duration = Duration::from_millis(200);
+/// Pauses after attempts that failed: whoever comes back is asked within half a minute.
+const PAUSES: Backoff = Backoff::new(1_000, 30_000);
 /// Messages of one process that are taken at most: more than a key made and taken back on every day
 /// of the longest term.
 const LETTERS_MAX: usize = 10_000;
@@ -82,13 +86,14 @@ pub async fn reconcile(site: Site, net: NetHandle) {
 
 /// Asks one node again and again, less and less often, until it has answered or is not waited for.
 async fn until_answered(site: Site, net: NetHandle, (node, places): (NodeName, Arc<Semaphore>)) {
-    let mut pause = PAUSE_FIRST;
+    let mut failures = 0;
+    let mut far = Far::default();
     loop {
         let attempt = async {
             // Never closed.
             let _place = places.acquire().await;
-            let asked = tokio::time::timeout(ATTEMPT_MAX, ask(&site, &net, &node)).await;
-            asked.unwrap_or(Err(Unasked::Late))
+            let asked = tokio::time::timeout(ATTEMPT_MAX, ask(&site, &net, (&node, &mut far)));
+            asked.await.unwrap_or(Err(Unasked::Late))
         };
         match attempt.await {
             Ok(()) => {
@@ -96,13 +101,13 @@ async fn until_answered(site: Site, net: NetHandle, (node, places): (NodeName, A
                 return;
             }
             // Told once; after that it is what is known already.
-            Err(error) if pause == PAUSE_FIRST => {
+            Err(error) if failures == 0 => {
                 tracing::warn!(%node, %error, "to be asked again what was said before the restore");
             }
             Err(error) => tracing::debug!(%node, %error, "to be asked again"),
         }
-        tokio::time::sleep(pause).await;
-        pause = PAUSE_MAX.min(pause * 2);
+        failures += 1;
+        tokio::time::sleep(Duration::from_millis(PAUSES.pause_ms(failures).unsigned_abs())).await;
         let name = node.clone();
         let is_awaited = on_site(&site, move |site| {
             site.db.read(|read| Ok(correspondence::to_ask(read)?.contains(&name)))
@@ -113,7 +118,11 @@ async fn until_answered(site: Site, net: NetHandle, (node, places): (NodeName, A
     }
 }
 
-async fn ask(site: &Site, net: &NetHandle, node: &NodeName) -> Result<(), Unasked> {
+async fn ask(
+    site: &Site,
+    net: &NetHandle,
+    (node, far): (&NodeName, &mut Far),
+) -> Result<(), Unasked> {
     if has_left(site, node).await? {
         return settled(site, node).await;
     }
@@ -139,25 +148,30 @@ async fn ask(site: &Site, net: &NetHandle, node: &NodeName) -> Result<(), Unaske
         return Err(Unasked::NotYet(refusal));
     }
     // After the contracts they are about.
+    lists::counts(site, net, (node, far)).await?;
     let told: Months = question(net, node, &Question::Months).await?;
     if told.months.len() > MONTHS_MAX {
         return Err(Unasked::Unread("it tells of more months than there are".to_owned()));
     }
     let to = node.clone();
     let wanted = on_site(site, move |site| statements::compare_months(site, &to, &told));
+    let mut late = NotTaken::new();
     for month in wanted.await? {
-        papers(site, net, (node, month)).await?;
+        late.append(&mut papers(site, net, (node, month)).await?);
     }
+    far.ask_again(&late)?;
+    lists::leave_out(site, node, (Told::Statement, late)).await?;
+    lists::divisions(site, net, (node, far)).await?;
     settled(site, node).await
 }
 
-/// Asks for the statements of a month and takes them.
+/// Asks for the statements of a month and takes them; gives those that cannot be judged yet.
 async fn papers(
     site: &Site,
     net: &NetHandle,
     (node, (of, period)): (&NodeName, (Side, Period)),
-) -> Result<(), Unasked> {
-    let mut after: Option<String> = None;
+) -> Result<NotTaken, Unasked> {
+    let (mut after, mut not_yet): (Option<String>, _) = (None, NotTaken::new());
     loop {
         let asked = Question::Papers { of, period, after: after.clone() };
         let told: Papers = question(net, node, &asked).await?;
@@ -170,9 +184,9 @@ async fn papers(
         let taken = on_site(site, move |site| {
             statements::take_papers(site, &to, ((of, period), (from.as_deref(), &told)))
         });
-        taken.await?;
+        not_yet.append(&mut taken.await?);
         if after.is_none() {
-            return Ok(());
+            return Ok(not_yet);
         }
     }
 }

@@ -11,7 +11,10 @@ use lianshi_registry::{
 use lianshi_store::Db;
 
 use lianshi_market::{message::MESSAGE_KIND, usage::REPORT_KIND};
-use lianshi_store::outbox::{self, OutboxRow};
+use lianshi_store::{
+    outbox::{self, OutboxRow},
+    statements,
+};
 
 use super::{
     delivery::{Carrier, Outcome, deliver},
@@ -58,8 +61,8 @@ fn letters_nobody_can_read_are_refused_with_a_receipt() {
     let site = site(folder.path());
     let from = NodeName::parse("haishu").expect("a name");
     let codes = [
-        (MESSAGE_KIND, "message.malformed", false),
-        (REPORT_KIND, "usage.seal", false),
+        (MESSAGE_KIND, "letter.malformed", false),
+        (REPORT_KIND, "letter.malformed", false),
         ("po\0em\u{202e}", "letter.unknown_kind", true),
     ];
     for (kind, expected, may_retry) in codes {
@@ -116,7 +119,7 @@ async fn a_round_settles_what_is_final_and_keeps_what_is_not() {
         .expect("read");
     let parked: Vec<(&str, &str)> =
         parked.iter().map(|letter| (letter.id.as_str(), letter.code.as_str())).collect();
-    assert_eq!(parked, [("own-statement", "statement.bad_seal")], "a person has to see it");
+    assert_eq!(parked, [("own-statement", "letter.malformed")], "a person has to see it");
     let unreached: Vec<(&str, i64)> =
         unreached.iter().map(|node| (node.target.as_str(), node.attempts)).collect();
     assert_eq!(unreached, [("Not A Node", 1), ("haishu", 1), ("yinzhou", 1)]);

@@ -2,6 +2,7 @@
 //! last waits for neither, and what cannot leave is not written about again and again.
 
 use std::{
+    collections::HashSet,
     net::TcpListener,
     sync::{
         Arc, Mutex,
@@ -13,7 +14,7 @@ use std::{
 
 use lianshi_node::{
     clock,
-    net::{self, Answer, Listen, Peer, Serve},
+    net::{self, Answer, Listen, NetHandle, Peer, Request, Serve},
     post::{self, outlets::Outlets},
 };
 use lianshi_registry::{
@@ -28,7 +29,7 @@ use lianshi_store::{
     Db, Site,
     outbox::{self, OutboxRow},
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{SETTLE, name, nodes::eventually};
 
@@ -76,7 +77,7 @@ fn letter(target: &str, number: usize) -> OutboxRow {
         id,
         kind: "statement".to_owned(),
         target: target.to_owned(),
-        payload: b"a letter".to_vec(),
+        payload: format!("letter {number:05}").into_bytes(),
         created_at: 0,
         due_at: 0,
         attempts: 0,
@@ -151,6 +152,107 @@ async fn who_is_away_or_never_answers_keeps_nobody_else_waiting() {
     post.abort();
     drop(letting_go);
     for net in [node, honest, silent, back] {
+        net.stop().await;
+    }
+}
+
+/// What a peer heard, in that order.
+type Heard = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// Takes every letter.
+fn listening() -> (Serve, Heard) {
+    let heard = Heard::default();
+    let taken = Arc::clone(&heard);
+    let serve: Serve = Arc::new(move |_, request| {
+        let Request::Letter { bytes, .. } = request else { return Answer::Missing };
+        taken.lock().expect("whole").push(bytes);
+        Answer::Done(Receipt::Taken.to_bytes())
+    });
+    (serve, heard)
+}
+
+/// The post of a node that has one peer.
+async fn posting(site: &Site, address: &str, other: Peer) -> (NetHandle, JoinHandle<()>) {
+    let none: Serve = Arc::new(|_, _| Answer::Missing);
+    let (node, _) = net::start(&key(1), &Listen::at(address), none).expect("started");
+    node.set_peers(vec![other]).await;
+    let outlets = Arc::new(Outlets::new(site, None, &[]).expect("into a folder"));
+    let post = post::run(site.clone(), node.clone(), outlets, Arc::new(Notify::new()));
+    (node, tokio::spawn(post))
+}
+
+fn enqueue(site: &Site, target: &str, letters: usize) {
+    let put = site.db.write(|write| {
+        (0..letters)
+            .try_for_each(|number| outbox::enqueue(write, &letter(target, number)).map(drop))
+    });
+    put.expect("enqueued");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ending_is_the_first_that_a_node_hears_when_it_is_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let site = site(folder.path());
+    enqueue(&site, "away", LETTERS);
+    let ending = OutboxRow { payload: b"an ending".to_vec(), ..letter("away", LETTERS) };
+    let put = site.db.write(|write| {
+        outbox::enqueue(write, &ending)?;
+        outbox::hurry(write, (&ending.id, &ending.ordering_key))
+    });
+    put.expect("enqueued");
+    let address = free_address();
+    let (node, post) = posting(&site, &address, peer("away", 4, Vec::new())).await;
+    // The pause after it is long enough to come back in.
+    eventually(SETTLE, || waiting(&site, "away").1 == 3).await;
+    let (serve, heard) = listening();
+    let (back, _links) = net::start(&key(4), &Listen::at(&free_address()), serve).expect("started");
+    back.set_peers(vec![peer("node", 1, vec![address])]).await;
+    eventually(ARRIVES, || waiting(&site, "away").0 == 0).await;
+    let place = heard.lock().expect("whole").iter().position(|bytes| *bytes == ending.payload);
+    assert_eq!(place, Some(0), "of {LETTERS}");
+    post.abort();
+    for net in [node, back] {
+        net.stop().await;
+    }
+}
+
+/// Takes every letter, each tenth when it comes once more.
+fn busy_at_times() -> (Serve, Heard) {
+    let (serve, heard) = listening();
+    let busy_once = Mutex::new(HashSet::new());
+    let at_times: Serve = Arc::new(move |from, request| {
+        if let Request::Letter { bytes, .. } = &request
+            && bytes.ends_with(b"9")
+            && busy_once.lock().expect("whole").insert(bytes.clone())
+        {
+            return Answer::Busy;
+        }
+        serve(from, request)
+    });
+    (at_times, heard)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_busy_is_left_alone_for_a_moment_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let site = site(folder.path());
+    enqueue(&site, "honest", LETTERS);
+    let (address, (serve, heard)) = (free_address(), busy_at_times());
+    let (honest, _links) =
+        net::start(&key(2), &Listen::at(&free_address()), serve).expect("started");
+    honest.set_peers(vec![peer("node", 1, vec![address.clone()])]).await;
+    let (node, post) = posting(&site, &address, peer("honest", 2, Vec::new())).await;
+    eventually(SETTLE, || !heard.lock().expect("whole").is_empty()).await;
+    // Forty times busy, for a fifth of a second each.
+    eventually(2 * ARRIVES, || {
+        let (rows, attempts) = waiting(&site, "honest");
+        assert_eq!(attempts, 0, "what was not looked at keeps its place");
+        rows == 0
+    })
+    .await;
+    assert_eq!(heard.lock().expect("whole").len(), LETTERS, "each once");
+    post.abort();
+    for net in [node, honest] {
         net.stop().await;
     }
 }

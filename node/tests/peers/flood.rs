@@ -1,6 +1,7 @@
 //! Strangers that connect and say nothing. They take the places of one another, never of a member.
 
 use std::{
+    cell::RefCell,
     io::{self, Read as _},
     net::{TcpListener, TcpStream},
     sync::{
@@ -89,4 +90,18 @@ async fn silent_strangers_keep_no_member_out() {
         member.stop().await;
         eventually(LINKED, || !node.connected().contains(&name("yinzhou"))).await;
     }
+}
+
+/// A handshake's time, and as much again for a machine with other work.
+const GIVEN_UP: Duration = Duration::from_secs(8);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_that_does_not_begin_is_given_up() {
+    let port =
+        TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
+    let (_node, _links) = start(1, &format!("/ip4/127.0.0.1/tcp/{port}"));
+    let silent = TcpStream::connect(("127.0.0.1", port)).expect("connected");
+    silent.set_nonblocking(true).expect("a socket");
+    let silent = RefCell::new(silent);
+    eventually(GIVEN_UP, || !is_open(&mut silent.borrow_mut())).await;
 }

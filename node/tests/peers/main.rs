@@ -72,7 +72,15 @@ async fn letters_arrive_between_members_and_a_suspended_nodes_letters_are_refuse
     }
     let haishu = federation.net("haishu");
     eventually(SETTLE, || haishu.connected().contains(&name("yinzhou"))).await;
-    let answer = haishu.send(&name("yinzhou"), "market.message", b"hello".to_vec()).await;
+    // Of two links that both sides opened at once one is closed; what was on it is sent again, as
+    // the outbox does.
+    let mut answer = Err(NetError::Lost(String::new()));
+    for _ in 0..3 {
+        if matches!(answer, Err(NetError::Lost(_))) {
+            eventually(SETTLE, || haishu.connected().contains(&name("yinzhou"))).await;
+            answer = haishu.send(&name("yinzhou"), "market.message", b"hello".to_vec()).await;
+        }
+    }
     assert_eq!(answer, Ok(b"haishu market.message hello".to_vec()));
     let refused = haishu.send(&name("yinzhou"), "no.such.room", Vec::new()).await;
     assert_eq!(refused, Err(NetError::Refused("no such room".to_owned())));

@@ -8,15 +8,14 @@ use super::{
     Wanted,
 };
 use crate::{
+    backoff::Backoff,
     id::{NodeName, Origin},
     time::Timestamp,
 };
 
-/// Rest after a request that brought nothing, the second in a row of a peer that brought something
-/// before; doubles with each.
-const REST_FIRST_MS: i64 = 5_000;
-/// Longest rest: an honest peer that was down for a day is asked again within minutes.
-const REST_MAX_MS: i64 = 600_000;
+/// Rests after requests that brought nothing, from the second in a row of a peer that brought
+/// something before: an honest peer that was down for a day is asked again within minutes.
+const REST: Backoff = Backoff::new(5_000, 600_000);
 /// A part that takes longer makes a peer one step slower: a bundle is a quarter of a megabyte.
 const SLOW_MS: i64 = 2_000;
 /// A peer that has brought nothing of a range for so long may be left for another that shows as
@@ -48,10 +47,10 @@ impl Served {
 
     /// Who brought something may once not have what it showed.
     fn brought_nothing(&mut self, now: Timestamp) {
-        let before = if self.proved { self.failures.checked_sub(1) } else { Some(self.failures) };
-        let rest = before.map(|failures| REST_FIRST_MS.saturating_mul(1 << failures.min(20)));
-        self.rests_until = now.plus_millis(rest.unwrap_or(0).min(REST_MAX_MS));
-        self.failures = self.failures.saturating_add(1);
+        let failures = self.failures.saturating_add(1);
+        let counted = failures.saturating_sub(u32::from(self.proved));
+        self.rests_until = now.plus_millis(REST.pause_ms(counted));
+        self.failures = failures;
         self.pace_ms = (3 * self.pace_ms + REQUEST_MS_MAX) / 4;
     }
 }

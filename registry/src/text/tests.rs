@@ -1,5 +1,6 @@
 //! Tests of the one measure for texts.
 
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use proptest::prelude::*;
 
 use super::*;
@@ -87,6 +88,27 @@ fn json_on_a_terminal_stays_the_same_json() {
     assert!(!harmless.contains(['\u{9b}', '\u{202e}', '\u{e0041}', '\u{1b}']), "{harmless}");
     assert_eq!(serde_json::from_str::<serde_json::Value>(&harmless).expect("JSON"), old);
     assert!(matches!(shown_json("{}"), Cow::Borrowed(_)));
+}
+
+#[test]
+fn what_is_taken_at_one_look_stands_the_whole_examination() {
+    let nfc = ComposingNormalizerBorrowed::new_nfc();
+    let nfd = DecomposingNormalizerBorrowed::new_nfd();
+    let mut text = String::new();
+    for character in ('\0'..=char::MAX).filter(|character| is_everyday(*character)) {
+        assert!(!is_control(character) && !is_direction(character), "{character:?}");
+        assert!(!is_invisible(character) && assigned::is_assigned(character), "{character:?}");
+        text.clear();
+        text.push(character);
+        assert!(nfc.is_normalized(&text), "{character:?}");
+    }
+    // Nor does one compose with what stands before it.
+    for character in '\0'..=char::MAX {
+        text.clear();
+        text.push(character);
+        let parts = nfd.normalize(&text);
+        assert!(parts.chars().skip(1).all(|part| !is_everyday(part)), "{character:?}");
+    }
 }
 
 fn any_text() -> impl Strategy<Value = String> {

@@ -28,11 +28,21 @@ const FAULTY_MS: i64 = 60_000;
 /// that are added by name.
 const ROUNDS_MAX: i64 = 3;
 const HEALED_MS: i64 = ROUNDS_MAX * (HEADS_INTERVAL_MS + 5_000);
-/// Nodes and seeds of the large runs.
+/// Nodes of the large runs.
 const MANY_NODES: usize = 50;
+/// Seeds of the large runs: `tests/run long` draws them all, a change waits for a fifth of them.
 const MANY_SEEDS: u64 = 200;
+const SHARE: u64 = 5;
+/// Set, all of them are drawn.
+const ALL_SEEDS: &str = "LIANSHI_ALL_SEEDS";
 /// Set to a seed, only that one runs.
 const REPLAY: &str = "LIANSHI_SEED";
+
+/// So many seeds of the large runs, or the share of them that is drawn.
+fn many(first: u64, count: u64) -> std::ops::Range<u64> {
+    let all = std::env::var_os(ALL_SEEDS).is_some() || std::env::var_os(REPLAY).is_some();
+    first..first + if all { count } else { count.div_ceil(SHARE) }
+}
 
 fn run(seed: u64, nodes: usize, faults: Faults, opened: Opened) -> World {
     let mut world = World::new(seed, nodes, faults, opened);
@@ -95,8 +105,11 @@ fn fifty_nodes_agree_whatever_breaks_and_whoever_lies_floods_or_is_silent() {
         Traitor::Slow,
     ];
     for (first, traitor) in (1000..).step_by(20).zip(traitors) {
-        let seeds = first..first + MANY_SEEDS / 12;
-        check_all(seeds, MANY_NODES, Faults { traitor, rules: true, ..Faults::all() });
+        check_all(
+            many(first, MANY_SEEDS / 12),
+            MANY_NODES,
+            Faults { traitor, rules: true, ..Faults::all() },
+        );
     }
 }
 
@@ -107,7 +120,7 @@ fn three_roots_that_withdraw_and_overreach_leave_one_federation() {
 
 #[test]
 fn fifty_nodes_of_three_roots_are_one_federation() {
-    check_all(3000..3004, MANY_NODES, Faults { roots: 3, rules: true, ..Faults::all() });
+    check_all(many(3000, 4), MANY_NODES, Faults { roots: 3, rules: true, ..Faults::all() });
 }
 
 #[test]
@@ -124,7 +137,7 @@ fn who_takes_hostages_or_dawdles_holds_nobody_up() {
 #[test]
 fn fifty_nodes_expose_whoever_shows_two_histories() {
     let faults = Faults { traitor: Traitor::Equivocator, ..Faults::all() };
-    check_all(2000..2000 + MANY_SEEDS / 2, MANY_NODES, faults);
+    check_all(many(2000, MANY_SEEDS / 2), MANY_NODES, faults);
 }
 
 #[test]

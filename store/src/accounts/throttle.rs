@@ -6,7 +6,7 @@
 //! queue too long to be checked in.
 
 use diesel::prelude::*;
-use lianshi_registry::time::Timestamp;
+use lianshi_registry::{backoff::Backoff, time::Timestamp};
 
 use super::device;
 use crate::{Failure, Fault, Write, schema::login_throttles as table};
@@ -107,12 +107,8 @@ pub(super) fn sweep(write: &mut Write<'_>, now: Timestamp) -> Result<(), Fault> 
 
 /// The pause after the given number of attempts.
 fn delay_ms(failures: i64, pace: Pace) -> i64 {
-    let beyond = failures - pace.free;
-    if beyond < 0 {
-        return 0;
-    }
-    let doublings = u32::try_from(beyond).unwrap_or(u32::MAX).min(20);
-    (1000_i64 << doublings).min(pace.delay_ms_max)
+    let beyond = failures.saturating_sub(pace.free).saturating_add(1).max(0);
+    Backoff::new(1000, pace.delay_ms_max).pause_ms(u32::try_from(beyond).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use lianshi_registry::id::RegistrationNumber;
 
 use super::{
+    parties,
     project::{ProductRow, speaker},
     words,
 };
@@ -58,9 +59,11 @@ fn forget(write: &mut Write<'_>, number: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Indexes every product whose words changed. Cheap when there is none; safe beside others that do
+/// Indexes every product whose words changed, and lists the parties of those that an older program
+/// left out. Cheap when there is none; safe beside others that do
 /// the same, and after a crash at any moment. Gives how many there were.
 pub fn index(db: &Db) -> Result<u64, Fault> {
+    parties::list_rest(db)?;
     let mut indexed = 0;
     loop {
         let some = index_some(db)?;

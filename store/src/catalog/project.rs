@@ -1,5 +1,6 @@
-//! From objects to the rows pages list: one row for each product, and the counts behind the facets.
-//! Done once for each product that a group of entries touched; its words follow ([`index`]).
+//! From objects to the rows pages list: one row for each product, the counts behind the facets, and
+//! who has a share in it ([`parties`]). Done once for each product that a group of entries touched;
+//! its words follow ([`index`]).
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use serde::Serialize;
 use super::{
     change, index, objects,
     offer::{Above, Below},
+    parties,
 };
 use crate::{
     db::{Read, Write},
@@ -132,6 +134,7 @@ fn product(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Fau
     let above = Above::load(&mut write.as_read(), product, &origin)?;
     let hanging = objects::of_product(&mut write.as_read(), number.as_str(), &origin)?;
     let below = Below::from_objects(hanging);
+    parties::list(write, number, &below.splits)?;
     let row = row(&origin, &state, &above, &below);
     let old: Option<ProductRow> = catalog_products::table
         .filter(catalog_products::number.eq(number.as_str()))
@@ -202,6 +205,7 @@ fn division(read: &mut Read<'_>, origin: &Origin) -> Result<Option<DivisionCode>
 
 /// A product no log speaks of anymore, because its log is being folded again.
 fn forget(write: &mut Write<'_>, number: &RegistrationNumber) -> Result<(), Fault> {
+    parties::list(write, number, &[])?;
     let filter = catalog_products::number.eq(number.as_str());
     let old: Option<ProductRow> = catalog_products::table
         .filter(filter)

@@ -10,7 +10,10 @@ use crate::{
     fault::Fault,
     fold, log,
     members::MEMBER_KINDS,
-    schema::{catalog_counts, catalog_objects, catalog_products, logs, quarantined_entries},
+    schema::{
+        catalog_counts, catalog_objects, catalog_parties, catalog_products, catalog_unshared, logs,
+        quarantined_entries,
+    },
 };
 
 /// Entries folded at once: bounds memory at a few MiB.
@@ -40,6 +43,8 @@ pub fn rebuild(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<Rebuilt, Fault> {
         index::mark_all(write)?;
         diesel::delete(catalog_counts::table).execute(&mut **write)?;
         diesel::delete(catalog_products::table).execute(&mut **write)?;
+        diesel::delete(catalog_parties::table).execute(&mut **write)?;
+        diesel::delete(catalog_unshared::table).execute(&mut **write)?;
         diesel::delete(catalog_objects::table).execute(&mut **write)?;
         // Entries about members are not folded again here, so what was said about them stays.
         let told = quarantined_entries::kind.not_like(MEMBER_KINDS);

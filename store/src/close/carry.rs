@@ -25,7 +25,7 @@ use super::{
 use crate::{
     Fault, Read, Site, Write,
     allocations::{AllocationRow, DivisionRow, DivisionSide, Sealed},
-    crash,
+    copies, crash,
     db::pause,
     dialect::{BULK_ROWS_MAX, insert_all},
     ledger,
@@ -146,7 +146,7 @@ impl<'a> Page<'a> {
         let seal = sealed.to_bytes();
         let letter = Letter::new(&draft.document, sealed);
         let id = format!("statement/{}", document.number);
-        self.letters.push(letter_row(id, &document.home_node, &letter, self.at));
+        self.letters.push(letter_row(&id, &document.home_node, &letter, self.at));
         self.lines.extend(LineRow::of(&document, Side::Provider)?);
         self.transfers.extend(parsed(document.transfer())?);
         self.statements.push(Stated { draft, document, hash, seal });
@@ -164,7 +164,7 @@ impl<'a> Page<'a> {
             document.parts.iter().map(|part| &part.party.node).collect();
         for node in nodes.into_iter().filter(|node| **node != self.site.node) {
             let id = format!("division/{id}/{node}");
-            self.letters.push(letter_row(id, node, &letter, self.at));
+            self.letters.push(letter_row(&id, node, &letter, self.at));
         }
         self.allocations.extend(AllocationRow::of(&document, DivisionSide::Provider, |_| true)?);
         self.transfers.extend(parsed(document.transfers(self.close))?);
@@ -200,6 +200,7 @@ impl<'a> Page<'a> {
         for allocations in self.allocations.chunks(BULK_ROWS_MAX) {
             insert_all!(write, allocations::table, allocations)?;
         }
+        copies::send_new(write, self.site, &self.allocations)?;
         for letters in self.letters.chunks(BULK_ROWS_MAX) {
             insert_all!(write, outbox::table, letters)?;
         }

@@ -10,7 +10,7 @@ use lianshi_registry::time::Period;
 use super::periods::days;
 use crate::{
     Fault, Read,
-    schema::{usage_days, usage_events, usage_months},
+    schema::{recalled_usage, usage_days, usage_events, usage_months},
 };
 
 /// Calls and units by subscription and operation.
@@ -74,8 +74,8 @@ pub(super) fn counted(
     Ok(counted)
 }
 
-/// What events after `bound` added to a month: read from the events themselves, of the few
-/// subscriptions that have any.
+/// What events after `bound` added to a month, and counts that were recalled after it: read from
+/// them themselves, of the few subscriptions that have any.
 fn later(
     read: &mut Read<'_>,
     range: (&str, &str),
@@ -101,8 +101,16 @@ fn later(
                 sql::<BigInt>("CAST(SUM(units) AS BIGINT)"),
             ))
             .load(&mut **read)?;
-        for (operation, calls, units) in sums {
-            later.insert((subscription.clone(), operation), (calls, units));
+        let (first_day, last_day) = days(period);
+        let recalled: Vec<(String, i64, i64)> = recalled_usage::table
+            .filter(recalled_usage::subscription.eq(&subscription))
+            .filter(recalled_usage::day.between(first_day, last_day))
+            .filter(recalled_usage::seq.gt(bound))
+            .select((recalled_usage::operation, recalled_usage::calls, recalled_usage::units))
+            .load(&mut **read)?;
+        for (operation, calls, units) in sums.into_iter().chain(recalled) {
+            let sum = later.entry((subscription.clone(), operation)).or_default();
+            *sum = (sum.0 + calls, sum.1 + units);
         }
     }
     Ok(later)

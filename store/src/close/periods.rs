@@ -8,9 +8,12 @@ use diesel::{
 use lianshi_market::{money::Amount, subscription::Side, term};
 use lianshi_registry::time::{Date, Period, Timestamp};
 
-use super::{CloseRefusal, Underway, drafts, turn};
+use super::{
+    CloseRefusal, Underway, drafts, recall,
+    turn::{self, Turn},
+};
 use crate::{
-    Failure, Fault, Read,
+    Failure, Fault, Read, Site, catalog,
     schema::{periods, subscriptions, usage_months},
     subscriptions::PROVIDER_SIDE,
 };
@@ -24,18 +27,21 @@ pub enum PeriodState {
     Open,
     /// Closed, for ever.
     Closed,
+    /// Closed, as this node's log says, and not in its books any more.
+    Forgotten,
 }
 
 impl PeriodState {
     /// How the row of a close says that it was put together again.
     pub(super) const RECOVERED: &'static str = "recovered";
 
-    /// As stored and translated: `running`, `open`, `closed`.
+    /// As stored and translated: `running`, `open`, `closed`, `forgotten`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Open => "open",
             Self::Closed => "closed",
+            Self::Forgotten => "forgotten",
         }
     }
 }
@@ -52,7 +58,7 @@ pub struct PeriodView {
     pub calls: u64,
     /// What its close came to; `None` before.
     pub closed: Option<ClosedView>,
-    /// The close that is at work on it, or was ended before its seal.
+    /// The close that is at work on it.
     pub underway: Option<Underway>,
 }
 
@@ -156,18 +162,41 @@ pub(crate) fn latest(read: &mut Read<'_>) -> Result<Option<Period>, Fault> {
     Ok(closed.max(turn::underway(read)?.map(|underway| underway.period)))
 }
 
+/// The latest period whose close was forgotten and put together again.
+pub(crate) fn latest_recovered(read: &mut Read<'_>) -> Result<Option<Period>, Fault> {
+    let latest: Option<String> = periods::table
+        .filter(periods::state.eq(PeriodState::RECOVERED))
+        .select(diesel::dsl::max(periods::period))
+        .first(&mut **read)?;
+    latest.map(|text| parsed(Period::parse(&text))).transpose()
+}
+
 /// One period, whatever its state.
-pub fn period(read: &mut Read<'_>, period: Period, now: Timestamp) -> Result<PeriodView, Fault> {
+pub fn period(
+    read: &mut Read<'_>,
+    site: &Site,
+    period: Period,
+    now: Timestamp,
+) -> Result<PeriodView, Fault> {
     if let Some(view) = closed(read, period)? {
         return Ok(view);
     }
-    let state = if now < period.end() { PeriodState::Running } else { PeriodState::Open };
-    let underway = turn::underway(read)?.filter(|underway| underway.period == period);
+    let state = if catalog::sealed_close(read, &site.origin, period)?.is_some() {
+        PeriodState::Forgotten
+    } else if now < period.end() {
+        PeriodState::Running
+    } else {
+        PeriodState::Open
+    };
+    let begun = turn::underway(read)?.filter(|underway| underway.period == period);
+    // What was ended before its seal says nothing of the period: it is swept by whoever comes next.
+    let at_work = begun.is_some() && Turn::is_taken(site)?;
+    let underway = begun.filter(|_| at_work);
     Ok(PeriodView { period, state, calls: calls_in(read, period)?, closed: None, underway })
 }
 
 /// Every period from the first with anything to bill to the running one, newest first.
-pub fn periods(read: &mut Read<'_>, now: Timestamp) -> Result<Vec<PeriodView>, Fault> {
+pub fn periods(read: &mut Read<'_>, site: &Site, now: Timestamp) -> Result<Vec<PeriodView>, Fault> {
     let rows: Vec<PeriodRow> = periods::table.select(PeriodRow::as_select()).load(&mut **read)?;
     let mut views: Vec<PeriodView> =
         rows.into_iter().map(|row| row.into_view(read)).collect::<Result<_, _>>()?;
@@ -176,9 +205,12 @@ pub fn periods(read: &mut Read<'_>, now: Timestamp) -> Result<Vec<PeriodView>, F
         Some(latest) => latest.next(),
         None => first_to_bill(read)?.map_or(running, |first| first.min(running)),
     };
-    let mut next = first;
+    let forgotten = recall::forgotten(read, site)?.map(|sealed| sealed.entry.period);
+    let mut next = forgotten.map_or(first, |forgotten| forgotten.min(first));
     while next <= running {
-        views.push(period(read, next, now)?);
+        if views.iter().all(|view| view.period != next) {
+            views.push(period(read, site, next, now)?);
+        }
         next = next.next();
     }
     views.sort_by_key(|view| std::cmp::Reverse(view.period));
@@ -208,7 +240,7 @@ fn first_to_bill(read: &mut Read<'_>) -> Result<Option<Period>, Fault> {
 }
 
 /// States of subscriptions that can have something to bill.
-pub(super) const BILLED: [&str; 2] = ["finalized", "ended"];
+pub(crate) const BILLED: [&str; 2] = ["finalized", "ended"];
 
 /// Periods close in order: none before the latest closed one, and none while an earlier one has
 /// something to bill.
@@ -240,8 +272,8 @@ pub(super) fn check_order(
 /// escaped, so it never looks like this.
 const MONTHLY_FEE: &str = "%\"model\":\"flat_monthly\"%";
 
-/// A subscription with its beginning, end of term and ending.
-type TermRow = (String, Option<i64>, Option<i64>, Option<i64>);
+/// A subscription with its beginning, end of term, ending, and from when that counts for fees.
+type TermRow = (String, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
 
 /// Subscriptions looked at in one query for a fee that is due.
 const FEE_ROWS: i64 = 500;
@@ -258,7 +290,12 @@ fn has_fee(read: &mut Read<'_>, period: Period) -> Result<bool, Fault> {
             .filter(subscriptions::state.eq(BILLED[0]).or(subscriptions::state.eq(BILLED[1])))
             .filter(subscriptions::starts_at.lt(period.end().millis()))
             .filter(subscriptions::ends_at.gt(start))
-            .filter(subscriptions::ended_at.is_null().or(subscriptions::ended_at.gt(start)))
+            .filter(
+                subscriptions::ended_at
+                    .is_null()
+                    .or(subscriptions::ended_at.gt(start))
+                    .or(subscriptions::fees_end_at.gt(start)),
+            )
             .filter(subscriptions::agreement.like(MONTHLY_FEE))
             .order(subscriptions::id.asc())
             .limit(FEE_ROWS)
@@ -267,12 +304,13 @@ fn has_fee(read: &mut Read<'_>, period: Period) -> Result<bool, Fault> {
                 subscriptions::starts_at,
                 subscriptions::ends_at,
                 subscriptions::ended_at,
+                subscriptions::fees_end_at,
             ))
             .load(&mut **read)?;
         let Some((last, ..)) = rows.last() else { return Ok(false) };
         after.clone_from(last);
-        let owes = |(_, starts_at, ends_at, ended_at): &(_, Option<i64>, Option<i64>, _)| {
-            let ends_at = [*ends_at, *ended_at].into_iter().flatten().min();
+        let owes = |(_, starts_at, ends_at, ended_at, fees_end_at): &TermRow| {
+            let ends_at = [*ends_at, fees_end_at.or(*ended_at)].into_iter().flatten().min();
             starts_at.zip(ends_at).is_some_and(|(from, until)| {
                 let [from, until] = [from, until].map(Timestamp::from_millis);
                 term::bills_fee(from, until, period)

@@ -11,7 +11,7 @@ use lianshi_registry::time::Period;
 use super::{
     CloseRefusal, CloseResult, PeriodState, Sealed, Step, carry_if_possible,
     drafts::{self, DraftRow, SubjectRow},
-    ensure_asked, keep_period, meter,
+    ensure_asked, keep_period, made, meter,
     parked::{Park, Waiting},
     periods::closed,
     shares::{self, Stretches},
@@ -69,9 +69,7 @@ pub fn recover_period(
     })?;
     carry_if_possible(&turn, site, step)?;
     site.nudge();
-    let view = site.db.read(|read| closed(read, period))?;
-    let period = view.ok_or_else(|| Fault::corrupt("periods", "the period just recovered"))?;
-    Ok(CloseResult { period, repeated })
+    Ok(CloseResult { period: made(site, period)?, repeated })
 }
 
 fn recall(

@@ -290,6 +290,7 @@ struct ContractRow {
     starts_at: Option<i64>,
     ends_at: Option<i64>,
     ended_at: Option<i64>,
+    fees_end_at: Option<i64>,
 }
 
 impl ContractRow {
@@ -306,7 +307,7 @@ impl ContractRow {
     ) -> Result<Subject, String> {
         let agreement: Agreement = serde_json::from_str(&self.agreement)
             .map_err(|error| format!("its agreement: {error}"))?;
-        let ends_at = [self.ends_at, self.ended_at]
+        let ends_at = [self.ends_at, self.fees_end_at.or(self.ended_at)]
             .into_iter()
             .flatten()
             .map(Timestamp::from_millis)

@@ -2,7 +2,10 @@
 //! with the process that holds it, however that ends; what the process writes is held against its
 //! attempt besides, so that one that lost its turn writes nothing more.
 
-use std::fs::{File, TryLockError};
+use std::{
+    fs::{File, TryLockError},
+    io::ErrorKind,
+};
 
 use diesel::prelude::*;
 use lianshi_market::close::Inputs;
@@ -10,12 +13,17 @@ use lianshi_registry::time::{Period, Timestamp};
 
 use super::{CloseRefusal, meter};
 use crate::{
-    Failure, Fault, Read, Site, Write, accounts::random_hex, audit::Actor, private, recovery,
-    schema::closings, setting,
+    Failure, Fault, Read, Site, Write, accounts::random_hex, audit::Actor, db::pause, private,
+    recovery, schema::closings, setting,
 };
 
 /// Held by whoever closes.
 const LOCK: &str = "close.lock";
+/// How often the turn is asked for before it is somebody else's: who looks whether it is taken
+/// holds the file for a moment.
+const TRIES: u32 = 5;
+/// Between two tries, in milliseconds.
+const PAUSE_MS: u64 = 10;
 /// Random bytes of an attempt: nobody makes the same twice.
 const ATTEMPT_BYTES: usize = 16;
 
@@ -30,9 +38,27 @@ impl Turn {
         let path = site.folder.join(LOCK);
         let open = private::options().create(true).truncate(false).open(&path);
         let lock = open.map_err(|error| Fault::file(&path, error))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(Self { _lock: lock })),
-            Err(TryLockError::WouldBlock) => Ok(None),
+        for _ in 0..TRIES {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Some(Self { _lock: lock })),
+                Err(TryLockError::WouldBlock) => pause(PAUSE_MS),
+                Err(TryLockError::Error(error)) => return Err(Fault::file(&path, error)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether somebody has the turn at this moment.
+    pub(super) fn is_taken(site: &Site) -> Result<bool, Fault> {
+        let path = site.folder.join(LOCK);
+        let lock = match File::open(&path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Fault::file(&path, error)),
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => Err(Fault::file(&path, error)),
         }
     }

@@ -94,8 +94,7 @@ impl Alike {
 
     fn judge(&self, definition: &Definition) -> Vec<RowError> {
         if let Some(line) = self.beyond {
-            let why =
-                format!("is the {}th of its key, more than a call reads", ROWS_PER_KEY_MAX + 1);
+            let why = format!("is beyond the {ROWS_PER_KEY_MAX} rows of one key that a call reads");
             return vec![RowError::new(line, "", &why)];
         }
         if self.rows.len() < 2 {

@@ -29,6 +29,16 @@ pub enum Failure<R> {
     Fault(#[from] Fault),
 }
 
+impl<R> Failure<R> {
+    /// The same, where the refusal is one of several.
+    pub fn widen<S: From<R>>(self) -> Failure<S> {
+        match self {
+            Self::Refused(refusal) => Failure::Refused(refusal.into()),
+            Self::Fault(fault) => Failure::Fault(fault),
+        }
+    }
+}
+
 impl<R> From<DieselError> for Failure<R> {
     fn from(error: DieselError) -> Self {
         Self::Fault(error.into())

@@ -40,6 +40,13 @@ const TROUBLES: [(&str, Trouble); 17] = [
     ("could not receive data from server", Trouble::Gone),
 ];
 
+/// What is not sent at all, over any connection, as libpq words it.
+const TOO_MANY: &str = "number of parameters";
+
+fn worded(text: &str) -> Option<Trouble> {
+    TROUBLES.iter().find(|(words, _)| text.contains(words)).map(|(_, trouble)| *trouble)
+}
+
 /// Reads a database error; `None` for one that is not about the machine.
 pub(crate) fn trouble(error: &DieselError) -> Option<Trouble> {
     match error {
@@ -49,15 +56,13 @@ pub(crate) fn trouble(error: &DieselError) -> Option<Trouble> {
         DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => {
             Some(Trouble::ReadOnly)
         }
-        DieselError::DatabaseError(
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
-            _,
-        )
+        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
         | DieselError::BrokenTransactionManager => Some(Trouble::Gone),
-        DieselError::DatabaseError(_, info) => {
-            let text = info.message();
-            TROUBLES.iter().find(|(words, _)| text.contains(words)).map(|(_, trouble)| *trouble)
+        DieselError::DatabaseError(DatabaseErrorKind::UnableToSendCommand, info) => {
+            (!info.message().contains(TOO_MANY)).then_some(Trouble::Gone)
         }
+        DieselError::DatabaseError(_, info) => worded(info.message()),
+        DieselError::QueryBuilderError(error) => worded(&error.to_string()),
         // The end of a transaction fails where the database ended it before; why it did is what
         // the commit was told.
         DieselError::RollbackErrorOnCommit { commit_error, .. } => trouble(commit_error),
@@ -67,7 +72,10 @@ pub(crate) fn trouble(error: &DieselError) -> Option<Trouble> {
 
 #[cfg(test)]
 mod tests {
+    use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
+
     use super::*;
+    use crate::{db::Conn, dialect, fault::Fault};
 
     fn of(kind: DatabaseErrorKind, text: &str) -> DieselError {
         DieselError::DatabaseError(kind, Box::new(text.to_owned()))
@@ -90,5 +98,15 @@ mod tests {
         let sent = of(DatabaseErrorKind::UnableToSendCommand, text);
         assert_eq!(trouble(&sent), Some(Trouble::Gone));
         assert_eq!(trouble(&of(DatabaseErrorKind::Unknown, text)), None);
+        let text = "number of parameters must be between 0 and 65535";
+        assert_eq!(trouble(&of(DatabaseErrorKind::UnableToSendCommand, text)), None);
+    }
+
+    #[test]
+    fn a_migration_that_finds_no_room_says_so() {
+        let mut sqlite = SqliteConnection::establish(":memory:").expect("in memory");
+        sqlite.batch_execute("PRAGMA max_page_count = 40").expect("little room");
+        let fault = dialect::migrate(&mut Conn::Sqlite(sqlite)).expect_err("no room");
+        assert!(matches!(fault, Fault::Full(_)), "{fault:?}");
     }
 }

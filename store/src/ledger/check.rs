@@ -180,7 +180,7 @@ pub fn check(read: &mut Read<'_>, site: &Site) -> Result<Check, Fault> {
 }
 
 fn recomputed(read: &mut Read<'_>, site: &Site) -> Result<Finding, Fault> {
-    let views = close::periods(read, site.now())?;
+    let views = close::periods(read, site, site.now())?;
     let closed: Vec<Period> = views
         .into_iter()
         .filter(|view| view.state == PeriodState::Closed)

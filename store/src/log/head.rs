@@ -30,7 +30,7 @@ pub enum HeadRefusal {
     /// The database is older than what this node signed.
     #[error(
         "this node signed a head of {signed} entries, but its database holds {held}: the database \
-         was restored from a backup or lost; stop the node and run `lianshi log recover`"
+         was restored from a backup or lost; stop the node and run `lianshi recover`"
     )]
     AheadOfDatabase {
         /// Entries of the last signed head.

@@ -13,6 +13,7 @@ use super::{OutboxRow, done, enqueue, next_target};
 use crate::{
     Failure, Fault, Read, Site, Write,
     audit::{self, Act, Actor},
+    letters::Job,
     notices,
     schema::{outbox, parked_letters},
 };
@@ -167,9 +168,9 @@ pub fn send_again(site: &Site, actor: &Actor, id: &str) -> Result<(), Failure<Le
     site.db.write(|write| {
         let now = site.now();
         let letter = take(write, id)?;
-        // A notice is given up after a time, which begins anew.
-        let is_notice = notices::is_outside(&letter.target);
-        let created_at = if is_notice { now.millis() } else { letter.created_at };
+        // What is given up some time after it was written has all of that again.
+        let expires = Job::parse(&letter.kind).is_some_and(Job::expires_unanswered);
+        let created_at = if expires { now.millis() } else { letter.created_at };
         let (due_at, last_error) = (now.millis(), String::new());
         enqueue(write, &OutboxRow { created_at, due_at, attempts: 0, last_error, ..letter })?;
         Ok::<_, Failure<LetterRefusal>>(record(write, site, (actor, "letter.send"), id, "")?)

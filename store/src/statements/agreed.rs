@@ -8,7 +8,7 @@ use lianshi_market::{
     agreement::Agreement,
     close::{Difference, Held, StatementDocument},
     rating::{Count, Usage},
-    subscription::Side,
+    subscription::{Side, State},
 };
 use lianshi_registry::{
     id::{DivisionCode, NodeName},
@@ -17,7 +17,9 @@ use lianshi_registry::{
 
 use super::LetterRefusal;
 use crate::{
-    Failure, Fault, Site, Write, members,
+    Failure, Fault, Site, Write,
+    close::BILLED,
+    members,
     schema::{statements, subscriptions, usage_report_days},
 };
 
@@ -41,12 +43,13 @@ pub(super) fn division_of(
 struct HeldRow {
     agreement: String,
     agreement_hash: Vec<u8>,
+    state: String,
     ends_at: Option<i64>,
     ended_at: Option<i64>,
 }
 
 /// Compares a statement with what this node derives; refuses one of a subscription it does not
-/// hold.
+/// hold, and one under an agreement that it did not put in force.
 pub(super) fn compare(
     write: &mut Write<'_>,
     site: &Site,
@@ -62,6 +65,7 @@ pub(super) fn compare(
         let subscription = document.subscription.clone();
         return Err(Failure::Refused(LetterRefusal::UnknownSubscription(subscription)));
     };
+    ensure_in_force(&row, &document.subscription)?;
     let agreement: Agreement = serde_json::from_str(&row.agreement)
         .map_err(|error| Failure::Fault(Fault::corrupt("subscriptions", error)))?;
     let ends_at = [row.ends_at, row.ended_at]
@@ -81,6 +85,19 @@ pub(super) fn compare(
     Ok(document.compare(&held))
 }
 
+/// What was agreed and not put in force yet may come to be; what was refused binds nobody, whatever
+/// its agreement says.
+fn ensure_in_force(row: &HeldRow, subscription: &str) -> Result<(), Failure<LetterRefusal>> {
+    let state = State::parse(&row.state)
+        .ok_or_else(|| Failure::Fault(Fault::corrupt("subscriptions", &row.state)))?;
+    let subscription = subscription.to_owned();
+    match state {
+        state if state.has_been_in_force() => Ok(()),
+        State::Terminated => Err(Failure::Refused(LetterRefusal::NotInForce(subscription))),
+        _ => Err(Failure::Refused(LetterRefusal::UnknownSubscription(subscription))),
+    }
+}
+
 /// The buyer held another subscription to the product in these months, so that included calls went
 /// there too.
 fn shares_included_calls(
@@ -93,6 +110,7 @@ fn shares_included_calls(
         .filter(subscriptions::buyer_uscc.eq(document.buyer.as_str()))
         .filter(subscriptions::product.eq(document.product.as_str()))
         .filter(subscriptions::id.ne(&document.subscription))
+        .filter(subscriptions::state.eq(BILLED[0]).or(subscriptions::state.eq(BILLED[1])))
         .filter(subscriptions::starts_at.lt(document.period.end().millis()))
         .filter(subscriptions::ends_at.gt(first))
         .filter(subscriptions::ended_at.is_null().or(subscriptions::ended_at.gt(first)))

@@ -15,18 +15,30 @@ use lianshi_registry::{
 
 use super::{
     LetterKind, LetterRefusal, agreed,
-    receive::{Opened, Outcome, answer, countersign, record, refuse},
+    receive::{Opened, Outcome, answer, countersign, record, refuse, unknown},
 };
 use crate::{
     Failure, Fault, Site, Write,
     allocations::{AllocationRow, DivisionRow, DivisionSide, Sealed},
-    catalog,
+    catalog, copies,
     dialect::{insert_all, insert_if_absent},
     recovery,
     schema::{allocations, split_documents, split_receipts},
 };
 
+/// Takes a division and answers with a receipt.
 pub(super) fn take(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outcome<()> {
+    take_told(write, site, opened, false)
+}
+
+/// Takes a division, whenever it was made. One that this node `stood_by` already, and forgot, is
+/// neither judged nor answered again.
+pub(super) fn take_told(
+    write: &mut Write<'_>,
+    site: &Site,
+    opened: &Opened,
+    stood_by: bool,
+) -> Outcome<()> {
     let document = DivisionDocument::read(opened.document.as_bytes())
         .map_err(|e| Failure::Refused(e.into()))?;
     let hash = document.seal_text().1;
@@ -52,9 +64,15 @@ pub(super) fn take(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outco
         Some(known) if known == hash => {}
         Some(_) => return refuse(LetterRefusal::Conflict(id)),
         None => {
-            judge(write, site, opened, &document)?;
-            keep(write, site, opened, (&document, hash))?;
+            if !stood_by {
+                judge(write, site, opened, &document)?;
+            }
+            let action = if stood_by { "division.recall" } else { "division.receive" };
+            keep(write, site, opened, (&document, hash, action))?;
         }
+    }
+    if stood_by {
+        return Ok(());
     }
     answer(write, site, opened, LetterKind::DivisionReceipt)
 }
@@ -110,12 +128,12 @@ fn judge(
 /// what is missing may be what it lost. A party is within a fen of its share wherever one begins.
 fn was_forgotten(write: &mut Write<'_>, agreement: &str) -> Result<bool, Fault> {
     let Some(recovered) = recovery::finished_at(&mut write.as_read())? else { return Ok(false) };
-    let newest: Option<i64> = split_documents::table
+    let since = split_documents::table
         .filter(split_documents::side.eq(DivisionSide::Party.as_str()))
         .filter(split_documents::agreement.eq(agreement))
-        .select(diesel::dsl::max(split_documents::issued_at))
-        .first(&mut **write)?;
-    Ok(newest.is_none_or(|newest| newest < recovered.millis()))
+        .filter(split_documents::issued_at.ge(recovered.millis()));
+    let has_taken: bool = diesel::select(diesel::dsl::exists(since)).get_result(&mut **write)?;
+    Ok(!has_taken)
 }
 
 /// Where the divisions held here under an agreement version end.
@@ -132,7 +150,7 @@ fn keep(
     write: &mut Write<'_>,
     site: &Site,
     opened: &Opened,
-    (document, hash): (&DivisionDocument, [u8; 32]),
+    (document, hash, action): (&DivisionDocument, [u8; 32], &'static str),
 ) -> Outcome<()> {
     let row = DivisionRow::of(
         document,
@@ -148,9 +166,10 @@ fn keep(
     diesel::insert_into(split_documents::table).values(&row).execute(&mut **write)?;
     let lines = AllocationRow::of(document, DivisionSide::Party, |node| *node == site.node)?;
     insert_all!(write, allocations::table, &lines)?;
+    copies::send_new(write, site, &lines)?;
     let sealed = countersign(site, opened, LetterKind::DivisionReceipt);
     keep_receipt(write, (DivisionSide::Party, &site.node), document, sealed)?;
-    record(write, site, "division.receive", &opened.claim.id, &opened.claim.hash)
+    record(write, site, action, &opened.claim.id, &opened.claim.hash)
 }
 
 fn keep_receipt(
@@ -185,7 +204,7 @@ pub(super) fn receipt(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Ou
         .first(&mut **write)
         .optional()?;
     let Some(row) = row.filter(|row| hex::encode(&row.document_hash) == opened.claim.hash) else {
-        return refuse(LetterRefusal::UnknownDocument(id.clone()));
+        return Err(unknown(&mut write.as_read(), site, id));
     };
     let document = row.read()?;
     if !document.parts.iter().any(|part| part.party.node == opened.from) {

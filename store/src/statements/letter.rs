@@ -1,8 +1,9 @@
 //! The letters of a close: a statement to the enterprise's node, a division to each contributor's
-//! node, and the receipt that comes back. What is sealed is the claim "this node stands by the
-//! document of this hash"; the document travels beside it, so that a seal stays a few hundred bytes
-//! and fits any size of document.
+//! node, a copy of a line to whichever node its party names, and the receipt that comes back. What
+//! is sealed is the claim "this node stands by the document of this hash"; the document travels
+//! beside it, so that a seal stays a few hundred bytes and fits any size of document.
 
+pub use lianshi_market::letter::STATEMENT_KIND as KIND;
 use lianshi_registry::{
     id::NodeName,
     json,
@@ -12,8 +13,6 @@ use lianshi_registry::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Kind of the outbox rows and letters of this room.
-pub const KIND: &str = "statement";
 /// Version of letters and claims.
 pub const LETTER_VERSION: u32 = 1;
 
@@ -31,6 +30,10 @@ pub enum LetterKind {
     /// The home node does not stand by a statement: it waits for a person there, or what the
     /// person decided.
     Objection,
+    /// A node repeats, at the word of a party that reads there, what one line of it came to.
+    LineCopy,
+    /// The node that the party named holds the same copy.
+    LineCopyReceipt,
 }
 
 impl LetterKind {
@@ -42,6 +45,8 @@ impl LetterKind {
             Self::StatementReceipt => "statement.receipt",
             Self::DivisionReceipt => "division.receipt",
             Self::Objection => "statement.objection",
+            Self::LineCopy => "division.copy",
+            Self::LineCopyReceipt => "division.copy.receipt",
         }
     }
 
@@ -53,6 +58,8 @@ impl LetterKind {
             Self::StatementReceipt,
             Self::DivisionReceipt,
             Self::Objection,
+            Self::LineCopy,
+            Self::LineCopyReceipt,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == text)
@@ -65,8 +72,8 @@ impl LetterKind {
 pub struct Claim {
     /// [`LETTER_VERSION`].
     pub v: u32,
-    /// The number of the statement or of the one objected to, or the division's
-    /// `<period>/<product>`.
+    /// The number of the statement or of the one objected to, the division's `<period>/<product>`,
+    /// or the copy's `<period>/<product>/<party>`.
     pub id: String,
     /// SHA-256 of the document, in hexadecimal.
     pub hash: String,
@@ -113,6 +120,12 @@ impl Letter {
         if bytes.len() > LETTER_BYTES_MAX {
             return Err(SealError::TooLarge(bytes.len()));
         }
-        json::read_letter(bytes).map_err(|error| SealError::Malformed(error.to_string()))
+        let letter: Self =
+            json::read_letter(bytes).map_err(|error| SealError::Malformed(error.to_string()))?;
+        if letter.v == LETTER_VERSION {
+            Ok(letter)
+        } else {
+            Err(SealError::Malformed(format!("a letter of version {}", letter.v)))
+        }
     }
 }

@@ -12,7 +12,7 @@ use lianshi_registry::{refusal::Refusal as _, time::Timestamp};
 use super::{
     Claim, Letter, LetterKind, LetterRefusal, StatementState,
     letter::LETTER_VERSION,
-    receive::{Opened, Outcome, letter_row, record, refuse},
+    receive::{Opened, Outcome, letter_row, record, refuse, unknown},
     waiting::decided_of,
 };
 use crate::{
@@ -66,7 +66,7 @@ pub(super) fn raise(write: &mut Write<'_>, site: &Site, number: &str) -> Result<
     let id = format!("{queue}/{:014}", at.millis());
     let claim = Claim { v: LETTER_VERSION, id: number.to_owned(), hash, at };
     let letter = Letter::new(&text, claim.seal(&site.node, LetterKind::Objection, &site.seal_key));
-    let mut row = letter_row(id, &provider, &letter, site.now());
+    let mut row = letter_row(&id, &provider, &letter, site.now());
     row.ordering_key = queue;
     outbox::enqueue(write, &row)?;
     Ok(())
@@ -91,7 +91,7 @@ pub(super) fn take(write: &mut Write<'_>, site: &Site, opened: &Opened) -> Outco
         home == opened.from.as_str() && hex::encode(hash) == document.statement_hash
     });
     if !is_ours {
-        return refuse(LetterRefusal::UnknownDocument(number.clone()));
+        return Err(unknown(&mut write.as_read(), site, number));
     }
     let kept = of(&mut write.as_read(), number)?;
     if let Some(kept) = kept {

@@ -1,7 +1,7 @@
 //! Statements that two nodes hold of each other, held against each other after one of them was
 //! restored: what was stated and forgotten by either side is told by the other, under both seals.
 
-mod take;
+pub(super) mod take;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! Taking in the letters of a close. Every letter is checked before anything is kept: who sealed
-//! it, that the document is the one the seal names, that it adds up, and that this node derives the
-//! same from what it holds itself. Then it is countersigned, kept and answered with a receipt; a
+//! Taking in the letters of a close. Every letter is checked before anything is kept: that the
+//! document is the one the seal names, that it adds up, and that this node derives the same from
+//! what it holds itself. Then it is countersigned, kept and answered with a receipt; a
 //! repeat is answered again and changes nothing.
 
 use diesel::prelude::*;
@@ -8,20 +8,20 @@ use lianshi_market::{
     close::{DocumentError, StatementDocument},
     subscription::Side,
 };
-use lianshi_registry::{id::NodeName, json, key::PublicKey, seal::SealError, time::Timestamp};
+use lianshi_registry::{id::NodeName, json, time::Timestamp};
 
 use super::{
-    Claim, Copy, KIND, Letter, LetterKind, LetterRefusal, StatementState, agreed, division,
+    Claim, Copy, KIND, Letter, LetterKind, LetterRefusal, StatementState, agreed, copy, division,
     letter::LETTER_VERSION,
     objection,
     waiting::{self, Judged},
 };
 use crate::{
-    Failure, Site, Write,
+    Failure, Read, Site, Write,
     audit::{self, Act, Actor},
-    close::lines::LineRow,
+    close::{self, lines::LineRow},
     dialect::insert_all,
-    members,
+    letters::Incoming,
     outbox::{self, OutboxRow},
     schema::{statement_lines, statements},
     subscriptions::correspondence,
@@ -34,7 +34,7 @@ pub(super) fn refuse<T>(refusal: impl Into<LetterRefusal>) -> Outcome<T> {
     Err(Failure::Refused(refusal.into()))
 }
 
-/// A letter whose seal was checked.
+/// A letter whose seal was checked, and what is claimed in it.
 pub(super) struct Opened {
     pub from: NodeName,
     pub kind: LetterKind,
@@ -43,68 +43,37 @@ pub(super) struct Opened {
     pub sealed: Vec<u8>,
 }
 
-/// Takes a letter `from` sent: a statement, a division, a receipt for one, or an objection. Repeats
+/// Takes a letter of a close: a statement, a division, a receipt for one, or an objection. Repeats
 /// are welcome.
-pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Outcome<()> {
-    let letter = Letter::parse(bytes).map_err(|error| Failure::Refused(error.into()))?;
-    site.db.write(|write| {
-        let opened = open(write, site, from, &letter)?;
-        match opened.kind {
-            LetterKind::Statement => {
-                // The copy it is derived from may have ended since the backup.
-                if *from != site.node && correspondence::is_awaited(&mut write.as_read(), from)? {
-                    return refuse(LetterRefusal::Recovering);
-                }
-                take_statement(write, site, &opened, false)
-            }
-            LetterKind::Division => division::take(write, site, &opened),
-            LetterKind::StatementReceipt => statement_receipt(write, site, &opened),
-            LetterKind::DivisionReceipt => division::receipt(write, site, &opened),
-            LetterKind::Objection => objection::take(write, site, &opened),
-        }
-    })?;
-    site.nudge();
-    Ok(())
+pub(crate) fn receive(write: &mut Write<'_>, site: &Site, letter: &Incoming) -> Outcome<()> {
+    let opened = claimed(letter).map_err(Failure::Refused)?;
+    let from = &opened.from;
+    // What it is derived from may have ended since the backup, and what it answers be forgotten.
+    if *from != site.node && correspondence::is_awaited(&mut write.as_read(), from)? {
+        return refuse(LetterRefusal::Recovering);
+    }
+    match opened.kind {
+        LetterKind::Statement => take_statement(write, site, &opened, false),
+        LetterKind::Division => division::take(write, site, &opened),
+        LetterKind::StatementReceipt => statement_receipt(write, site, &opened),
+        LetterKind::DivisionReceipt => division::receipt(write, site, &opened),
+        LetterKind::Objection => objection::take(write, site, &opened),
+        LetterKind::LineCopy => copy::take(write, site, &opened),
+        LetterKind::LineCopyReceipt => copy::receipt(write, site, &opened),
+    }
 }
 
-/// Checks who sealed a letter, and what is claimed in it.
-pub(super) fn open(
-    write: &mut Write<'_>,
-    site: &Site,
-    from: &NodeName,
-    letter: &Letter,
-) -> Outcome<Opened> {
-    let sealed = &letter.sealed;
-    if letter.v != LETTER_VERSION {
-        return refuse(DocumentError::Version(letter.v));
-    }
-    if sealed.claimed_sender() != from {
-        let sealed_by = sealed.claimed_sender().clone();
-        return refuse(LetterRefusal::WrongSender { from: from.clone(), sealed_by });
-    }
-    let Some(kind) = LetterKind::parse(sealed.kind()) else {
-        return refuse(LetterRefusal::Kind(sealed.kind().to_owned()));
-    };
-    let keys = seal_keys(write, site, from)?;
-    let payload = sealed.open_with(&keys).map_err(|error| Failure::Refused(error.into()))?;
-    let claim: Claim = json::read_letter(&payload)
-        .map_err(|error| Failure::Refused(SealError::Malformed(error.to_string()).into()))?;
+/// Reads what is claimed under the seal of a letter.
+pub(super) fn claimed(letter: &Incoming) -> Result<Opened, LetterRefusal> {
+    let kind =
+        LetterKind::parse(&letter.kind).ok_or_else(|| LetterRefusal::Kind(letter.kind.clone()))?;
+    let claim: Claim = json::read_letter(&letter.payload)
+        .map_err(|error| LetterRefusal::Malformed(error.to_string()))?;
     if claim.v != LETTER_VERSION {
-        return refuse(DocumentError::Version(claim.v));
+        return Err(DocumentError::Version(claim.v).into());
     }
-    let document = letter.document.clone();
-    Ok(Opened { from: from.clone(), kind, claim, document, sealed: sealed.to_bytes() })
-}
-
-fn seal_keys(write: &mut Write<'_>, site: &Site, from: &NodeName) -> Outcome<Vec<PublicKey>> {
-    if *from == site.node {
-        return Ok(members::own_seal_keys(&mut write.as_read(), site)?);
-    }
-    let member = members::by_node(&mut write.as_read(), from)?;
-    match member.filter(|member| member.may_write().is_ok()) {
-        Some(member) => Ok(member.seal_keys()),
-        None => refuse(LetterRefusal::NotAMember(from.clone())),
-    }
+    let (from, document) = (letter.from.clone(), letter.document.clone());
+    Ok(Opened { from, kind, claim, document, sealed: letter.sealed.clone() })
 }
 
 /// Takes a statement and answers with a receipt. One that this node `stood_by` already, and forgot,
@@ -199,12 +168,12 @@ pub(super) fn statement_receipt(
         .select((statements::home_node, statements::statement_hash, statements::countersigned))
         .first(&mut **write)
         .optional()?;
-    let Some((home, hash, countersigned)) = row else {
-        return refuse(LetterRefusal::UnknownDocument(number.clone()));
+    let row = row.filter(|(home, hash, _)| {
+        home == opened.from.as_str() && hex::encode(hash) == opened.claim.hash
+    });
+    let Some((_, _, countersigned)) = row else {
+        return Err(unknown(&mut write.as_read(), site, number));
     };
-    if home != opened.from.as_str() || hex::encode(hash) != opened.claim.hash {
-        return refuse(LetterRefusal::UnknownDocument(number.clone()));
-    }
     if countersigned.is_some() {
         return Ok(());
     }
@@ -215,6 +184,16 @@ pub(super) fn statement_receipt(
         .execute(&mut **write)?;
     objection::settle(write, number)?;
     record(write, site, "statement.check", number, &opened.claim.hash)
+}
+
+/// Why a document that is answered here is not known: it was never issued, or it is forgotten and
+/// comes back.
+pub(super) fn unknown(read: &mut Read<'_>, site: &Site, id: &str) -> Failure<LetterRefusal> {
+    match close::lacks_documents(read, site) {
+        Ok(true) => Failure::Refused(LetterRefusal::Recovering),
+        Ok(false) => Failure::Refused(LetterRefusal::UnknownDocument(id.to_owned())),
+        Err(fault) => Failure::Fault(fault),
+    }
 }
 
 /// Our seal under the same claim. It bears the time of the provider's seal, so that countersigning
@@ -232,23 +211,13 @@ pub(super) fn answer(
     let sealed = opened.claim.seal(&site.node, kind, &site.seal_key);
     let id = format!("{}/{}", kind.as_str(), opened.claim.id);
     let letter = Letter::new("", sealed);
-    outbox::enqueue(write, &letter_row(id, &opened.from, &letter, site.now()))?;
+    outbox::enqueue(write, &letter_row(&id, &opened.from, &letter, site.now()))?;
     Ok(())
 }
 
 /// The outbox row of a letter. Letters do not depend on each other, so each is its own queue.
-pub(crate) fn letter_row(id: String, to: &NodeName, letter: &Letter, now: Timestamp) -> OutboxRow {
-    OutboxRow {
-        ordering_key: id.clone(),
-        id,
-        kind: KIND.to_owned(),
-        target: to.to_string(),
-        payload: letter.to_bytes(),
-        created_at: now.millis(),
-        due_at: now.millis(),
-        attempts: 0,
-        last_error: String::new(),
-    }
+pub(crate) fn letter_row(id: &str, to: &NodeName, letter: &Letter, now: Timestamp) -> OutboxRow {
+    OutboxRow::new(KIND, (id, id), to.as_str(), (letter.to_bytes(), now))
 }
 
 pub(super) fn record(

@@ -2,31 +2,23 @@
 
 use lianshi_market::{
     close::{Difference, DocumentError},
+    letter::EnvelopeRefusal,
     money::Amount,
 };
 use lianshi_registry::{
     id::{NodeName, RegistrationNumber},
     refusal::Refusal,
-    seal::SealError,
 };
 
 /// Why a letter is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LetterRefusal {
-    /// Not a letter, or its seal does not hold.
+    /// The letter is not opened.
     #[error(transparent)]
-    Seal(#[from] SealError),
-    /// Sealed by another node than the one that sent it.
-    #[error("`{from}` sent a letter sealed by `{sealed_by}`")]
-    WrongSender {
-        /// Who sent it.
-        from: NodeName,
-        /// Who sealed it.
-        sealed_by: NodeName,
-    },
-    /// The sender is no active member.
-    #[error("`{0}` is no active member of the federation")]
-    NotAMember(NodeName),
+    Envelope(#[from] EnvelopeRefusal),
+    /// What is sealed is no claim.
+    #[error("what is sealed does not read: {0}")]
+    Malformed(String),
     /// This node was restored, and has not asked the sender yet what both wrote.
     #[error("this node was restored, and asks first what was said before")]
     Recovering,
@@ -54,6 +46,9 @@ pub enum LetterRefusal {
         /// Where it differs.
         difference: Difference,
     },
+    /// A statement under an agreement that this node refused or that was withdrawn.
+    #[error("subscription `{0}` was never in force here")]
+    NotInForce(String),
     /// A division of a product that the catalog held here does not show.
     #[error("the catalog held here does not show `{0}`")]
     UnknownProduct(RegistrationNumber),
@@ -88,6 +83,12 @@ pub enum LetterRefusal {
         /// Where the ones held end.
         ended: Amount,
     },
+    /// A copy of a line that no version of the product's split gives the party to read there.
+    #[error("no split in the catalog held here gives what copy `{0}` says")]
+    NoSuchShare(String),
+    /// More copies than one node is believed to have cause for.
+    #[error("`{0}` has sent as many copies as are kept of one node")]
+    CopiesFull(NodeName),
     /// Another document was taken under this name before.
     #[error("another document was taken as `{0}` before")]
     Conflict(String),
@@ -102,26 +103,23 @@ impl LetterRefusal {
     pub fn may_retry(&self) -> bool {
         matches!(
             self,
-            Self::Seal(SealError::Signature(_))
-                | Self::NotAMember(_)
-                // Of a later version than this node's.
-                | Self::Kind(_)
+            // Of a later version than this node's.
+            Self::Kind(_)
                 | Self::Recovering
                 | Self::UnknownSubscription(_)
                 | Self::Differs { difference: Difference::PeriodAhead { .. }, .. }
                 | Self::UnknownProduct(_)
                 | Self::SplitNotInForce { .. }
                 | Self::DivisionMissing { .. }
-        )
+        ) || matches!(self, Self::Envelope(refusal) if refusal.may_retry())
     }
 }
 
 impl Refusal for LetterRefusal {
     fn code(&self) -> &'static str {
         match self {
-            Self::Seal(_) => "statement.bad_seal",
-            Self::WrongSender { .. } => "statement.wrong_sender",
-            Self::NotAMember(_) => "statement.not_a_member",
+            Self::Envelope(refusal) => refusal.code(),
+            Self::Malformed(_) => "statement.malformed",
             Self::Recovering => "statement.recovering",
             Self::Kind(_) => "statement.unknown_kind",
             Self::Document(_) => "statement.bad_document",
@@ -129,11 +127,14 @@ impl Refusal for LetterRefusal {
             Self::Misdirected(_) => "statement.misdirected",
             Self::UnknownSubscription(_) => "statement.unknown_subscription",
             Self::Differs { difference, .. } => difference.code(),
+            Self::NotInForce(_) => "statement.never_in_force",
             Self::UnknownProduct(_) => "statement.unknown_product",
             Self::SplitNotInForce { .. } => "statement.split_not_in_force",
             Self::SharesDiffer(_) => "statement.shares_differ",
             Self::DivisionMissing { .. } => "statement.division_missing",
             Self::DividedBefore { .. } => "statement.divided_before",
+            Self::NoSuchShare(_) => "statement.no_such_share",
+            Self::CopiesFull(_) => "statement.copies_full",
             Self::Conflict(_) => "statement.conflict",
             Self::UnknownDocument(_) => "statement.unknown_document",
         }

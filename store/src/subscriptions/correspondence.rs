@@ -6,6 +6,7 @@
 //! same, or it is known where they do not.
 
 mod answer;
+mod left;
 mod take;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,8 @@ use lianshi_registry::{
     time::{Period, Timestamp},
 };
 
-pub use answer::{QuestionRefusal, answer};
+pub use answer::{QuestionRefusal, answer, is_unknown_question};
+pub use left::{LEFT_OUT_MAX, LeftOut, NotTaken, Told, leave_out, left};
 pub use take::{compare, take, unfit};
 
 use crate::{
@@ -29,13 +31,16 @@ use crate::{
     audit::{self, Act, Actor},
     members, recovery,
     schema::{subscriptions, unlike_copies},
-    setting,
+    setting, usage,
 };
 
 /// Row of `node_state`: the nodes that are to be asked.
 const AWAITED: &str = "correspondence.awaited";
 /// Row of `node_state`: the nodes that are asked as well, and that nothing waits for.
 const LATER: &str = "correspondence.later";
+
+/// Row of `node_state`: the nodes that cannot tell what was reported to them.
+const UNCOUNTED: &str = "correspondence.uncounted";
 
 /// The nodes that have not been asked yet since the last recovery, and that are waited for.
 pub fn awaited(read: &mut Read<'_>) -> Result<BTreeSet<NodeName>, Fault> {
@@ -64,6 +69,7 @@ pub(crate) fn await_all(write: &mut Write<'_>, site: &Site) -> Result<(), Fault>
         .map(|member| member.admission.node)
         .filter(|node| *node != site.node)
         .collect();
+    left::begin_anew(write)?;
     setting::write(write, AWAITED, &nodes)
 }
 
@@ -73,6 +79,33 @@ pub fn settled(write: &mut Write<'_>, site: &Site, node: &NodeName) -> Result<()
     let was_asked = take_off(write, LATER, node)?;
     if was_awaited || was_asked {
         record(write, site, (&Actor::node(), "correspondence.settled"), node)?;
+    }
+    if was_awaited {
+        // Nothing was as long as it was to be asked.
+        usage::report_anew_to(write, node)?;
+    }
+    Ok(())
+}
+
+/// The nodes that were asked how often this one was called and cannot tell, because they run an
+/// older program: what was metered after the backup and reported to them has not come back.
+pub fn uncounted(read: &mut Read<'_>) -> Result<BTreeSet<NodeName>, Fault> {
+    Ok(setting::read(read, UNCOUNTED)?.unwrap_or_default())
+}
+
+/// Writes down whether a node could tell what was reported to it.
+pub fn counted(
+    write: &mut Write<'_>,
+    site: &Site,
+    (node, could_tell): (&NodeName, bool),
+) -> Result<(), Fault> {
+    if could_tell {
+        return take_off(write, UNCOUNTED, node).map(drop);
+    }
+    let mut nodes = uncounted(&mut write.as_read())?;
+    if nodes.insert(node.clone()) {
+        setting::write(write, UNCOUNTED, &nodes)?;
+        record(write, site, (&Actor::node(), "correspondence.uncounted"), node)?;
     }
     Ok(())
 }
@@ -89,6 +122,7 @@ pub fn go_on_without(
         return Ok(false);
     }
     ask_later(write, node)?;
+    usage::report_anew_to(write, node)?;
     record(write, site, (actor, "correspondence.without"), node).map(|()| true)
 }
 
@@ -104,6 +138,7 @@ pub fn ask_again(
         return Ok(false);
     }
     ask_later(write, node)?;
+    left::forget(write, node)?;
     record(write, site, (actor, "correspondence.ask"), node).map(|()| true)
 }
 
@@ -148,7 +183,12 @@ pub(crate) fn awaited_homes(read: &mut Read<'_>, period: Period) -> Result<Vec<S
         let of_home = subscriptions::table
             .filter(subscriptions::home_node.eq(node.as_str()))
             .filter(subscriptions::side.eq(Side::Provider.as_str()))
-            .filter(subscriptions::ended_at.is_null().or(subscriptions::ended_at.ge(begins)))
+            .filter(
+                subscriptions::ended_at
+                    .is_null()
+                    .or(subscriptions::ended_at.ge(begins))
+                    .or(subscriptions::fees_end_at.ge(begins)),
+            )
             .filter(subscriptions::ends_at.is_null().or(subscriptions::ends_at.ge(begins)));
         if diesel::select(diesel::dsl::exists(of_home)).get_result(&mut **read)? {
             homes.push(node.to_string());

@@ -3,7 +3,7 @@
 
 use diesel::prelude::*;
 use lianshi_market::{
-    message::{MESSAGE_KIND, Message},
+    message::{self, MESSAGE_KIND, Message},
     negotiation::{Command, Process, Rejection, Step},
     subscription::{HeldUp, Side, SubscriptionId},
 };
@@ -128,10 +128,7 @@ fn send(
     let bytes = sealed.to_bytes();
     keep(write, &Kept { message, side: process.side, direction: OUT, bytes: &bytes }, now)?;
     put(write, process, (message.seq, bytes), now)?;
-    if message.body.is_urgent() {
-        outbox::hurry(write, &ordering_key(&process.id, process.side))?;
-    }
-    Ok(())
+    hurry(write, process, (message.seq, message.body.kind()))
 }
 
 /// Puts the sealed bytes of a message on their way, unless they are.
@@ -141,19 +138,21 @@ fn put(
     (seq, bytes): (u64, Vec<u8>),
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let row = OutboxRow {
-        id: outbox_id(&process.id, process.side, seq),
-        kind: MESSAGE_KIND.to_owned(),
-        target: process.other_node().to_string(),
-        ordering_key: ordering_key(&process.id, process.side),
-        payload: bytes,
-        created_at: now.millis(),
-        due_at: now.millis(),
-        attempts: 0,
-        last_error: String::new(),
-    };
+    let id = outbox_id(&process.id, process.side, seq);
+    let key = ordering_key(&process.id, process.side);
+    let target = process.other_node().as_str();
+    let row = OutboxRow::new(MESSAGE_KIND, (&id, &key), target, (bytes, now));
     outbox::enqueue(write, &row)?;
     Ok(())
+}
+
+/// A message that takes something away goes first, and what was said before it.
+fn hurry(write: &mut Write<'_>, process: &Process, (seq, kind): (u64, &str)) -> Result<(), Fault> {
+    if !message::is_urgent(kind) {
+        return Ok(());
+    }
+    let id = outbox_id(&process.id, process.side, seq);
+    outbox::hurry(write, (&id, &ordering_key(&process.id, process.side)))
 }
 
 /// Sends again what was said and the other side lacks: everything after a sequence that is kept.
@@ -164,17 +163,24 @@ pub(super) fn send_again(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let corrupt = |error| Fault::corrupt("sealed_messages", error);
-    let kept: Vec<(i64, Vec<u8>)> = sealed_messages::table
+    let kept: Vec<(i64, String, Vec<u8>)> = sealed_messages::table
         .filter(sealed_messages::process.eq(process.id.as_str()))
         .filter(sealed_messages::side.eq(process.side.as_str()))
         .filter(sealed_messages::direction.eq(OUT))
         .filter(sealed_messages::seq.gt(i64::try_from(after).map_err(corrupt)?))
         .order(sealed_messages::seq.asc())
-        .select((sealed_messages::seq, sealed_messages::bytes))
+        .select((sealed_messages::seq, sealed_messages::kind, sealed_messages::bytes))
         .load(&mut **write)?;
-    kept.into_iter().try_for_each(|(seq, bytes)| {
-        put(write, process, (u64::try_from(seq).map_err(corrupt)?, bytes), now)
-    })
+    let mut last_urgent = None;
+    for (seq, kind, bytes) in kept {
+        let seq = u64::try_from(seq).map_err(corrupt)?;
+        put(write, process, (seq, bytes), now)?;
+        if message::is_urgent(&kind) {
+            last_urgent = Some((seq, kind));
+        }
+    }
+    let Some((seq, kind)) = last_urgent else { return Ok(()) };
+    hurry(write, process, (seq, &kind))
 }
 
 /// The other side says that something is missing before this letter: what is kept of it goes again.

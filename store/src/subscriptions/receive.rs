@@ -1,69 +1,49 @@
-//! A message of the other node: opened with its seal key, judged by the negotiation, kept as
-//! evidence. What is answered here, the outbox sends.
+//! A message of the other node: judged by the negotiation, kept as evidence. What is answered here,
+//! the outbox sends.
 
 use lianshi_market::{
-    message::{Body, MESSAGE_KIND, Message, MessageRefusal},
+    message::{Body, Message, MessageRefusal},
     negotiation::{Parties, Process, Received, Step},
     subscription::{Side, State},
 };
-use lianshi_registry::{id::NodeName, json, key::PublicKey, seal::Sealed};
+use lianshi_registry::{id::NodeName, json, time::Timestamp};
 
 use super::{correspondence, offering, post, rows};
 use crate::{
     Site,
     audit::{self, Act, Actor},
     db::{Failure, Read, Write},
-    members, notices,
+    letters::Incoming,
+    notices,
 };
 
-/// Takes a sealed message from a node. A repeat is acknowledged without effect; a gap is refused,
-/// so that the sender comes again in order.
-pub fn receive(site: &Site, from: &NodeName, bytes: &[u8]) -> Result<(), Failure<MessageRefusal>> {
-    let malformed =
-        |error: &dyn ToString| Failure::Refused(MessageRefusal::Malformed(error.to_string()));
-    let sealed = Sealed::parse(bytes).map_err(|error| malformed(&error))?;
-    if sealed.claimed_sender() != from {
-        return Err(Failure::Refused(MessageRefusal::NotParty));
-    }
-    if sealed.kind() != MESSAGE_KIND {
-        return Err(malformed(&"another kind of message"));
-    }
-    let keys = site.db.read(|read| seal_keys(read, site, from))?;
-    let payload = sealed
-        .open_with(&keys)
-        .map_err(|error| Failure::Refused(MessageRefusal::Seal(error.to_string())))?;
-    let message: Message = json::read_letter(&payload).map_err(|error| malformed(&error))?;
-    site.db.write(|write| {
-        if *from != site.node && correspondence::is_awaited(&mut write.as_read(), from)? {
-            return Err(Failure::Refused(MessageRefusal::Recovering));
-        }
-        take(write, site, from, (&message, bytes))
-    })?;
-    site.nudge();
-    Ok(())
-}
-
-pub(super) fn seal_keys(
-    read: &mut Read<'_>,
+/// Takes a message from a node. A repeat is acknowledged without effect; a gap is refused, so that
+/// the sender comes again in order.
+pub(crate) fn receive(
+    write: &mut Write<'_>,
     site: &Site,
-    from: &NodeName,
-) -> Result<Vec<PublicKey>, Failure<MessageRefusal>> {
-    if *from == site.node {
-        return Ok(members::own_seal_keys(read, site)?);
+    opened: &Incoming,
+) -> Result<(), Failure<MessageRefusal>> {
+    let from = &opened.from;
+    if *from != site.node && correspondence::is_awaited(&mut write.as_read(), from)? {
+        return Err(Failure::Refused(MessageRefusal::Recovering));
     }
-    let member = members::by_node(read, from)?
-        .ok_or_else(|| Failure::Refused(MessageRefusal::SenderUnknown(from.to_string())))?;
-    if member.may_write().is_err() {
-        return Err(Failure::Refused(MessageRefusal::SenderSuspended(from.to_string())));
-    }
-    Ok(member.seal_keys())
+    let message = read(&opened.payload).map_err(Failure::Refused)?;
+    take(write, site, from, (&message, &opened.sealed), site.now())
 }
 
+/// Reads what is under the seal of a message.
+pub(super) fn read(payload: &[u8]) -> Result<Message, MessageRefusal> {
+    json::read_letter(payload).map_err(|error| MessageRefusal::Malformed(error.to_string()))
+}
+
+/// Takes a message that was heard at this time.
 pub(super) fn take(
     write: &mut Write<'_>,
     site: &Site,
     from: &NodeName,
     (message, bytes): (&Message, &[u8]),
+    heard_at: Timestamp,
 ) -> Result<(), Failure<MessageRefusal>> {
     let now = site.now();
     let side = message.from.other();
@@ -75,6 +55,10 @@ pub(super) fn take(
     };
     post::keep(write, &post::Kept { message, side, direction: post::IN, bytes }, now)?;
     post::carry_out(write, site, &step, now)?;
+    if matches!(message.body, Body::End(_)) {
+        let fees_end = step.process.fees_end(known.as_ref(), heard_at);
+        rows::end_fees(write, &step.process, fees_end)?;
+    }
     notices::subscription_changed(write, site, (&step.process, state))?;
     let actor = Actor::other_node(from);
     let act = Act {

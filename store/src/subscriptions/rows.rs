@@ -60,6 +60,9 @@ struct Kept {
     request: Request,
     offer: Option<Terms>,
     notice: Option<Cut>,
+    /// Absent in copies of an older program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heard_at: Option<Timestamp>,
 }
 
 fn corrupt(what: impl ToString) -> Fault {
@@ -81,6 +84,7 @@ impl SubscriptionRow {
             request: request.clone(),
             offer: process.offer.clone(),
             notice: process.notice.clone(),
+            heard_at: process.heard_at,
         };
         let text = |value: Option<&String>| value.cloned().unwrap_or_default();
         Ok(Self {
@@ -144,6 +148,7 @@ impl SubscriptionRow {
             ends_at: self.ends_at.map(Timestamp::from_millis),
             notice: kept.notice,
             ending,
+            heard_at: kept.heard_at,
         })
     }
 }
@@ -169,6 +174,22 @@ pub(super) fn load(
     side: Side,
 ) -> Result<Option<Process>, Fault> {
     row(read, id, side)?.map(SubscriptionRow::into_process).transpose()
+}
+
+/// Keeps from when the ending of a copy counts for its fees. What was kept once stays.
+pub(super) fn end_fees(
+    write: &mut Write<'_>,
+    process: &Process,
+    at: Option<Timestamp>,
+) -> Result<(), Fault> {
+    let Some(at) = at else { return Ok(()) };
+    diesel::update(subscriptions::table)
+        .filter(subscriptions::id.eq(process.id.as_str()))
+        .filter(subscriptions::side.eq(process.side.as_str()))
+        .filter(subscriptions::fees_end_at.is_null())
+        .set(subscriptions::fees_end_at.eq(at.millis()))
+        .execute(&mut **write)?;
+    Ok(())
 }
 
 /// Writes a copy, whether new or changed.

@@ -13,10 +13,10 @@ use super::{
     subject::{Secrets, Subject},
 };
 use crate::{
-    db::Write,
+    db::{Read, Write},
     dialect::{BULK_ROWS_MAX, insert_all, insert_if_absent},
     fault::Fault,
-    schema::{idempotent_answers, usage_days, usage_events, usage_months},
+    schema::{idempotent_answers, recalled_usage, usage_days, usage_events, usage_months},
 };
 
 #[derive(Insertable)]
@@ -47,19 +47,21 @@ struct AnswerRow {
     at: i64,
 }
 
+/// The counts of a subscription in a month.
 #[derive(Clone, Copy, Default)]
-struct Month {
+pub(super) struct Month {
     stored: bool,
-    calls: i64,
-    units: i64,
-    last_seq: i64,
+    pub calls: i64,
+    pub units: i64,
+    pub last_seq: i64,
 }
 
+/// What is added to the counts of a subscription and operation on a day.
 #[derive(Clone, Copy, Default)]
-struct Day {
-    calls: i64,
-    units: i64,
-    last_seq: i64,
+pub(super) struct Day {
+    pub calls: i64,
+    pub units: i64,
+    pub last_seq: i64,
 }
 
 /// What a batch will write, gathered so that each counter is read and written once however many
@@ -77,15 +79,10 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn begin(write: &mut Write<'_>, gateway: &NodeName) -> Result<Self, Fault> {
         let gateway = gateway.to_string();
-        let last: Option<i64> = usage_events::table
-            .filter(usage_events::gateway.eq(&gateway))
-            .order(usage_events::seq.desc())
-            .select(usage_events::seq)
-            .first(&mut **write)
-            .optional()?;
+        let last_seq = last_seq(&mut write.as_read(), &gateway)?;
         Ok(Self {
             gateway,
-            last_seq: last.unwrap_or(0),
+            last_seq,
             events: Vec::new(),
             buyers: BTreeMap::new(),
             secrets: Secrets::default(),
@@ -169,18 +166,7 @@ impl Batch {
         if let Some(month) = self.months.get(&(subscription.to_owned(), period)) {
             return Ok(*month);
         }
-        let row: Option<(i64, i64, i64)> = usage_months::table
-            .filter(usage_months::subscription.eq(subscription))
-            .filter(usage_months::period.eq(period.to_string()))
-            .select((usage_months::calls, usage_months::units, usage_months::last_seq))
-            .first(&mut **write)
-            .optional()?;
-        Ok(row.map_or_else(Month::default, |(calls, units, last_seq)| Month {
-            stored: true,
-            calls,
-            units,
-            last_seq,
-        }))
+        load_month(&mut write.as_read(), subscription, period)
     }
 
     fn keep_event(
@@ -268,7 +254,43 @@ fn guess(
     Ok(has_failed)
 }
 
-fn save_month(
+/// The sequence that was given last, to a call or to a count that was recalled.
+pub(super) fn last_seq(read: &mut Read<'_>, gateway: &str) -> Result<i64, Fault> {
+    let metered: Option<i64> = usage_events::table
+        .filter(usage_events::gateway.eq(gateway))
+        .order(usage_events::seq.desc())
+        .select(usage_events::seq)
+        .first(&mut **read)
+        .optional()?;
+    let recalled: Option<i64> = recalled_usage::table
+        .filter(recalled_usage::gateway.eq(gateway))
+        .order(recalled_usage::seq.desc())
+        .select(recalled_usage::seq)
+        .first(&mut **read)
+        .optional()?;
+    Ok(metered.max(recalled).unwrap_or(0))
+}
+
+pub(super) fn load_month(
+    read: &mut Read<'_>,
+    subscription: &str,
+    period: Period,
+) -> Result<Month, Fault> {
+    let row: Option<(i64, i64, i64)> = usage_months::table
+        .filter(usage_months::subscription.eq(subscription))
+        .filter(usage_months::period.eq(period.to_string()))
+        .select((usage_months::calls, usage_months::units, usage_months::last_seq))
+        .first(&mut **read)
+        .optional()?;
+    Ok(row.map_or_else(Month::default, |(calls, units, last_seq)| Month {
+        stored: true,
+        calls,
+        units,
+        last_seq,
+    }))
+}
+
+pub(super) fn save_month(
     write: &mut Write<'_>,
     subscription: &str,
     period: Period,
@@ -295,7 +317,7 @@ fn save_month(
     Ok(())
 }
 
-fn add_day(
+pub(super) fn add_day(
     write: &mut Write<'_>,
     (subscription, day, operation): (&str, &str, &str),
     count: &Day,

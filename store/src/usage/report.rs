@@ -2,25 +2,22 @@
 //! within two seconds of a change. At most one report of a subscription waits in the outbox: a
 //! newer one takes the place of an older one.
 
-use diesel::{dsl::sql, prelude::*, sql_types::Bool};
-use lianshi_market::usage::{
-    DayCount, REPORT_COUNTS_MAX, REPORT_DAYS_MAX, REPORT_KIND, REPORT_VERSION, UsageReport,
+use diesel::prelude::*;
+use lianshi_market::{
+    letter::EnvelopeRefusal,
+    subscription::State,
+    usage::{
+        DayCount, REPORT_COUNTS_MAX, REPORT_DAYS_MAX, REPORT_KIND, REPORT_VERSION, UsageReport,
+    },
 };
-use lianshi_registry::{
-    id::NodeName,
-    json,
-    key::PublicKey,
-    refusal::Refusal,
-    seal::{SealError, Sealed},
-    text::Kind,
-};
+use lianshi_registry::{id::NodeName, json, refusal::Refusal, seal::Sealed};
 
-use super::{ReportedUsage, count_of, reported_usage, stored, usage_days_since};
+use super::{ReportedUsage, anew, count_of, recall, reported_usage, stored, usage_days_since};
 use crate::{
     db::{Failure, Read, Write},
     dialect::{BULK_ROWS_MAX, insert_all},
     fault::Fault,
-    members,
+    letters::Incoming,
     outbox::{self, OutboxRow},
     schema::{
         node_state, outbox as outbox_table, subscriptions, usage_months, usage_report_days,
@@ -28,53 +25,53 @@ use crate::{
     },
     site::Site,
     statements,
-    subscriptions::PROVIDER_SIDE,
+    subscriptions::correspondence,
 };
 
 /// Subscriptions reported in one transaction: short enough to let calls be metered in between.
-const REPORTS_PER_WRITE: i64 = 32;
+pub(super) const REPORTS_PER_WRITE: i64 = 32;
 /// Row of `node_state`: every event up to this sequence has been put into a report.
 const REPORTED_SEQ: &str = "usage.reported_seq";
-/// Row of `node_state` while every subscription is reported anew: the last one that was.
-const ANEW_AFTER: &str = "usage.anew_after";
 
 /// Why a report was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReportRefusal {
-    /// The envelope is broken or its seal does not fit.
-    #[error("the usage report is not properly sealed: {0}")]
-    Seal(#[from] SealError),
-    /// Sealed by another node than the one that sent it, or of another kind.
-    #[error("the message is not a usage report of its sender")]
+    /// What is kept of a report is not opened.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeRefusal),
+    /// Of another provider than the one that sealed it.
+    #[error("the report is of another provider's counts")]
     NotOfSender,
-    /// The sender is no member whose seal is known here.
-    #[error("the sender `{0}` is not a member known here")]
-    UnknownSender(NodeName),
     /// The payload is not a report of a version known here.
     #[error("the usage report cannot be read: {0}")]
     Malformed(String),
     /// No subscription of this id with this provider has its home here.
     #[error("no subscription `{0}` of the sender has its home here")]
     UnknownSubscription(String),
+    /// Counts under an agreement that this node refused or that was withdrawn.
+    #[error("subscription `{0}` was never in force here")]
+    NotInForce(String),
 }
 
 impl ReportRefusal {
-    /// Whether the same report may be taken later.
+    /// Whether the same report may be taken later: the contract may still be on its way.
     pub fn may_retry(&self) -> bool {
-        let is_broken =
-            matches!(self, Self::Seal(SealError::Malformed(_) | SealError::TooLarge(_)));
-        !is_broken && !matches!(self, Self::Malformed(_) | Self::NotOfSender)
+        match self {
+            Self::Envelope(refusal) => refusal.may_retry(),
+            Self::UnknownSubscription(_) => true,
+            Self::NotInForce(_) | Self::NotOfSender | Self::Malformed(_) => false,
+        }
     }
 }
 
 impl Refusal for ReportRefusal {
     fn code(&self) -> &'static str {
         match self {
-            Self::Seal(_) => "usage.seal",
+            Self::Envelope(refusal) => refusal.code(),
             Self::NotOfSender => "usage.not_of_sender",
-            Self::UnknownSender(_) => "usage.unknown_sender",
             Self::Malformed(_) => "usage.malformed",
             Self::UnknownSubscription(_) => "usage.unknown_subscription",
+            Self::NotInForce(_) => "usage.never_in_force",
         }
     }
 }
@@ -94,21 +91,15 @@ pub fn enqueue_reports(site: &Site) -> Result<usize, Fault> {
     Ok(reported)
 }
 
-/// Has every subscription reported once more, used or not. After a restore: the home nodes hold
-/// counts that this node has forgotten.
-pub fn report_anew(write: &mut Write<'_>) -> Result<(), Fault> {
-    keep_state(write, ANEW_AFTER, Some(""))
-}
-
 /// Asked first, because it takes no write lock.
 fn is_report_due(read: &mut Read<'_>) -> Result<bool, Fault> {
     let low = reported_seq(read)?;
-    Ok(!changed_since(read, low, 1)?.is_empty() || state(read, ANEW_AFTER)?.is_some())
+    Ok(!changed_since(read, low, 1)?.is_empty() || anew::is_due(read)?)
 }
 
 fn report_some(write: &mut Write<'_>, site: &Site) -> Result<usize, Fault> {
-    if let Some(after) = state(&mut write.as_read(), ANEW_AFTER)? {
-        return report_next(write, site, &after);
+    if let Some(looked_at) = anew::report_next(write, site)? {
+        return Ok(looked_at);
     }
     let low = reported_seq(&mut write.as_read())?;
     let changed = changed_since(&mut write.as_read(), low, REPORTS_PER_WRITE)?;
@@ -120,29 +111,8 @@ fn report_some(write: &mut Write<'_>, site: &Site) -> Result<usize, Fault> {
     Ok(changed.len())
 }
 
-/// The next subscriptions that are reported anew: those of which a report would still speak.
-fn report_next(write: &mut Write<'_>, site: &Site, after: &str) -> Result<usize, Fault> {
-    let oldest = site.now().date().plus_days(-REPORT_DAYS_MAX).start();
-    let some: Vec<String> = subscriptions::table
-        .filter(sql::<Bool>(PROVIDER_SIDE))
-        .filter(subscriptions::id.gt(after))
-        .filter(subscriptions::ends_at.gt(oldest.millis()))
-        .order(subscriptions::id.asc())
-        .limit(REPORTS_PER_WRITE)
-        .select(subscriptions::id)
-        .load(&mut **write)?;
-    for subscription in &some {
-        let last_seq: Option<i64> = usage_months::table
-            .filter(usage_months::subscription.eq(subscription))
-            .select(diesel::dsl::max(usage_months::last_seq))
-            .first(&mut **write)?;
-        report_one(write, site, subscription, last_seq.unwrap_or(0))?;
-    }
-    keep_state(write, ANEW_AFTER, some.last().map(String::as_str))?;
-    Ok(some.len())
-}
-
-fn report_one(
+/// Reports one subscription; its home is told nothing before it was asked what it was told.
+pub(super) fn report_one(
     write: &mut Write<'_>,
     site: &Site,
     subscription: &str,
@@ -158,6 +128,12 @@ fn report_one(
         tracing::warn!(subscription, "usage of a subscription this node does not provide");
         return Ok(());
     };
+    if home != site.node.as_str() {
+        let home = NodeName::parse(&home).map_err(|e| Fault::corrupt("subscriptions", e))?;
+        if correspondence::is_awaited(&mut write.as_read(), &home)? {
+            return Ok(());
+        }
+    }
     let now = site.now();
     let first = now.date().plus_days(-REPORT_DAYS_MAX);
     let mut days = usage_days_since(&mut write.as_read(), subscription, first)?;
@@ -205,19 +181,11 @@ fn replace_pending(
         .first(&mut **write)
         .optional()?;
     diesel::delete(pending).execute(&mut **write)?;
-    let created_at = report.as_of.millis();
-    let (attempts, due_at) = waiting.filter(|(tried, _)| *tried > 0).unwrap_or((0, created_at));
-    let row = OutboxRow {
-        id: format!("{ordering_key}/{:020}", report.last_seq),
-        kind: REPORT_KIND.to_owned(),
-        target: home.to_owned(),
-        ordering_key,
-        payload: sealed,
-        created_at,
-        due_at,
-        attempts,
-        last_error: String::new(),
-    };
+    let id = format!("{ordering_key}/{:020}", report.last_seq);
+    let row = OutboxRow::new(REPORT_KIND, (&id, &ordering_key), home, (sealed, report.as_of));
+    let waiting = waiting.filter(|(tried, _)| *tried > 0);
+    let (attempts, due_at) = waiting.unwrap_or((row.attempts, row.due_at));
+    let row = OutboxRow { due_at, attempts, ..row };
     outbox::enqueue(write, &row)?;
     Ok(())
 }
@@ -225,51 +193,42 @@ fn replace_pending(
 /// Takes a report from a provider node. An older or repeated one is accepted and changes nothing. A
 /// later one that counts less, as a provider that was restored sends it, is taken and what it takes
 /// back is kept to be shown.
-pub fn receive_report(
+pub(crate) fn receive_report(
+    write: &mut Write<'_>,
     site: &Site,
-    from: &NodeName,
-    bytes: &[u8],
+    opened: &Incoming,
 ) -> Result<(), Failure<ReportRefusal>> {
-    let refuse = Failure::Refused;
-    let sealed = Sealed::parse(bytes).map_err(|error| refuse(error.into()))?;
-    if sealed.claimed_sender() != from || sealed.kind() != REPORT_KIND {
-        return Err(refuse(ReportRefusal::NotOfSender));
-    }
-    let keys = site.db.read(|read| seal_keys(read, site, from))?;
-    let keys = keys.ok_or_else(|| refuse(ReportRefusal::UnknownSender(from.clone())))?;
-    let payload = sealed.open_with(&keys).map_err(|error| refuse(error.into()))?;
-    let report: UsageReport = json::read_letter(&payload)
-        .map_err(|error| refuse(ReportRefusal::Malformed(error.to_string())))?;
-    if report.v != REPORT_VERSION || report.days.len() > REPORT_COUNTS_MAX {
-        return Err(refuse(ReportRefusal::Malformed("version or length".to_owned())));
-    }
-    for day in &report.days {
-        let operation = Kind::Code.check(&day.operation);
-        let malformed = |error| refuse(ReportRefusal::Malformed(format!("`operation` {error}")));
-        operation.map_err(malformed)?;
-        if day.units > day.calls {
-            let words = "more units than calls".to_owned();
-            return Err(refuse(ReportRefusal::Malformed(words)));
-        }
-    }
+    let from = &opened.from;
+    let report = read(&opened.payload).map_err(Failure::Refused)?;
     if report.provider != *from {
-        return Err(refuse(ReportRefusal::NotOfSender));
+        return Err(Failure::Refused(ReportRefusal::NotOfSender));
     }
-    site.db.write(|write| {
-        let known: Option<String> = subscriptions::table
-            .filter(subscriptions::id.eq(&report.subscription))
-            .filter(subscriptions::side.eq("home"))
-            .filter(subscriptions::provider_node.eq(from.as_str()))
-            .select(subscriptions::id)
-            .first(&mut **write)
-            .optional()?;
-        if known.is_none() {
-            let unknown = ReportRefusal::UnknownSubscription(report.subscription.clone());
-            return Err(Failure::Refused(unknown));
+    // What is counted before the contract is in force here, comes again.
+    let known: Option<String> = subscriptions::table
+        .filter(subscriptions::id.eq(&report.subscription))
+        .filter(subscriptions::side.eq("home"))
+        .filter(subscriptions::provider_node.eq(from.as_str()))
+        .select(subscriptions::state)
+        .first(&mut **write)
+        .optional()?;
+    let state = known
+        .map(|state| State::parse(&state).ok_or_else(|| Fault::corrupt("subscriptions", &state)));
+    match state.transpose()? {
+        Some(state) if state.has_been_in_force() => {}
+        Some(State::Terminated) => {
+            return Err(Failure::Refused(ReportRefusal::NotInForce(report.subscription)));
         }
-        keep_report(write, site, &report, bytes)?;
-        Ok(())
-    })
+        _ => return Err(Failure::Refused(ReportRefusal::UnknownSubscription(report.subscription))),
+    }
+    Ok(keep_report(write, site, &report, &opened.sealed)?)
+}
+
+/// Reads what is under the seal of a report.
+pub(super) fn read(payload: &[u8]) -> Result<UsageReport, ReportRefusal> {
+    let report: UsageReport =
+        json::read_letter(payload).map_err(|error| ReportRefusal::Malformed(error.to_string()))?;
+    report.ensure_sound().map_err(ReportRefusal::Malformed)?;
+    Ok(report)
 }
 
 fn keep_report(
@@ -286,6 +245,8 @@ fn keep_report(
         return Ok(());
     }
     let fell = known.as_ref().and_then(|known| report.recount(&known.days));
+    let keys = recall::keys_of(&mut write.as_read(), site, &report.provider)?;
+    let fallen = recall::fallen(&mut write.as_read(), (report, fell.is_some()), &keys)?;
     let recounted = fell.map(|fell| (now, fell)).or(known.and_then(|known| known.recounted));
     diesel::delete(usage_reports::table)
         .filter(usage_reports::subscription.eq(&report.subscription))
@@ -300,6 +261,7 @@ fn keep_report(
             usage_reports::recounted_at.eq(recounted.map(|(at, _)| at.millis())),
             usage_reports::recounted_before.eq(recounted.map(|(_, fell)| stored(fell.before))),
             usage_reports::recounted_now.eq(recounted.map(|(_, fell)| stored(fell.now))),
+            usage_reports::fallen.eq(fallen),
         ))
         .execute(&mut **write)?;
     keep_report_days(write, report)?;
@@ -338,17 +300,6 @@ fn keep_report_days(write: &mut Write<'_>, report: &UsageReport) -> Result<(), F
     Ok(())
 }
 
-fn seal_keys(
-    read: &mut Read<'_>,
-    site: &Site,
-    node: &NodeName,
-) -> Result<Option<Vec<PublicKey>>, Fault> {
-    if *node == site.node {
-        return members::own_seal_keys(read, site).map(Some);
-    }
-    Ok(members::by_node(read, node)?.map(|member| member.seal_keys()))
-}
-
 fn changed_since(read: &mut Read<'_>, low: i64, limit: i64) -> Result<Vec<(String, i64)>, Fault> {
     Ok(usage_months::table
         .filter(usage_months::last_seq.gt(low))
@@ -367,7 +318,7 @@ fn keep_reported_seq(write: &mut Write<'_>, seq: i64) -> Result<(), Fault> {
     keep_state(write, REPORTED_SEQ, Some(&seq.to_string()))
 }
 
-fn state(read: &mut Read<'_>, name: &str) -> Result<Option<String>, Fault> {
+pub(super) fn state(read: &mut Read<'_>, name: &str) -> Result<Option<String>, Fault> {
     Ok(node_state::table
         .filter(node_state::name.eq(name))
         .select(node_state::value)
@@ -375,7 +326,11 @@ fn state(read: &mut Read<'_>, name: &str) -> Result<Option<String>, Fault> {
         .optional()?)
 }
 
-fn keep_state(write: &mut Write<'_>, name: &str, value: Option<&str>) -> Result<(), Fault> {
+pub(super) fn keep_state(
+    write: &mut Write<'_>,
+    name: &str,
+    value: Option<&str>,
+) -> Result<(), Fault> {
     diesel::delete(node_state::table.filter(node_state::name.eq(name))).execute(&mut **write)?;
     if let Some(value) = value {
         diesel::insert_into(node_state::table)

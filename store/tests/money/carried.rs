@@ -111,7 +111,8 @@ fn recorded_divisions_stay_and_the_next_one_counts_from_zero() {
             let zero = Amount::ZERO;
             assert_eq!(november.stretch(), Some((zero, Amount::from_fen(150))));
             let party = &before.parts[0].party.uscc;
-            let lines = site.db.read(|read| allocations::for_party(read, party)).expect("read");
+            let lines =
+                site.db.read(|read| allocations::for_party(read, party, 1)).expect("read").items;
             assert_eq!(lines.len(), 2, "both kinds of explanation are read");
             books::hold(site);
         });

@@ -30,7 +30,7 @@ use crate::support::{fresh_postgres, on_sqlite};
 const NUMBER: &str = "ST-330212-202610-0000001";
 
 /// Worlds whose home and party keep their books in either database.
-fn in_worlds(body: impl Fn(&World)) {
+pub fn in_worlds(body: impl Fn(&World)) {
     on_sqlite(|provider| {
         on_sqlite(|home| on_sqlite(|party| body(&world(provider, home, party))));
     });
@@ -465,6 +465,9 @@ fn a_division_that_differs_in_one_field_is_refused() {
         assert_eq!(answer(&world.party, "yinzhou", &told(&after)), "statement.division_missing");
         let party = &world.party;
         party.db.write(|write| recovery::finish(write, party, &[])).expect("recovered");
+        assert_eq!(answer(party, "yinzhou", &told(&after)), "statement.recovering");
+        let yinzhou = NodeName::parse("yinzhou").expect("a name");
+        party.db.write(|write| correspondence::settled(write, party, &yinzhou)).expect("settled");
         assert_eq!(answer(party, "yinzhou", &told(&after)), "taken");
         replicate(&world.provider, &world.party);
     });

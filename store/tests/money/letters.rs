@@ -6,10 +6,11 @@ use lianshi_registry::{
     entry::{ENTRY_VERSION, Entry, Fact, Share, Split, Texts},
     id::NodeName,
     refusal::Refusal as _,
+    seal::Sealed,
     time::Timestamp,
 };
 use lianshi_store::{
-    Db, Failure, Fault, Site, allocations, fold, log,
+    Db, Failure, Fault, Site, allocations, audit, fold, letters as post, log,
     outbox::{self, OutboxRow},
     rehearsal,
     statements::{self, Claim, Letter, LetterKind, StatementQuery, StatementState},
@@ -74,12 +75,22 @@ pub fn replicate(provider: &Site, to: &Site) {
 pub fn report(provider: &Site, home: &Site) {
     usage::enqueue_reports(provider).expect("reported");
     for letter in letters(provider) {
-        usage::receive_report(home, &provider.node, &letter.payload).expect("taken");
+        post::receive(home, &provider.node, (&letter.kind, &letter.payload)).expect("taken");
     }
 }
 
 /// A second version of the split gives a third to a party that reads at another node.
 fn share_with(site: &Site, node: &NodeName) {
+    share_product_with(site, 1, (2, "2026-01"), node);
+}
+
+/// A version of a product's split gives a third to the party, from a month on.
+pub fn share_product_with(
+    site: &Site,
+    product: u32,
+    (version, from): (u32, &str),
+    node: &NodeName,
+) {
     let share = |uscc, node: &NodeName, share_ppm| Share {
         party: uscc,
         name: Texts { zh: "演练".to_owned(), en: "Rehearsal".to_owned() },
@@ -87,12 +98,12 @@ fn share_with(site: &Site, node: &NodeName) {
         node: node.clone(),
         share_ppm,
     };
-    let product = rehearsal::product_number(site, 1).expect("a number");
+    let product = rehearsal::product_number(site, product).expect("a number");
     let operator = agreement(site, 1).operator;
     let split = Split {
         product,
-        version: 2,
-        from: month("2026-01"),
+        version,
+        from: month(from),
         base: "invoiced".to_owned(),
         consents: Vec::new(),
         shares: vec![
@@ -134,7 +145,7 @@ pub fn receipts(site: &Site) -> Vec<OutboxRow> {
 }
 
 pub fn answer(to: &Site, from: &str, bytes: &[u8]) -> &'static str {
-    match statements::receive(to, &node(from), bytes) {
+    match post::receive(to, &node(from), (statements::KIND, bytes)) {
         Ok(()) => "taken",
         Err(Failure::Refused(refusal)) => refusal.code(),
         Err(Failure::Fault(fault)) => panic!("a fault: {fault:?}"),
@@ -185,8 +196,8 @@ fn both_nodes_hold_both_seals_in_the_end() {
             .expect("read");
         assert_eq!((bills.total, bills.sum.fen()), (1, 550));
         let party = rehearsal::buyer(77).expect("a code");
-        let lines = world.party.db.read(|read| allocations::for_party(read, &party));
-        let lines = lines.expect("read");
+        let lines = world.party.db.read(|read| allocations::for_party(read, &party, 1));
+        let lines = lines.expect("read").items;
         assert_eq!((lines.len(), lines[0].amount.fen()), (1, 183));
         let held = world
             .party
@@ -200,6 +211,33 @@ fn both_nodes_hold_both_seals_in_the_end() {
             .expect("read");
         assert_eq!(made[0].nodes, made[0].confirmed_by);
     });
+}
+
+/// A program's comparison was once called a confirmation, as if somebody had looked.
+#[test]
+fn the_trail_calls_what_a_program_compared_checked_and_nothing_confirmed() {
+    let compared = |world: &World| {
+        let sent = letters(&world.provider);
+        assert_eq!(answer(&world.home, "yinzhou", &world.letter(&sent, "haishu")), "taken");
+        assert_eq!(answer(&world.party, "yinzhou", &world.letter(&sent, "ningbo")), "taken");
+        for (site, name) in [(&world.home, "haishu"), (&world.party, "ningbo")] {
+            assert_eq!(answer(&world.provider, name, &letters(site)[0].payload), "taken");
+        }
+        let acts = world.provider.db.read(|read| audit::newest(read, None, 100)).expect("read");
+        for action in ["statement.check", "division.check"] {
+            let found: Vec<_> = acts.iter().filter(|act| act.action == action).collect();
+            assert_eq!(found.len(), 1, "{action}");
+            assert_eq!(found[0].actor, audit::Actor::node().name, "no person did it");
+        }
+        for site in [&world.provider, &world.home, &world.party] {
+            let acts = site.db.read(|read| audit::newest(read, None, 100)).expect("read");
+            let said: Vec<_> = acts.iter().filter(|act| act.action.contains("confirm")).collect();
+            assert!(said.is_empty(), "{said:?}");
+        }
+    };
+    on_sqlite(|home| on_sqlite(|party| on_sqlite(|db| compared(&world(db, home, party)))));
+    let [db, home, party] = [0, 1, 2].map(|_| Db::open(&fresh_postgres()).expect("a database"));
+    compared(&world(&db, &home, &party));
 }
 
 #[test]
@@ -248,16 +286,21 @@ fn what_is_wrong_with_a_statement_is_named() {
         let check = |bytes: &[u8], from: &str, code: &str| {
             assert_eq!(answer(&world.home, from, bytes), code);
         };
-        check(b"", "yinzhou", "statement.bad_seal");
-        check(&letter[..letter.len() - 3], "yinzhou", "statement.bad_seal");
-        check(&vec![b' '; 600_000], "yinzhou", "statement.bad_seal");
-        check(&letter, "ningbo", "statement.wrong_sender");
+        check(b"", "yinzhou", "letter.malformed");
+        check(&letter[..letter.len() - 3], "yinzhou", "letter.malformed");
+        check(&vec![b' '; 600_000], "yinzhou", "letter.too_large");
+        check(&letter, "ningbo", "letter.not_of_sender");
         let renamed = text.replace("\"by\":\"yinzhou\"", "\"by\":\"ningbo\"");
-        check(renamed.as_bytes(), "ningbo", "statement.bad_seal");
+        check(renamed.as_bytes(), "ningbo", "letter.seal");
         let stranger = text.replace("\"by\":\"yinzhou\"", "\"by\":\"beilun\"");
-        check(stranger.as_bytes(), "beilun", "statement.not_a_member");
+        check(stranger.as_bytes(), "beilun", "letter.sender_unknown");
         let other_kind = text.replace("\"kind\":\"statement\"", "\"kind\":\"gift\"");
-        check(other_kind.as_bytes(), "yinzhou", "statement.unknown_kind");
+        check(other_kind.as_bytes(), "yinzhou", "letter.seal");
+        let claim = b"{}";
+        let gift = Sealed::new(node("yinzhou"), "gift", claim, &world.provider.seal_key);
+        check(&Letter::new("", gift).to_bytes(), "yinzhou", "statement.unknown_kind");
+        let empty = Sealed::new(node("yinzhou"), "statement", claim, &world.provider.seal_key);
+        check(&Letter::new("", empty).to_bytes(), "yinzhou", "statement.malformed");
         let cheaper = text.replace("5.50", "0.50");
         check(cheaper.as_bytes(), "yinzhou", "statement.wrong_hash");
         let uneven = text.replacen("5.50", "0.50", 1);

@@ -247,6 +247,42 @@ fn an_amount_beyond_the_books_waits_and_the_others_close() {
     });
 }
 
+/// The shares are whole, and what they come to is no number of the books any more.
+#[test]
+fn a_division_beyond_the_books_waits_and_the_others_close() {
+    on_both(|db| {
+        on_two_products(db, |site| {
+            let held = [product_contract(site, 1, 1), product_contract(site, 2, 2)];
+            for agreement in &held {
+                meter(site, agreement, "2026-10-05T04:00:00Z", 12);
+                meter(site, agreement, "2026-11-05T04:00:00Z", 7);
+            }
+            close_month(site, "2026-10");
+            let full = held[1].product.to_string();
+            let far = i64::MAX - 600;
+            let divided = |change: &str| {
+                format!(
+                    "UPDATE split_documents SET base_to_fen = base_to_fen {change} {far} \
+                     WHERE product = '{full}'"
+                )
+            };
+            sql(site, &divided("+"));
+            let november = close_month(site, "2026-11").period.closed.expect("closed");
+            assert_eq!((november.statements, november.total.fen()), (2, 500));
+            let made = stretches(site, "2026-11");
+            assert_eq!(made.len(), 1, "the other one is divided: {made:?}");
+            let set_aside = waiting(site);
+            assert_eq!(set_aside.len(), 1);
+            let parked = &set_aside[0].parked;
+            assert_eq!((parked.kind, parked.reason), (ParkedKind::Division, ParkReason::Split));
+            assert_eq!((parked.subject.as_str(), parked.base.fen()), (full.as_str(), 250));
+            sql(site, &divided("-"));
+            books::hold(site);
+            assert!(fits(site, "2026-10") && fits(site, "2026-11"));
+        });
+    });
+}
+
 #[test]
 fn calls_that_nobody_would_be_billed_for_wait_until_somebody_is() {
     on_both(|db| {
@@ -338,6 +374,14 @@ fn a_product_without_a_split_closes_when_it_changes_hands() {
             assert_eq!(divided("2026-11"), november);
             books::hold(site);
             assert!(fits(site, "2026-10") && fits(site, "2026-11"));
+            // The old one's revenue given to the new one is found, though every sum is right.
+            let swapped = format!(
+                "UPDATE statements SET provider_uscc = '{new}' WHERE provider_uscc = '{old}' \
+                 AND period = '2026-11'"
+            );
+            sql(site, &swapped);
+            let broken = books::broken(site);
+            assert!(broken.contains(&"I12"), "{broken:?}");
         });
     });
 }

@@ -4,22 +4,30 @@
 use lianshi_market::{agreement::Agreement, money::Amount, subscription::Side};
 use lianshi_registry::{
     entry::{Charge, Plan},
+    id::Origin,
     price::Price,
     refusal::Refusal as _,
 };
 use lianshi_store::{
-    Failure, Fault, Site,
+    Db, Failure, Fault, Site,
     audit::{self, Actor},
-    catalog,
+    backup, catalog,
     close::{self, CloseRefusal, Step},
-    ledger, outbox, rehearsal, statements,
+    ledger, log, outbox,
+    recovery::{self, Cause},
+    rehearsal, statements,
+    subscriptions::correspondence,
 };
 
 use super::{
     books,
     stage::{agreement, close_month, contracts, fits, hold, meter, month, on_stage, sql, time},
 };
-use crate::support::on_both;
+use crate::support::{
+    fresh_postgres,
+    heard::{self, heard},
+    on_both,
+};
 
 /// The `n`-th contract with a fee of 100 yuan a month.
 fn flat(site: &Site, n: u32) -> Agreement {
@@ -204,7 +212,7 @@ fn what_is_sealed_is_carried_into_the_books_by_whoever_comes_next() {
             let close =
                 |at: u32| close::close_with(site, &Actor::node(), october, &mut stop(at)).map(drop);
             assert!(matches!(close(1), Err(Failure::Fault(_))));
-            let view = site.db.read(|read| close::period(read, october, site.now()));
+            let view = site.db.read(|read| close::period(read, site, october, site.now()));
             let closed = view.expect("read").closed.expect("it is sealed");
             assert_eq!((closed.statements, closed.to_carry), (450, 251));
             let far = lianshi_registry::time::Timestamp::from_millis(i64::MAX);
@@ -239,14 +247,29 @@ fn what_was_not_sealed_is_swept_by_whoever_comes_next() {
     on_both(|db| {
         on_stage(db, |site| {
             let contracts = contracts(site, 3);
+            let october = month("2026-10");
             meter(site, &contracts[0], "2026-10-05T04:00:00Z", 12);
             let before = books::counts(site);
             // As an attempt leaves it that was killed.
             sql(site, "INSERT INTO closings VALUES ('2026-10', 'a', 0, 'node', 0, 1, 3)");
             sql(site, "INSERT INTO close_subjects VALUES ('2026-10', 'a', '')");
+            let underway = |site: &Site| {
+                let view = site.db.read(|read| close::period(read, site, october, site.now()));
+                view.expect("read").underway.map(|underway| (underway.done, underway.total))
+            };
+            assert_eq!(underway(site), None, "nobody is at work");
             close::go_on(site).expect("swept");
             assert_eq!(books::counts(site), before);
-            close_month(site, "2026-10");
+            let mut seen = None;
+            let mut look = |step| {
+                if matches!(step, Step::Rated { .. }) {
+                    seen = underway(site);
+                }
+                Ok(())
+            };
+            let closed = close::close_with(site, &Actor::node(), october, &mut look);
+            assert!(!closed.expect("closed").repeated);
+            assert_eq!(seen, Some((3, 3)), "somebody is");
             books::hold(site);
         });
     });
@@ -280,4 +303,222 @@ fn a_month_that_the_own_log_sealed_is_never_closed_again() {
             }
         });
     });
+}
+
+#[test]
+fn a_month_that_an_earlier_generation_sealed_is_never_closed_again() {
+    on_both(|db| {
+        on_stage(db, |site| {
+            let contracts = contracts(site, 1);
+            meter(site, &contracts[0], "2026-10-05T04:00:00Z", 12);
+            let sealed = close_month(site, "2026-10").period.closed.expect("closed");
+            // The node lost its log key and began a second log.
+            let origin = Origin::parse("ningbo.example/yinzhou/2").expect("an origin");
+            let site = &Site { origin, ..site.clone() };
+            db.write(|write| log::create_own(write, site)).expect("a log");
+            assert!(close_month(site, "2026-10").repeated);
+            for table in ["periods", "statements", "statement_lines", "close_subjects"] {
+                sql(site, &format!("DELETE FROM {table}"));
+            }
+            for text in ["2026-10", "2026-11"] {
+                match close::close_period(site, &Actor::node(), month(text)) {
+                    Err(Failure::Refused(CloseRefusal::Forgotten {
+                        period,
+                        statements,
+                        result_hash,
+                    })) => {
+                        assert_eq!((period, statements), (month("2026-10"), 1));
+                        assert_eq!(result_hash, sealed.result_hash);
+                    }
+                    other => panic!("not refused: {other:?}"),
+                }
+            }
+            let own = db.read(|read| log::head(read, &site.origin)).expect("read").expect("own");
+            assert_eq!(own.size, 0, "nothing was sealed anew");
+        });
+    });
+}
+
+#[test]
+fn a_close_on_a_node_that_has_to_recover_is_refused_before_it_works() {
+    on_both(|db| {
+        on_stage(db, |site| {
+            let contracts = contracts(site, 3);
+            meter(site, &contracts[0], "2026-10-05T04:00:00Z", 12);
+            db.write(|write| recovery::require(write, Cause::Restored, site.now()))
+                .expect("marked");
+            let before = books::counts(site);
+            let mut steps = Vec::new();
+            let mut close = || {
+                let mut step = |step| {
+                    steps.push(step);
+                    Ok(())
+                };
+                close::close_with(site, &Actor::node(), month("2026-10"), &mut step)
+            };
+            let changes = |asked: &[String]| -> Vec<String> {
+                let is_change = |asked: &&String| {
+                    ["INSERT", "UPDATE", "DELETE"].iter().any(|word| asked.starts_with(word))
+                };
+                asked.iter().filter(is_change).cloned().collect()
+            };
+            let (outcome, asked) = heard(&mut close);
+            assert!(matches!(outcome, Err(Failure::Fault(Fault::Unrecovered))), "{outcome:?}");
+            assert_eq!(changes(&asked), [""; 0], "nothing is begun");
+            assert_eq!(books::counts(site), before);
+            recover(site);
+            let (outcome, asked) = heard(&mut close);
+            outcome.expect("closed");
+            assert!(!changes(&asked).is_empty(), "a positive control");
+            assert!(!steps.is_empty() && steps[0] == Step::Rated { subscriptions: 3, of: 3 });
+            books::hold(site);
+        });
+    });
+}
+
+/// A node on one of the databases, by its address.
+fn on_addresses(body: impl Fn(&str, &Db)) {
+    heard::listen();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = format!("sqlite://{}", folder.path().join("node.sqlite").display());
+    for url in [file, fresh_postgres()] {
+        body(&url, &Db::open(&url).expect("a database"));
+    }
+}
+
+/// A backup, and what becomes of it.
+struct Saved {
+    folder: tempfile::TempDir,
+    contents: backup::Contents,
+}
+
+impl Saved {
+    fn of(db: &Db) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let contents = backup::save(db, &folder.path().join("backup"), &|_| {}).expect("saved");
+        Self { folder, contents }
+    }
+
+    /// Back into the database it is of, under whoever works with it.
+    fn restore(&self, url: &str, site: &Site) {
+        let target = backup::Target { url, folder: self.folder.path(), replace: true };
+        let dir = self.folder.path().join("backup");
+        backup::load(target, (&dir, &self.contents), site.now(), &|_| {}).expect("restored");
+    }
+}
+
+fn recover(site: &Site) {
+    site.db.write(|write| recovery::finish(write, site, &[])).expect("recovered");
+    for node in site.db.read(correspondence::awaited).expect("read") {
+        site.db.write(|write| correspondence::settled(write, site, &node)).expect("settled");
+    }
+}
+
+/// Where a backup of before a close, or of inside it, comes back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Back {
+    /// At the first step.
+    Before,
+    /// At the second step, a backup made at the first: with what the close had written by then.
+    Within,
+}
+
+#[test]
+fn a_restore_inside_a_close_ends_it_with_one_word_and_no_trace() {
+    for back in [Back::Before, Back::Within] {
+        for is_recovered in [false, true] {
+            on_addresses(|url, db| {
+                on_stage(db, |site| {
+                    let contracts = contracts(site, 3);
+                    meter(site, &contracts[0], "2026-10-05T04:00:00Z", 12);
+                    let before = books::counts(site);
+                    let mut saved = (back == Back::Before).then(|| Saved::of(db));
+                    let mut step = |step| {
+                        let is_struck = match (step, back) {
+                            (Step::Rated { .. }, Back::Before) | (Step::Divided, Back::Within) => {
+                                true
+                            }
+                            (Step::Rated { .. }, Back::Within) => {
+                                saved = Some(Saved::of(db));
+                                false
+                            }
+                            _ => false,
+                        };
+                        if is_struck {
+                            saved.as_ref().expect("saved").restore(url, site);
+                            if is_recovered {
+                                recover(site);
+                            }
+                        }
+                        Ok(())
+                    };
+                    let october = month("2026-10");
+                    let outcome = close::close_with(site, &Actor::node(), october, &mut step);
+                    let what = format!("{back:?} {is_recovered} {url}: {outcome:?}");
+                    match outcome {
+                        Err(Failure::Refused(refusal)) if is_recovered => {
+                            assert_eq!(refusal.code(), "period.superseded", "{what}");
+                        }
+                        Err(Failure::Fault(Fault::Unrecovered)) if !is_recovered => {}
+                        // The drafts of the backup are not those that were computed.
+                        Err(Failure::Refused(CloseRefusal::Superseded { .. }))
+                            if back == Back::Within => {}
+                        _ => panic!("{what}"),
+                    }
+                    let left = books::counts(site);
+                    let (acts, numbers) = (before.acts, before.numbers);
+                    assert_eq!(books::Counts { numbers, acts, ..left }, before, "{what}");
+                    if !is_recovered {
+                        let again = close::close_period(site, &Actor::node(), october).map(drop);
+                        let is_told = matches!(again, Err(Failure::Fault(Fault::Unrecovered)));
+                        assert!(is_told, "{what}: {again:?}");
+                        recover(site);
+                    }
+                    let closed = close_month(site, "2026-10");
+                    assert!(!closed.repeated, "{what}");
+                    assert_eq!(books::counts(site).entries, before.entries + 1, "{what}");
+                    books::hold(site);
+                    assert!(fits(site, "2026-10"));
+                });
+            });
+        }
+    }
+}
+#[test]
+fn a_restore_while_a_close_is_carried_into_the_books_is_told() {
+    for is_recovered in [false, true] {
+        on_addresses(|url, db| {
+            on_stage(db, |site| {
+                for contract in &contracts(site, 450) {
+                    meter(site, contract, "2026-10-05T04:00:00Z", 12);
+                }
+                let before = books::counts(site);
+                let saved = Saved::of(db);
+                let mut is_back = false;
+                let mut step = |step| {
+                    if matches!(step, Step::Carried { .. }) && !is_back {
+                        is_back = true;
+                        saved.restore(url, site);
+                        if is_recovered {
+                            recover(site);
+                        }
+                    }
+                    Ok(())
+                };
+                let october = month("2026-10");
+                let outcome = close::close_with(site, &Actor::node(), october, &mut step);
+                let what = format!("{is_recovered} {url}: {outcome:?}");
+                match outcome {
+                    Err(Failure::Refused(refusal)) if is_recovered => {
+                        assert_eq!(refusal.code(), "period.superseded", "{what}");
+                    }
+                    Err(Failure::Fault(Fault::Unrecovered)) if !is_recovered => {}
+                    _ => panic!("{what}"),
+                }
+                let left = books::counts(site);
+                let (acts, numbers) = (before.acts, before.numbers);
+                assert_eq!(books::Counts { numbers, acts, ..left }, before, "{what}");
+            });
+        });
+    }
 }

@@ -1,28 +1,38 @@
 //! One side comes back from a backup, and asks the other what both wrote before it goes on: what
 //! was ended stays ended, what was taken back stays taken back, and what is said next fits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lianshi_market::{
     correspondence::{Letters, Question},
     entitlement::Standing,
     subscription::{HeldUp, Side, State, SubscriptionId},
+    usage::DayCount,
 };
-use lianshi_registry::{entry::Fact, id::NodeName, refusal::Refusal as _, time::Period};
+use lianshi_registry::{
+    entry::Fact,
+    id::NodeName,
+    json,
+    refusal::Refusal as _,
+    seal::Sealed,
+    time::{Period, Timestamp},
+};
 use lianshi_store::{
     Failure, Site,
     audit::{self, Actor, Verdict},
-    close::{self, Missing},
-    ledger, rehearsal,
-    statements::{self, StatementQuery, StatementState},
+    close::{self, Missing, PeriodState},
+    ledger,
+    outbox::{self, OutboxRow},
+    rehearsal,
+    statements::{self, Claim, StatementQuery, StatementState, StatementView},
     subscriptions::{self, NewKey, correspondence},
     usage,
 };
 
 use super::{
     World, approve,
-    stated::{DAY_MS, sealed_entry},
-    world::{Backup, Node, answer, buyers_clerk, now, operators_clerk, pass, wanted},
+    stated::{DAY_MS, begin_in, sealed_entry},
+    world::{Backup, Node, answer, buyers_clerk, now, operators_clerk, pass, seal_key, wanted},
 };
 
 fn key(world: &World, id: &SubscriptionId, label: &str) -> NewKey {
@@ -335,7 +345,31 @@ struct Life {
     sealed: Vec<Fact>,
     /// Closes that were put together again.
     recovered: usize,
+    /// Days that were seen to be counted after a restore.
+    counted: usize,
+    /// Contracts of which a count fell.
+    fell: usize,
+    is_busy: bool,
+    /// Only the provider is ever restored.
+    is_home_safe: bool,
+    /// Nothing more is held back.
+    is_settling: bool,
+    /// Letters that are under way for long, and until when.
+    held_back: BTreeMap<String, Timestamp>,
+    /// Letters that arrived, and arrive once more from here, long after.
+    copies: Vec<(Side, OutboxRow, Timestamp)>,
+    /// Letters that overtook others, that were held back, and that came once more.
+    overtook: usize,
+    late: usize,
+    repeated: usize,
+    /// Answers to what their receiver had forgotten, put off until it is back.
+    forgotten: usize,
 }
+
+/// In place of the time until which a letter was held back, once it went.
+const LET_GO: Timestamp = Timestamp::from_millis(0);
+/// How long a letter that is late is under way.
+const LATE_MS: i64 = 33 * DAY_MS;
 
 impl Life {
     fn unlike(&self) -> Vec<SubscriptionId> {
@@ -350,7 +384,10 @@ impl Life {
         let at = self.seeded.below(self.ids.len().max(1));
         let id = self.ids.get(at).cloned();
         pass(1_000 * i64::try_from(self.seeded.below(600)).expect("few"));
-        match (self.seeded.below(24), id) {
+        let what = self.seeded.below(24);
+        // In a busy life contracts are in force, and called.
+        let what = if self.is_busy && what < 10 { 19 + what % 3 } else { what };
+        match (what, id) {
             (0..=2, _) => {
                 let mut wanted = wanted(["auto", "manual"][self.seeded.below(2)], 24);
                 "another department".clone_into(&mut wanted.second_reason);
@@ -381,6 +418,7 @@ impl Life {
             (10..=15, _) => self.deliver(),
             (16..=17, _) => {
                 let side = self.seeded.side();
+                let side = if self.is_home_safe { Side::Provider } else { side };
                 self.saved.push((side, self.world.node(side).save(), self.sealed.len()));
             }
             (18, _) if !self.saved.is_empty() => {
@@ -392,6 +430,9 @@ impl Life {
                     self.world.provider.replicate("yinzhou", &self.sealed[sealed..]);
                 }
                 self.world.reconcile(side);
+                if side == Side::Provider {
+                    self.counts_came_back();
+                }
                 self.recover();
                 self.restores += 1;
             }
@@ -400,6 +441,7 @@ impl Life {
                 pass(32 * DAY_MS);
                 self.close();
             }
+            (23, _) => self.repeat_late(),
             _ => {}
         }
     }
@@ -414,6 +456,60 @@ impl Life {
         let calls = vec![rehearsal::metering(&agreement, "verify", site.now()); 60];
         site.db.write(|write| usage::meter(write, &site.node, &calls)).expect("metered");
         usage::enqueue_reports(&site).expect("reported");
+    }
+
+    /// Days of a subscription as its provider counts them, and as its home node was told.
+    fn counts(&self, id: &SubscriptionId) -> (Vec<DayCount>, Option<usage::ReportedUsage>) {
+        let (home, provider) = (&self.world.home.site.db, &self.world.provider.site.db);
+        let held = provider.read(|read| usage::usage_days(read, id.as_str())).expect("read");
+        let told = home.read(|read| usage::reported_usage(read, id.as_str())).expect("read");
+        (held, told)
+    }
+
+    /// Contracts that both hold, and hold the same.
+    fn alike(&self) -> Vec<SubscriptionId> {
+        let unlike = self.unlike();
+        let is_alike = |id: &&SubscriptionId| {
+            let provided = self.world.provider.view(id, Side::Provider);
+            !unlike.contains(id) && provided.is_some()
+        };
+        self.ids.iter().filter(is_alike).cloned().collect()
+    }
+
+    /// The restored provider counts no less than it reported.
+    fn counts_came_back(&mut self) {
+        for id in self.alike() {
+            let (held, Some(told)) = self.counts(&id) else { continue };
+            for day in &told.days {
+                let is_it =
+                    |one: &&DayCount| (one.day, &one.operation) == (day.day, &day.operation);
+                let calls = held.iter().find(is_it).map_or(0, |one| one.calls);
+                assert!(calls >= day.calls, "{id}: {calls} calls are held, and reported {day:?}");
+            }
+            self.counted += told.days.len();
+        }
+    }
+
+    /// Both sides count the same, and no count ever fell; but for what a home node remembers that
+    /// was itself older when the provider asked it, which it tells.
+    fn counts_are_held(&mut self) {
+        let site = self.world.provider.site.clone();
+        pass(1_000);
+        site.db.write(usage::report_anew).expect("anew");
+        usage::enqueue_reports(&site).expect("reported");
+        for _ in 0..500 {
+            self.deliver();
+        }
+        for id in self.alike() {
+            let (held, told) = self.counts(&id);
+            let Some(told) = told else {
+                assert!(held.is_empty(), "{id} was never reported");
+                continue;
+            };
+            assert_eq!(held, told.days, "{id}");
+            assert!(told.recounted.is_none() || !self.is_home_safe, "{id}: {:?}", told.recounted);
+            self.fell += usize::from(told.recounted.is_some());
+        }
     }
 
     /// The provider closes every month that is over, as far as it may.
@@ -460,6 +556,13 @@ impl Life {
         }
     }
 
+    /// Whether a close is forgotten that cannot be put together, and listed as such.
+    fn is_forgotten(&self) -> bool {
+        let site = &self.world.provider.site;
+        let views = site.db.read(|read| close::periods(read, site, now())).expect("read");
+        views.iter().any(|view| view.state == PeriodState::Forgotten)
+    }
+
     /// Every statement the provider issued is held by the home node under both seals, or waits
     /// there with its difference, or is about a contract that is known to differ.
     fn statements_are_held(&self) -> usize {
@@ -481,7 +584,9 @@ impl Life {
                 Some(held) => {
                     assert_eq!((&held.document, &held.hash), (&own.document, &own.hash));
                     assert_eq!(own.item.state, StatementState::Checked, "{}", item.number);
-                    assert_eq!(held.countersigned, own.countersigned);
+                    if held.countersigned != own.countersigned {
+                        self.was_sealed_again(&own, &held);
+                    }
                 }
                 None => assert!(waits || differs, "{} is nowhere", item.number),
             }
@@ -491,14 +596,58 @@ impl Life {
         issued.items.len()
     }
 
-    /// Letters leave in their order, arrive twice, or their receipts are lost.
+    /// A close that is put together again seals its statements again: one has two receipts.
+    fn was_sealed_again(&self, own: &StatementView, held: &StatementView) {
+        let site = &self.world.provider.site;
+        let view = site.db.read(|read| close::period(read, site, own.document.period, site.now()));
+        assert!(view.expect("read").closed.expect("closed").recovered, "{}", own.document.number);
+        let claim = |view: &StatementView| {
+            let sealed = Sealed::parse(view.countersigned.as_deref().expect("a receipt"));
+            let opened = sealed.expect("sealed").open(&seal_key("haishu").public());
+            let claim: Claim = json::read_letter(&opened.expect("by the home")).expect("a claim");
+            (claim.id, claim.hash)
+        };
+        assert_eq!(claim(own), claim(held));
+    }
+
+    /// Any letter that may leave, of those that are not held back.
+    fn any_letter(&mut self, side: Side) -> Option<OutboxRow> {
+        let far = Timestamp::from_millis(i64::MAX);
+        let db = self.world.node(side).site.db.clone();
+        let mut due = db.read(|read| outbox::due(read, far, 100)).expect("due");
+        due.retain(|letter| self.held_back.get(&letter.id).is_none_or(|until| *until <= now()));
+        if due.is_empty() {
+            return None;
+        }
+        let at = self.seeded.below(due.len());
+        let letter = due.swap_remove(at);
+        if let Some(until) = self.held_back.get_mut(&letter.id) {
+            // Counted when it goes, and not each time that it is sent again.
+            self.late += usize::from(*until != LET_GO);
+            *until = LET_GO;
+        } else if !self.is_settling && self.seeded.below(12) == 0 {
+            self.held_back.insert(letter.id, now().plus_millis(LATE_MS));
+            return None;
+        }
+        self.overtook += usize::from(at > 0);
+        Some(letter)
+    }
+
+    /// Letters of one matter leave in their order, and overtake those of others; they are under way
+    /// for a month, arrive twice, at once or much later, or their receipts are lost.
     fn deliver(&mut self) {
         let side = self.seeded.side();
         for _ in 0..self.seeded.below(6) {
-            let Some(letter) = self.world.node(side).next_letter() else { return };
+            let Some(letter) = self.any_letter(side) else { return };
             match self.world.deliver(side, &letter) {
-                "taken" if self.seeded.below(3) > 0 => self.world.node(side).settle(&letter.id),
-                "taken" => {}
+                "taken" => {
+                    if self.seeded.below(3) > 0 {
+                        self.world.node(side).settle(&letter.id);
+                    }
+                    if self.seeded.below(6) == 0 {
+                        self.copies.push((side, letter, now()));
+                    }
+                }
                 "message.gap" => {
                     subscriptions::missed(&self.world.node(side).site, &letter).expect("again");
                 }
@@ -507,10 +656,36 @@ impl Life {
         }
     }
 
+    /// What arrived more than a month ago arrives once more.
+    fn repeat_late(&mut self) {
+        let before = now().plus_millis(-LATE_MS);
+        let (late, copies): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.copies).into_iter().partition(|(.., at)| *at <= before);
+        self.copies = copies;
+        for (side, letter, _) in late {
+            let code = self.world.deliver(side, &letter);
+            let is_known = self.unlike().iter().any(|id| letter.id.contains(id.as_str()));
+            match code {
+                // What it answers is forgotten, and comes back when its month is put together.
+                "statement.recovering" => self.forgotten += 1,
+                _ => assert!(code == "taken" || is_known, "{}: {code}", letter.id),
+            }
+            self.repeated += 1;
+        }
+    }
+
     /// Only letters of copies that are known to differ are refused for good.
     fn refused(&mut self, side: Side, letter: &str, code: &str) {
-        if letter.starts_with("statement/") && code == "statement.unknown_subscription" {
-            return; // It is tried again: the contract may come back.
+        let waits = [("statement/", "statement"), ("usage/", "usage")].map(|(queue, of)| {
+            letter.starts_with(queue) && code == format!("{of}.unknown_subscription")
+        });
+        if waits.contains(&true) {
+            return; // It is tried again: the contract may come back, or in force.
+        }
+        if code == "statement.recovering" {
+            // What it answers is forgotten, and comes back when its month is put together again.
+            self.forgotten += 1;
+            return;
         }
         let known = self.unlike().iter().any(|id| letter.contains(id.as_str()));
         assert!(known, "{letter} was refused: {code}");
@@ -519,14 +694,27 @@ impl Life {
 
     /// Everything arrives, and both hold the same, or it is known where they do not.
     fn settle(&mut self) {
-        for _ in 0..2_000 {
-            self.deliver();
+        self.is_settling = true;
+        pass(LATE_MS);
+        self.repeat_late();
+        for _ in 0..2 {
+            self.recover();
+            for _ in 0..1_000 {
+                self.deliver();
+            }
         }
         let unlike = self.unlike();
+        let is_forgotten = self.is_forgotten();
         for side in [Side::Home, Side::Provider] {
             let left = self.world.node(side).letters();
             let known = |id: &str| unlike.iter().any(|unlike| id.contains(unlike.as_str()));
-            assert!(left.iter().all(|letter| known(&letter.id)), "{left:?}");
+            let waits = |id: &str| {
+                let answers = ["objection/", "statement.receipt/"];
+                is_forgotten && answers.iter().any(|queue| id.starts_with(queue))
+            };
+            for OutboxRow { id, .. } in &left {
+                assert!(known(id) || waits(id), "{id}");
+            }
         }
         for id in self.ids.iter().filter(|id| !unlike.contains(id)) {
             let home = self.world.home.view(id, Side::Home);
@@ -549,34 +737,99 @@ impl Life {
     }
 }
 
-#[test]
-fn whatever_is_restored_and_when_both_sides_hold_the_same_or_know_better() {
-    let (mut restores, mut unlike, mut contracts) = (0, 0, 0);
-    let (mut stated, mut recovered) = (0, 0);
-    for seed in 0..10 {
-        let world = if seed % 8 == 0 { World::mixed(seed % 16 == 0) } else { World::new() };
+/// What lives of both kinds came to.
+#[derive(Default)]
+struct Lives {
+    restores: usize,
+    unlike: usize,
+    contracts: usize,
+    stated: usize,
+    recovered: usize,
+    counted: usize,
+    fell: usize,
+    overtook: usize,
+    late: usize,
+    repeated: usize,
+    forgotten: usize,
+}
+
+impl Lives {
+    fn live(&mut self, (world, ids): (World, Vec<SubscriptionId>), seed: u64) {
         let mut life = Life {
             world,
             seeded: Seeded(seed),
-            ids: Vec::new(),
+            is_busy: !ids.is_empty(),
+            is_home_safe: !ids.is_empty() && seed.is_multiple_of(2),
+            ids,
             saved: Vec::new(),
             restores: 0,
             sealed: Vec::new(),
             recovered: 0,
+            counted: 0,
+            fell: 0,
+            is_settling: false,
+            held_back: BTreeMap::new(),
+            copies: Vec::new(),
+            overtook: 0,
+            late: 0,
+            repeated: 0,
+            forgotten: 0,
         };
         for _ in 0..120 {
             life.happen();
         }
         life.settle();
-        stated += life.statements_are_held();
-        recovered += life.recovered;
-        restores += life.restores;
-        unlike += life.unlike().len();
-        contracts += life.ids.len();
+        life.counts_are_held();
+        self.stated += life.statements_are_held();
+        self.recovered += life.recovered;
+        self.restores += life.restores;
+        self.unlike += life.unlike().len();
+        self.contracts += life.ids.len();
+        self.counted += life.counted;
+        self.fell += life.fell;
+        self.forgotten += life.forgotten;
+        self.overtook += life.overtook;
+        self.late += life.late;
+        self.repeated += life.repeated;
     }
+
+    fn are_out_of_order(&self) {
+        let Self { overtook, late, repeated, forgotten, .. } = self;
+        let what =
+            format!("{overtook} overtook, {late} late, {repeated} again, {forgotten} put off");
+        assert!(*overtook > 100 && *late > 5 && *repeated > 20, "{what}");
+    }
+}
+
+#[test]
+fn whatever_is_restored_and_when_both_sides_hold_the_same_or_know_better() {
+    let mut lives = Lives::default();
+    for seed in 0..10 {
+        let world = if seed % 8 == 0 { World::mixed(seed % 16 == 0) } else { World::new() };
+        lives.live((world, Vec::new()), seed);
+    }
+    lives.are_out_of_order();
+    let Lives { restores, unlike, contracts, stated, recovered, .. } = lives;
     eprintln!("{restores} restores, {contracts} contracts, {unlike} of them differ");
     eprintln!("{stated} statements, {recovered} months put together again");
     assert!(stated > 5 && recovered > 5, "{stated} statements, {recovered} recovered");
     assert!(restores >= 20, "{restores} restores");
     assert!(unlike * 10 < contracts, "{unlike} of {contracts} contracts differ");
+}
+
+/// The same where contracts are in force and called all the time.
+#[test]
+fn whatever_is_restored_and_when_no_count_falls() {
+    let mut lives = Lives::default();
+    for seed in 0..8 {
+        let world = if seed % 4 == 0 { World::mixed(seed % 8 == 0) } else { World::new() };
+        let (world, ids) = begin_in(world);
+        lives.live((world, ids.to_vec()), 1_000 + seed);
+    }
+    lives.are_out_of_order();
+    let Lives { restores, counted, fell, stated, .. } = lives;
+    eprintln!("{restores} restores, {counted} days counted after them, {stated} statements");
+    assert!(fell < 4, "the counts of {fell} contracts fell");
+    assert!(counted > 50, "{counted} days were counted after a restore");
+    assert!(stated > 10, "{stated} statements");
 }

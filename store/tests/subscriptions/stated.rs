@@ -7,7 +7,7 @@ use lianshi_market::{
 };
 use lianshi_registry::{entry::Fact, json, time::Period};
 use lianshi_store::{
-    close::{self, Missing},
+    close::{self, Missing, PeriodState},
     ledger, log, rehearsal,
     statements::{self, StatementState, StatementView},
     subscriptions::correspondence,
@@ -24,9 +24,9 @@ const MONTH: &str = "2026-11";
 pub const DAY_MS: i64 = 86_400_000;
 
 /// Each begins its time anew, so one is made after the other.
-const ON_BOTH: [fn() -> World; 3] = [World::new, || World::mixed(false), || World::mixed(true)];
+pub const ON_BOTH: [fn() -> World; 3] = [World::new, || World::mixed(false), || World::mixed(true)];
 
-fn november() -> Period {
+pub fn november() -> Period {
     Period::parse(MONTH).expect("a month")
 }
 
@@ -35,7 +35,7 @@ fn begin() -> (World, [SubscriptionId; 2]) {
     begin_in(World::new())
 }
 
-fn begin_in(mut world: World) -> (World, [SubscriptionId; 2]) {
+pub fn begin_in(mut world: World) -> (World, [SubscriptionId; 2]) {
     let mut contract = || {
         let mut wanted = wanted("manual", 12);
         "another department".clone_into(&mut wanted.second_reason);
@@ -52,7 +52,7 @@ fn begin_in(mut world: World) -> (World, [SubscriptionId; 2]) {
     (world, ids)
 }
 
-fn call(world: &mut World, id: &SubscriptionId, calls: usize) {
+pub fn call(world: &mut World, id: &SubscriptionId, calls: usize) {
     let site = &world.provider.site;
     let agreement = world.same(id).agreement.expect("in force");
     let call = rehearsal::metering(&agreement, "verify", site.now());
@@ -91,6 +91,13 @@ fn a_month_that_the_provider_forgot_is_put_together_from_the_home_nodes_copies()
         pass(14 * DAY_MS);
         let saved: Backup = world.provider.save();
         let closed = close(&world);
+        for letter in world.provider.letters() {
+            assert_eq!(world.deliver(Side::Provider, &letter), "taken");
+        }
+        let receipts = world.home.letters();
+        let receipt = receipts.iter().find(|letter| letter.kind == statements::KIND);
+        let receipt = receipt.expect("the home node stands by the statement").clone();
+        world.home.put_back(&receipts);
         world.carry_all();
         let (there, here) = (bill(&world.home, Side::Home), bill(&world.provider, Side::Provider));
         let waits = world.home.site.db.read(statements::waiting).expect("read");
@@ -114,8 +121,13 @@ fn a_month_that_the_provider_forgot_is_put_together_from_the_home_nodes_copies()
         world.reconcile(Side::Provider);
         let again = close::close_period(&site, &operators_clerk(), november()).map(drop);
         assert_eq!(answer(again), "period.forgotten", "it is never closed twice");
+        let view = site.db.read(|read| close::period(read, &site, november(), site.now()));
+        assert_eq!(view.expect("read").state, PeriodState::Forgotten);
+        let late = world.deliver(Side::Home, &receipt);
+        assert_eq!(late, "statement.recovering", "what it answers comes back");
         let recovered = recover().expect("recovered");
         assert!(!recovered.repeated);
+        assert_eq!(world.deliver(Side::Home, &receipt), "taken");
         let (was, is) = (closed.period.closed.expect("closed"), recovered.period.closed);
         let is = is.expect("closed");
         assert!(is.recovered);
@@ -225,10 +237,16 @@ fn what_a_restored_home_node_stood_by_comes_back_under_its_own_seal() {
     }
 }
 
-/// What the home node said against a statement is told again to a provider that forgot it.
+/// What a person of the home node decided of a statement is told again to a provider that forgot
+/// it.
 #[test]
-fn what_was_objected_to_is_heard_again_after_a_restore() {
-    for world in ON_BOTH {
+fn what_a_person_decided_of_a_statement_is_heard_again_after_a_restore() {
+    let decisions = [
+        (statements::Verdict::Decline, StatementState::Declined),
+        (statements::Verdict::Accept, StatementState::Accepted),
+    ];
+    for (world, (verdict, decided)) in ON_BOTH.into_iter().flat_map(|on| decisions.map(|d| (on, d)))
+    {
         let (mut world, [calling, _]) = begin_in(world());
         let site = world.provider.site.clone();
         let agreement = world.same(&calling).agreement.expect("in force");
@@ -244,8 +262,7 @@ fn what_was_objected_to_is_heard_again_after_a_restore() {
         let [waits] = waiting.as_slice() else { panic!("{waiting:?}") };
         let number = waits.document.number.clone();
         let clerk = lianshi_store::audit::Actor::command("clerk");
-        let verdict = (statements::Verdict::Decline, "用量报告没有到");
-        statements::decide(home, &clerk, &number, verdict).expect("decided");
+        statements::decide(home, &clerk, &number, (verdict, "用量报告没有到")).expect("decided");
         world.carry_all();
         let held = |world: &World| {
             let db = &world.provider.site.db;
@@ -254,7 +271,7 @@ fn what_was_objected_to_is_heard_again_after_a_restore() {
             (view.item.state, view.objection)
         };
         let before = held(&world);
-        assert_eq!(before.0, StatementState::Declined);
+        assert_eq!(before.0, decided);
         world.provider.restore(&issued);
         assert_eq!(held(&world), (StatementState::Issued, None), "forgotten");
         world.provider.letters();
@@ -262,7 +279,7 @@ fn what_was_objected_to_is_heard_again_after_a_restore() {
         world.carry_all();
         let (state, said) = held(&world);
         let (said, first) = (said.expect("again"), before.1.expect("said"));
-        assert_eq!(state, StatementState::Declined);
+        assert_eq!(state, decided);
         assert_eq!((said.difference, said.note), (first.difference, first.note));
     }
 }

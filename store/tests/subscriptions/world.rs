@@ -4,9 +4,8 @@
 use std::{cell::Cell, sync::Arc};
 
 use lianshi_market::{
-    correspondence::{Letters, Months, Papers, Question, Standings},
+    correspondence::{Letters, Months, Papers, Question, Reports, Standings},
     subscription::{Side, SubscriptionId, SubscriptionView},
-    usage::REPORT_KIND,
 };
 use lianshi_registry::{
     entry::{
@@ -26,7 +25,7 @@ use lianshi_store::{
     Db, Failure, Fault, Site,
     audit::Actor,
     backup::{self, Contents, Target},
-    catalog, fold, log, members,
+    catalog, fold, letters, log, members,
     outbox::{self, OutboxRow},
     recovery, statements,
     subscriptions::{self, RequestSubscription, correspondence},
@@ -94,6 +93,11 @@ pub fn operators_clerk() -> Actor {
 fn key(name: &str, role: u8) -> KeyPair {
     let first = name.as_bytes()[0];
     KeyPair::from_seed([first.wrapping_mul(4).wrapping_add(role); 32])
+}
+
+/// The key a node seals with.
+pub fn seal_key(name: &str) -> KeyPair {
+    key(name, 3)
 }
 
 /// What was saved of a node.
@@ -312,6 +316,13 @@ impl World {
         self.home.replicate("yinzhou", facts);
     }
 
+    /// yinzhou tells the home node that what it holds of the log is all there is.
+    pub fn confirm(&self) {
+        let confirm =
+            |write: &mut lianshi_store::Write<'_>| log::confirm(write, &origin("yinzhou"), now());
+        self.home.site.db.write(confirm).expect("confirmed");
+    }
+
     pub fn node(&mut self, side: Side) -> &mut Node {
         match side {
             Side::Home => &mut self.home,
@@ -334,11 +345,7 @@ impl World {
         let to = self.node(from.other());
         assert_eq!(letter.target, to.site.node.as_str());
         let (site, bytes) = (&to.site, letter.payload.as_slice());
-        match letter.kind.as_str() {
-            statements::KIND => answer(statements::receive(site, &sender, bytes)),
-            REPORT_KIND => answer(usage::receive_report(site, &sender, bytes)),
-            _ => answer(subscriptions::receive(site, &sender, bytes)),
-        }
+        answer(letters::receive(site, &sender, (&letter.kind, bytes)))
     }
 
     /// Carries everything until nobody has anything to say.
@@ -354,6 +361,11 @@ impl World {
 
     /// A side that was restored asks the other for everything, as the node does over its link.
     pub fn reconcile(&mut self, side: Side) {
+        self.reconcile_with(side, true);
+    }
+
+    /// The same with a node that knows of counts, or with one of an older program.
+    pub fn reconcile_with(&mut self, side: Side, knows_counts: bool) {
         let other = self.node(side.other()).site.clone();
         let site = self.node(side).site.clone();
         let ask = |question: &Question| {
@@ -378,6 +390,12 @@ impl World {
                 break;
             }
         }
+        let told = ask(&Question::Counts { after: None });
+        let told: Reports = serde_json::from_slice(&told).expect("reports");
+        assert!(!told.more, "few");
+        if knows_counts {
+            usage::take_reports(&site, &other.node, &told).expect("taken");
+        }
         let told: Months = serde_json::from_slice(&ask(&Question::Months)).expect("months");
         let wanted = statements::compare_months(&site, &other.node, &told).expect("compared");
         for (of, period) in wanted {
@@ -385,7 +403,8 @@ impl World {
             let told: Papers = serde_json::from_slice(&ask(&asked)).expect("papers");
             assert!(!told.more, "few");
             let taken = ((of, period), (None, &told));
-            statements::take_papers(&site, &other.node, taken).expect("taken");
+            let not_yet = statements::take_papers(&site, &other.node, taken).expect("taken");
+            assert!(not_yet.is_empty(), "{not_yet:?}");
         }
         for node in [&other.node, &node("ningbo")] {
             let settled = site.db.write(|write| correspondence::settled(write, &site, node));

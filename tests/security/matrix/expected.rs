@@ -37,6 +37,7 @@ const BUYER: Who = Roles(&["buyer"]);
 const BUYING: Who = Roles(&["buyer", "org_admin"]);
 const PROVIDER: Who = Roles(&["provider"]);
 const PARTIES: Who = Roles(&["buyer", "org_admin", "provider"]);
+const SHARING: Who = Roles(&["contributor", "provider"]);
 const FINANCE: Who = Roles(&["finance"]);
 const STATEMENTS: Who = Roles(&["finance", "regulator"]);
 const ADMINS: Who = Roles(&["node_admin", "org_admin"]);
@@ -109,7 +110,8 @@ pub const PUBLIC_PORT: &[Row] = &[
     get("/provider/subscriptions/{id}/end", PROVIDER),
     post("/provider/subscriptions/{id}/end", PROVIDER),
     get("/provider/revenue", PROVIDER),
-    get("/contributor/lines", Roles(&["contributor", "provider"])),
+    get("/contributor/lines", SHARING),
+    post("/contributor/lines", SHARING),
     get("/finance/periods", FINANCE),
     get("/finance/periods/{period}", FINANCE),
     get("/finance/periods/{period}/close", FINANCE),

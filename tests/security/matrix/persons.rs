@@ -11,7 +11,7 @@ use lianshi_store::{
     audit::Actor,
 };
 use sha2::{Digest as _, Sha256};
-use tests::{demo::Demo, wait_for};
+use support::{demo::Demo, wait_for};
 use tokio::sync::OnceCell;
 
 use super::expected::Row;

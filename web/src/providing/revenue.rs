@@ -1,11 +1,8 @@
-//! What an operator's products earned, and what each party was given of it.
+//! What an operator's products earned.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use lianshi_store::{
-    allocations::{self, AllocationLine},
-    statements::{self, Revenue},
-};
+use lianshi_store::statements::{self, Revenue};
 
 use crate::{
     WebState,
@@ -38,29 +35,4 @@ pub async fn show(
         })
         .await?;
     render(&RevenuePage { page, revenue, names })
-}
-
-#[derive(Template)]
-#[template(path = "providing/lines.html")]
-struct LinesPage {
-    page: Page,
-    lines: Vec<AllocationLine>,
-    names: Names,
-}
-
-/// `GET /contributor/lines`: what the caller's organization was given.
-pub async fn lines(
-    page: Page,
-    caller: Caller,
-    state: web::Data<WebState>,
-) -> Result<HttpResponse, Problem> {
-    let party = caller.user.organization;
-    let (lines, names) = state
-        .read(move |read| {
-            let lines = allocations::for_party(read, &party)?;
-            let names = names::of(read, lines.iter().map(|line| &line.product))?;
-            Ok((lines, names))
-        })
-        .await?;
-    render(&LinesPage { page, lines, names })
 }

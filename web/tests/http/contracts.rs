@@ -59,8 +59,10 @@ async fn the_steps_keep_the_answers_and_say_what_is_wrong() {
     assert!(plans.body.contains("value=\"per-call\"") && plans.body.contains("Public good"));
     let none = send(&app, see(&format!("{base}/terms"), &cookie)).await;
     assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY, "no plan chosen");
-    let terms = send(&app, see(&format!("{base}/terms?plan=per-call"), &cookie)).await;
+    let terms = format!("{base}/terms?plan=per-call&note=secret");
+    let terms = send(&app, see(&terms, &cookie)).await;
     assert_eq!(terms.status, StatusCode::OK, "{}", terms.body);
+    assert!(!terms.body.contains(">secret"), "an address brings no note: {}", terms.body);
     let token = csrf!(&app, cookie);
     let step = async |step: &str, answers: &str| {
         let form = format!("csrf={token}&{answers}");

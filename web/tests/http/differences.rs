@@ -3,7 +3,7 @@
 
 use actix_web::http::{StatusCode, header};
 use lianshi_registry::time::{Period, Timestamp};
-use lianshi_store::{accounts::Role, audit::Actor, close, outbox, statements, usage};
+use lianshi_store::{accounts::Role, audit::Actor, close, letters, outbox, statements, usage};
 
 use crate::support::{Node, app, get, pass, post, send, sign_in};
 
@@ -37,7 +37,7 @@ fn carry_statements(node: &Node) {
     let site = &node.site;
     for letter in site.db.read(|read| outbox::due(read, site.now(), 100)).unwrap() {
         if letter.kind == statements::KIND {
-            statements::receive(site, &site.node, &letter.payload).unwrap();
+            letters::receive(site, &site.node, (&letter.kind, &letter.payload)).unwrap();
         }
         site.db.write(|write| outbox::done(write, &letter.id)).unwrap();
     }

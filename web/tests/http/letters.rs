@@ -93,5 +93,9 @@ async fn a_refused_letter_is_sent_again_or_given_up_by_finance() {
     let done = decide("id=statement%2FST-2&act=give-up&why=agreed+by+telephone").await;
     assert_eq!(done.status, StatusCode::SEE_OTHER);
     assert!(see("en").await.body.contains("No letter was refused for good."));
-    assert_eq!(site.db.read(outbox::waiting).expect("read"), 3, "one came back, and a notice");
+    assert_eq!(
+        site.db.read(outbox::waiting).expect("read").counted(),
+        3,
+        "one came back, and a notice"
+    );
 }

@@ -1,7 +1,6 @@
 //! What the pages before an order say about time and money, and who decides.
 
 use actix_web::http::StatusCode;
-use lianshi_registry::time::{Date, Timestamp};
 use lianshi_store::accounts::Role;
 
 use crate::support::{Node, app, get, post, send, sign_in};
@@ -20,6 +19,9 @@ term_months_max = 12
 [product.split]
 "#;
 
+/// The end of the authorization in the example.
+const UNTIL: &str = "until = 2028-12-31";
+
 /// The last page before an order, with these answers.
 macro_rules! check {
     ($app:expr, $cookie:expr, $number:expr, $plan:expr, $months:expr) => {{
@@ -32,7 +34,13 @@ macro_rules! check {
 }
 
 fn published(node: &Node) -> String {
+    published_until(node, UNTIL)
+}
+
+fn published_until(node: &Node, until: &str) -> String {
     let file = include_str!("../../../docs/examples/division-code.toml");
+    assert!(file.contains(UNTIL));
+    let file = file.replacen(UNTIL, until, 1);
     let ceiling =
         "\n[[product.ceiling]]\nunit = \"month\"\nprice_max = \"2000\"\ndocument = \"示例\"\n";
     node.publish_file(&file.replacen("\n[product.split]\n", &format!("{ceiling}{MONTHLY}"), 1))
@@ -67,20 +75,20 @@ async fn the_last_page_before_ordering_shows_total_and_last_day() {
 #[actix_web::test]
 async fn a_term_cut_by_the_authorization_says_so_and_costs_less() {
     let node = Node::new();
-    let number = published(&node);
+    let until = node.site.now().date().plus_days(100);
+    let number = published_until(&node, &format!("until = {until}"));
     node.person("buyer", 1, &[Role::Buyer]);
     let app = app!(node);
     let cookie = sign_in(&app, "buyer").await;
-    let now = node.site.now();
-    let read = lianshi_registry::id::RegistrationNumber::parse(&number).unwrap();
-    let offer = node.site.db.read(|r| lianshi_store::catalog::product(r, &read)).unwrap().unwrap();
-    let until: Date = offer.authorized_until().unwrap();
-    assert!(until.start() > now, "the example is in force on {}", Timestamp::date(now));
-    let months = 12;
-    let cut = lianshi_market::term::end(now, months) > until.start();
-    let page = check!(&app, cookie, number, "monthly", months);
     let words = "The authorization of the product ends before the months you asked for.";
-    assert_eq!(page.body.contains(words), cut, "{}", page.body);
+    let whole = check!(&app, cookie, number, "monthly", 2);
+    assert!(!whole.body.contains(words) && whole.body.contains("¥2,400.00"), "{}", whole.body);
+    let cut = check!(&app, cookie, number, "monthly", 12);
+    let last_day = format!("id=\"last-day\">{}</span>", until.plus_days(-1));
+    // Three months are less than a hundred days, so that a fourth fee is due.
+    for told in [words, &last_day, "¥4,800.00"] {
+        assert!(cut.body.contains(told), "no {told} in {}", cut.body);
+    }
 }
 
 /// "A person will decide" was said of plans that open by themselves.

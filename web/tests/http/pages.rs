@@ -2,7 +2,11 @@
 
 use actix_web::http::{StatusCode, header};
 use lianshi_registry::time::{Period, Timestamp};
-use lianshi_store::{accounts::Role, audit::Actor, close, usage};
+use lianshi_store::{
+    accounts::Role,
+    audit::{self, Actor},
+    close, usage,
+};
 
 use crate::support::{Node, app, get, post, send, sign_in};
 
@@ -153,4 +157,83 @@ async fn an_organizations_administrator_sees_and_changes_its_own_people_only() {
     assert!(added.body.contains("class=\"secret\""), "the first password is shown once");
     let unknown = send(&app, act("/users", "login=a&surplus=1")).await;
     assert_eq!(unknown.status, StatusCode::BAD_REQUEST, "unknown fields are refused");
+}
+
+/// The example's operator has a share; somebody else has none.
+#[actix_web::test]
+async fn a_party_sees_the_shares_that_the_catalog_gives_it() {
+    let node = Node::new();
+    let number = node.publish();
+    node.operator("operator");
+    node.person("somebody", 1, &[Role::Contributor]);
+    let app = app!(node);
+    let see = async |login: &str, language: &str, query: &str| {
+        let cookie = sign_in(&app, login).await;
+        let request = get(&format!("/contributor/lines{query}")).cookie(cookie);
+        let answer =
+            send(&app, request.insert_header((header::ACCEPT_LANGUAGE, language.to_owned()))).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body
+    };
+    let own = see("operator", "en", "").await;
+    for words in ["Shares agreed", &number, "In force", "This node", "Version 1", "Operator"] {
+        assert!(own.contains(words), "{words}: {own}");
+    }
+    assert!(own.contains("Nothing has been divided yet."), "{own}");
+    assert!(see("operator", "zh-CN", "").await.contains("我的份额"));
+    assert!(see("operator", "en", "?shares=2").await.contains("shares=1\""), "a way back");
+    let none = see("somebody", "en", "").await;
+    assert!(none.contains("No split in the catalog names your organization."), "{none}");
+    assert!(!none.contains(&number), "{none}");
+}
+
+/// Who is told of a party's lines is decided by its own people, and shown with since when.
+#[actix_web::test]
+async fn a_party_says_to_which_node_its_lines_are_copied_and_takes_it_back() {
+    let node = Node::new();
+    node.publish();
+    node.operator("operator");
+    node.person("somebody", 1, &[Role::Contributor]);
+    let app = app!(node);
+    let cookie = sign_in(&app, "operator").await;
+    let see = async || send(&app, get("/contributor/lines").cookie(cookie.clone())).await.body;
+    assert!(see().await.contains("There is no other node in the federation."));
+    node.admit("haishu");
+    let answer = send(&app, get("/contributor/lines").cookie(cookie.clone())).await;
+    let (page, token) = (answer.body.clone(), answer.csrf());
+    for words in ["<option value=\"haishu\">", "No other node is given copies.", "As other nodes"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let decide = async |form: &str| {
+        let body = format!("csrf={token}&{form}");
+        send(&app, post("/contributor/lines", &body).cookie(cookie.clone())).await
+    };
+    for (form, words) in [
+        ("node=yinzhou&act=name", "holds the lines itself"),
+        ("node=nobody&act=name", "is an active member"),
+        ("node=haishu&act=take-back", "is given no copies"),
+    ] {
+        let refused = decide(form).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{form}");
+        assert!(refused.body.contains(words), "{words}: {}", refused.body);
+        assert!(refused.body.contains("href=\"#node\""), "{}", refused.body);
+    }
+    assert_eq!(decide("node=haishu&act=burn").await.status, StatusCode::BAD_REQUEST);
+    let done = decide("node=haishu&act=name").await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.body);
+    assert_eq!(done.location, "/contributor/lines#copies-to");
+    let page = see().await;
+    assert!(page.contains("Send no more") && page.contains("operator</span>"), "{page}");
+    let other = sign_in(&app, "somebody").await;
+    let theirs = send(&app, get("/contributor/lines").cookie(other)).await.body;
+    assert!(theirs.contains("No other node is given copies."), "of the own organization only");
+    assert_eq!(decide("node=haishu&act=take-back").await.status, StatusCode::SEE_OTHER);
+    assert!(see().await.contains("No other node is given copies."));
+    let trail = node.site.db.read(|read| audit::newest(read, None, 50)).unwrap();
+    let acts: Vec<&str> = trail
+        .iter()
+        .filter(|row| row.actor == "operator" && row.object == "91330212MA2DEM0026 haishu")
+        .map(|row| row.action.as_str())
+        .collect();
+    assert_eq!(acts, ["copy.take_back", "copy.name"]);
 }

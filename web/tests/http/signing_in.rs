@@ -226,6 +226,11 @@ async fn the_api_knows_tokens_and_no_cookies() {
     let app = app!(node);
     let cookie = sign_in(&app, "buyer").await;
     let path = "/api/v1/subscriptions";
+    for spelling in ["/%61pi/v1/subscriptions", "/api%2fv1/subscriptions"] {
+        let with_cookie = send(&app, get(spelling).cookie(cookie.clone())).await;
+        let refused = [StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND];
+        assert!(refused.contains(&with_cookie.status), "{spelling}: {}", with_cookie.status);
+    }
     let with_cookie = send(&app, get(path).cookie(cookie)).await;
     assert_eq!(with_cookie.status, StatusCode::UNAUTHORIZED);
     assert_eq!(with_cookie.json()["code"], "web.sign_in");

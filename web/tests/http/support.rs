@@ -27,7 +27,7 @@ use lianshi_store::{
     Db, Fault, Site,
     accounts::{self, ENTERPRISE, NewUser, OrganizationRecord, Role, Scope, TokenOrder},
     audit::Actor,
-    catalog, log, members, outbox,
+    catalog, letters, log, members, outbox,
     subscriptions::{self, Decision},
 };
 use lianshi_web::session::SESSION_COOKIE;
@@ -128,6 +128,34 @@ impl Node {
         published.into_iter().find(|one| one.kind == "product.registered").unwrap().id
     }
 
+    /// Admits another node to the federation that [`Node::publish`] founds.
+    pub fn admit(&self, name: &str) {
+        let seed = |n: u8| KeyPair::from_seed([100 + n; 32]);
+        let keys = NodeKeys { identity: seed(1), log: seed(2), witness: seed(3), seal: seed(4) };
+        let admission = Admission {
+            node: NodeName::parse(name).unwrap(),
+            name: Texts { zh: name.to_owned(), en: name.to_owned() },
+            division: self.site.division.clone(),
+            level: "district".to_owned(),
+            origin: Origin::parse(&format!("ningbo.example/{name}/1")).unwrap(),
+            identity_key: keys.identity.public(),
+            log_key: keys.log.public(),
+            witness_key: keys.witness.public(),
+            seal_key: keys.seal.public(),
+            addresses: Vec::new(),
+            public_url: format!("https://{name}.example"),
+            quota_bytes: lianshi_registry::entry::QUOTA_BYTES,
+            possession: Possession::default(),
+        };
+        let (site, fact) = (&self.site, Fact::MemberAdmitted(admission.proved(&keys)));
+        let (at, by) = (site.now(), site.node.to_string());
+        let entry = Entry { v: ENTRY_VERSION, at, by, fact };
+        let entries = std::slice::from_ref(&entry);
+        site.db.write(|write| log::append(write, &site.origin, entries, at)).unwrap();
+        let known = site.db.read(|read| members::by_node(read, &NodeName::parse(name).unwrap()));
+        assert!(known.unwrap().is_some(), "admitted");
+    }
+
     /// Carries every letter of the market from this node to itself.
     pub fn carry(&self) {
         let site = &self.site;
@@ -138,7 +166,7 @@ impl Node {
             }
             for letter in due {
                 if letter.kind == MESSAGE_KIND {
-                    subscriptions::receive(site, &site.node, &letter.payload).unwrap();
+                    letters::receive(site, &site.node, (&letter.kind, &letter.payload)).unwrap();
                 }
                 site.db.write(|write| outbox::done(write, &letter.id)).unwrap();
             }

@@ -20,6 +20,9 @@ async fn denied_access_and_sign_ins_are_rows_with_their_address() {
     let wrong = send(&app, post("/login", "login=contributor&password=wrong")).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     let cookie = sign_in(&app, "contributor").await;
+    let trail = node.site.db.read(|read| audit::newest(read, None, 1)).unwrap();
+    let begun = (trail[0].action.as_str(), trail[0].object.as_str(), trail[0].outcome.as_str());
+    assert_eq!(begun, ("session.begin", "contributor", "done"));
     for path in ["/finance/periods", "/users/somebody%20else", "/users/another"] {
         let denied = send(&app, get(path).cookie(cookie.clone())).await;
         assert_eq!(denied.status, StatusCode::FORBIDDEN, "{path}");
@@ -69,4 +72,29 @@ async fn the_page_compares_the_trail_with_the_seals_of_the_public_log() {
     let entry = send(&app, get(&format!("/registry/yinzhou/1/{index}"))).await;
     assert_eq!(entry.status, StatusCode::OK);
     assert!(entry.body.contains("audit.sealed") || entry.body.contains("Audit trail sealed"));
+}
+
+/// A program that compares is no person who confirms, also where older rows call it so.
+#[actix_web::test]
+async fn what_a_program_compared_is_not_called_confirmed() {
+    let node = Node::new();
+    node.person("regulator", 1, &[Role::Regulator]);
+    node.person("buyer", 2, &[Role::Buyer]);
+    let act = audit::Act {
+        at: node.site.now(),
+        actor: &audit::Actor::node(),
+        action: "statement.confirm",
+        object: "ST-1",
+        outcome: "done",
+        before: "",
+        after: "",
+    };
+    node.site.db.write(|write| audit::record(write, &act)).unwrap();
+    let app = app!(node);
+    let cookie = sign_in(&app, "regulator").await;
+    let page = send(&app, get("/audit").cookie(cookie)).await.body;
+    assert!(page.contains("Checked a statement automatically"), "{page}");
+    let cookie = sign_in(&app, "buyer").await;
+    let page = send(&app, get("/bills").cookie(cookie)).await.body;
+    assert!(page.contains("Checked automatically") && !page.contains("Confirmed"), "{page}");
 }

@@ -2,7 +2,7 @@
 
 use lianshi_market::usage::{DayCount, REPORT_KIND, REPORT_VERSION, UsageReport};
 use lianshi_registry::{seal::Sealed, time::Timestamp};
-use lianshi_store::{accounts::Role, usage};
+use lianshi_store::{accounts::Role, letters};
 
 use crate::support::{Node, app, get, post, send, sign_in};
 
@@ -24,7 +24,7 @@ fn report(node: &Node, subscription: &str, (calls, last_seq): (u64, u64), as_of:
     };
     let payload = serde_json::to_vec(&report).unwrap();
     let sealed = Sealed::new(site.node.clone(), REPORT_KIND, &payload, &site.seal_key).to_bytes();
-    usage::receive_report(site, &site.node, &sealed).unwrap();
+    letters::receive(site, &site.node, (REPORT_KIND, &sealed)).unwrap();
 }
 
 #[actix_web::test]
@@ -40,6 +40,7 @@ async fn the_usage_page_says_that_the_count_fell_and_when() {
     let sent = send(&app, post(&path, &form).cookie(cookie.clone())).await;
     let id = sent.location.split('/').nth(2).unwrap().to_owned();
     node.carry();
+    node.agree(&id);
     let show = || get(&format!("/subscriptions/{id}/usage")).cookie(cookie.clone());
 
     let now = node.site.now();

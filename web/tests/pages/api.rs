@@ -104,7 +104,20 @@ async fn the_description_names_every_path_and_who_needs_a_token() {
             row.method,
             row.pattern
         );
+        for (status, answer) in described["responses"].as_object().into_iter().flatten() {
+            let said = answer["description"].as_str().unwrap_or_default();
+            assert!(!said.is_empty(), "{} {status} says nothing", row.pattern);
+            let problem = &answer["content"]["application/problem+json"]["schema"];
+            assert_eq!(problem.is_object(), status.as_str() >= "400", "{} {status}", row.pattern);
+        }
+        if described["requestBody"].is_object() {
+            for status in ["400", "413", "422", "429"] {
+                let answer = &described["responses"][status];
+                assert!(answer.is_object(), "{} {status} is not described", row.pattern);
+            }
+        }
     }
+    assert!(description["paths"]["/call/{product}/{operation}"]["post"].is_object());
     let subscriptions = &description["paths"]["/api/v1/subscriptions"]["get"];
     assert!(subscriptions["security"][0]["token"].is_array(), "{subscriptions}");
 }

@@ -11,7 +11,7 @@ use lianshi_web::assets;
 use crate::support;
 
 /// Every public route with the status it answers.
-const ROUTES: [(&str, u16); 27] = [
+const ROUTES: [(&str, u16); 29] = [
     ("/", 200),
     ("/catalog", 200),
     ("/catalog?q=%E5%8C%BA%E5%88%92&page=9", 200),
@@ -37,6 +37,8 @@ const ROUTES: [(&str, u16); 27] = [
     ("/api/v1/openapi.json", 200),
     ("/api/v1/products", 200),
     ("/api/v1/products?page=0", 400),
+    ("/api/v1/products?q=%00", 400),
+    ("/catalog?q=a%1B", 400),
     ("/api/v1/products/junk", 404),
     ("/api/v1/catalog/digest", 200),
 ];

@@ -130,5 +130,12 @@ fn nothing_ends_before_it_began_or_after_now() {
         assert_eq!(ended(millis), now().plus_millis(millis));
     }
     assert_eq!(ended(-CLOCK_SKEW_MS - 1_000), now(), "it counts from its receipt");
+    let mut later = pair.provider.clone();
+    later.heard_at = Some(now().plus_millis(86_400_000));
+    let heard = now().plus_millis(2 * 86_400_000);
+    let taken = later.receive(&step.send[0], Some(&offering), heard).expect("taken");
+    let Received::Step(taken) = taken else { panic!("no repeat") };
+    let ended = taken.process.ending.expect("over").at;
+    assert_eq!(ended, heard, "nor before what the same side said last");
     assert_eq!(took(CLOCK_SKEW_MS + 1_000).expect_err("ahead"), ("message.ahead", true));
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use lianshi_registry::{entry::Texts, id::NodeName};
 use lianshi_store::{
     accounts::Mailbox,
-    notices::{Notice, webhook_target},
+    notices::{LIFE_MS, Notice, UNDELIVERED, webhook_target},
     outbox::{self, ParkedLetter},
 };
 use tokio::{
@@ -126,7 +126,7 @@ async fn begin(site: &Site, outlets: &Outlets) {
 }
 
 fn waiting(site: &Site) -> i64 {
-    site.db.read(outbox::waiting).expect("read")
+    site.db.read(outbox::waiting).expect("read").counted()
 }
 
 fn parked(site: &Site) -> Vec<ParkedLetter> {
@@ -234,7 +234,7 @@ async fn what_is_tried_for_days_waits_for_a_person() {
         clock: || Timestamp::from_millis(crate::clock::now().millis() + LIFE_MS + 1),
         ..site.clone()
     };
-    assert_eq!(bring(&later, &outlets, &target).await, Outcome::Answered);
+    assert_eq!(bring(&later, &outlets, &target).await, Outcome::Silent);
     assert_eq!(parked(&site)[0].code, UNDELIVERED);
     let gone = Outlets::new(&site, None, &[]).expect("no webhook");
     outbox::send_again(&site, &lianshi_store::audit::Actor::command("clerk"), &parked(&site)[0].id)

@@ -6,20 +6,23 @@ use diesel::prelude::*;
 use lianshi_market::{
     close::StatementDocument,
     correspondence::{Month, Months, Paper, Papers},
+    letter::EnvelopeRefusal,
     subscription::Side,
 };
-use lianshi_registry::{id::NodeName, json, seal::Sealed, time::Period};
+use lianshi_registry::{id::NodeName, refusal::Refusal as _, seal::Sealed, time::Period};
 
 use super::{PAST_EVERY_NUMBER, PaperRow, corrupt, held, into_paper, months};
 use crate::{
     Failure, Fault, Site, Write,
     dialect::insert_if_absent,
+    letters,
     outbox::{self, OutboxRow},
     schema::{recalled_statements, statements},
     statements::{
         Letter, LetterKind, LetterRefusal, letter_row,
         receive::{self, Opened, Outcome, record, refuse},
     },
+    subscriptions::correspondence::{NotTaken, Told, leave_out},
 };
 
 /// Holds the months another node tells of against those here. Gives those of which the papers are
@@ -49,12 +52,14 @@ pub fn compare_months(
 
 /// Takes statements of a month as a node that holds them on its side `of` told them, those after a
 /// number. What was forgotten here is here again; what the other side lacks goes to it again. What
-/// does not fit is told in the log of the program, and changes nothing.
+/// will never fit changes nothing, and is listed for a person. Gives those that cannot be judged
+/// yet: they are to be asked for again.
 pub fn take_papers(
     site: &Site,
     node: &NodeName,
     ((of, period), (after, told)): ((Side, Period), (Option<&str>, &Papers)),
-) -> Result<(), Fault> {
+) -> Result<NotTaken, Fault> {
+    let (mut not_yet, mut never) = (NotTaken::new(), NotTaken::new());
     for paper in &told.papers {
         let taken = site.db.write(|write| match of {
             Side::Provider => take_stated(write, site, (node, paper)),
@@ -63,12 +68,14 @@ pub fn take_papers(
         match taken {
             Ok(()) => {}
             Err(Failure::Refused(refusal)) => {
-                let number = lianshi_registry::text::shown(&paper.number);
-                tracing::warn!(%node, %number, %refusal, "a statement told after a restore");
+                let later = refusal.may_retry();
+                let list = if later { &mut not_yet } else { &mut never };
+                list.push((paper.number.clone(), refusal.code()));
             }
             Err(Failure::Fault(fault)) => return Err(fault),
         }
     }
+    leave_out(site, node, (Told::Statement, &never))?;
     if of == Side::Home {
         let until = told.papers.last().filter(|_| told.more).map(|last| last.number.as_str());
         let range = (after.unwrap_or_default(), until.unwrap_or(PAST_EVERY_NUMBER));
@@ -76,7 +83,7 @@ pub fn take_papers(
         send_again(site, (node, period), range, &known)?;
     }
     site.nudge();
-    Ok(())
+    Ok(not_yet)
 }
 
 /// A statement of the node that tells it. Where this node stood by it, its own seal says so; else
@@ -90,18 +97,24 @@ fn take_stated(
     if opened.kind != LetterKind::Statement {
         return refuse(LetterRefusal::Kind(opened.kind.as_str().to_owned()));
     }
-    let stood_by = match &paper.countersigned {
-        None => false,
-        Some(own) => {
-            // Under the key of today alone: one that was taken out of use may be in other hands.
-            let is_current = Sealed::parse(own.as_bytes())
-                .is_ok_and(|own| own.open_with(&[site.seal_key.public()]).is_ok());
-            let own = open(write, site, &site.node, own, "")?;
-            let is_receipt = own.kind == LetterKind::StatementReceipt;
-            is_current && is_receipt && own.claim == opened.claim
-        }
-    };
+    let receipt = (paper.countersigned.as_deref(), LetterKind::StatementReceipt);
+    let stood_by = stood_by(write, site, receipt, &opened)?;
     receive::take_statement(write, site, &opened, stood_by)
+}
+
+/// Whether this node sealed a receipt for what was opened. Under the key of today alone: one that
+/// was taken out of use may be in other hands.
+pub(in crate::statements) fn stood_by(
+    write: &mut Write<'_>,
+    site: &Site,
+    (receipt, kind): (Option<&str>, LetterKind),
+    opened: &Opened,
+) -> Outcome<bool> {
+    let Some(receipt) = receipt else { return Ok(false) };
+    let is_current = Sealed::parse(receipt.as_bytes())
+        .is_ok_and(|own| own.open_with(&[site.seal_key.public()]).is_ok());
+    let own = open(write, site, &site.node, receipt, "")?;
+    Ok(is_current && own.kind == kind && own.claim == opened.claim)
 }
 
 /// A statement of this node as the enterprise's node holds it.
@@ -164,17 +177,17 @@ fn take_own(write: &mut Write<'_>, site: &Site, (node, paper): (&NodeName, &Pape
 }
 
 /// Opens what a node sealed about a document.
-fn open(
+pub(in crate::statements) fn open(
     write: &mut Write<'_>,
     site: &Site,
     by: &NodeName,
     sealed: &str,
     document: &str,
 ) -> Outcome<Opened> {
-    let sealed: Sealed = json::read_letter(sealed.as_bytes()).map_err(|error| {
-        Failure::Refused(lianshi_registry::seal::SealError::Malformed(error.to_string()).into())
-    })?;
-    receive::open(write, site, by, &Letter::new(document, sealed))
+    let sealed = Sealed::parse(sealed.as_bytes())
+        .map_err(|error| Failure::Refused(EnvelopeRefusal::from(error).into()))?;
+    let letter = letters::open(&mut write.as_read(), site, by, (&sealed, document));
+    receive::claimed(&letter.map_err(Failure::widen)?).map_err(Failure::Refused)
 }
 
 /// Letters of this node's statements of a month that the enterprise's node does not hold go to it
@@ -205,5 +218,5 @@ fn letter_again(site: &Site, node: &NodeName, row: PaperRow) -> Result<OutboxRow
     let paper = into_paper(row)?;
     let sealed = Sealed::parse(paper.sealed.as_bytes()).map_err(corrupt)?;
     let letter = Letter::new(&paper.document, sealed);
-    Ok(letter_row(format!("statement/{}", paper.number), node, &letter, site.now()))
+    Ok(letter_row(&format!("statement/{}", paper.number), node, &letter, site.now()))
 }

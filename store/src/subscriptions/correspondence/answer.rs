@@ -1,5 +1,5 @@
-//! What another node is told when it asks: of the processes and statements it is a party of, and of
-//! no others.
+//! What another node is told when it asks: of the processes, statements and usage it is a party of,
+//! and of no others.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +18,7 @@ use crate::{
     schema::{sealed_messages, subscriptions},
     statements,
     subscriptions::post::{IN, OUT},
+    usage,
 };
 
 /// Messages looked at together for one answer: of the largest ones, sixteen MiB.
@@ -31,8 +32,18 @@ const PAST_EVERY_ID: &str = "S-zzzzzzzzzzzzzzzzzzzzzzzzzzz";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuestionRefusal {
     /// Not the JSON of a question.
-    #[error("the question does not read: {0}")]
+    #[error("{UNREAD}: {0}")]
     Malformed(String),
+}
+
+/// How the refusal of a question begins that the node asked cannot read. On the link it is all
+/// there is of it.
+const UNREAD: &str = "the question does not read";
+
+/// Whether what a node refused a question with says that it does not know the question, as an older
+/// program does not.
+pub fn is_unknown_question(reason: &str) -> bool {
+    reason.starts_with(UNREAD)
 }
 
 impl Refusal for QuestionRefusal {
@@ -58,7 +69,19 @@ pub fn answer(
         Question::Papers { of, period, after } => {
             to_bytes(&statements::papers(read, from, (*of, *period, after.as_deref()))?)
         }
+        Question::Divisions { since_ms, skip } => {
+            to_bytes(&statements::divisions(read, from, (*since_ms, *skip))?)
+        }
+        Question::Counts { after } => to_bytes(&usage::reports(read, from, after.as_ref())?),
     })?;
+    if matches!(question, Question::Standings { after: None }) {
+        // Who begins to ask was restored, and may have forgotten what it was reported. A node that
+        // cannot write now can answer all the same.
+        let noted = site.db.write(|write| usage::report_anew_asked(write, site, from));
+        if let Err(error) = noted {
+            tracing::warn!(%from, %error, "counts are not reported again yet");
+        }
+    }
     Ok(told)
 }
 

@@ -7,18 +7,24 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use lianshi_market::{
     correspondence::{Standing, Standings},
+    letter::EnvelopeRefusal,
     message::{MESSAGE_KIND, Message, MessageRefusal},
     negotiation::{Parties, Process, Reconciled, Step},
     subscription::{Side, SubscriptionId},
 };
 use lianshi_registry::{
-    id::NodeName, json, key::PublicKey, refusal::Refusal as _, seal::Sealed, time::Timestamp,
+    id::NodeName,
+    key::PublicKey,
+    refusal::Refusal as _,
+    seal::{SealError, Sealed},
+    time::Timestamp,
 };
 
 use super::answer::{Copy, Hashes, copies};
 use crate::{
     Failure, Fault, Read, Site, Write,
     audit::{self, Act, Actor},
+    letters,
     schema::{outbox, sealed_messages, unlike_copies},
     statements::look_again,
     subscriptions::{
@@ -151,7 +157,9 @@ fn comes_right(refusal: &MessageRefusal) -> bool {
     use MessageRefusal as No;
     matches!(
         refusal,
-        No::SenderUnknown(_) | No::SenderSuspended(_) | No::CatalogBehind(_) | No::Ahead { .. }
+        No::Envelope(EnvelopeRefusal::SenderUnknown(_) | EnvelopeRefusal::SenderSuspended(_))
+            | No::CatalogBehind(_)
+            | No::Ahead { .. }
     )
 }
 
@@ -216,23 +224,22 @@ impl<'a> Keys<'a> {
         site: &'a Site,
         node: &'a NodeName,
     ) -> Result<Self, Failure<MessageRefusal>> {
-        let own = receive::seal_keys(read, site, &site.node)?;
-        let other = receive::seal_keys(read, site, node)?;
+        let mut keys = |node| letters::seal_keys(read, site, node).map_err(Failure::widen);
+        let (own, other) = (keys(&site.node)?, keys(node)?);
         Ok(Self { own: (&site.node, own), other: (node, other) })
     }
 
     fn open(&self, process: &SubscriptionId, bytes: &[u8]) -> Result<Letter, MessageRefusal> {
-        let malformed = |error: &dyn ToString| MessageRefusal::Malformed(error.to_string());
-        let sealed = Sealed::parse(bytes).map_err(|error| malformed(&error))?;
+        let broken = |error: SealError| EnvelopeRefusal::from(error);
+        let sealed = Sealed::parse(bytes).map_err(broken)?;
         let by = sealed.claimed_sender();
         let keys = [&self.own, &self.other].into_iter().find(|(node, _)| *node == by);
         let (_, keys) = keys.ok_or(MessageRefusal::NotParty)?;
         if sealed.kind() != MESSAGE_KIND {
-            return Err(malformed(&"another kind of message"));
+            let sealed = sealed.kind().to_owned();
+            return Err(EnvelopeRefusal::OtherKind { sent: MESSAGE_KIND, sealed }.into());
         }
-        let payload =
-            sealed.open_with(keys).map_err(|error| MessageRefusal::Seal(error.to_string()))?;
-        let message: Message = json::read_letter(&payload).map_err(|error| malformed(&error))?;
+        let message = receive::read(&sealed.open_with(keys).map_err(broken)?)?;
         if message.process != *process {
             return Err(MessageRefusal::NotParty);
         }
@@ -289,7 +296,9 @@ fn reconcile(
         record(write, site, process, ("recalled", before, step.process.state.as_str()))?;
     }
     for letter in unheard.iter().filter_map(|at| told.get(*at)) {
-        receive::take(write, site, node, (&letter.message, &letter.bytes))?;
+        // When it was heard before it was forgotten is not known: what it says of itself counts.
+        let heard_at = letter.message.at.min(now);
+        receive::take(write, site, node, (&letter.message, &letter.bytes), heard_at)?;
     }
     if let Some(copy) = rows::load(&mut write.as_read(), process, side)? {
         let heard = told.iter().filter(|letter| letter.message.from == side);
@@ -319,6 +328,8 @@ fn replace(
     let key = post::ordering_key(&process.id, process.side);
     diesel::delete(outbox::table.filter(outbox::ordering_key.eq(key))).execute(&mut **write)?;
     rows::save(write, process, now)?;
+    let fees_end = process.fees_end_of(told.iter().map(|letter| &letter.message));
+    rows::end_fees(write, process, fees_end)?;
     step.effects.iter().try_for_each(|effect| keys::apply(write, process, effect))
 }
 

@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use tests::wait_for;
+use support::wait_for;
 use thirtyfour::prelude::*;
 
 /// Chromium's narrowest window in pixels.

@@ -1,4 +1,4 @@
-//! `lianshi log recover`: a node whose database was restored or lost asks every other member what
+//! `lianshi recover`: a node whose database was restored or lost asks every other member what
 //! it holds, pulls its own log and the others' back from them, and only then signs and cosigns
 //! again. Nothing that does not fit a checkpoint signed by its log is stored; what is stored stays,
 //! so that an interrupted recovery goes on where it ended.
@@ -29,7 +29,7 @@ use lianshi_store::{
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::files::Files;
+use super::log::files::Files;
 use crate::{cli::At, folder::Folder, serve, trail};
 
 /// Pull this node's own log, and the logs it witnessed, back from the other members.

@@ -1,0 +1,2 @@
+DROP TABLE catalog_unshared;
+DROP TABLE catalog_parties;

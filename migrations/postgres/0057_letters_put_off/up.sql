@@ -1,0 +1,2 @@
+-- Since when the receiver has been answering that it may take the letter later.
+ALTER TABLE outbox ADD COLUMN put_off_since BIGINT;

@@ -1,0 +1,3 @@
+DROP INDEX outbox_target;
+CREATE INDEX outbox_target ON outbox (target, due_at, id);
+ALTER TABLE outbox DROP COLUMN urgent;

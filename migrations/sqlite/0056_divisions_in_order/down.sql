@@ -1,0 +1,1 @@
+DROP INDEX split_documents_issued;

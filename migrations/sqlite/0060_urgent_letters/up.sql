@@ -1,0 +1,6 @@
+-- Endings and keys that were taken back go before everything else, also once they were tried.
+ALTER TABLE outbox ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
+-- Which of the messages that wait is one of them, nothing says any more.
+UPDATE outbox SET urgent = 1 WHERE kind = 'market.message';
+DROP INDEX outbox_target;
+CREATE INDEX outbox_target ON outbox (target, urgent DESC, due_at, id);
