@@ -18,7 +18,7 @@ use std::{
 use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 use lianshi_registry::{
-    entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
+    entry::{Entry, Fact, Organization, OrganizationKind, Texts},
     id::{DivisionCode, NodeName, Origin},
     json,
     key::KeyPair,
@@ -206,7 +206,6 @@ fn publish(site: &Site, nudged: &Receiver<()>) -> anyhow::Result<usize> {
 
 fn entry(bytes: usize) -> anyhow::Result<Entry> {
     Ok(Entry {
-        v: ENTRY_VERSION,
         at: Timestamp::from_millis(0),
         by: "bench".to_owned(),
         fact: Fact::OrganizationListed(Organization {

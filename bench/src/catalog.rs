@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use lianshi_node::demo::content::{self, Item};
 use lianshi_registry::{
-    entry::{Ceiling, ENTRY_VERSION, Entry, Fact, Plan, Product, ProductNotice, Texts},
+    entry::{Ceiling, Entry, Fact, Plan, Product, ProductNotice, Texts},
     id::{DivisionCode, NumberKind, RegistrationNumber},
     time::Timestamp,
 };
@@ -212,7 +212,7 @@ impl Copy<'_> {
         let plan = self.offer.plan(plan).context("no plan")?.clone();
         facts.push(Fact::PlanPublished(Plan { product: number.clone(), ..plan }));
         facts.push(Fact::ProductListed(ProductNotice { number, reason: String::new() }));
-        let entry = |fact| Entry { v: ENTRY_VERSION, at, by: "bench".to_owned(), fact };
+        let entry = |fact| Entry { at, by: "bench".to_owned(), fact };
         Ok(facts.into_iter().map(entry).collect())
     }
 }

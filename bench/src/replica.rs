@@ -18,7 +18,7 @@ use lianshi_node::{
     peer::{self, Inbound, Letters},
 };
 use lianshi_registry::{
-    entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
+    entry::{Entry, Fact, Organization, OrganizationKind, Texts},
     id::{DivisionCode, FederationDomain, NodeName, Origin},
     json,
     merkle::leaf_hash,
@@ -136,7 +136,7 @@ impl Replica {
             kind: OrganizationKind::Provider,
             division: site.division.clone(),
         });
-        Ok(Entry { v: ENTRY_VERSION, at: site.now(), by: site.node.to_string(), fact })
+        Ok(Entry { at: site.now(), by: site.node.to_string(), fact })
     }
 }
 

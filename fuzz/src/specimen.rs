@@ -4,7 +4,7 @@ use lianshi_registry::{
     certificate,
     checkpoint::{Checkpoint, vkey},
     cosignature::Cosigner,
-    entry::{ENTRY_VERSION, Entry, Fact, MemberChange, Organization, OrganizationKind, Texts},
+    entry::{Entry, Fact, MemberChange, Organization, OrganizationKind, Texts},
     fork::Fork,
     id::{DivisionCode, NodeName, Origin},
     json::encode_entry,
@@ -57,7 +57,6 @@ pub fn policy() -> Policy {
 
 fn organization(number: u64) -> Entry {
     Entry {
-        v: ENTRY_VERSION,
         at: Timestamp::from_millis(1_795_000_000_000),
         by: "yinzhou".to_owned(),
         fact: Fact::OrganizationListed(Organization {

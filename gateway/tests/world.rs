@@ -17,9 +17,10 @@ use lianshi_gateway::Gateway;
 use lianshi_market::{dataset::Definition, subscription::SubscriptionId};
 use lianshi_registry::{
     entry::{
-        Authorization, Ceiling, Charge, Engine, Entry, Fact, Field, FieldType, Grade, Guard,
-        Operation, Organization, OrganizationKind, Plan, Product, ProductForm, ProductNotice,
-        Purpose, Resource, Share, Split, Texts,
+        Authorization, Ceiling, Charge, ChargeUnit, Confirmation, Engine, Entry, Fact, Field,
+        FieldType, Grade, Guard, Operation, Organization, OrganizationKind, Plan, Product,
+        ProductForm, ProductNotice, Purpose, Resource, ResourceField, Share, ShareRole, Split,
+        SplitBase, Texts, UpdateCycle,
     },
     id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
     key::KeyPair,
@@ -126,12 +127,8 @@ impl World {
             .write(|write| {
                 log::create_own(write, &site)?;
                 let by = operator().to_string();
-                let entry = |fact: &Fact| Entry {
-                    v: 1,
-                    at: site.now(),
-                    by: by.clone(),
-                    fact: fact.clone(),
-                };
+                let entry =
+                    |fact: &Fact| Entry { at: site.now(), by: by.clone(), fact: fact.clone() };
                 let entries: Vec<Entry> = facts.iter().map(entry).collect();
                 log::append(write, &site.origin, &entries, site.now())
             })
@@ -173,7 +170,7 @@ impl World {
 
     /// Says something more in the node's log.
     pub fn publish(&self, fact: Fact) {
-        let entry = Entry { v: 1, at: self.site.now(), by: operator().to_string(), fact };
+        let entry = Entry { at: self.site.now(), by: operator().to_string(), fact };
         self.site
             .db
             .write(|write| {
@@ -413,9 +410,18 @@ fn facts(limits: Limits) -> Vec<Fact> {
         platform_id: "R-1".to_owned(),
         grade: Grade::L1,
         forbidden: false,
-        fields: vec![field("code", FieldType::Text, true)],
+        fields: vec![ResourceField {
+            name: "code".to_owned(),
+            label: texts("code"),
+            field_type: FieldType::Text,
+            confirmed: Some(Confirmation {
+                by: operator(),
+                on: day("2026-01-01"),
+                document: "C-1".to_owned(),
+            }),
+        }],
         row_count: 3,
-        update_cycle: "monthly".to_owned(),
+        update_cycle: UpdateCycle::Monthly,
     };
     let authorization = Authorization {
         number: number(NumberKind::Authorization),
@@ -438,7 +444,7 @@ fn facts(limits: Limits) -> Vec<Fact> {
         Fact::ProductRegistered(Box::new(described(limits))),
         Fact::CeilingFiled(Ceiling {
             product: product.clone(),
-            unit: "call".to_owned(),
+            unit: ChargeUnit::Call,
             price_max: Price::parse("1").expect("a price"),
             document: "C-1".to_owned(),
         }),
@@ -468,12 +474,12 @@ fn split() -> Split {
         product: number(NumberKind::Product),
         version: 1,
         from: day("2026-01-01").period(),
-        base: "invoiced".to_owned(),
+        base: SplitBase::Invoiced,
         consents: Vec::new(),
         shares: vec![Share {
             party: operator(),
             name: texts("Fictitious Operator"),
-            role: "operator".to_owned(),
+            role: ShareRole::Operator,
             node: NodeName::parse("yinzhou").expect("valid"),
             share_ppm: 1_000_000,
         }],
@@ -497,7 +503,7 @@ fn described(limits: Limits) -> Product {
         regrade: None,
         purposes: vec![Purpose::Industry],
         forbidden_uses: texts("none"),
-        update_cycle: "monthly".to_owned(),
+        update_cycle: UpdateCycle::Monthly,
         coverage: texts("all"),
         technique: "lookup".to_owned(),
         operations: operations(),

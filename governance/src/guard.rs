@@ -11,10 +11,7 @@ use lianshi_registry::{
         AuthorizationState, AuthorizationStatus, ResourceState,
         rule::{self, CeilingCheck},
     },
-    entry::{
-        Authorization, BuyerKind, Ceiling, Grade, Plan, Product, ProductForm, Purpose, Resource,
-        Split,
-    },
+    entry::{Authorization, Ceiling, Grade, Plan, Product, ProductForm, Purpose, Resource, Split},
     time::{Date, Period},
     uscc::Uscc,
 };
@@ -47,7 +44,7 @@ pub fn resource(state: &ResourceState, rules: &RulesInForce<'_>) -> Vec<GuardRef
     if state.withdrawn.is_some() {
         refusals.push(GuardRefusal::new(Guard::ResourceWithdrawn { resource: number() }, None));
     }
-    for field in resource.fields.iter().filter(|field| !field.required) {
+    for field in rule::unconfirmed(resource) {
         let what = Guard::FieldNotConfirmed { resource: number(), field: field.name.clone() };
         refusals.push(GuardRefusal::new(what, rules.cite("resource_confirmed")));
     }
@@ -165,7 +162,7 @@ fn within(product: &Product, state: &AuthorizationState, today: Date) -> Vec<Gua
         found.push(Guard::OutOfScope { what, authorization: authorization() });
     }
     for purpose in product.purposes.iter().filter(|purpose| !granted.purposes.contains(purpose)) {
-        let what = format!("purpose {}", purpose_word(*purpose));
+        let what = format!("purpose {purpose}");
         found.push(Guard::OutOfScope { what, authorization: authorization() });
     }
     found
@@ -209,7 +206,7 @@ pub fn plan(
     let mut refusals = Vec::new();
     let code = || plan.code.clone();
     if !purposes.contains(&plan.purpose) {
-        let what = Guard::PlanPurpose { plan: code(), purpose: purpose_word(plan.purpose) };
+        let what = Guard::PlanPurpose { plan: code(), purpose: plan.purpose };
         refusals.push(GuardRefusal::new(what, rules.cite("scope")));
     }
     if plan.purpose == Purpose::PublicGood && plan.automatic_approval && plan.qualifies.is_empty() {
@@ -217,7 +214,7 @@ pub fn plan(
         refusals.push(GuardRefusal::new(what, rules.cite("scope")));
     }
     if let Some(kind) = plan.qualifies.iter().find(|kind| kind.may_trade()) {
-        let what = Guard::QualifiesTrade { plan: code(), kind: kind_word(*kind) };
+        let what = Guard::QualifiesTrade { plan: code(), kind: *kind };
         refusals.push(GuardRefusal::new(what, rules.cite("scope")));
     }
     if !rule::public_good_is_free(plan) {
@@ -292,7 +289,7 @@ pub fn subscription(
     if asked.purpose != asked.plan.purpose {
         return refuse(Guard::PlanPurpose {
             plan: asked.plan.code.clone(),
-            purpose: purpose_word(asked.purpose),
+            purpose: asked.purpose,
         });
     }
     if state.status != AuthorizationStatus::Active {
@@ -312,17 +309,4 @@ pub fn subscription(
         });
     }
     Ok(SubscriptionTerm { until, cut: until < asked.until })
-}
-
-/// The word a file has for a kind.
-fn kind_word(kind: BuyerKind) -> String {
-    let word = serde_json::to_value(kind).ok();
-    word.as_ref().and_then(|word| word.as_str()).unwrap_or_default().to_owned()
-}
-
-pub(crate) fn purpose_word(purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::PublicGood => "public_good",
-        Purpose::Industry => "industry",
-    }
 }

@@ -55,9 +55,6 @@ pub const SECTORS: [&str; 17] = [
 ];
 /// Fields a product may name.
 pub const FIELDS: [&str; 4] = ["governance", "government_service", "public_service", "economy"];
-/// How often something may be updated.
-pub const CYCLES: [&str; 7] =
-    ["realtime", "daily", "weekly", "monthly", "quarterly", "yearly", "irregular"];
 /// How a product may be delivered, with its privacy technique.
 pub const TECHNIQUES: [&str; 8] = [
     "lookup",
@@ -69,8 +66,6 @@ pub const TECHNIQUES: [&str; 8] = [
     "model",
     "report",
 ];
-/// How a grade may have been lowered.
-pub const REGRADE_METHODS: [&str; 3] = ["aggregated", "masked", "anonymized"];
 
 /// One thing wrong with a publishing file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -7,6 +7,7 @@ use lianshi_registry::{
     entry::{Grade, ProductForm, Texts},
     id::DivisionCode,
     time::Date,
+    word::Word,
 };
 use serde::Deserialize;
 
@@ -192,7 +193,7 @@ impl RulesInForce<'_> {
         self.found(name)
             .filter_map(|(value, citation)| match value {
                 RuleValue::Word(word) => {
-                    Some(Limit { value: parse_word(word)?, citation: Some(citation) })
+                    Some(Limit { value: Grade::read(word)?, citation: Some(citation) })
                 }
                 _ => None,
             })
@@ -203,16 +204,13 @@ impl RulesInForce<'_> {
     pub fn forbids_form(&self, form: ProductForm) -> Option<Citation> {
         self.found("product_forms")
             .find(|(value, _)| match value {
-                RuleValue::List(list) => !list.iter().any(|word| parse_word(word) == Some(form)),
+                RuleValue::List(list) => {
+                    !list.iter().any(|word| ProductForm::read(word) == Some(form))
+                }
                 _ => false,
             })
             .map(|(_, citation)| citation)
     }
-}
-
-/// Reads the word of an entry's enumeration.
-pub(crate) fn parse_word<T: serde::de::DeserializeOwned>(word: &str) -> Option<T> {
-    serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
 }
 
 #[cfg(test)]
@@ -234,10 +232,10 @@ mod tests {
         for rule in book.rulesets.iter().flat_map(|ruleset| &ruleset.rules) {
             match (&*rule.name, &rule.value) {
                 ("product_forms", RuleValue::List(list)) => {
-                    assert!(list.iter().all(|word| parse_word::<ProductForm>(word).is_some()));
+                    assert!(list.iter().all(|word| ProductForm::read(word).is_some()));
                 }
                 (name, RuleValue::Word(word)) if name.starts_with("grade") => {
-                    assert!(parse_word::<Grade>(word).is_some(), "{word}");
+                    assert!(Grade::read(word).is_some(), "{word}");
                 }
                 (_, value) => assert!(
                     matches!(value, RuleValue::Holds(_) | RuleValue::Number(_)),

@@ -8,11 +8,13 @@ pub use approval::{Asked, is_automatic};
 pub use refusal::SubscriptionRefusal;
 
 use lianshi_registry::{
+    catalog::{AuthorizationStatus, ProductStatus},
     entry::{Authorization, Plan, Product, Purpose, Split, Texts},
     id::{NodeName, RegistrationNumber},
     text::{Kind, TextRefusal},
     time::Timestamp,
     uscc::Uscc,
+    word::Word,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +29,8 @@ pub const WAITING_PER_BUYER_MAX: u64 = 20;
 pub struct Offering {
     /// The product.
     pub product: Product,
-    /// `listed`, or how it is not offered by the logs alone: `paused`, `stopped`, `delisted`, ….
-    pub status: String,
+    /// Where it stands by the logs alone.
+    pub status: ProductStatus,
     /// Why it is not offered, in words or by a code of the catalog; empty while listed.
     pub status_reason: String,
     /// The node that speaks for it.
@@ -39,8 +41,8 @@ pub struct Offering {
     pub retired: Vec<String>,
     /// What it rests on, when the catalog knows it.
     pub authorization: Option<Authorization>,
-    /// `active`, or why the authorization is not in force: `suspended`, `ended`, ….
-    pub authorization_status: String,
+    /// Whether that carries anything; its dates are checked beside.
+    pub authorization_status: Option<AuthorizationStatus>,
     /// The rule that binds use to the authorization, as `governance` cites it for this division and
     /// day; empty where no ruleset has one.
     pub scope_rule: String,
@@ -102,10 +104,10 @@ pub fn judge(
     read_note(&request.purpose_note, SubscriptionRefusal::PurposeMissing)?;
     let product = &offering.product;
     let authorization = authorization_in_force(offering, now)?;
-    if offering.status != "listed" {
+    if offering.status != ProductStatus::Listed {
         return Err(SubscriptionRefusal::ProductNotOffered {
             product: product.number.clone(),
-            status: offering.status.clone(),
+            status: offering.status,
             reason: offering.status_reason.clone(),
         });
     }
@@ -163,17 +165,18 @@ fn authorization_in_force(
 ) -> Result<&Authorization, SubscriptionRefusal> {
     let rule = offering.scope_rule.clone();
     let Some(authorization) = &offering.authorization else {
-        let status = "unknown".to_owned();
+        let status = "unknown";
         return Err(SubscriptionRefusal::AuthorizationNotInForce { status, rule });
     };
     if now >= authorization.until.start() {
         let until = authorization.until.to_string();
         return Err(SubscriptionRefusal::PastAuthorization { until, rule });
     }
-    let status = match offering.authorization_status.as_str() {
-        "active" if now < authorization.from.start() => "not begun".to_owned(),
-        "active" => return Ok(authorization),
-        other => other.to_owned(),
+    let status = match offering.authorization_status {
+        Some(AuthorizationStatus::Active) if now < authorization.from.start() => "not begun",
+        Some(AuthorizationStatus::Active) => return Ok(authorization),
+        Some(status) => status.word(),
+        None => "unknown",
     };
     Err(SubscriptionRefusal::AuthorizationNotInForce { status, rule })
 }
@@ -228,12 +231,12 @@ pub enum Consequence {
 /// product or a suspended authorization stops calls, not the contract.
 pub fn consequence(offering: Option<&Offering>, ends_at: Timestamp) -> Option<Consequence> {
     let offering = offering?;
-    if offering.status == "delisted" {
+    if offering.status == ProductStatus::Delisted {
         let text = format!("product {} was delisted", offering.product.number);
         return Some(Consequence::End { code: "product.delisted", text });
     }
     let authorization = offering.authorization.as_ref()?;
-    if offering.authorization_status == "ended" {
+    if offering.authorization_status == Some(AuthorizationStatus::Ended) {
         let text = format!("authorization {} has ended", authorization.number);
         return Some(Consequence::End { code: "authorization.ended", text });
     }

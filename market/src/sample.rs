@@ -1,7 +1,11 @@
 //! A plainly fictitious product with its plans, for the tests of this crate.
 
 use lianshi_registry::{
-    entry::{Authorization, Charge, Guard, Plan, Product, ProductForm, Purpose, Split, Texts},
+    catalog::{AuthorizationStatus, ProductStatus},
+    entry::{
+        Authorization, Charge, Guard, Plan, Product, ProductForm, Purpose, Split, SplitBase, Texts,
+        UpdateCycle,
+    },
     id::{DivisionCode, NodeName, NumberKind, RegistrationNumber},
     price::Price,
     time::{Date, Timestamp},
@@ -96,7 +100,7 @@ fn product(authorization: &Authorization) -> Product {
         regrade: None,
         purposes: vec![Purpose::Industry],
         forbidden_uses: texts("none"),
-        update_cycle: "daily".to_owned(),
+        update_cycle: UpdateCycle::Daily,
         coverage: texts("coverage"),
         technique: "none".to_owned(),
         operations: Vec::new(),
@@ -117,19 +121,19 @@ pub(crate) fn offering() -> Offering {
         product: product.number.clone(),
         version: 1,
         from: day("2026-01-01").period(),
-        base: "net".to_owned(),
+        base: SplitBase::Invoiced,
         consents: Vec::new(),
         shares: Vec::new(),
     };
     Offering {
         product,
-        status: "listed".to_owned(),
+        status: ProductStatus::Listed,
         status_reason: String::new(),
         node: node("yinzhou"),
         plans: vec![plan("manual", false), plan("auto", true)],
         retired: vec!["old".to_owned()],
         authorization: Some(authorization),
-        authorization_status: "active".to_owned(),
+        authorization_status: Some(AuthorizationStatus::Active),
         scope_rule: "330200-2023: use within the authorization".to_owned(),
         split: Some(split),
         confirmed_at: Some(Timestamp::from_millis(i64::MAX)),

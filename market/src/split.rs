@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use lianshi_registry::{
-    entry::{Share, Split, Texts},
+    entry::{Share, ShareRole, Split, Texts},
     id::{NodeName, RegistrationNumber},
     uscc::Uscc,
 };
@@ -37,6 +37,14 @@ pub enum SplitError {
         agreement: String,
         /// What they sum to.
         sum: u64,
+    },
+    /// A party that is named twice: each has one share.
+    #[error("`{agreement}` names {party} twice")]
+    PartyTwice {
+        /// The agreement version.
+        agreement: String,
+        /// The party.
+        party: Uscc,
     },
     /// A base below zero: refunds mirror the recorded division instead.
     #[error("the base {0} is negative; a refund reverses the recorded division")]
@@ -67,8 +75,8 @@ pub struct Party {
     pub uscc: Uscc,
     /// Its name.
     pub name: Texts,
-    /// Its role, such as `provider`.
-    pub role: String,
+    /// What it earns for.
+    pub role: ShareRole,
     /// The node where it reads its lines.
     pub node: NodeName,
     /// Its share in parts per million.
@@ -84,17 +92,16 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// From a published split. Shares of the same party are joined.
+    /// From a published split.
     pub fn from_split(split: &Split) -> Result<Self, SplitError> {
         let id = format!("{}/split/{}", split.product, split.version);
         let mut parties: BTreeMap<Uscc, Party> = BTreeMap::new();
         let mut sum = 0_u64;
         for share in &split.shares {
             sum = sum.saturating_add(u64::from(share.share_ppm));
-            if let Some(party) = parties.get_mut(&share.party) {
-                party.join(share);
-            } else {
-                parties.insert(share.party.clone(), Party::from_share(share));
+            let party = share.party.clone();
+            if parties.insert(party.clone(), Party::from_share(share)).is_some() {
+                return Err(SplitError::PartyTwice { agreement: id, party });
             }
         }
         if sum == u64::from(WHOLE_PPM) {
@@ -144,16 +151,9 @@ impl Party {
         Self {
             uscc: share.party.clone(),
             name: share.name.clone(),
-            role: share.role.clone(),
+            role: share.role,
             node: share.node.clone(),
             share_ppm: share.share_ppm,
-        }
-    }
-
-    fn join(&mut self, share: &Share) {
-        self.share_ppm = self.share_ppm.saturating_add(share.share_ppm);
-        if self.role != share.role {
-            self.role = format!("{}+{}", self.role, share.role);
         }
     }
 }

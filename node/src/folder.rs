@@ -31,7 +31,7 @@ use lianshi_routes::proxies::Proxies;
 use lianshi_store::{
     Db, Fault, Site,
     accounts::SecondFactorRule,
-    log, members,
+    format, log, members,
     recovery::{self, Cause, Unfinished},
     room,
 };
@@ -279,6 +279,7 @@ impl Folder {
 
     fn assembled(&self, nudge: Arc<dyn Fn() + Send + Sync>) -> anyhow::Result<Site> {
         let db = self.open_database().context("cannot open the database")?;
+        format::ensure(&db)?;
         belonging::check(self, &db.read(log::heads)?)?;
         members::set_roots(&db, &self.charter.roots())
             .context("cannot store the charter's roots")?;

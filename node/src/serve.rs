@@ -38,6 +38,9 @@ const HTTP_WORKERS: usize = 2;
 const REPORTS_MS: u64 = 1_000;
 /// How often it is looked for a close that somebody ended in the middle, and for room to give back.
 const CLOSES_MS: u64 = 15_000;
+/// How often it is looked for logs that another version of the fold made; there are some after an
+/// upgrade only.
+const FOLDS_MS: u64 = 60_000;
 /// How often ended sessions and old stored answers are swept.
 const SWEEP_MS: u64 = 600_000;
 
@@ -114,6 +117,7 @@ pub async fn start(folder: &Folder, share: Share) -> anyhow::Result<Running> {
         tokio::spawn(witnessing::run(site.clone(), peers.net.clone())),
         tokio::spawn(trail::run(site.clone())),
         tokio::spawn(every(REPORTS_MS, site.clone(), &REPORTS)),
+        tokio::spawn(every(FOLDS_MS, site.clone(), &FOLDS)),
         tokio::spawn(every(CLOSES_MS, site.clone(), &CLOSES)),
         tokio::spawn(every(SWEEP_MS, site.clone(), &SWEEP)),
     ];
@@ -194,6 +198,17 @@ const REPORTS: [Job; 1] = [("usage reports", |site| {
     let sealed = usage::enqueue_reports(site)?;
     if sealed > 0 {
         site.nudge();
+    }
+    Ok(())
+})];
+
+/// What an upgrade leaves to be done while the node serves.
+const FOLDS: [Job; 1] = [("folding the logs again", |site| {
+    let folded = catalog::fold_anew(&site.db, &|done, total| {
+        tracing::info!(done, total, "folding the logs again after an upgrade");
+    })?;
+    if folded > 0 {
+        tracing::info!(logs = folded, "every log is folded by this program");
     }
     Ok(())
 })];

@@ -33,13 +33,20 @@ pub use standing::{Links, NodeStanding, ProductStatus, Standing, standing};
 use crate::{
     entry::Entry,
     id::{DivisionCode, Origin},
-    json,
+    json::{self, Newer},
 };
+
+/// Version of the fold: what is read, how it is judged, and how objects are written down. It is
+/// part of the digest, so digests are compared within one version. Whatever lets the same logs give
+/// other objects makes another version, and the states of the one before must still be read: they
+/// are served until every log is folded again.
+pub const FOLD_VERSION: u32 = if cfg!(feature = "next") { 2 } else { 1 };
 
 /// Objects by key: what a decision may look at.
 pub type Known = BTreeMap<ObjectKey, Object>;
 
-/// Reads the bytes of an entry for the fold; what cannot be read is quarantined.
+/// Reads the bytes of an entry for the fold; what cannot be read is quarantined, or awaits a newer
+/// program ([`Quarantine::newer`]).
 pub fn read_entry(bytes: &[u8]) -> Result<Entry, Quarantine> {
     Ok(json::parse_entry(bytes)?)
 }
@@ -54,12 +61,13 @@ pub fn object_hash(key: &str, state: &str) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// The digest of a catalog: over all object keys and hashes, in the byte order of the keys. Give
-/// them in any order.
+/// The digest of a catalog: over the version of the fold and all object keys and hashes, in the byte
+/// order of the keys. Give them in any order.
 pub fn digest(objects: impl IntoIterator<Item = (String, [u8; 32])>) -> [u8; 32] {
     let sorted: BTreeMap<String, [u8; 32]> = objects.into_iter().collect();
     let mut hasher = Sha256::new();
-    hasher.update(b"lianshi/catalog/v1\n");
+    hasher.update(b"lianshi/catalog/v2\n");
+    hasher.update(format!("fold {FOLD_VERSION}\n"));
     for (key, hash) in &sorted {
         hasher.update(key.as_bytes());
         hasher.update(b"\n");
@@ -74,6 +82,7 @@ pub fn digest(objects: impl IntoIterator<Item = (String, [u8; 32])>) -> [u8; 32]
 pub struct Catalog {
     objects: Known,
     quarantined: BTreeMap<(Origin, u64), Quarantine>,
+    awaiting: BTreeMap<(Origin, u64), Newer>,
 }
 
 impl Catalog {
@@ -88,9 +97,14 @@ impl Catalog {
                     self.objects.insert(change.key, change.object);
                 }
             }
-            Err(quarantine) => {
-                self.quarantined.insert((origin.clone(), index), quarantine);
-            }
+            Err(quarantine) => match quarantine.newer() {
+                Some(newer) => {
+                    self.awaiting.insert((origin.clone(), index), newer.clone());
+                }
+                None => {
+                    self.quarantined.insert((origin.clone(), index), quarantine);
+                }
+            },
         }
     }
 
@@ -108,7 +122,12 @@ impl Catalog {
         &self.objects
     }
 
-    /// Entries that were not folded, with the reason.
+    /// Entries that a newer program may read.
+    pub fn awaiting(&self) -> &BTreeMap<(Origin, u64), Newer> {
+        &self.awaiting
+    }
+
+    /// Entries that no rule allows, with the reason.
     pub fn quarantined(&self) -> &BTreeMap<(Origin, u64), Quarantine> {
         &self.quarantined
     }

@@ -144,7 +144,7 @@ mod tests {
         checkpoint::Checkpoint,
         checkpoint::SIZE_MAX,
         entry::ENTRY_BYTES_MAX,
-        entry::{ENTRY_VERSION, Entry, Fact},
+        entry::{Entry, Fact},
         id::{DOMAIN_CHARS_MAX, NODE_NAME_CHARS_MAX},
         json,
         key::KeyPair,
@@ -243,7 +243,6 @@ mod tests {
         let sizes = (note(SIZE_MAX - 1), note(SIZE_MAX));
         let evidence = Fork::new((&origin, key().public()), (&sizes.0, &sizes.1), &proof);
         let entry = Entry {
-            v: ENTRY_VERSION,
             at: Timestamp::from_millis(0),
             by: node,
             fact: Fact::ForkWitnessed(Box::new(evidence)),

@@ -5,6 +5,7 @@
 
 mod canonical;
 mod foreign;
+mod typed;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use serde_json::Value;
@@ -12,9 +13,11 @@ use serde_json::Value;
 pub use foreign::{ForeignRefusal, read, read_letter, read_value};
 
 use crate::{
-    entry::{ENTRY_BYTES_MAX, ENTRY_VERSION, Entry},
+    entry::{ENTRY_BYTES_MAX, Entry, FIRST_VERSION, Fact},
     refusal::Refusal,
+    text::Kind,
 };
+pub(crate) use typed::{Mismatch, Typed};
 
 /// Deepest nesting; entries use five levels.
 pub const DEPTH_MAX: usize = 16;
@@ -36,12 +39,54 @@ pub enum EntryRefusal {
     /// A value the profile leaves out.
     #[error("the profile of entries leaves out {0}")]
     OutsideProfile(Outside),
-    /// Another version than this program folds.
-    #[error("entry version {0} is unknown to this program")]
+    /// A version of its kind that never was.
+    #[error("there is no version {0} of its kind")]
     UnknownVersion(u64),
-    /// `v` and `kind` are missing, the kind is unknown or the body does not fit it.
+    /// `v` and `kind` are missing, or the body does not fit the kind.
     #[error("not an entry of a known kind: {0}")]
     UnknownBody(String),
+    /// What a newer program may have written.
+    #[error(transparent)]
+    Newer(#[from] Newer),
+}
+
+/// What this program cannot read and a newer one may. Such an entry is kept, shown as awaiting a
+/// newer program and folded after an upgrade; nobody is blamed for it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Newer {
+    /// A kind that this program does not know.
+    #[error("this program does not know entries of kind `{kind}`")]
+    Kind {
+        /// The kind.
+        kind: String,
+    },
+    /// A later version of a known kind.
+    #[error("this program reads `{kind}` up to version {newest}, and this is version {version}")]
+    Version {
+        /// The kind.
+        kind: String,
+        /// Its version.
+        version: u64,
+        /// The newest that is read here.
+        newest: u32,
+    },
+    /// A word that no closed list of this program has.
+    #[error("this program does not know the word `{word}` in an entry of kind `{kind}`")]
+    Word {
+        /// The kind.
+        kind: String,
+        /// The word.
+        word: String,
+    },
+}
+
+impl Newer {
+    /// The kind of the entry.
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Kind { kind } | Self::Version { kind, .. } | Self::Word { kind, .. } => kind,
+        }
+    }
 }
 
 /// What the profile leaves out.
@@ -79,6 +124,9 @@ impl Refusal for EntryRefusal {
             Self::OutsideProfile(_) => "entry.outside_profile",
             Self::UnknownVersion(_) => "entry.unknown_version",
             Self::UnknownBody(_) => "entry.unknown_body",
+            Self::Newer(Newer::Kind { .. }) => "entry.newer_kind",
+            Self::Newer(Newer::Version { .. }) => "entry.newer_version",
+            Self::Newer(Newer::Word { .. }) => "entry.newer_word",
         }
     }
 }
@@ -108,11 +156,31 @@ pub fn parse_entry(bytes: &[u8]) -> Result<Entry, EntryRefusal> {
     let value = parse(bytes)?;
     let unknown = |what: &str| EntryRefusal::UnknownBody(what.to_owned());
     let version = value.get("v").and_then(Value::as_u64).ok_or_else(|| unknown("no version"))?;
-    value.get("kind").and_then(Value::as_str).ok_or_else(|| unknown("no kind"))?;
-    if version != u64::from(ENTRY_VERSION) {
+    let kind = value.get("kind").and_then(Value::as_str).ok_or_else(|| unknown("no kind"))?;
+    let Some(newest) = Fact::version_of(kind) else {
+        let is_kind = is_kind(kind).then(|| Newer::Kind { kind: kind.to_owned() });
+        return Err(is_kind.map_or_else(|| unknown("its kind is no name"), EntryRefusal::Newer));
+    };
+    let kind = kind.to_owned();
+    if version > u64::from(newest) {
+        return Err(Newer::Version { kind, version, newest }.into());
+    }
+    if version < u64::from(FIRST_VERSION) {
         return Err(EntryRefusal::UnknownVersion(version));
     }
-    serde_json::from_value(value).map_err(|error| EntryRefusal::UnknownBody(error.to_string()))
+    Entry::read(value).map_err(|mismatch| match mismatch {
+        Mismatch::Word(word) if Kind::Code.check(&word).is_ok() => {
+            Newer::Word { kind, word }.into()
+        }
+        other => EntryRefusal::UnknownBody(other.to_string()),
+    })
+}
+
+/// Whether a text is the name of a kind: an object and what happened to it, as in `product.listed`.
+fn is_kind(text: &str) -> bool {
+    text.split_once('.').is_some_and(|(object, event)| {
+        [object, event].iter().all(|part| Kind::Code.check(part).is_ok())
+    })
 }
 
 /// The bytes of an entry as the log stores them.

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use lianshi_market::{close::DivisionDocument, money::Amount, split::ShareExplanation};
 use lianshi_registry::{
-    entry::Texts,
+    entry::{ShareRole, Texts},
     id::{NodeName, RegistrationNumber},
     time::{Period, Timestamp},
     uscc::Uscc,
+    word::Word,
 };
 
 use crate::{
@@ -52,8 +53,8 @@ pub struct AllocationLine {
     pub party: Uscc,
     /// Its name.
     pub party_name: Texts,
-    /// Its role, such as `provider`.
-    pub role: String,
+    /// What it earns for.
+    pub role: ShareRole,
     /// The node that divided.
     pub provider: NodeName,
     /// What was divided.
@@ -192,7 +193,7 @@ impl AllocationRow {
                     agreement: document.agreement.clone(),
                     party_uscc: part.party.uscc.to_string(),
                     party_name: parsed(serde_json::to_string(&part.party.name))?,
-                    role: part.party.role.clone(),
+                    role: part.party.role.to_string(),
                     provider_node: document.provider_node.to_string(),
                     base_fen: document.base.fen(),
                     amount_fen: part.amount.fen(),
@@ -213,7 +214,8 @@ impl AllocationRow {
             base: Amount::from_fen(self.base_fen),
             amount: Amount::from_fen(self.amount_fen),
             agreement: self.agreement,
-            role: self.role,
+            role: ShareRole::read(&self.role)
+                .ok_or_else(|| Fault::corrupt("allocations", &self.role))?,
         })
     }
 }

@@ -1,7 +1,9 @@
 //! The catalog as tables: what the logs say, folded, in a form that pages can search. Everything
 //! here follows from the logs: [`rebuild`] makes the same rows and the same digest again.
 
+mod anew;
 mod change;
+pub(crate) mod folds;
 mod index;
 pub(crate) mod objects;
 mod offer;
@@ -20,10 +22,13 @@ use lianshi_registry::{
     entry::StatementSealed,
     id::Origin,
     time::Period,
+    word::Word,
 };
 
+pub use anew::fold_anew;
 pub(crate) use change::begin_anew;
 pub use change::{Changes, Moment, changes, now};
+pub use folds::{FoldState, fold_state};
 pub(crate) use index::index_some;
 pub use index::{TERMS_MAX, index};
 use objects::Stored;
@@ -40,7 +45,8 @@ pub use search::{FacetValue, Facets, Hit, PAGE_ITEMS_MAX, Page, Query, Sort, sea
 use crate::{
     db::Read,
     fault::Fault,
-    schema::{catalog_objects, quarantined_entries},
+    fold::unfolded::UnfoldedRow,
+    schema::{catalog_objects, unfolded_entries},
 };
 
 /// A close as a log has it.
@@ -104,15 +110,15 @@ pub fn prepare() {
 /// How many objects of a kind the catalog holds.
 pub fn count(read: &mut Read<'_>, kind: ObjectKind) -> Result<u64, Fault> {
     let rows: i64 = catalog_objects::table
-        .filter(catalog_objects::kind.eq(kind.as_str()))
+        .filter(catalog_objects::kind.eq(kind.word()))
         .count()
         .get_result(&mut **read)?;
     Ok(u64::try_from(rows).unwrap_or_default())
 }
 
-/// An entry that is in its log but not in the catalog.
+/// An entry that is in its log but not in the catalog: quarantined, or awaiting a newer program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quarantined {
+pub struct Unfolded {
     /// Its log.
     pub origin: Origin,
     /// Its index.
@@ -123,59 +129,95 @@ pub struct Quarantined {
     pub code: String,
     /// The reason in words.
     pub reason: String,
+    /// It is not unlawful: this program cannot read it yet.
+    pub awaiting: bool,
 }
 
-type QuarantinedRow = (String, i64, String, String, String);
+impl Unfolded {
+    /// `quarantined` or `awaiting`.
+    pub fn sort(&self) -> &'static str {
+        if self.awaiting { "awaiting" } else { "quarantined" }
+    }
+}
 
-fn parse_quarantined(row: QuarantinedRow) -> Result<Quarantined, Fault> {
-    let (origin, index, kind, code, reason) = row;
-    let corrupt = |what: String| Fault::corrupt("quarantined_entries", what);
-    Ok(Quarantined {
-        origin: Origin::parse(&origin).map_err(|error| corrupt(error.to_string()))?,
-        index: u64::try_from(index).map_err(|error| corrupt(error.to_string()))?,
-        kind,
-        code,
-        reason,
+fn parse_unfolded(row: UnfoldedRow) -> Result<Unfolded, Fault> {
+    let corrupt = |what: String| Fault::corrupt("unfolded_entries", what);
+    Ok(Unfolded {
+        origin: Origin::parse(&row.origin).map_err(|error| corrupt(error.to_string()))?,
+        index: u64::try_from(row.entry_index).map_err(|error| corrupt(error.to_string()))?,
+        kind: row.kind,
+        code: row.code,
+        reason: row.reason,
+        awaiting: row.awaiting,
     })
 }
 
 /// The newest quarantined entries of every log, at most `limit`.
-pub fn quarantined(read: &mut Read<'_>, limit: i64) -> Result<Vec<Quarantined>, Fault> {
-    let rows: Vec<QuarantinedRow> = quarantined_entries::table
-        .order((quarantined_entries::origin.asc(), quarantined_entries::entry_index.desc()))
-        .limit(limit)
-        .load(&mut **read)?;
-    rows.into_iter().map(parse_quarantined).collect()
+pub fn quarantined(read: &mut Read<'_>, limit: i64) -> Result<Vec<Unfolded>, Fault> {
+    newest(read, (false, limit))
 }
 
-/// The quarantined entries of a log from index `from` on and before `end`, at most `limit`.
-pub fn quarantined_between(
+/// The newest entries of every log that await a newer program, at most `limit`.
+pub fn awaiting(read: &mut Read<'_>, limit: i64) -> Result<Vec<Unfolded>, Fault> {
+    newest(read, (true, limit))
+}
+
+fn newest(read: &mut Read<'_>, (awaiting, limit): (bool, i64)) -> Result<Vec<Unfolded>, Fault> {
+    let rows: Vec<UnfoldedRow> = unfolded_entries::table
+        .filter(unfolded_entries::awaiting.eq(awaiting))
+        .order((unfolded_entries::origin.asc(), unfolded_entries::entry_index.desc()))
+        .limit(limit)
+        .select(UnfoldedRow::as_select())
+        .load(&mut **read)?;
+    rows.into_iter().map(parse_unfolded).collect()
+}
+
+/// The entries of a log that are not in the catalog, from index `from` on and before `end`, at most
+/// `limit` of each sort, by index.
+pub fn unfolded_between(
     read: &mut Read<'_>,
     origin: &Origin,
     (from, end): (u64, u64),
     limit: i64,
-) -> Result<Vec<Quarantined>, Fault> {
+) -> Result<Vec<Unfolded>, Fault> {
     let index = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    let rows: Vec<QuarantinedRow> = quarantined_entries::table
-        .filter(quarantined_entries::origin.eq(origin.to_string()))
-        .filter(quarantined_entries::entry_index.ge(index(from)))
-        .filter(quarantined_entries::entry_index.lt(index(end)))
-        .order(quarantined_entries::entry_index.asc())
-        .limit(limit)
-        .load(&mut **read)?;
-    rows.into_iter().map(parse_quarantined).collect()
+    let mut found = Vec::new();
+    for awaiting in [false, true] {
+        let rows: Vec<UnfoldedRow> = unfolded_entries::table
+            .filter(unfolded_entries::awaiting.eq(awaiting))
+            .filter(unfolded_entries::origin.eq(origin.to_string()))
+            .filter(unfolded_entries::entry_index.ge(index(from)))
+            .filter(unfolded_entries::entry_index.lt(index(end)))
+            .order(unfolded_entries::entry_index.asc())
+            .limit(limit)
+            .select(UnfoldedRow::as_select())
+            .load(&mut **read)?;
+        found.extend(rows);
+    }
+    found.sort_by_key(|row| row.entry_index);
+    found.into_iter().map(parse_unfolded).collect()
 }
 
-/// Quarantined entries that are counted: a log of nothing else must not slow a page.
-pub const QUARANTINE_COUNTED_MAX: i64 = 10_000;
+/// Entries of each sort that are counted: a log of nothing else must not slow a page.
+pub const UNFOLDED_COUNTED_MAX: i64 = 10_000;
 
-/// How many entries of each log are quarantined, of the first [`QUARANTINE_COUNTED_MAX`] of all;
-/// logs without any are left out.
+/// How many entries of each log are quarantined, of the first [`UNFOLDED_COUNTED_MAX`] of all; logs
+/// without any are left out.
 pub fn quarantine_counts(read: &mut Read<'_>) -> Result<BTreeMap<String, u64>, Fault> {
-    let origins: Vec<String> = quarantined_entries::table
-        .order((quarantined_entries::origin.asc(), quarantined_entries::entry_index.asc()))
-        .limit(QUARANTINE_COUNTED_MAX)
-        .select(quarantined_entries::origin)
+    counts(read, false)
+}
+
+/// The same for entries that await a newer program.
+pub fn awaiting_counts(read: &mut Read<'_>) -> Result<BTreeMap<String, u64>, Fault> {
+    counts(read, true)
+}
+
+fn counts(read: &mut Read<'_>, awaiting: bool) -> Result<BTreeMap<String, u64>, Fault> {
+    let origins: Vec<String> = unfolded_entries::table
+        .filter(unfolded_entries::awaiting.eq(awaiting))
+        .order((unfolded_entries::origin.asc(), unfolded_entries::entry_index.asc()))
+        .limit(UNFOLDED_COUNTED_MAX)
+        .select(unfolded_entries::origin)
         .load(&mut **read)?;
     let mut counts = BTreeMap::new();
     for origin in origins {

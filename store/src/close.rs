@@ -25,7 +25,7 @@ mod verify;
 use diesel::prelude::*;
 use lianshi_market::close::{Inputs, Outcome};
 use lianshi_registry::{
-    entry::{ENTRY_VERSION, Entry, Fact, StatementSealed},
+    entry::{Entry, Fact, StatementSealed},
     time::{Period, Timestamp},
 };
 
@@ -264,7 +264,6 @@ fn seal(
             return Err(Failure::Refused(CloseRefusal::Superseded { period }));
         }
         let entry = Entry {
-            v: ENTRY_VERSION,
             at: now,
             by: site.node.to_string(),
             fact: Fact::StatementSealed(StatementSealed {

@@ -313,7 +313,7 @@ fn copy_of(
         product: division.product.clone(),
         agreement: division.agreement.clone(),
         party: part.party.uscc.clone(),
-        role: part.party.role.clone(),
+        role: part.party.role,
         share_ppm: part.party.share_ppm,
         currency: division.currency,
         amount: part.amount,

@@ -2,12 +2,13 @@
 //! Called in the transaction that stores the entries, whether the node's own or a replica's.
 
 pub(crate) mod right;
+pub(crate) mod unfolded;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use lianshi_registry::{
-    catalog::{self, Known, Located, ObjectKey, Quarantine},
+    catalog::{self, Change, Known, Located, ObjectKey, Quarantine},
     entry::{Entry, Fact},
     fork::Fork,
     id::Origin,
@@ -16,12 +17,12 @@ use lianshi_registry::{
 
 use crate::{
     Fault, Write,
-    catalog::{objects, project, refold},
-    dialect::insert_if_absent,
+    catalog::{folds, objects, project, refold},
     forks, members,
-    schema::{logs, quarantined_entries},
+    schema::{logs, unfolded_entries},
 };
 use right::Right;
+use unfolded::UnfoldedRow;
 
 /// Objects that entries look at, in memory at a time: at 16 KiB each about 32 MiB, whatever a
 /// member refers to.
@@ -67,12 +68,13 @@ pub(crate) fn members_anew(write: &mut Write<'_>) -> Result<(), Fault> {
 /// Gives the logs to fold again.
 fn judge_members_anew(write: &mut Write<'_>) -> Result<BTreeSet<Origin>, Fault> {
     let members::Anew { logs, judged, refused } = members::anew(write)?;
-    let told = quarantined_entries::kind
-        .like(members::MEMBER_KINDS)
-        .and(quarantined_entries::origin.eq_any(judged));
-    diesel::delete(quarantined_entries::table.filter(told)).execute(&mut **write)?;
+    let told = unfolded_entries::table
+        .filter(unfolded_entries::awaiting.eq(false))
+        .filter(unfolded_entries::kind.like(members::MEMBER_KINDS))
+        .filter(unfolded_entries::origin.eq_any(judged));
+    diesel::delete(told).execute(&mut **write)?;
     for (origin, index, kind, reason) in &refused {
-        quarantine(write, (origin, *index), kind, reason)?;
+        UnfoldedRow::quarantined((origin, *index), kind, reason).keep(write)?;
     }
     Ok(logs)
 }
@@ -169,7 +171,7 @@ impl Run {
         let entry = match entry {
             Ok(entry) => entry,
             Err(reason) => {
-                quarantine(write, (&self.origin, index), "", reason)?;
+                UnfoldedRow::unread((&self.origin, index), reason).keep(write)?;
                 return Ok(None);
             }
         };
@@ -192,7 +194,8 @@ impl Run {
         let at = (self.origin.clone(), index);
         match members::apply(write, (&at.0, at.1), entry)? {
             Err(reason) => {
-                quarantine(write, (&self.origin, index), entry.fact.kind(), &reason)?;
+                let at = (&self.origin, index);
+                UnfoldedRow::quarantined(at, entry.fact.kind(), &reason).keep(write)?;
                 Ok(None)
             }
             Ok(applied) => {
@@ -211,22 +214,17 @@ impl Run {
     /// Evidence of a fork proves itself, whoever tells of it. What is kept is what this node can
     /// tell again.
     fn fork(&mut self, write: &mut Write<'_>, index: u64, fork: &Fork) -> Result<(), Fault> {
+        let at = (&self.origin, index);
         match fork.normal() {
-            Ok(fork) => forks::record(write, (&self.origin, index), &fork),
-            Err(reason) => quarantine(write, (&self.origin, index), "fork.witnessed", &reason),
+            Ok(fork) => forks::record(write, at, &fork),
+            Err(reason) => UnfoldedRow::quarantined(at, "fork.witnessed", &reason).keep(write),
         }
     }
 
     fn fold(&mut self, write: &mut Write<'_>, index: u64, entry: &Entry) -> Result<(), Fault> {
-        let kind = entry.fact.kind();
-        let division = match self.right.voice(&self.origin, index) {
-            Ok(division) => division.clone(),
-            Err(reason) => return quarantine(write, (&self.origin, index), kind, &reason),
-        };
-        let located = Located { origin: &self.origin, index, division: &division };
-        let changes = match catalog::decide(entry, &located, &self.known) {
+        let changes = match judge(&self.right, (&self.origin, index), entry, &self.known) {
             Ok(changes) => changes,
-            Err(reason) => return quarantine(write, (&self.origin, index), kind, &reason),
+            Err(row) => return row.keep(write),
         };
         for change in changes {
             let before = self.known.insert(change.key.clone(), change.object.clone());
@@ -238,6 +236,9 @@ impl Run {
 
     fn finish(self, write: &mut Write<'_>, first_index: u64, count: usize) -> Result<(), Fault> {
         project::products(write, &self.origin, &self.touched)?;
+        if first_index == 0 {
+            folds::note(write, &self.origin)?;
+        }
         let folded = first_index.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         diesel::update(logs::table.filter(logs::origin.eq(self.origin.to_string())))
             .set(logs::folded_size.eq(i64::try_from(folded).unwrap_or(i64::MAX)))
@@ -246,7 +247,7 @@ impl Run {
     }
 }
 
-fn is_member_entry(fact: &Fact) -> bool {
+pub(crate) fn is_member_entry(fact: &Fact) -> bool {
     matches!(
         fact,
         Fact::MemberAdmitted(_)
@@ -256,20 +257,16 @@ fn is_member_entry(fact: &Fact) -> bool {
     )
 }
 
-/// Keeps the reason why an entry was not folded.
-fn quarantine(
-    write: &mut Write<'_>,
+/// What an entry changes in the catalog, or why it counts for nothing.
+pub(crate) fn judge(
+    right: &Right,
     (origin, index): (&Origin, u64),
-    kind: &str,
-    reason: &dyn Refusal,
-) -> Result<(), Fault> {
-    let row = (
-        quarantined_entries::origin.eq(origin.to_string()),
-        quarantined_entries::entry_index.eq(i64::try_from(index).unwrap_or(i64::MAX)),
-        quarantined_entries::kind.eq(kind),
-        quarantined_entries::code.eq(reason.code()),
-        quarantined_entries::reason.eq(reason.to_string()),
-    );
-    insert_if_absent!(write, quarantined_entries::table, row)?;
-    Ok(())
+    entry: &Entry,
+    known: &Known,
+) -> Result<Vec<Change>, UnfoldedRow> {
+    let refused =
+        |reason: &dyn Refusal| UnfoldedRow::quarantined((origin, index), entry.fact.kind(), reason);
+    let division = right.voice(origin, index).map_err(|reason| refused(&reason))?;
+    let located = Located { origin, index, division };
+    catalog::decide(entry, &located, known).map_err(|reason| refused(&reason))
 }

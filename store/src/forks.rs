@@ -10,7 +10,7 @@ pub(crate) use compare::{chance, keep};
 
 use diesel::prelude::*;
 use lianshi_registry::{
-    entry::{ENTRY_VERSION, Entry, Fact},
+    entry::{Entry, Fact},
     fork::{Fork, ForkRefusal},
     id::Origin,
     key::PublicKey,
@@ -114,7 +114,6 @@ pub fn witness(
 /// it was told first.
 fn tell(write: &mut Write<'_>, site: &Site, evidence: &Fork) -> Result<(), Fault> {
     let entry = Entry {
-        v: ENTRY_VERSION,
         at: site.now(),
         by: site.node.to_string(),
         fact: Fact::ForkWitnessed(Box::new(evidence.clone())),

@@ -19,6 +19,7 @@ mod durable;
 pub mod fault;
 pub mod fold;
 pub mod forks;
+pub mod format;
 pub mod group;
 pub mod ledger;
 pub mod letters;

@@ -26,6 +26,8 @@ pub struct LogState {
     pub lag: u64,
     /// Entries that count for nothing.
     pub quarantined: u64,
+    /// Entries that await a newer program.
+    pub awaiting: u64,
     /// Two histories of it were signed, and the evidence is held here.
     pub forked: bool,
 }
@@ -35,6 +37,7 @@ pub fn logs(read: &mut Read<'_>) -> Result<Vec<LogState>, Fault> {
     let settled = quorum::all(read)?;
     let announced = log::announced(read)?;
     let quarantined = catalog::quarantine_counts(read)?;
+    let awaiting = catalog::awaiting_counts(read)?;
     let forked = forks::origins(read)?;
     let state = |head: Head| {
         let origin = head.origin.to_string();
@@ -48,6 +51,7 @@ pub fn logs(read: &mut Read<'_>) -> Result<Vec<LogState>, Fault> {
             cosignatures: settled.map_or(0, cosignatures),
             lag: announced.saturating_sub(head.size),
             quarantined: quarantined.get(&origin).copied().unwrap_or_default(),
+            awaiting: awaiting.get(&origin).copied().unwrap_or_default(),
             forked: forked.contains(&head.origin),
             head,
         }

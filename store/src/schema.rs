@@ -342,7 +342,15 @@ diesel::table! {
 }
 
 diesel::table! {
-    quarantined_entries (origin, entry_index) {
+    log_folds (origin) {
+        origin -> Text,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    unfolded_entries (awaiting, origin, entry_index) {
+        awaiting -> Bool,
         origin -> Text,
         entry_index -> BigInt,
         kind -> Text,
@@ -957,7 +965,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     catalog_unshared,
     tails,
     kept_heads,
-    quarantined_entries,
+    unfolded_entries,
+    log_folds,
     subscriptions,
     unfollowed_products,
     sealed_messages,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use lianshi_registry::id::RegistrationNumber;
+use lianshi_registry::{catalog::ProductStatus, id::RegistrationNumber};
 use lianshi_store::{
     Db,
     catalog::{self, Changes, Moment, Query},
@@ -81,7 +81,7 @@ fn what_changed_since_a_moment_is_told_once_in_pages_and_misses_nothing() {
         let second = since(db, &first.until, 100).expect("known");
         let expected = [&made[3], &made[4], &made[2]].map(Clone::clone);
         assert_eq!((numbers(&second), second.more), (expected.to_vec(), false));
-        assert_eq!(second.items[2].status.as_str(), "paused");
+        assert_eq!(second.items[2].status, ProductStatus::Paused);
         let nothing = since(db, &second.until, 100).expect("known");
         assert_eq!((nothing.items.len(), &nothing.until), (0, &second.until));
         let text = second.until.to_string();

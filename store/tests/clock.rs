@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use lianshi_registry::{
-    entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
+    entry::{Entry, Fact, Organization, OrganizationKind, Texts},
     refusal::Refusal as _,
     time::Timestamp,
     uscc,
@@ -51,7 +51,7 @@ fn append(site: &Site, number: u64) -> u64 {
         kind: OrganizationKind::Provider,
         division: site.division.clone(),
     });
-    let entry = Entry { v: ENTRY_VERSION, at: site.now(), by: site.node.to_string(), fact };
+    let entry = Entry { at: site.now(), by: site.node.to_string(), fact };
     let entries = [entry];
     let appended = site.db.write(|write| log::append(write, &site.origin, &entries, site.now()));
     appended.expect("appended")[0]

@@ -68,7 +68,7 @@ fn admitted(name: &str, division: &str) -> Vec<u8> {
 }
 
 fn entry(fact: Fact) -> Vec<u8> {
-    let entry = Entry { v: 1, at: now(), by: "ningbo".to_owned(), fact };
+    let entry = Entry { at: now(), by: "ningbo".to_owned(), fact };
     json::encode_entry(&entry).expect("encoded")
 }
 

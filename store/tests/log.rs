@@ -10,7 +10,7 @@ use std::{
 
 use lianshi_registry::{
     checkpoint::Checkpoint,
-    entry::{ENTRY_VERSION, Entry, Fact, ResourceWithdrawn, Texts},
+    entry::{Entry, Fact, ResourceWithdrawn, Texts},
     id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
     json,
     key::KeyPair,
@@ -64,7 +64,7 @@ fn entry(sequence: u32) -> Entry {
         number: number.expect("fits"),
         reason: "test 测试".to_owned(),
     });
-    Entry { v: ENTRY_VERSION, at: Timestamp::from_millis(0), by: "yinzhou".to_owned(), fact }
+    Entry { at: Timestamp::from_millis(0), by: "yinzhou".to_owned(), fact }
 }
 
 fn raw(from: u64, count: u64) -> Vec<Vec<u8>> {

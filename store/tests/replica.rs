@@ -5,8 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use lianshi_registry::{
     entry::{
-        Admission, ENTRY_VERSION, Entry, Fact, MemberChange, Organization, OrganizationKind,
-        Possession, Texts,
+        Admission, Entry, Fact, MemberChange, Organization, OrganizationKind, Possession, Texts,
     },
     id::{DivisionCode, NodeName, Origin},
     key::{KeyPair, NodeKeys},
@@ -130,7 +129,7 @@ fn entry(site: &Site, number: u64) -> Entry {
         kind: OrganizationKind::Provider,
         division: site.division.clone(),
     });
-    Entry { v: ENTRY_VERSION, at: Timestamp::from_millis(0), by: site.node.to_string(), fact }
+    Entry { at: Timestamp::from_millis(0), by: site.node.to_string(), fact }
 }
 
 pub fn head(site: &Site, origin: &Origin) -> Option<log::Head> {

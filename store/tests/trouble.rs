@@ -8,7 +8,7 @@ use diesel::{
     connection::SimpleConnection as _, sql_query, sql_types::BigInt,
 };
 use lianshi_registry::{
-    entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
+    entry::{Entry, Fact, Organization, OrganizationKind, Texts},
     merkle::{leaf_hash, root_of},
     uscc,
 };
@@ -114,7 +114,6 @@ impl<'s> Stage<'s> {
 
 fn entries(site: &Site) -> Vec<Entry> {
     let entry = |number: u64| Entry {
-        v: ENTRY_VERSION,
         at: site.now(),
         by: site.node.to_string(),
         fact: Fact::OrganizationListed(Organization {

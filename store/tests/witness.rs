@@ -3,7 +3,7 @@
 
 use lianshi_registry::{
     checkpoint::Checkpoint,
-    entry::{ENTRY_BYTES_MAX, ENTRY_VERSION, Entry, Fact},
+    entry::{ENTRY_BYTES_MAX, Entry, Fact},
     fork::Fork,
     json,
     key::PublicKey,
@@ -226,7 +226,7 @@ fn padded(author: &Site, conflict: &Conflict, log_key: PublicKey) -> Entry {
         let mut evidence = evidence.clone();
         evidence.older.push(junk.line().trim_end().to_owned());
         let fact = Fact::ForkWitnessed(Box::new(evidence));
-        Entry { v: ENTRY_VERSION, at: author.now(), by: author.node.to_string(), fact }
+        Entry { at: author.now(), by: author.node.to_string(), fact }
     };
     let fits = |entry: &Entry| json::encode_entry(entry).is_ok();
     let longest = (1..ENTRY_BYTES_MAX).rev().map(filled).find(fits).expect("one fits");

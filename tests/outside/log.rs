@@ -7,7 +7,7 @@ use std::{
 
 use lianshi_node::folder::Folder;
 use lianshi_registry::{
-    entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
+    entry::{Entry, Fact, Organization, OrganizationKind, Texts},
     id::DivisionCode,
     json,
     uscc::Uscc,
@@ -54,7 +54,6 @@ fn exported(folder: &Path, count: usize) -> PathBuf {
 fn entry(number: usize) -> Entry {
     let text = TEXTS[number % TEXTS.len()];
     Entry {
-        v: ENTRY_VERSION,
         at: lianshi_registry::time::Timestamp::from_millis(0),
         by: "yinzhou".to_owned(),
         fact: Fact::OrganizationListed(Organization {

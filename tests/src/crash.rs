@@ -4,7 +4,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use lianshi_registry::{
-    entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
+    entry::{Entry, Fact, Organization, OrganizationKind, Texts},
     id::{DivisionCode, NodeName, Origin},
     key::KeyPair,
     member::Root,
@@ -74,7 +74,7 @@ pub fn entry(site: &Site, index: u64) -> Entry {
         kind: OrganizationKind::Provider,
         division: site.division.clone(),
     });
-    Entry { v: ENTRY_VERSION, at: site.now(), by: site.node.to_string(), fact }
+    Entry { at: site.now(), by: site.node.to_string(), fact }
 }
 
 /// What is held of the writer's log.

@@ -4,8 +4,8 @@ use std::{fs, path::Path, time::Duration};
 
 use lianshi_registry::{
     entry::{
-        Authorization, ENTRY_VERSION, Entry, Fact, Grade, Guard, Organization, OrganizationKind,
-        Product, ProductForm, Purpose, Resource, Texts, counted_bytes,
+        Authorization, Entry, Fact, Grade, Guard, Organization, OrganizationKind, Product,
+        ProductForm, Purpose, Resource, Texts, UpdateCycle, counted_bytes,
     },
     id::{DivisionCode, NumberKind, RegistrationNumber},
     json,
@@ -58,7 +58,7 @@ fn varied(seed: u32, chars: u32) -> String {
 
 fn encoded(fact: Fact) -> Vec<u8> {
     let at = Timestamp::parse("2026-11-21T03:00:00Z").expect("a time");
-    let entry = Entry { v: ENTRY_VERSION, at, by: "haishu".to_owned(), fact };
+    let entry = Entry { at, by: "haishu".to_owned(), fact };
     json::encode_entry(&entry).expect("inside the profile")
 }
 
@@ -79,7 +79,7 @@ fn ground() -> Vec<Vec<u8>> {
         forbidden: false,
         fields: Vec::new(),
         row_count: 1,
-        update_cycle: "daily".to_owned(),
+        update_cycle: UpdateCycle::Daily,
     };
     let granted = Fact::AuthorizationGranted(authorization(1, 1));
     vec![
@@ -123,7 +123,7 @@ fn product(n: u32) -> Product {
         regrade: None,
         purposes: vec![Purpose::Industry],
         forbidden_uses: texts("转售"),
-        update_cycle: "daily".to_owned(),
+        update_cycle: UpdateCycle::Daily,
         coverage: texts("海曙"),
         technique: "lookup".to_owned(),
         operations: Vec::new(),

@@ -13,7 +13,7 @@ use lianshi_node::{
 };
 use lianshi_registry::{
     checkpoint::Checkpoint,
-    entry::{ENTRY_BYTES_MAX, ENTRY_VERSION, Entry, Fact},
+    entry::{ENTRY_BYTES_MAX, Entry, Fact},
     fork::Fork,
     id::{DivisionCode, NodeName, NumberKind, RegistrationNumber},
     json,
@@ -227,7 +227,7 @@ fn padded_evidence(site: &Site) -> Vec<Vec<u8>> {
         let mut evidence = evidence.clone();
         evidence.older.push(junk.line().trim_end().to_owned());
         let fact = Fact::ForkWitnessed(Box::new(evidence));
-        let entry = Entry { v: ENTRY_VERSION, at: site.now(), by: "haishu".to_owned(), fact };
+        let entry = Entry { at: site.now(), by: "haishu".to_owned(), fact };
         json::encode_entry(&entry).ok()
     });
     vec![longest.expect("one fits")]

@@ -17,6 +17,7 @@ mod equivocation;
 mod full_disk;
 mod hostile_member;
 mod leap;
+mod mixed_versions;
 mod readiness;
 mod recovery;
 mod replication;

@@ -5,7 +5,7 @@ mod dossier;
 pub mod ending;
 
 use lianshi_market::subscription::{Ending, HeldUp, Side, State, SubscriptionId, SubscriptionView};
-use lianshi_registry::{entry::Purpose, time::Timestamp};
+use lianshi_registry::time::Timestamp;
 use lianshi_store::{
     Fault, Read,
     accounts::User,
@@ -14,7 +14,7 @@ use lianshi_store::{
 
 pub use dossier::Dossier;
 
-use crate::{WebState, page::Page, plans, problem::Problem, refusal};
+use crate::{WebState, page::Page, problem::Problem, refusal};
 
 /// The page of a copy, on the side it belongs to.
 pub fn address(view: &SubscriptionView) -> String {
@@ -140,11 +140,4 @@ pub fn timeline(page: &Page, view: &SubscriptionView, history: &[HistoryLine]) -
             why: why(&line.kind),
         })
         .collect()
-}
-
-/// A purpose from its code.
-pub fn purpose_of(code: &str) -> Option<Purpose> {
-    [Purpose::PublicGood, Purpose::Industry]
-        .into_iter()
-        .find(|purpose| plans::purpose_code(purpose) == code)
 }

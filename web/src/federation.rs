@@ -8,7 +8,7 @@ use actix_web::{
     web::{Data, Query},
 };
 use askama::Template;
-use lianshi_store::catalog::{self, Quarantined};
+use lianshi_store::catalog::{self, FoldState, Unfolded};
 
 use crate::{
     WebState,
@@ -18,8 +18,8 @@ use crate::{
     topology::Topology,
 };
 
-/// Quarantined entries shown: whoever needs more reads the log.
-const QUARANTINED_SHOWN: i64 = 20;
+/// Entries of each sort shown that are not in the catalog: whoever needs more reads the log.
+const UNFOLDED_SHOWN: i64 = 20;
 
 #[derive(Template)]
 #[template(path = "federation.html")]
@@ -28,7 +28,9 @@ struct FederationPage {
     order: Order,
     entries: u64,
     digest: String,
-    quarantined: Vec<Quarantined>,
+    fold: FoldState,
+    /// Entries that are not in the catalog, each sort under its name.
+    unfolded: [(&'static str, Vec<Unfolded>); 2],
     topology: Topology,
     page: Page,
 }
@@ -41,12 +43,14 @@ pub async fn show(
 ) -> Result<HttpResponse, Problem> {
     let order = Order::from_word(parameters.get("sort").map_or("", String::as_str));
     let now = page.now;
-    let (known, digest, quarantined) = state
+    let (known, digest, fold, quarantined, awaiting) = state
         .read(move |read| {
             Ok((
                 Known::load(read, now)?,
                 catalog::digest(read)?,
-                catalog::quarantined(read, QUARANTINED_SHOWN)?,
+                catalog::fold_state(read)?,
+                catalog::quarantined(read, UNFOLDED_SHOWN)?,
+                catalog::awaiting(read, UNFOLDED_SHOWN)?,
             ))
         })
         .await?;
@@ -57,7 +61,8 @@ pub async fn show(
         digest: hex::encode(digest),
         nodes,
         order,
-        quarantined,
+        fold,
+        unfolded: [("quarantined", quarantined), ("awaiting", awaiting)],
         page,
     })
 }

@@ -49,7 +49,7 @@ impl Card {
             purpose: hit.purpose.clone(),
             charge: hit.charge.clone(),
             price_from: hit.price_from,
-            status: hit.status.as_str().to_owned(),
+            status: hit.status.to_string(),
             node_name: titles.get(&node).cloned().unwrap_or(node),
             operator: page.of_texts(&hit.operator_name).to_owned(),
             synthetic: hit.synthetic,

@@ -6,8 +6,9 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use lianshi_governance::division::Divisions;
 use lianshi_registry::{
     checkpoint::vkey,
-    id::DivisionCode,
+    id::{DivisionCode, Origin},
     member::{Member, Root, Status},
+    program::Program,
     time::{Date, Timestamp},
 };
 use lianshi_store::{
@@ -54,6 +55,8 @@ pub struct Known {
     pub versions: BTreeMap<String, String>,
     /// Quarantined entries by log.
     pub quarantined: BTreeMap<String, u64>,
+    /// Entries that await a newer program, by log.
+    pub awaiting: BTreeMap<String, u64>,
 }
 
 /// What a table of nodes is sorted by.
@@ -93,9 +96,6 @@ impl Order {
     }
 }
 
-/// This program, as it introduces itself to peers.
-const OWN_VERSION: &str = concat!("lianshi/", env!("CARGO_PKG_VERSION"));
-
 impl Known {
     /// Loads it.
     pub fn load(read: &mut Read<'_>, now: Timestamp) -> Result<Self, Fault> {
@@ -110,6 +110,7 @@ impl Known {
             announced: log::announced(read)?,
             versions: members::versions(read)?,
             quarantined: catalog::quarantine_counts(read)?,
+            awaiting: catalog::awaiting_counts(read)?,
         })
     }
 
@@ -159,20 +160,17 @@ impl Known {
             log_path: format!("/log/{}/{}", name, admission.origin.generation()),
             log_key: admission.log_key.to_string(),
             key_id: hex::encode(vkey(&admission.origin, admission.log_key).id()),
-            version: if own {
-                OWN_VERSION.to_owned()
+            program: if own {
+                Program::this()
             } else {
-                self.versions.get(&name).cloned().unwrap_or_default()
+                self.versions.get(&name).map(|said| Program::parse(said)).unwrap_or_default()
             },
             lag: head.map(|head| {
                 let announced = self.announced.get(&head.origin.to_string());
                 announced.map_or(0, |announced| announced.saturating_sub(head.size))
             }),
-            quarantined: self
-                .quarantined
-                .get(&admission.origin.to_string())
-                .copied()
-                .unwrap_or_default(),
+            quarantined: count(&self.quarantined, &admission.origin),
+            awaiting: count(&self.awaiting, &admission.origin),
             log: format!("{name}/{}", admission.origin.generation()),
             size: head.map(|head| head.size),
             root_hash: head.map(|head| head.root.to_string()).unwrap_or_default(),
@@ -187,6 +185,10 @@ impl Known {
             name,
         }
     }
+}
+
+fn count(counts: &BTreeMap<String, u64>, origin: &Origin) -> u64 {
+    counts.get(&origin.to_string()).copied().unwrap_or_default()
 }
 
 /// One node of a table.
@@ -219,11 +221,13 @@ pub struct NodeRow {
     /// The beginning of that key as signed notes name it, in hexadecimal.
     pub key_id: String,
     /// The program it runs, as it last said; empty when it never did.
-    pub version: String,
+    pub program: Program,
     /// Entries of a signed head that are known to exist and not held here.
     pub lag: Option<u64>,
     /// Entries of its log that count for nothing.
     pub quarantined: u64,
+    /// Entries of its log that await a newer program here.
+    pub awaiting: u64,
     /// Node and generation, as addresses have them.
     pub log: String,
     /// Entries held here.
@@ -249,6 +253,12 @@ pub struct NodeRow {
 }
 
 impl NodeRow {
+    /// Whether its digest cannot be compared with this node's: it folds by another version, or does
+    /// not say by which.
+    pub fn folds_otherwise(&self) -> bool {
+        !self.program.name.is_empty() && self.program.fold != Program::this().fold
+    }
+
     /// The first characters of the root hash, enough to compare by eye.
     pub fn root_short(&self) -> &str {
         self.root_hash.get(..12).unwrap_or(&self.root_hash)

@@ -9,7 +9,7 @@ use lianshi_market::{
     term,
 };
 use lianshi_registry::{
-    entry::{Charge, FieldType, Grade, Plan, ProductForm, Purpose},
+    entry::{Charge, Plan, Purpose},
     time::Date,
 };
 use lianshi_store::catalog::Offer;
@@ -92,7 +92,7 @@ impl PlanRow {
         Self {
             code: plan.code.clone(),
             name: page.of_texts(&plan.name).to_owned(),
-            purpose: page.word("purpose", purpose_code(&plan.purpose)),
+            purpose: page.word("purpose", plan.purpose),
             charge: charge_words(page, &plan.charge),
             short: short_words(page, &plan.charge),
             quota: page.lang.text(
@@ -220,46 +220,4 @@ fn example(page: &Page, plan: &Plan, calls: u64) -> (String, Option<Amount>) {
         ),
     };
     (words, amount)
-}
-
-/// The code of a purpose in texts and in the API.
-pub fn purpose_code(purpose: &Purpose) -> &'static str {
-    match purpose {
-        Purpose::PublicGood => "public_good",
-        Purpose::Industry => "industry",
-    }
-}
-
-/// The code of a form.
-pub fn form_code(form: &ProductForm) -> &'static str {
-    match form {
-        ProductForm::Verification => "verification",
-        ProductForm::Index => "index",
-        ProductForm::Model => "model",
-        ProductForm::Report => "report",
-        ProductForm::Application => "application",
-    }
-}
-
-/// The code of a grade.
-pub fn grade_code(grade: &Grade) -> &'static str {
-    match grade {
-        Grade::L1 => "l1",
-        Grade::L2 => "l2",
-        Grade::L3 => "l3",
-        Grade::L4 => "l4",
-        Grade::Important => "important",
-        Grade::Core => "core",
-    }
-}
-
-/// The code of a field's type.
-pub fn type_code(field_type: &FieldType) -> &'static str {
-    match field_type {
-        FieldType::Text => "text",
-        FieldType::Integer => "integer",
-        FieldType::Decimal => "decimal",
-        FieldType::Date => "date",
-        FieldType::Boolean => "boolean",
-    }
 }

@@ -25,7 +25,7 @@ use lianshi_store::{
 use crate::{
     WebState, nodes,
     page::{Page, render_as},
-    plans::{self, Asked, PlanRow},
+    plans::{Asked, PlanRow},
     problem::Problem,
 };
 
@@ -124,7 +124,7 @@ fn shares(page: &Page, offer: &Offer, titles: &BTreeMap<String, String>) -> Vec<
         let node = share.node.to_string();
         let row = ShareRow {
             party: page.of_texts(&share.name).to_owned(),
-            role: page.word("party", &share.role),
+            role: page.word("party", share.role),
             node: titles.get(&node).cloned().unwrap_or(node),
             percent: crate::figures::percent(share.share_ppm),
             from,
@@ -159,7 +159,7 @@ impl ProductPage {
     }
 
     fn purposes(&self) -> String {
-        let word = |purpose: &Purpose| self.page.word("purpose", plans::purpose_code(purpose));
+        let word = |purpose: &Purpose| self.page.word("purpose", purpose);
         let words: Vec<String> = self.offer.product.purposes.iter().map(word).collect();
         words.join(&self.page.t("list-comma"))
     }

@@ -3,6 +3,7 @@
 //! millions costs what the first does.
 
 mod entry;
+#[cfg(test)]
 mod kinds;
 pub mod label;
 
@@ -11,10 +12,10 @@ use actix_web::{
     web::{Data, Path, Query},
 };
 use askama::Template;
-use lianshi_registry::{checkpoint::vkey, id::Origin};
+use lianshi_registry::{checkpoint::vkey, entry::Fact, id::Origin};
 use lianshi_store::{
     Fault, Read,
-    catalog::{self, Quarantined},
+    catalog::{self, Unfolded},
     forks,
     log::{self, Browsed, Head},
     quorum::{self, Settled},
@@ -29,12 +30,11 @@ use crate::{
     preferences::encode,
     problem::Problem,
 };
-use kinds::KINDS;
 use label::Label;
 
 /// Longest kind of an address that is looked for.
 const KIND_CHARS_MAX: usize = 40;
-/// Quarantined entries of a look that are marked: as many as it can show.
+/// Entries of a look outside the catalog that are marked: as many as it can show.
 const MARKED_MAX: i64 = 4_096;
 
 /// Adds the browser.
@@ -59,7 +59,7 @@ pub struct Wanted {
 #[template(path = "registry/log.html")]
 struct LogPage {
     log: LogHead,
-    kinds: [&'static str; 27],
+    kinds: &'static [&'static str],
     kind: String,
     rows: Vec<EntryRow>,
     /// Where the look ended, when older entries follow.
@@ -127,7 +127,7 @@ impl LogHead {
 struct EntryRow {
     index: u64,
     label: Label,
-    quarantined: Option<Quarantined>,
+    unfolded: Option<Unfolded>,
 }
 
 /// `GET /registry/{node}/{generation}?kind=…&before=…`
@@ -147,7 +147,7 @@ pub async fn show(
         let fits = |bytes: &[u8]| asked.is_empty() || label::kind(bytes).as_ref() == Some(&asked);
         let browsed = log::browse(read, &log.origin, before, &fits)?;
         let looked_at = (browsed.down_to, before);
-        let marked = catalog::quarantined_between(read, &log.origin, looked_at, MARKED_MAX)?;
+        let marked = catalog::unfolded_between(read, &log.origin, looked_at, MARKED_MAX)?;
         Ok(Some((log, browsed, marked)))
     });
     let (log, Browsed { entries, down_to }, marked) = found.await?.ok_or(Problem::NotFound)?;
@@ -156,7 +156,7 @@ pub async fn show(
         .map(|(index, bytes)| EntryRow {
             index: *index,
             label: Label::of(bytes),
-            quarantined: marked.iter().find(|one| one.index == *index).cloned(),
+            unfolded: marked.iter().find(|one| one.index == *index).cloned(),
         })
         .collect();
     render(&LogPage {
@@ -164,7 +164,7 @@ pub async fn show(
         cut: down_to > 0 && rows.len() < log::BROWSED_MAX,
         older: (down_to > 0).then_some(down_to),
         log,
-        kinds: KINDS,
+        kinds: Fact::kinds(),
         kind,
         rows,
         page,

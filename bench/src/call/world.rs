@@ -8,9 +8,10 @@ use lianshi_market::{dataset::Definition, subscription::SubscriptionId, usage::t
 use lianshi_node::clock;
 use lianshi_registry::{
     entry::{
-        Authorization, Ceiling, Charge, ENTRY_VERSION, Engine, Entry, Fact, Field, FieldType,
-        Grade, Guard, Operation, Organization, OrganizationKind, Plan, Product, ProductForm,
-        ProductNotice, Purpose, Resource, Share, Split, Texts,
+        Authorization, Ceiling, Charge, ChargeUnit, Confirmation, Engine, Entry, Fact, Field,
+        FieldType, Grade, Guard, Operation, Organization, OrganizationKind, Plan, Product,
+        ProductForm, ProductNotice, Purpose, Resource, ResourceField, Share, ShareRole, Split,
+        SplitBase, Texts, UpdateCycle,
     },
     id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
     key::KeyPair,
@@ -92,7 +93,7 @@ fn site(folder: &Path, database: Option<&str>) -> anyhow::Result<Site> {
 fn publish(site: &Site) -> anyhow::Result<()> {
     let by = operator()?.to_string();
     let now = site.now();
-    let entry = |fact| Entry { v: ENTRY_VERSION, at: now, by: by.clone(), fact };
+    let entry = |fact| Entry { at: now, by: by.clone(), fact };
     let entries: Vec<Entry> = facts(now.date())?.into_iter().map(entry).collect();
     site.db.write(|write| {
         log::create_own(write, site)?;
@@ -175,7 +176,7 @@ fn facts(today: Date) -> anyhow::Result<Vec<Fact>> {
         Fact::ProductRegistered(Box::new(described(today)?)),
         Fact::CeilingFiled(Ceiling {
             product: product.clone(),
-            unit: "call".to_owned(),
+            unit: ChargeUnit::Call,
             price_max: Price::parse("1")?,
             document: "C-1".to_owned(),
         }),
@@ -193,9 +194,18 @@ fn resource() -> anyhow::Result<Resource> {
         platform_id: "R-1".to_owned(),
         grade: Grade::L1,
         forbidden: false,
-        fields: vec![field("code", true)],
+        fields: vec![ResourceField {
+            name: "code".to_owned(),
+            label: texts("code"),
+            field_type: FieldType::Text,
+            confirmed: Some(Confirmation {
+                by: operator()?,
+                on: Date::parse("2026-01-01")?,
+                document: "C-1".to_owned(),
+            }),
+        }],
         row_count: u64::from(CODES),
-        update_cycle: "monthly".to_owned(),
+        update_cycle: UpdateCycle::Monthly,
     })
 }
 
@@ -235,12 +245,12 @@ fn split(today: Date) -> anyhow::Result<Split> {
         product: number(NumberKind::Product)?,
         version: 1,
         from: today.period(),
-        base: "invoiced".to_owned(),
+        base: SplitBase::Invoiced,
         consents: Vec::new(),
         shares: vec![Share {
             party: operator()?,
             name: texts("Fictitious Operator"),
-            role: "operator".to_owned(),
+            role: ShareRole::Operator,
             node: NodeName::parse("yinzhou")?,
             share_ppm: 1_000_000,
         }],
@@ -264,7 +274,7 @@ fn described(today: Date) -> anyhow::Result<Product> {
         regrade: None,
         purposes: vec![Purpose::Industry],
         forbidden_uses: texts("none"),
-        update_cycle: "monthly".to_owned(),
+        update_cycle: UpdateCycle::Monthly,
         coverage: texts("all"),
         technique: "lookup".to_owned(),
         operations: vec![Operation {

@@ -1,7 +1,7 @@
 //! What the guards say no to, each with its stable code and the rule it follows.
 
 use lianshi_registry::{
-    entry::{Grade, ProductForm},
+    entry::{BuyerKind, ChargeUnit, Grade, ProductForm, Purpose},
     id::RegistrationNumber,
     price::Price,
     refusal::Refusal,
@@ -174,7 +174,7 @@ pub enum Guard {
         /// The plan.
         plan: String,
         /// The purpose.
-        purpose: &'static str,
+        purpose: Purpose,
     },
     /// A public-good plan that nobody reviews and that names no kind of organization.
     #[error(
@@ -194,7 +194,7 @@ pub enum Guard {
         /// The plan.
         plan: String,
         /// The kind, as files write it.
-        kind: String,
+        kind: BuyerKind,
     },
     /// A public-good plan with a price.
     #[error("plan {plan} serves the public good and must be free of charge")]
@@ -208,7 +208,7 @@ pub enum Guard {
         /// The plan.
         plan: String,
         /// The unit.
-        unit: &'static str,
+        unit: ChargeUnit,
     },
     /// A price above the ceiling.
     #[error("plan {plan} charges {price} yuan per {unit}, above the ceiling of {price_max}")]
@@ -216,7 +216,7 @@ pub enum Guard {
         /// The plan.
         plan: String,
         /// The unit.
-        unit: &'static str,
+        unit: ChargeUnit,
         /// The price.
         price: Price,
         /// The ceiling.

@@ -3,7 +3,9 @@
 
 use lianshi_registry::{
     entry::{
-        BuyerKind, Charge, Engine, Field, FieldType, Guard as AnswerGuard, Operation, Share, Texts,
+        BuyerKind, Charge, ChargeUnit, Confirmation, Engine, Field, FieldType,
+        Guard as AnswerGuard, Operation, ResourceField, Share, ShareRole, SplitBase, Texts,
+        UpdateCycle,
     },
     id::{DivisionCode, NodeName, NumberKind, RegistrationNumber},
     price::Price,
@@ -39,9 +41,14 @@ fn texts() -> Texts {
     Texts { zh: "文".to_owned(), en: "text".to_owned() }
 }
 
-fn field() -> Field {
-    let name = "code".to_owned();
-    Field { name, label: texts(), field_type: FieldType::Text, required: true }
+fn field() -> ResourceField {
+    let (by, on, document) = (code(1), day("2026-01-05"), "D-1".to_owned());
+    ResourceField {
+        name: "code".to_owned(),
+        label: texts(),
+        field_type: FieldType::Text,
+        confirmed: Some(Confirmation { by, on, document }),
+    }
 }
 
 fn held() -> ResourceState {
@@ -54,7 +61,7 @@ fn held() -> ResourceState {
         forbidden: false,
         fields: vec![field()],
         row_count: 1,
-        update_cycle: "daily".to_owned(),
+        update_cycle: UpdateCycle::Daily,
     };
     ResourceState { resource, withdrawn: None }
 }
@@ -76,13 +83,18 @@ fn granted() -> AuthorizationState {
     AuthorizationState { authorization, status: AuthorizationStatus::Active, reason: String::new() }
 }
 
+fn code_field() -> Field {
+    let name = "code".to_owned();
+    Field { name, label: texts(), field_type: FieldType::Text, required: true }
+}
+
 fn offered() -> Product {
     let operation = Operation {
         name: "verify".to_owned(),
         label: texts(),
         engine: Engine::Lookup,
-        input: vec![field()],
-        output: vec![field()],
+        input: vec![code_field()],
+        output: vec![code_field()],
         example: None,
     };
     Product {
@@ -101,7 +113,7 @@ fn offered() -> Product {
         regrade: None,
         purposes: vec![Purpose::Industry],
         forbidden_uses: texts(),
-        update_cycle: "daily".to_owned(),
+        update_cycle: UpdateCycle::Daily,
         coverage: texts(),
         technique: "aggregation".to_owned(),
         operations: vec![operation],
@@ -144,8 +156,10 @@ fn g1_every_field_confirmed_nothing_forbidden_withdrawn_or_graded_too_high() {
     assert!(check(|_| {}).is_empty());
     assert_eq!(check(|s| s.resource.forbidden = true), ["guard.resource_forbidden"]);
     assert_eq!(check(|s| s.withdrawn = Some(String::new())), ["guard.resource_withdrawn"]);
-    let unconfirmed = check(|s| s.resource.fields[0].required = false);
+    let unconfirmed = check(|s| s.resource.fields[0].confirmed = None);
     assert_eq!(unconfirmed, ["guard.field_not_confirmed"]);
+    let by_another = check(|s| s.resource.fields[0].confirmed.as_mut().expect("is").by = code(2));
+    assert_eq!(by_another, ["guard.field_not_confirmed"]);
     assert_eq!(check(|s| s.resource.grade = Grade::Important), ["guard.grade_too_high"]);
     assert_eq!(check(|s| s.resource.grade = Grade::Core), ["guard.grade_too_high"]);
 }
@@ -238,7 +252,7 @@ fn the_closed_list_of_forms_is_the_rulesets() {
 fn prices_need_a_ceiling_and_public_good_has_none() {
     let ceiling = Ceiling {
         product: number(NumberKind::Product),
-        unit: "month".to_owned(),
+        unit: ChargeUnit::Month,
         price_max: Price::parse("100").expect("valid"),
         document: "D".to_owned(),
     };
@@ -268,7 +282,7 @@ fn a_split_is_whole() {
     let share = |party, share_ppm| Share {
         party,
         name: texts(),
-        role: "operator".to_owned(),
+        role: ShareRole::Operator,
         node: NodeName::parse("guangming").expect("valid"),
         share_ppm,
     };
@@ -277,7 +291,7 @@ fn a_split_is_whole() {
             product: number(NumberKind::Product),
             version: 1,
             from: Period::parse("2026-01").expect("valid"),
-            base: "invoiced".to_owned(),
+            base: SplitBase::Invoiced,
             consents: Vec::new(),
             shares,
         };
@@ -296,7 +310,7 @@ fn a_split_that_reaches_back_is_refused_in_words() {
     let share = |party| Share {
         party,
         name: texts(),
-        role: "operator".to_owned(),
+        role: ShareRole::Operator,
         node: NodeName::parse("guangming").expect("valid"),
         share_ppm: 500_000,
     };
@@ -305,7 +319,7 @@ fn a_split_that_reaches_back_is_refused_in_words() {
         product: number(NumberKind::Product),
         version,
         from: month(from),
-        base: "invoiced".to_owned(),
+        base: SplitBase::Invoiced,
         consents: Vec::new(),
         shares: vec![share(code(1)), share(code(2))],
     };

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use lianshi_registry::{
     catalog::{self, AuthorizationState, Known, Located, Object, ObjectKey, ResourceState},
-    entry::{ENTRY_VERSION, Entry, Fact, Texts},
+    entry::{Entry, Fact, Texts},
     id::{NumberKind, RegistrationNumber},
     json,
     refusal::Refusal,
@@ -158,7 +158,10 @@ impl Desk<'_> {
 
     fn resource(&mut self, section: &Section<'_>, numbered: &Numbered) {
         let before = self.findings.count();
-        let Some(body) = read::resource(section, &numbered.number) else { return };
+        let Some(body) = read::resource(section, &numbered.number, self.publisher.now.date())
+        else {
+            return;
+        };
         if self.findings.count() > before {
             return;
         }
@@ -213,7 +216,7 @@ impl Desk<'_> {
                 ObjectKey::authorization(&state.authorization.number, origin)
             }
             Object::Product(state) => ObjectKey::product(&state.product.number, origin),
-            Object::Ceiling(ceiling) => ObjectKey::ceiling(&ceiling.product, &ceiling.unit, origin),
+            Object::Ceiling(ceiling) => ObjectKey::ceiling(&ceiling.product, ceiling.unit, origin),
             _ => return,
         };
         self.known.entry(key).or_insert(object);
@@ -244,12 +247,7 @@ impl Desk<'_> {
 
     /// Adds an entry when the fold accepts it; tells why not otherwise.
     fn say(&mut self, section: &Section<'_>, fact: Fact, (id, key, name): (&str, &str, &Texts)) {
-        let entry = Entry {
-            v: ENTRY_VERSION,
-            at: self.publisher.now,
-            by: self.publisher.by.to_owned(),
-            fact,
-        };
+        let entry = Entry { at: self.publisher.now, by: self.publisher.by.to_owned(), fact };
         if let Err(refusal) = json::encode_entry(&entry) {
             section.refuse(refusal.code(), refusal);
             return;

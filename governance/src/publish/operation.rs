@@ -27,8 +27,8 @@ fn operation(section: &Section<'_>) -> Option<Operation> {
     let name = section.code("name");
     let label = section.texts("label", Kind::Name);
     let engine = section.word("engine");
-    let input = fields(section, "input", "required");
-    let output = fields(section, "output", "required");
+    let input = fields(section, "input");
+    let output = fields(section, "output");
     let example = input.as_ref().and_then(|input| example(section, input));
     section.finish();
     Some(Operation {

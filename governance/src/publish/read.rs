@@ -14,10 +14,7 @@ use lianshi_registry::{
 
 pub(super) use offer::{ceiling, plan, split};
 
-use super::{
-    CYCLES, FIELDS, REGRADE_METHODS, SECTORS, TECHNIQUES, field::fields, operation,
-    section::Section,
-};
+use super::{FIELDS, SECTORS, TECHNIQUES, field, operation, section::Section};
 use crate::division::{DivisionStanding, Divisions};
 
 /// Names given in the file (`key`) and the numbers they stand for.
@@ -104,15 +101,19 @@ fn check_division(section: &Section<'_>, division: &DivisionCode, today: Date) {
 }
 
 /// `[[resource]]`.
-pub(super) fn resource(section: &Section<'_>, number: &RegistrationNumber) -> Option<Resource> {
+pub(super) fn resource(
+    section: &Section<'_>,
+    number: &RegistrationNumber,
+    today: Date,
+) -> Option<Resource> {
     let name = section.texts("name", Kind::Name);
     let provider = section.parsed("provider", Uscc::parse);
     let platform_id = section.text("platform_id");
     let grade = section.word("grade");
     let forbidden = section.flag("forbidden", false);
     let row_count = section.number("row_count");
-    let update_cycle = section.one_of("update_cycle", &CYCLES);
-    let fields = fields(section, "fields", "confirmed");
+    let update_cycle = section.word("update_cycle");
+    let fields = field::of_resource(section, provider.as_ref(), today);
     section.finish();
     Some(Resource {
         number: number.clone(),
@@ -179,7 +180,7 @@ pub(super) fn product(
     let version = section.text_or("version", Kind::Label, "1.0");
     let (sector, field) = (section.one_of("sector", &SECTORS), section.one_of("field", &FIELDS));
     let purposes = section.words("purposes");
-    let update_cycle = section.one_of("update_cycle", &CYCLES);
+    let update_cycle = section.word("update_cycle");
     let (technique, guard) = (section.one_of("technique", &TECHNIQUES), guard(section));
     let [security_assessment, export_review] = ["security_assessment", "export_review"]
         .map(|field| section.text_or(field, Kind::Reference, ""));
@@ -224,7 +225,7 @@ pub(super) fn product(
 
 fn regrade(section: &Section<'_>) -> Option<Regrade> {
     let section = section.section("regrade")?;
-    let method = section.one_of("method", &REGRADE_METHODS);
+    let method = section.word("method");
     let reviewer = section.parsed("reviewer", Uscc::parse);
     let evidence = section.text("evidence");
     section.finish();

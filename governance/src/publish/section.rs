@@ -13,8 +13,8 @@ use lianshi_registry::{
     refusal::Refusal,
     text::{Kind, TextRefusal},
     time::{Date, Period},
+    word::Word,
 };
-use serde::de::DeserializeOwned;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -24,7 +24,7 @@ use super::{
     Finding,
     source::{Findings, Source},
 };
-use crate::{guard::GuardRefusal, ruleset::parse_word};
+use crate::guard::GuardRefusal;
 
 /// One table being read.
 pub(super) struct Section<'s> {
@@ -82,6 +82,11 @@ impl<'s> Section<'s> {
     /// Whether the field is given.
     pub(super) fn has(&self, field: &str) -> bool {
         self.table.contains_key(field)
+    }
+
+    /// Whether the field is given and a table.
+    pub(super) fn is_table(&self, field: &str) -> bool {
+        self.table.get(field).is_some_and(|value| value.get_ref().as_table().is_some())
     }
 
     fn value(&self, field: &str) -> Option<&'s Spanned<DeValue<'s>>> {
@@ -171,16 +176,23 @@ impl<'s> Section<'s> {
     }
 
     /// A word of a closed list of the entry format.
-    pub(super) fn word<T: DeserializeOwned>(&self, field: &str) -> Option<T> {
+    pub(super) fn word<T: Word>(&self, field: &str) -> Option<T> {
         let text = self.text(field)?;
-        let word = parse_word(&text);
+        self.read_word(&text, (field, self.line_of(field)))
+    }
+
+    fn read_word<T: Word>(&self, text: &str, (field, line): (&str, usize)) -> Option<T> {
+        let word = T::read(text);
         if word.is_none() {
-            let message = format!("`{text}` is no word for `{field}`");
-            let code =
-                if field == "form" { "guard.form_not_allowed" } else { "publish.unknown_word" };
-            self.refuse_at(self.line_of(field), code, message);
+            self.refuse_word(text, (field, line), T::words());
         }
         word
+    }
+
+    fn refuse_word(&self, text: &str, (field, line): (&str, usize), words: &[&str]) {
+        let message = format!("`{text}` is no `{field}`; use one of {}", words.join(", "));
+        let code = if field == "form" { "guard.form_not_allowed" } else { "publish.unknown_word" };
+        self.refuse_at(line, code, message);
     }
 
     /// One of some words.
@@ -189,8 +201,7 @@ impl<'s> Section<'s> {
         if words.contains(&text.as_str()) {
             return Some(text);
         }
-        let message = format!("`{text}` is no `{field}`; use one of {}", words.join(", "));
-        self.refuse_at(self.line_of(field), "publish.unknown_word", message);
+        self.refuse_word(&text, (field, self.line_of(field)), words);
         None
     }
 
@@ -293,20 +304,11 @@ impl<'s> Section<'s> {
     }
 
     /// A list of words of a closed list of the entry format.
-    pub(super) fn words<T: DeserializeOwned>(&self, field: &str) -> Option<Vec<T>> {
+    pub(super) fn words<T: Word>(&self, field: &str) -> Option<Vec<T>> {
         let words = self.list(field)?;
-        let parsed: Vec<Option<T>> = words
-            .iter()
-            .map(|(text, line)| {
-                let word = parse_word(text);
-                if word.is_none() {
-                    let message = format!("`{text}` is no word for `{field}`");
-                    self.refuse_at(*line, "publish.unknown_word", message);
-                }
-                word
-            })
-            .collect();
-        parsed.into_iter().collect()
+        let read = words.iter().map(|(text, line)| self.read_word(text, (field, *line)));
+        let read: Vec<Option<T>> = read.collect();
+        read.into_iter().collect()
     }
 
     fn inner(&self, table: &'s DeTable<'s>, line: usize, name: &str) -> Section<'s> {

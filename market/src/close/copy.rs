@@ -3,6 +3,7 @@
 //! hash of the division lets the two be held together later.
 
 use lianshi_registry::{
+    entry::ShareRole,
     id::{NodeName, RegistrationNumber},
     time::Period,
     uscc::Uscc,
@@ -39,8 +40,8 @@ pub struct CopyDocument {
     pub agreement: String,
     /// The party.
     pub party: Uscc,
-    /// Its role.
-    pub role: String,
+    /// What it earns for.
+    pub role: ShareRole,
     /// Its share in parts per million.
     pub share_ppm: u32,
     /// The currency.
@@ -100,7 +101,7 @@ mod tests {
             agreement: format!("{product}/split/1"),
             product,
             party: uscc::complete("91330212MA2TEQT01").expect("a code"),
-            role: "provider".to_owned(),
+            role: ShareRole::Provider,
             share_ppm: 333_333,
             currency: Currency::Cny,
             amount: Amount::from_fen(183),

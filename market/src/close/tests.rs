@@ -1,7 +1,7 @@
 //! A close is a function: exact, repeatable, and sensitive to every input.
 
 use lianshi_registry::{
-    entry::{Charge, Share, Split, Texts},
+    entry::{Charge, Share, ShareRole, Split, SplitBase, Texts},
     id::NumberKind,
     price::Price,
     uscc,
@@ -89,7 +89,7 @@ fn agreement(product: &RegistrationNumber) -> SplitAgreement {
     let share = |index, share_ppm| Share {
         party: code(index),
         name: texts("甲"),
-        role: "provider".to_owned(),
+        role: ShareRole::Provider,
         node: node("ningbo"),
         share_ppm,
     };
@@ -97,7 +97,7 @@ fn agreement(product: &RegistrationNumber) -> SplitAgreement {
         product: product.clone(),
         version: 1,
         from: period(),
-        base: "invoiced".to_owned(),
+        base: SplitBase::Invoiced,
         consents: Vec::new(),
         shares: vec![share(1, 333_300), share(2, 333_300), share(3, 333_400)],
     })
@@ -276,13 +276,13 @@ fn documents_read_back_and_what_does_not_add_up_is_refused() {
             product: product(1),
             version: 1,
             from: period(),
-            base: "invoiced".to_owned(),
+            base: SplitBase::Invoiced,
             consents: Vec::new(),
             shares: (0..count)
                 .map(|index| Share {
                     party: uscc::complete(&format!("91330200MA2TEQ{index:03}")).expect("digits"),
                     name: texts("甲"),
-                    role: "provider".to_owned(),
+                    role: ShareRole::Provider,
                     node: node("ningbo"),
                     share_ppm: share,
                 })

@@ -1,6 +1,7 @@
 //! Why a subscription, or an act on one, is refused.
 
 use lianshi_registry::{
+    catalog::ProductStatus,
     id::{NodeName, RegistrationNumber},
     refusal::Refusal,
     text::{NOTE_CHARS_MAX, TextRefusal},
@@ -20,7 +21,7 @@ pub enum SubscriptionRefusal {
         /// The product.
         product: RegistrationNumber,
         /// Its status.
-        status: String,
+        status: ProductStatus,
         /// Why, as the catalog tells.
         reason: String,
     },
@@ -80,7 +81,7 @@ pub enum SubscriptionRefusal {
     #[error("the authorization of the product is not in force: {status}")]
     AuthorizationNotInForce {
         /// Its status.
-        status: String,
+        status: &'static str,
         /// The rule that says so.
         rule: String,
     },

@@ -25,7 +25,7 @@ fn code(change: Change) -> &'static str {
 fn what_cannot_be_had_is_refused_with_its_own_code() {
     let cases: [(&str, Change); 23] = [
         ("met", |_, _| {}),
-        ("subscription.product_not_offered", |o, _| o.status = "paused".to_owned()),
+        ("subscription.product_not_offered", |o, _| o.status = ProductStatus::Paused),
         ("subscription.product_expired", |o, _| o.product.valid_until = day("2026-11-21")),
         ("subscription.operator_changed", |o, r| o.product.operator = r.buyer.clone()),
         ("subscription.plan_unknown", |_, r| r.plan = "none".to_owned()),
@@ -42,7 +42,7 @@ fn what_cannot_be_had_is_refused_with_its_own_code() {
         ("subscription.term_out_of_range", |_, r| r.months = 25),
         ("subscription.authorization_not_in_force", |o, _| o.authorization = None),
         ("subscription.authorization_not_in_force", |o, _| {
-            o.authorization_status = "suspended".to_owned();
+            o.authorization_status = Some(AuthorizationStatus::Suspended);
         }),
         ("subscription.authorization_not_in_force", |o, _| {
             o.authorization.as_mut().expect("there").from = day("2026-11-22");
@@ -70,7 +70,7 @@ fn what_cannot_be_had_is_refused_with_its_own_code() {
 #[test]
 fn refusals_of_the_authorization_cite_their_rule() {
     let mut offering = offering();
-    "ended".clone_into(&mut offering.authorization_status);
+    offering.authorization_status = Some(AuthorizationStatus::Ended);
     let request = request(&offering, "manual", 12);
     let refusal = judge(&request, Some(&offering), noon("2026-11-21")).expect_err("ended");
     assert_eq!(refusal.rule(), Some(offering.scope_rule));
@@ -98,18 +98,18 @@ fn contracts_follow_what_they_stand_on() {
     let mut offering = offering();
     assert_eq!(consequence(Some(&offering), ends_at), None);
     assert_eq!(consequence(None, ends_at), None);
-    "paused".clone_into(&mut offering.status);
-    "suspended".clone_into(&mut offering.authorization_status);
+    offering.status = ProductStatus::Paused;
+    offering.authorization_status = Some(AuthorizationStatus::Suspended);
     assert_eq!(consequence(Some(&offering), ends_at), None, "calls rest, the contract stays");
     offering.product.valid_until = day("2027-02-01");
     let cut = consequence(Some(&offering), ends_at);
     assert!(
         matches!(cut, Some(Consequence::Cut { ends_at, .. }) if ends_at == day("2027-02-01").start())
     );
-    "ended".clone_into(&mut offering.authorization_status);
+    offering.authorization_status = Some(AuthorizationStatus::Ended);
     let ended = consequence(Some(&offering), ends_at);
     assert!(matches!(ended, Some(Consequence::End { code: "authorization.ended", .. })));
-    "delisted".clone_into(&mut offering.status);
+    offering.status = ProductStatus::Delisted;
     let delisted = consequence(Some(&offering), ends_at);
     assert!(matches!(delisted, Some(Consequence::End { code: "product.delisted", .. })));
 }

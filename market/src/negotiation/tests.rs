@@ -5,7 +5,7 @@ mod held;
 mod mirror;
 mod recall;
 
-use lianshi_registry::refusal::Refusal as _;
+use lianshi_registry::{catalog::ProductStatus, refusal::Refusal as _};
 
 use super::*;
 use crate::{
@@ -110,7 +110,7 @@ fn a_refusal_is_read_at_home() {
 #[test]
 fn a_request_the_catalog_forbids_meanwhile_is_refused_by_the_provider_itself() {
     let mut offering = offering();
-    "delisted".clone_into(&mut offering.status);
+    offering.status = ProductStatus::Delisted;
     let pair = Pair::open("auto", 12, &offering);
     assert_eq!(pair.states(), (Terminated, Terminated));
     assert_eq!(pair.home.ending, pair.provider.ending);

@@ -1,6 +1,6 @@
 //! Divisions are exact today and fair for ever.
 
-use lianshi_registry::{time::Period, uscc};
+use lianshi_registry::{entry::SplitBase, time::Period, uscc};
 use proptest::prelude::*;
 
 use super::*;
@@ -23,7 +23,7 @@ fn split(shares: &[u32]) -> Split {
         .map(|(index, ppm)| Share {
             party: party_code(index),
             name: Texts { zh: format!("甲{index}"), en: format!("Party {index}") },
-            role: "provider".to_owned(),
+            role: ShareRole::Provider,
             node: NodeName::parse("yinzhou").expect("label"),
             share_ppm: *ppm,
         })
@@ -32,7 +32,7 @@ fn split(shares: &[u32]) -> Split {
         product: product(),
         version: 1,
         from: Period::parse("2026-01").expect("month"),
-        base: "invoiced".to_owned(),
+        base: SplitBase::Invoiced,
         consents: Vec::new(),
         shares,
     }
@@ -134,14 +134,11 @@ fn without_a_split_the_operator_gets_everything() {
 }
 
 #[test]
-fn shares_of_one_party_are_joined() {
+fn a_party_that_is_named_twice_is_refused() {
     let mut twice = split(&[400_000, 600_000]);
     twice.shares[1].party = twice.shares[0].party.clone();
-    "operator".clone_into(&mut twice.shares[1].role);
-    let joined = Agreement::from_split(&twice).expect("a whole");
-    let parties: Vec<(&str, u32)> =
-        joined.parties().map(|party| (party.role.as_str(), party.share_ppm)).collect();
-    assert_eq!(parties, [("provider+operator", 1_000_000)]);
+    let refused = Agreement::from_split(&twice).expect_err("twice");
+    assert!(matches!(refused, SplitError::PartyTwice { party, .. } if party == party_code(0)));
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::{fmt::Write as _, path::PathBuf};
 use anyhow::Context as _;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use lianshi_registry::{id::RegistrationNumber, refusal::Refusal as _};
+use lianshi_registry::{id::RegistrationNumber, refusal::Refusal as _, word::Word as _};
 use lianshi_store::{
     Failure, Fault, Site,
     audit::Actor,
-    catalog::{self, Hit, Offer, Publication, Query},
+    catalog::{self, Hit, Offer, Publication, Query, Unfolded},
     log,
 };
 use serde_json::{Value, json};
@@ -145,8 +145,9 @@ fn rebuild(at: &At, site: &Site) -> anyhow::Result<()> {
 }
 
 fn digest(at: &At, site: &Site) -> anyhow::Result<()> {
-    let (digest, heads) =
-        site.db.read(|read| Ok::<_, Fault>((catalog::digest(read)?, log::heads(read)?)))?;
+    let (digest, heads, fold) = site.db.read(|read| {
+        Ok::<_, Fault>((catalog::digest(read)?, log::heads(read)?, catalog::fold_state(read)?))
+    })?;
     let digest = hex::encode(digest);
     let value: Vec<Value> = heads
         .iter()
@@ -158,9 +159,19 @@ fn digest(at: &At, site: &Site) -> anyhow::Result<()> {
             })
         })
         .collect();
-    let mut lines = vec![format!("digest {digest}")];
+    let mut lines = vec![format!("digest {digest} (fold version {})", fold.version)];
+    if !fold.is_whole() {
+        let (behind, all) = (fold.behind, fold.logs);
+        lines.push(format!("not to be compared yet: {behind} of {all} logs are folded again"));
+    }
     lines.extend(heads.iter().map(|head| format!("{:>8}  {}", head.size, head.origin)));
-    at.print(&json!({ "digest": digest, "heads": value }), lines.join("\n"))
+    let value = json!({
+        "digest": digest,
+        "fold_version": fold.version,
+        "folded": fold.is_whole(),
+        "heads": value,
+    });
+    at.print(&value, lines.join("\n"))
 }
 
 fn list(at: &At, site: &Site, query: &Query) -> anyhow::Result<()> {
@@ -168,7 +179,7 @@ fn list(at: &At, site: &Site, query: &Query) -> anyhow::Result<()> {
     let items: Vec<Value> = page.items.iter().map(hit).collect();
     let mut lines = vec![format!("{} products, page {} of {}", page.total, page.page, page.pages)];
     lines.extend(page.items.iter().map(|item| {
-        let (node, status) = (item.node.as_str(), item.status.as_str());
+        let (node, status) = (item.node.as_str(), item.status.word());
         format!("{}  {node:<10} {status:<9} {}  {}", item.number, item.name.zh, item.name.en)
     }));
     at.print(&json!({ "total": page.total, "page": page.page, "items": items }), lines.join("\n"))
@@ -182,7 +193,7 @@ fn hit(hit: &Hit) -> Value {
         "node": hit.node.to_string(),
         "kind": hit.form,
         "sector": hit.sector,
-        "status": hit.status.as_str(),
+        "status": hit.status.word(),
     })
 }
 
@@ -195,7 +206,7 @@ fn show(at: &At, site: &Site, number: &str) -> anyhow::Result<()> {
     let standing = offer.standing(site.now());
     let value = json!({
         "number": number.to_string(),
-        "status": standing.status.as_str(),
+        "status": standing.status.word(),
         "code": standing.code,
         "reason": standing.reason,
         "node": offer.node.to_string(),
@@ -208,7 +219,7 @@ fn show(at: &At, site: &Site, number: &str) -> anyhow::Result<()> {
         "ceilings": offer.ceilings,
         "split": offer.split,
     });
-    at.print(&value, describe(&offer, standing.status.as_str(), &standing.reason))
+    at.print(&value, describe(&offer, standing.status.word(), &standing.reason))
 }
 
 fn describe(offer: &Offer, status: &str, reason: &str) -> String {
@@ -238,10 +249,12 @@ fn describe(offer: &Offer, status: &str, reason: &str) -> String {
 }
 
 fn quarantine(at: &At, site: &Site) -> anyhow::Result<()> {
-    let entries = site.db.read(|read| catalog::quarantined(read, QUARANTINE_SHOWN))?;
-    let value: Vec<Value> = entries
-        .iter()
-        .map(|entry| {
+    let (quarantined, awaiting) = site.db.read(|read| {
+        let quarantined = catalog::quarantined(read, QUARANTINE_SHOWN)?;
+        Ok::<_, Fault>((quarantined, catalog::awaiting(read, QUARANTINE_SHOWN)?))
+    })?;
+    let described = |entries: &[Unfolded]| -> Vec<Value> {
+        let entry = |entry: &Unfolded| {
             json!({
                 "origin": entry.origin.to_string(),
                 "index": entry.index,
@@ -249,13 +262,20 @@ fn quarantine(at: &At, site: &Site) -> anyhow::Result<()> {
                 "code": entry.code,
                 "reason": entry.reason,
             })
-        })
-        .collect();
-    let lines: Vec<String> = entries
-        .iter()
-        .map(|e| format!("{} #{} {} {}: {}", e.origin, e.index, e.kind, e.code, e.reason))
-        .collect();
-    let text =
-        if lines.is_empty() { "No entry is in quarantine.".to_owned() } else { lines.join("\n") };
-    at.print(&json!({ "quarantined": value }), text)
+        };
+        entries.iter().map(entry).collect()
+    };
+    let mut lines = Vec::new();
+    if quarantined.is_empty() {
+        lines.push("No entry is in quarantine.".to_owned());
+    }
+    if !awaiting.is_empty() {
+        lines.push(format!("{} await a newer program than this one:", awaiting.len()));
+    }
+    let told =
+        |e: &Unfolded| format!("{} #{} {} {}: {}", e.origin, e.index, e.kind, e.code, e.reason);
+    lines.splice(0..0, quarantined.iter().map(told));
+    lines.extend(awaiting.iter().map(told));
+    let value = json!({ "quarantined": described(&quarantined), "awaiting": described(&awaiting) });
+    at.print(&value, lines.join("\n"))
 }

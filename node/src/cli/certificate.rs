@@ -19,6 +19,7 @@ use lianshi_registry::{
     member::MemberRefusal,
     merkle::leaf_hash,
     refusal::Refusal as _,
+    word::Word as _,
 };
 use lianshi_store::{
     Fault, Site,
@@ -95,7 +96,7 @@ fn show(at: &At, site: &Site, number: &str) -> anyhow::Result<()> {
     let value = json!({
         "number": product.number,
         "name": product.name,
-        "state": standing.status.as_str(),
+        "state": standing.status.word(),
         "code": standing.code,
         "reason": standing.reason,
         "registered_at": offer.registered_at,
@@ -111,7 +112,7 @@ fn show(at: &At, site: &Site, number: &str) -> anyhow::Result<()> {
         product.number,
         product.name.zh,
         product.name.en,
-        standing.status.as_str()
+        standing.status.word()
     );
     if !standing.code.is_empty() {
         text.push_str(&format!(" ({} {})", standing.code, standing.reason));

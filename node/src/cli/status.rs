@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use clap::Args;
 use lianshi_registry::id::NodeName;
 use lianshi_store::{
-    Fault, members,
+    Fault,
+    catalog::{self, FoldState},
+    members,
     outbox::{self, Waiting},
     overview::{self, LogState},
     recovery::{self, Pending},
@@ -41,6 +43,7 @@ impl Status {
         })?;
         let awaited = site.db.read(correspondence::awaited)?;
         let leap = site.db.read(Leap::written)?;
+        let fold = site.db.read(catalog::fold_state)?;
         let later = site.db.read(correspondence::asked_later)?;
         let uncounted = site.db.read(correspondence::uncounted)?;
         let left = site.db.read(correspondence::left)?;
@@ -56,6 +59,7 @@ impl Status {
         );
         text.push_str(&refused(parked));
         text.push_str(&ahead(leap));
+        text.push_str(&folding(fold));
         text.push_str(&restored(recovery, (&awaited, &later), &unlike));
         text.push_str(&not_counted(&uncounted));
         text.push_str(&left_out(&left));
@@ -72,6 +76,8 @@ impl Status {
             "letters_refused": parked,
             "recovery": recovery,
             "clock_ahead": leap,
+            "fold_version": fold.version,
+            "folding": { "logs": fold.logs, "behind": fold.behind },
             "awaited": awaited,
             "asked_later": later,
             "uncounted": uncounted,
@@ -88,6 +94,18 @@ impl Status {
         });
         at.print(&value, text)
     }
+}
+
+/// How far the logs are folded again after an upgrade.
+fn folding(fold: FoldState) -> String {
+    if fold.is_whole() {
+        return String::new();
+    }
+    let (behind, logs, version) = (fold.behind, fold.logs, fold.version);
+    format!(
+        "\nfolding again by version {version} of the catalog: {behind} of {logs} logs are left; \
+         pages show the catalog of before, and `lianshi serve` goes on with it"
+    )
 }
 
 /// Letters that wait for a person.
@@ -200,6 +218,7 @@ fn described(log: &LogState) -> Value {
         "cosignatures": log.cosignatures,
         "lag": log.lag,
         "quarantined": log.quarantined,
+        "awaiting": log.awaiting,
         "forked": log.forked,
     })
 }
@@ -218,7 +237,11 @@ fn line(log: &LogState) -> String {
     if log.settled_size > 0 {
         text.push_str(&format!(", {} settled by {} witnesses", log.settled_size, log.cosignatures));
     }
-    for (count, what) in [(log.lag, "behind"), (log.quarantined, "quarantined")] {
+    for (count, what) in [
+        (log.lag, "behind"),
+        (log.quarantined, "quarantined"),
+        (log.awaiting, "awaiting a newer program"),
+    ] {
         if count > 0 {
             text.push_str(&format!(", {count} {what}"));
         }

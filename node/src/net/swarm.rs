@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lianshi_registry::{
     key::KeyPair,
+    program::Program,
     wire::{ANSWER_BYTES_MAX, REQUEST_BYTES_MAX},
 };
 use libp2p::{
@@ -100,7 +101,7 @@ fn behaviour(public: libp2p::identity::PublicKey, port: &Port) -> Behaviour {
         .with_max_established_per_peer(u32::try_from(PER_PEER_MAX).ok())
         .with_max_established(u32::try_from(port.links_max).ok());
     let identify = identify::Config::new(PROTOCOL.to_string(), public)
-        .with_agent_version(concat!("lianshi/", env!("CARGO_PKG_VERSION")).to_owned())
+        .with_agent_version(Program::this().to_string())
         .with_hide_listen_addrs(true);
     let exchange = request_response::Config::default()
         .with_request_timeout(REQUEST_TIMEOUT)

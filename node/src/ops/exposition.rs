@@ -20,13 +20,14 @@ pub(super) struct Figures {
 /// A gauge of a log: its name, what it says, and its value.
 type LogGauge = (&'static str, &'static str, fn(&LogState) -> u64);
 
-const LOG_GAUGES: [LogGauge; 7] = [
+const LOG_GAUGES: [LogGauge; 8] = [
     ("size", "Entries held of a log.", |log| log.head.size),
     ("signed_size", "Entries that the newest checkpoint covers.", |log| log.head.checkpoint_size),
     ("settled_size", "Entries that the quorum cosigned.", |log| log.settled_size),
     ("cosignatures", "Cosignatures of the settled checkpoint.", |log| log.cosignatures),
     ("lag", "Entries known to exist and not held here.", |log| log.lag),
     ("quarantined", "Entries that count for nothing.", |log| log.quarantined),
+    ("awaiting", "Entries that await a newer program.", |log| log.awaiting),
     ("forked", "1 when two histories of the log were signed.", |log| u64::from(log.forked)),
 ];
 

@@ -11,7 +11,7 @@ use lianshi_node::{
     peer::{self, Inbound, Letters, Peers},
 };
 use lianshi_registry::{
-    entry::{ENTRY_VERSION, Entry, Fact, Organization, OrganizationKind, Texts},
+    entry::{Entry, Fact, Organization, OrganizationKind, Texts},
     id::{DivisionCode, FederationDomain, NodeName},
     key::KeyPair,
     time::Timestamp,
@@ -245,7 +245,6 @@ fn entry(site: &Site, number: u64) -> Entry {
         division: site.division.clone(),
     };
     Entry {
-        v: ENTRY_VERSION,
         at: site.now(),
         by: site.node.to_string(),
         fact: Fact::OrganizationListed(organization),

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     entry::{Authorization, AuthorizationEnd, Entry, Fact, Organization, Resource, writing},
     id::{DivisionCode, NumberKind, Origin, RegistrationNumber},
+    word::Word,
 };
 
 /// Where an entry stands: its log, its index and what the log's node may speak for.
@@ -45,6 +46,8 @@ pub fn decide(
         Fact::OrganizationListed(body) => fold.organization(body, Existing::Absent, false)?,
         Fact::OrganizationRevised(body) => fold.organization(body, Existing::Present, false)?,
         Fact::OrganizationWithdrawn(body) => fold.organization(body, Existing::Present, true)?,
+        #[cfg(feature = "next")]
+        Fact::OrganizationRenamed(body) => fold.organization_renamed(body)?,
         Fact::ResourceCataloged(body) => fold.resource(body, Existing::Absent)?,
         Fact::ResourceRevised(body) => fold.resource(body, Existing::Present)?,
         Fact::ResourceWithdrawn(body) => fold.resource_withdrawn(&body.number, &body.reason)?,
@@ -161,6 +164,20 @@ impl Fold<'_> {
         Ok(Change { key, object: Object::Organization(state) })
     }
 
+    #[cfg(feature = "next")]
+    fn organization_renamed(
+        &self,
+        body: &crate::entry::OrganizationRenamed,
+    ) -> Result<Change, Quarantine> {
+        let key = ObjectKey::organization(&body.uscc, self.located.origin);
+        let Some(Object::Organization(state)) = self.known.get(&key) else {
+            return Err(unknown(&body.uscc));
+        };
+        let mut state = state.clone();
+        state.organization.name = body.name.clone();
+        Ok(Change { key, object: Object::Organization(state) })
+    }
+
     fn known_organization(&self, uscc: &crate::uscc::Uscc) -> Result<(), Quarantine> {
         match self.known.get(&ObjectKey::organization(uscc, self.located.origin)) {
             Some(Object::Organization(state)) if !state.withdrawn => Ok(()),
@@ -173,7 +190,7 @@ impl Fold<'_> {
         self.numbered(&body.number, NumberKind::Resource)?;
         let key = ObjectKey::resource(&body.number, self.located.origin);
         self.check(&key, &body.number, existing)?;
-        if let Some(name) = rule::field_twice(&body.fields) {
+        if let Some(name) = rule::twice(body.fields.iter().map(|field| field.name.as_str())) {
             return Err(Quarantine::NamedTwice { what: format!("field {name}") });
         }
         self.known_organization(&body.provider)?;
@@ -234,6 +251,10 @@ impl Fold<'_> {
         if held.withdrawn.is_some() {
             return Err(Quarantine::WrongState { what: number.to_string(), state: "withdrawn" });
         }
+        if let Some(field) = rule::unconfirmed(&held.resource).next() {
+            let (number, field) = (number.clone(), field.name.clone());
+            return Err(Quarantine::FieldNotConfirmed { number, field });
+        }
         Ok(&held.resource)
     }
 
@@ -256,7 +277,7 @@ impl Fold<'_> {
         let state = self.known_authorization(number)?;
         if state.status != from {
             let what = number.to_string();
-            return Err(Quarantine::WrongState { what, state: word(state.status) });
+            return Err(Quarantine::WrongState { what, state: state.status.word() });
         }
         let mut state = state.clone();
         state.status = to;
@@ -266,14 +287,10 @@ impl Fold<'_> {
     }
 
     fn authorization_ended(&self, body: &AuthorizationEnd) -> Result<Change, Quarantine> {
-        if !["ended", "terminated", "revoked"].contains(&body.how.as_str()) {
-            let what = format!("`how` is `{}`: ended, terminated or revoked is meant", body.how);
-            return Err(Quarantine::Malformed { what });
-        }
         let from = self.known_authorization(&body.number)?.status;
         if from == AuthorizationStatus::Ended {
             let what = body.number.to_string();
-            return Err(Quarantine::WrongState { what, state: word(from) });
+            return Err(Quarantine::WrongState { what, state: from.word() });
         }
         let to = (AuthorizationStatus::Ended, body.reason.as_str());
         self.authorization_moved(&body.number, from, to)
@@ -282,12 +299,4 @@ impl Fold<'_> {
 
 fn unknown(what: impl ToString) -> Quarantine {
     Quarantine::Unknown { what: what.to_string() }
-}
-
-fn word(status: AuthorizationStatus) -> &'static str {
-    match status {
-        AuthorizationStatus::Active => "active",
-        AuthorizationStatus::Suspended => "suspended",
-        AuthorizationStatus::Ended => "ended",
-    }
 }

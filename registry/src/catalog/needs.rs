@@ -3,7 +3,7 @@
 
 use super::{ObjectKey, rule::SPLIT_VERSIONS_MAX};
 use crate::{
-    entry::{Fact, Split},
+    entry::{ChargeUnit, Fact, Split},
     id::Origin,
 };
 
@@ -14,6 +14,8 @@ pub fn needs(fact: &Fact, origin: &Origin) -> Vec<ObjectKey> {
         Fact::OrganizationListed(body)
         | Fact::OrganizationRevised(body)
         | Fact::OrganizationWithdrawn(body) => vec![ObjectKey::organization(&body.uscc, origin)],
+        #[cfg(feature = "next")]
+        Fact::OrganizationRenamed(body) => vec![ObjectKey::organization(&body.uscc, origin)],
         Fact::ResourceCataloged(body) | Fact::ResourceRevised(body) => vec![
             ObjectKey::resource(&body.number, origin),
             ObjectKey::organization(&body.provider, origin),
@@ -45,12 +47,12 @@ pub fn needs(fact: &Fact, origin: &Origin) -> Vec<ObjectKey> {
         Fact::PlanPublished(body) => vec![
             ObjectKey::plan(&body.product, &body.code, origin),
             ObjectKey::product(&body.product, origin),
-            ObjectKey::ceiling(&body.product, "call", origin),
-            ObjectKey::ceiling(&body.product, "month", origin),
+            ObjectKey::ceiling(&body.product, ChargeUnit::Call, origin),
+            ObjectKey::ceiling(&body.product, ChargeUnit::Month, origin),
         ],
         Fact::PlanRetired(body) => vec![ObjectKey::plan(&body.product, &body.code, origin)],
         Fact::CeilingFiled(body) => vec![
-            ObjectKey::ceiling(&body.product, &body.unit, origin),
+            ObjectKey::ceiling(&body.product, body.unit, origin),
             ObjectKey::product(&body.product, origin),
         ],
         Fact::SplitAgreed(body) => split(body, origin),

@@ -4,18 +4,36 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 use crate::{
     entry::{
-        Authorization, Ceiling, Organization, Plan, Product, Resource, Split, StatementSealed,
+        Authorization, Ceiling, ChargeUnit, Organization, Plan, Product, Resource, Split,
+        StatementSealed,
     },
     id::{Origin, RegistrationNumber},
     time::{Period, Timestamp},
     uscc::Uscc,
+    word::Word,
 };
 
 /// The kinds of objects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum ObjectKind {
     /// A holder, operator or contributor.
     Organization,
@@ -36,18 +54,9 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
-    /// The word in keys and tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Organization => "organization",
-            Self::Resource => "resource",
-            Self::Authorization => "authorization",
-            Self::Product => "product",
-            Self::Plan => "plan",
-            Self::Ceiling => "ceiling",
-            Self::Split => "split",
-            Self::Statement => "statement",
-        }
+    /// Every kind.
+    pub fn all() -> &'static [Self] {
+        <Self as VariantArray>::VARIANTS
     }
 }
 
@@ -64,13 +73,21 @@ pub struct ObjectKey {
 
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}@{}", self.kind.as_str(), self.name, self.origin)
+        write!(f, "{}/{}@{}", self.kind, self.name, self.origin)
     }
 }
 
 impl ObjectKey {
     fn new(kind: ObjectKind, name: impl ToString, origin: &Origin) -> Self {
         Self { kind, name: name.to_string(), origin: origin.clone() }
+    }
+
+    /// Reads a key as it is printed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (named, origin) = text.rsplit_once('@')?;
+        let (kind, name) = named.split_once('/')?;
+        let origin = Origin::parse(origin).ok()?;
+        Some(Self { kind: ObjectKind::read(kind)?, name: name.to_owned(), origin })
     }
 
     /// An organization by its code.
@@ -99,8 +116,8 @@ impl ObjectKey {
     }
 
     /// A ceiling by its product and unit.
-    pub fn ceiling(product: &RegistrationNumber, unit: &str, origin: &Origin) -> Self {
-        Self::new(ObjectKind::Ceiling, format!("{product}/{unit}"), origin)
+    pub fn ceiling(product: &RegistrationNumber, unit: ChargeUnit, origin: &Origin) -> Self {
+        Self::new(ObjectKind::Ceiling, format!("{product}/{}", unit.word()), origin)
     }
 
     /// A split by its product and version; versions sort as numbers.
@@ -136,6 +153,8 @@ pub struct ResourceState {
 /// Whether an authorization carries what stands on it; its dates are checked beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum AuthorizationStatus {
     /// In force between its dates.
     Active,

@@ -2,9 +2,9 @@
 //! people.
 
 use crate::{
-    entry::writing::WritingRefusal,
+    entry::{ChargeUnit, writing::WritingRefusal},
     id::{DivisionCode, RegistrationNumber},
-    json::EntryRefusal,
+    json::{EntryRefusal, Newer},
     price::Price,
     refusal::Refusal,
     time::Period,
@@ -68,6 +68,14 @@ pub enum Quarantine {
         /// The resource.
         number: RegistrationNumber,
     },
+    /// A field that the resource's provider has not confirmed.
+    #[error("field {field} of resource {number} is not confirmed by its provider")]
+    FieldNotConfirmed {
+        /// The resource.
+        number: RegistrationNumber,
+        /// The field.
+        field: String,
+    },
     /// The product goes beyond its authorization.
     #[error("{what} is outside authorization {authorization}")]
     BeyondAuthorization {
@@ -96,7 +104,7 @@ pub enum Quarantine {
         /// The plan.
         code: String,
         /// The unit.
-        unit: &'static str,
+        unit: ChargeUnit,
     },
     /// A price above the ceiling.
     #[error("plan {code} charges more than the ceiling of {price_max} yuan per {unit}")]
@@ -104,7 +112,7 @@ pub enum Quarantine {
         /// The plan.
         code: String,
         /// The unit.
-        unit: &'static str,
+        unit: ChargeUnit,
         /// The ceiling.
         price_max: Price,
     },
@@ -137,6 +145,16 @@ pub enum Quarantine {
     },
 }
 
+impl Quarantine {
+    /// What this program cannot read yet: the entry is not unlawful, it awaits a newer one.
+    pub fn newer(&self) -> Option<&Newer> {
+        match self {
+            Self::Entry(EntryRefusal::Newer(newer)) => Some(newer),
+            _ => None,
+        }
+    }
+}
+
 impl Refusal for Quarantine {
     fn code(&self) -> &'static str {
         match self {
@@ -149,6 +167,7 @@ impl Refusal for Quarantine {
             Self::Unknown { .. } => "catalog.unknown",
             Self::WrongState { .. } => "catalog.wrong_state",
             Self::ResourceForbidden { .. } => "catalog.resource_forbidden",
+            Self::FieldNotConfirmed { .. } => "catalog.field_not_confirmed",
             Self::BeyondAuthorization { .. } => "catalog.beyond_authorization",
             Self::Grade { .. } => "catalog.grade",
             Self::PublicGoodPriced { .. } => "catalog.public_good_priced",

@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    entry::{Ceiling, Charge, Field, Grade, Plan, Product, Purpose, Resource, Split},
+    entry::{
+        Ceiling, Charge, ChargeUnit, Field, Grade, Plan, Product, Purpose, Resource, ResourceField,
+        Split,
+    },
     price::Price,
     time::Period,
     uscc::Uscc,
@@ -18,11 +21,11 @@ pub const SHARES_PPM_SUM: u32 = 1_000_000;
 pub const SPLIT_VERSIONS_MAX: u32 = 200;
 
 /// The unit and unit price of a charge; `None` when nothing is charged.
-pub fn unit_price(charge: &Charge) -> Option<(&'static str, Price)> {
+pub fn unit_price(charge: &Charge) -> Option<(ChargeUnit, Price)> {
     let (unit, price) = match charge {
         Charge::Free => return None,
-        Charge::FlatMonthly { price } => ("month", *price),
-        Charge::PerCall { price, .. } => ("call", *price),
+        Charge::FlatMonthly { price } => (ChargeUnit::Month, *price),
+        Charge::PerCall { price, .. } => (ChargeUnit::Call, *price),
     };
     (price > Price::ZERO).then_some((unit, price))
 }
@@ -50,12 +53,12 @@ pub fn named_twice(product: &Product) -> Option<String> {
     })
 }
 
-/// The field that is named twice.
-pub fn field_twice(fields: &[Field]) -> Option<&str> {
+fn field_twice(fields: &[Field]) -> Option<&str> {
     twice(fields.iter().map(|field| field.name.as_str()))
 }
 
-fn twice<'n>(names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+/// The name that is there twice.
+pub fn twice<'n>(names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let mut seen = BTreeSet::new();
     names.into_iter().find(|name| !seen.insert(*name))
 }
@@ -73,12 +76,12 @@ pub enum CeilingCheck {
     /// A price without a filed ceiling for its unit.
     Missing {
         /// The unit.
-        unit: &'static str,
+        unit: ChargeUnit,
     },
     /// The price lies above.
     Above {
         /// The unit.
-        unit: &'static str,
+        unit: ChargeUnit,
         /// The highest price allowed.
         price_max: Price,
     },
@@ -96,6 +99,15 @@ pub fn check_ceiling(plan: &Plan, ceilings: &[&Ceiling]) -> CeilingCheck {
         }
         Some(_) => CeilingCheck::Within,
     }
+}
+
+/// The fields of a resource that its provider has not confirmed: it may not be used while there are
+/// any. What somebody else confirmed is not confirmed.
+pub fn unconfirmed(resource: &Resource) -> impl Iterator<Item = &ResourceField> {
+    let confirmed = |field: &ResourceField| {
+        field.confirmed.as_ref().is_some_and(|said| said.by == resource.provider)
+    };
+    resource.fields.iter().filter(move |field| !confirmed(field))
 }
 
 /// Core and important data are not offered on the open market.

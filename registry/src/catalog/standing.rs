@@ -2,15 +2,18 @@
 //! End any link and everything below stops.
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::{
-    AuthorizationState, AuthorizationStatus, OrganizationState, ProductState, ResourceState,
+    AuthorizationState, AuthorizationStatus, OrganizationState, ProductState, ResourceState, rule,
 };
 use crate::{entry::Grade, time::Timestamp};
 
 /// Where a product stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum ProductStatus {
     /// Registered, not offered yet.
     Registered,
@@ -26,35 +29,6 @@ pub enum ProductStatus {
     Expired,
     /// No longer offered; page and number stay.
     Delisted,
-}
-
-impl ProductStatus {
-    /// The word in tables, pages' keys and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Registered => "registered",
-            Self::Listed => "listed",
-            Self::Paused => "paused",
-            Self::Stopped => "stopped",
-            Self::Frozen => "frozen",
-            Self::Expired => "expired",
-            Self::Delisted => "delisted",
-        }
-    }
-
-    /// Reads [`ProductStatus::as_str`].
-    pub fn parse(text: &str) -> Option<Self> {
-        let all = [
-            Self::Registered,
-            Self::Listed,
-            Self::Paused,
-            Self::Stopped,
-            Self::Frozen,
-            Self::Expired,
-            Self::Delisted,
-        ];
-        all.into_iter().find(|status| status.as_str() == text)
-    }
 }
 
 /// Where a product stands and why.
@@ -164,6 +138,9 @@ fn broken_resource(state: &ProductState, held: &ResourceState) -> Option<Standin
     let number = held.resource.number.as_str();
     if held.resource.forbidden {
         return Some(Standing::stopped("product.resource_forbidden", number));
+    }
+    if rule::unconfirmed(&held.resource).next().is_some() {
+        return Some(Standing::stopped("product.resource_unconfirmed", number));
     }
     let graded_up = held.resource.grade > state.product.grade && state.product.regrade.is_none();
     if graded_up || held.resource.grade > Grade::L4 {

@@ -47,6 +47,13 @@ fn field(name: &str) -> Field {
     Field { name, label: texts("字段"), field_type: FieldType::Text, required: true }
 }
 
+fn resource_field(name: &str) -> ResourceField {
+    let Field { name, label, field_type, required: _ } = field(name);
+    let (by, on, document) =
+        (code(1), Date::parse("2026-01-05").expect("valid"), "确〔2026〕1号".to_owned());
+    ResourceField { name, label, field_type, confirmed: Some(Confirmation { by, on, document }) }
+}
+
 fn resource(sequence: u32) -> Resource {
     Resource {
         number: number(NumberKind::Resource, sequence),
@@ -55,10 +62,18 @@ fn resource(sequence: u32) -> Resource {
         platform_id: "P-1".to_owned(),
         grade: Grade::L1,
         forbidden: false,
-        fields: vec![field("code")],
+        fields: vec![resource_field("code")],
         row_count: 1,
-        update_cycle: "daily".to_owned(),
+        update_cycle: UpdateCycle::Daily,
     }
+}
+
+/// The resource again, with its first field confirmed by somebody else or by nobody.
+fn confirmed_by(by: Option<Uscc>) -> Fact {
+    let mut revised = resource(1);
+    let said = revised.fields[0].confirmed.take();
+    revised.fields[0].confirmed = by.zip(said).map(|(by, said)| Confirmation { by, ..said });
+    Fact::ResourceRevised(revised)
 }
 
 fn authorization(sequence: u32) -> Authorization {
@@ -94,7 +109,7 @@ fn product(sequence: u32) -> Product {
         regrade: None,
         purposes: vec![Purpose::PublicGood, Purpose::Industry],
         forbidden_uses: texts("无"),
-        update_cycle: "daily".to_owned(),
+        update_cycle: UpdateCycle::Daily,
         coverage: texts("全区"),
         technique: "lookup".to_owned(),
         operations: vec![Operation {
@@ -137,7 +152,7 @@ fn per_call(yuan: &str) -> Charge {
 fn ceiling(yuan: &str) -> Fact {
     Fact::CeilingFiled(Ceiling {
         product: number(NumberKind::Product, 1),
-        unit: "call".to_owned(),
+        unit: ChargeUnit::Call,
         price_max: Price::parse(yuan).expect("valid"),
         document: "D-1".to_owned(),
     })
@@ -147,7 +162,7 @@ fn split(version: u32, shares: &[u32]) -> Fact {
     let share = |(party, share_ppm): (u8, &u32)| Share {
         party: code(party),
         name: texts("一方"),
-        role: "operator".to_owned(),
+        role: ShareRole::Operator,
         node: crate::id::NodeName::parse("yinzhou").expect("valid"),
         share_ppm: *share_ppm,
     };
@@ -155,7 +170,7 @@ fn split(version: u32, shares: &[u32]) -> Fact {
         product: number(NumberKind::Product, 1),
         version,
         from: Period::parse(if version == 1 { "2026-01" } else { "2026-10" }).expect("valid"),
-        base: "invoiced".to_owned(),
+        base: SplitBase::Invoiced,
         consents: Vec::new(),
         shares: (1..).zip(shares).map(share).collect(),
     })
@@ -169,10 +184,10 @@ fn pause(reason: &str) -> AuthorizationPause {
     AuthorizationPause { number: number(NumberKind::Authorization, 1), reason: reason.to_owned() }
 }
 
-fn end(how: &str) -> Fact {
+fn end(how: AuthorizationEnding) -> Fact {
     Fact::AuthorizationEnded(AuthorizationEnd {
         number: number(NumberKind::Authorization, 1),
-        how: how.to_owned(),
+        how,
         reason: "r".to_owned(),
     })
 }
@@ -189,7 +204,7 @@ fn ready() -> Vec<Fact> {
 
 fn bytes(fact: Fact) -> Vec<u8> {
     let at = Timestamp::from_millis(1_790_000_000_000);
-    json::encode_entry(&Entry { v: 1, at, by: "office".to_owned(), fact }).expect("encoded")
+    json::encode_entry(&Entry { at, by: "office".to_owned(), fact }).expect("encoded")
 }
 
 fn folded(facts: impl IntoIterator<Item = Fact>) -> Catalog {
@@ -242,7 +257,7 @@ fn a_lawful_chain_is_folded_whole() {
         Fact::AuthorizationSuspended(pause("r")),
         Fact::AuthorizationResumed(pause("")),
         Fact::ProductRevised(Box::new(product(1))),
-        end("revoked"),
+        end(AuthorizationEnding::Revoked),
         sealed,
     ]);
     let catalog = folded(facts);
@@ -301,15 +316,23 @@ fn each_unlawful_entry_is_quarantined_with_its_code() {
         ),
         ("catalog.wrong_state", vec![Fact::ProductResumed(notice(""))]),
         ("catalog.wrong_state", vec![Fact::AuthorizationResumed(pause(""))]),
-        ("catalog.wrong_state", vec![end("ended"), end("ended")]),
-        ("catalog.wrong_state", vec![end("ended"), changed(|_| {})]),
+        (
+            "catalog.wrong_state",
+            vec![end(AuthorizationEnding::Ended), end(AuthorizationEnding::Ended)],
+        ),
+        ("catalog.wrong_state", vec![end(AuthorizationEnding::Ended), changed(|_| {})]),
         ("catalog.wrong_state", vec![withdrawn.clone(), withdrawn]),
         (
             "catalog.wrong_state",
             vec![Fact::ProductDelisted(notice("r")), Fact::ProductRevised(Box::new(product(1)))],
         ),
-        ("entry.malformed", vec![end("forgotten")]),
         ("catalog.resource_forbidden", vec![forbidden, changed(|_| {})]),
+        ("catalog.field_not_confirmed", vec![confirmed_by(None), changed(|_| {})]),
+        ("catalog.field_not_confirmed", vec![confirmed_by(Some(code(2))), changed(|_| {})]),
+        (
+            "catalog.field_not_confirmed",
+            vec![confirmed_by(None), Fact::AuthorizationGranted(authorization(2))],
+        ),
         (
             "catalog.beyond_authorization",
             vec![Fact::OrganizationListed(organization(2)), changed(|p| p.operator = code(2))],
@@ -410,6 +433,9 @@ fn no_text_of_an_entry_may_deceive_whoever_reads_it() {
         let mut held = resource(2);
         held.fields[0].label = name(bad);
         table.push(("entry.text", Fact::ResourceCataloged(held)));
+        let mut held = resource(2);
+        bad.clone_into(&mut held.fields[0].confirmed.as_mut().expect("is").document);
+        table.push(("entry.text", Fact::ResourceCataloged(held)));
         table.push(("entry.text", changed(|p| p.name = name(bad))));
         table.push(("entry.text", changed(|p| p.contact = bad.to_owned())));
         table.push(("entry.text", changed(|p| p.operations[0].label = name(bad))));
@@ -429,7 +455,10 @@ fn no_text_of_an_entry_may_deceive_whoever_reads_it() {
     table.push(("entry.text", Fact::ProductPaused(notice("r\u{202e}"))));
     let zeros = Uscc::known("000000000000000000").expect("its check character fits");
     let mut office = organization(9);
-    office.uscc = zeros;
+    office.uscc = zeros.clone();
+    let mut held = resource(2);
+    held.fields[0].confirmed.as_mut().expect("is").by = zeros;
+    table.push(("entry.organization_code", Fact::ResourceCataloged(held)));
     table.push(("entry.organization_code", Fact::OrganizationListed(office)));
     for (code, fact) in table {
         let told = format!("{fact:?}");
@@ -451,7 +480,8 @@ fn no_entry_names_more_than_it_may() {
     };
     let cataloged = |count| {
         let mut held = resource(2);
-        held.fields = fields(count);
+        let named = |n| ResourceField { confirmed: None, ..resource_field(&format!("f{n}")) };
+        held.fields = (0..count).map(named).collect();
         Fact::ResourceCataloged(held)
     };
     let offered = |count: usize| {
@@ -499,7 +529,7 @@ fn a_regrade_record_lets_a_grade_fall_and_a_later_rise_stops_without_one() {
     held.grade = Grade::L3;
     let regraded = changed(|p| {
         p.regrade = Some(Regrade {
-            method: "aggregated".to_owned(),
+            method: RegradeMethod::Aggregated,
             reviewer: code(1),
             evidence: "E".to_owned(),
         });
@@ -562,7 +592,11 @@ fn every_broken_link_stops_a_listed_product() {
         check(vec![Fact::AuthorizationSuspended(pause("r"))], Active).1,
         "product.authorization_suspended"
     );
-    assert_eq!(check(vec![end("terminated")], Active).1, "product.authorization_ended");
+    assert_eq!(
+        check(vec![end(AuthorizationEnding::Terminated)], Active).1,
+        "product.authorization_ended"
+    );
+    assert_eq!(check(vec![confirmed_by(None)], Active).1, "product.resource_unconfirmed");
     let catalog = folded(listed());
     let Some(Object::Product(state)) = catalog
         .objects()
@@ -605,7 +639,7 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         Just(Fact::ProductResumed(notice(""))),
         Just(Fact::AuthorizationSuspended(pause("r"))),
         Just(Fact::AuthorizationResumed(pause(""))),
-        Just(end("ended")),
+        Just(end(AuthorizationEnding::Ended)),
         prop_oneof![Just("0.1"), Just("1")].prop_map(ceiling),
         (1_u32..=3).prop_map(|version| split(version, &[500_000, 500_000])),
         prop_oneof![Just("0.1"), Just("0.9")].prop_map(|yuan| {

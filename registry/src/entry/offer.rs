@@ -1,6 +1,7 @@
 //! Bodies that say what a product costs and who earns from it: plans, ceilings, splits, closes.
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::{Purpose, Texts};
 use crate::{
@@ -72,6 +73,8 @@ pub struct Plan {
 /// 32100-2015): who registered it, and as what. Nobody has to be believed for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum BuyerKind {
     /// Organ of the state 机关 (11).
     StateOrgan,
@@ -134,14 +137,26 @@ pub struct PlanRetired {
     pub reason: String,
 }
 
+/// What a price is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[derive(Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum ChargeUnit {
+    /// One call.
+    Call,
+    /// One started month.
+    Month,
+}
+
 /// A filed ceiling: no plan of the product may charge more per unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
     /// The product.
     pub product: RegistrationNumber,
-    /// `call` or `month`.
-    pub unit: String,
+    /// What a price is for.
+    pub unit: ChargeUnit,
     /// Highest price per unit.
     pub price_max: Price,
     /// The document that sets it.
@@ -156,12 +171,40 @@ pub struct Share {
     pub party: Uscc,
     /// Its name.
     pub name: Texts,
-    /// `provider`, `operator`, `partner`, `platform`, `public_interest`.
-    pub role: String,
+    /// What it earns for.
+    pub role: ShareRole,
     /// The node where the party reads its statement.
     pub node: NodeName,
     /// Parts per million of the base; all shares of a split sum to 1,000,000.
     pub share_ppm: u32,
+}
+
+/// What a party of a split earns for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[derive(Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum ShareRole {
+    /// It holds the data 数据提供单位.
+    Provider,
+    /// It is authorized to operate them 授权运营单位.
+    Operator,
+    /// It works on a scenario with the operator 运营合作方.
+    Partner,
+    /// It runs the platform 平台运营主体.
+    Platform,
+    /// What goes to the public 公益.
+    PublicInterest,
+}
+
+/// What of a product's revenue is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[derive(Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum SplitBase {
+    /// What the statements of a period ask for.
+    Invoiced,
 }
 
 /// A split agreement of a product; a new version replaces the one before from its first period on.
@@ -174,8 +217,8 @@ pub struct Split {
     pub version: u32,
     /// First period it governs.
     pub from: Period,
-    /// What is divided: `invoiced`.
-    pub base: String,
+    /// What is divided.
+    pub base: SplitBase,
     /// The shares.
     pub shares: Vec<Share>,
     /// Who consented in writing that it reaches back; needed from every party of what it replaces

@@ -3,10 +3,10 @@
 //! by member, so that a new one cannot be forgotten here.
 
 use super::{
-    Admission, AuditSealed, Authorization, AuthorizationEnd, AuthorizationPause, Ceiling, Consent,
-    Entry, Fact, Field, FieldType, MemberChange, Operation, Organization, Plan, PlanRetired,
-    Product, ProductNotice, Regrade, Resource, ResourceWithdrawn, Share, Split, StatementSealed,
-    Texts,
+    Admission, AuditSealed, Authorization, AuthorizationEnd, AuthorizationPause, Ceiling,
+    Confirmation, Consent, Entry, Fact, Field, FieldType, MemberChange, Operation, Organization,
+    Plan, PlanRetired, Product, ProductNotice, Regrade, Resource, ResourceField, ResourceWithdrawn,
+    Share, Split, StatementSealed, Texts,
 };
 use serde_json::Value;
 
@@ -89,7 +89,7 @@ type Checked = Result<(), WritingRefusal>;
 
 /// Checks every text, address and code of an entry.
 pub fn check(entry: &Entry) -> Checked {
-    let Entry { v: _, at: _, by, fact } = entry;
+    let Entry { at: _, by, fact } = entry;
     // A node's name is itself a strict text; offices act by their code.
     if NodeName::parse(by).is_err() {
         let office = Uscc::known(by).and_then(|code| code.check());
@@ -108,6 +108,11 @@ pub fn check_fact(fact: &Fact) -> Checked {
         Fact::OrganizationListed(body)
         | Fact::OrganizationRevised(body)
         | Fact::OrganizationWithdrawn(body) => organization(body),
+        #[cfg(feature = "next")]
+        Fact::OrganizationRenamed(super::OrganizationRenamed { uscc, name }) => {
+            office("uscc", uscc)?;
+            texts(Kind::Name, "name", name)
+        }
         Fact::ResourceCataloged(body) | Fact::ResourceRevised(body) => resource(body),
         Fact::ResourceWithdrawn(ResourceWithdrawn { number: _, reason }) => {
             maybe(Kind::Note, "reason", reason)
@@ -117,8 +122,7 @@ pub fn check_fact(fact: &Fact) -> Checked {
             let AuthorizationPause { number: _, reason } = body;
             maybe(Kind::Note, "reason", reason)
         }
-        Fact::AuthorizationEnded(AuthorizationEnd { number: _, how, reason }) => {
-            text(Kind::Code, "how", how)?;
+        Fact::AuthorizationEnded(AuthorizationEnd { number: _, how: _, reason }) => {
             maybe(Kind::Note, "reason", reason)
         }
         Fact::ProductRegistered(body) | Fact::ProductRevised(body) => product(body),
@@ -134,8 +138,7 @@ pub fn check_fact(fact: &Fact) -> Checked {
             text(Kind::Code, "code", code)?;
             maybe(Kind::Note, "reason", reason)
         }
-        Fact::CeilingFiled(Ceiling { product: _, unit, price_max: _, document }) => {
-            text(Kind::Code, "unit", unit)?;
+        Fact::CeilingFiled(Ceiling { product: _, unit: _, price_max: _, document }) => {
             maybe(Kind::Reference, "document", document)
         }
         Fact::SplitAgreed(body) => split(body),
@@ -224,14 +227,23 @@ fn resource(body: &Resource) -> Checked {
         forbidden: _,
         fields,
         row_count: _,
-        update_cycle,
+        update_cycle: _,
     } = body;
     texts(Kind::Name, "name", name)?;
     office("provider", provider)?;
     text(Kind::Reference, "platform_id", platform_id)?;
-    text(Kind::Code, "update_cycle", update_cycle)?;
     few("fields", FIELDS_MAX, fields)?;
-    fields.iter().try_for_each(field)
+    fields.iter().try_for_each(resource_field)
+}
+
+fn resource_field(body: &ResourceField) -> Checked {
+    let ResourceField { name, label, field_type: _, confirmed } = body;
+    text(Kind::Code, "name", name)?;
+    texts(Kind::Name, "label", label)?;
+    confirmed.iter().try_for_each(|Confirmation { by, on: _, document }| {
+        office("confirmed", by)?;
+        text(Kind::Reference, "document", document)
+    })
 }
 
 fn field(Field { name, label, field_type: _, required: _ }: &Field) -> Checked {
@@ -280,7 +292,7 @@ fn product(body: &Product) -> Checked {
         regrade,
         purposes,
         forbidden_uses,
-        update_cycle,
+        update_cycle: _,
         coverage,
         technique,
         operations,
@@ -296,9 +308,8 @@ fn product(body: &Product) -> Checked {
     texts(Kind::Sentence, "summary", summary)?;
     texts(Kind::Description, "description", description)?;
     text(Kind::Label, "version", version)?;
-    let codes = [("sector", sector), ("field", area), ("update_cycle", update_cycle)];
+    let codes = [("sector", sector), ("field", area), ("technique", technique)];
     codes.into_iter().try_for_each(|(member, code)| text(Kind::Code, member, code))?;
-    text(Kind::Code, "technique", technique)?;
     office("operator", operator)?;
     regrade.iter().try_for_each(regraded)?;
     texts(Kind::Description, "forbidden_uses", forbidden_uses)?;
@@ -313,8 +324,7 @@ fn product(body: &Product) -> Checked {
     maybe(Kind::Reference, "contact", contact)
 }
 
-fn regraded(Regrade { method, reviewer, evidence }: &Regrade) -> Checked {
-    text(Kind::Code, "method", method)?;
+fn regraded(Regrade { method: _, reviewer, evidence }: &Regrade) -> Checked {
     office("reviewer", reviewer)?;
     maybe(Kind::Reference, "evidence", evidence)
 }
@@ -360,8 +370,8 @@ fn plan(body: &Plan) -> Checked {
     texts(Kind::Name, "name", name)
 }
 
-fn split(Split { product: _, version: _, from: _, base, shares, consents }: &Split) -> Checked {
-    text(Kind::Code, "base", base)?;
+fn split(body: &Split) -> Checked {
+    let Split { product: _, version: _, from: _, base: _, shares, consents } = body;
     few("shares", PARTIES_MAX, shares)?;
     few("consents", 2 * PARTIES_MAX, consents)?;
     shares.iter().try_for_each(share)?;
@@ -371,8 +381,7 @@ fn split(Split { product: _, version: _, from: _, base, shares, consents }: &Spl
     })
 }
 
-fn share(Share { party, name, role, node: _, share_ppm: _ }: &Share) -> Checked {
+fn share(Share { party, name, role: _, node: _, share_ppm: _ }: &Share) -> Checked {
     office("party", party)?;
-    texts(Kind::Name, "name", name)?;
-    text(Kind::Code, "role", role)
+    texts(Kind::Name, "name", name)
 }

@@ -13,7 +13,6 @@ use crate::{
 
 fn entry(zh: &str) -> Entry {
     Entry {
-        v: ENTRY_VERSION,
         at: Timestamp::parse("2026-11-21T03:00:00Z").expect("a time"),
         by: "yinzhou".to_owned(),
         fact: Fact::OrganizationListed(Organization {
@@ -42,11 +41,14 @@ fn an_entry_has_one_form_and_parses_from_it_alone() {
     check("演示", "\\u6f14示", EntryRefusal::NotCanonical);
     check("{\"at\"", "{\"at\":\"2026-11-21T03:00:00Z\",\"at\"", EntryRefusal::NotCanonical);
     check("\"v\":1", "\"v\":1.0", EntryRefusal::OutsideProfile(Outside::Fraction));
-    check("\"v\":1", "\"v\":2", EntryRefusal::UnknownVersion(2));
+    check("\"v\":1", "\"v\":0", EntryRefusal::UnknownVersion(0));
     check("\"v\":1", "\"w\":1", EntryRefusal::UnknownBody("no version".into()));
     check("\"kind\":\"organization.listed\",", "", EntryRefusal::UnknownBody("no kind".into()));
     for (from, to) in [
-        ("organization.listed", "organization.sold"),
+        ("organization.listed", "organization"),
+        ("organization.listed", "organization.SOLD"),
+        ("\"kind\":\"provider\"", "\"kind\":\"No Word\""),
+        ("\"kind\":\"provider\"", "\"kind\":7"),
         ("\"v\":1", "\"v\":1,\"w\":1"),
         ("\"by\":\"yinzhou\",", ""),
         ("\"division\":\"330212\"", "\"division\":\"33021\""),
@@ -58,6 +60,26 @@ fn an_entry_has_one_form_and_parses_from_it_alone() {
     }
     assert!(matches!(parse_entry(b"{"), Err(EntryRefusal::Malformed(_))));
     assert!(matches!(parse_entry(b"\xff"), Err(EntryRefusal::Malformed(_))));
+}
+
+#[test]
+fn what_a_newer_program_may_have_written_is_told_apart() {
+    let bytes = encode_entry(&entry("演示单位")).expect("inside the profile");
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    let read = |from: &str, to: &str| {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text);
+        match parse_entry(changed.as_bytes()) {
+            Err(EntryRefusal::Newer(newer)) => newer,
+            other => panic!("{changed} {other:?}"),
+        }
+    };
+    let (listed, sold) = ("organization.listed".to_owned(), "organization.sold".to_owned());
+    assert_eq!(read(&listed, &sold), Newer::Kind { kind: sold });
+    let later = Newer::Version { kind: listed.clone(), version: 2, newest: 1 };
+    assert_eq!(read("\"v\":1", "\"v\":2"), later);
+    let word = Newer::Word { kind: listed, word: "broker".to_owned() };
+    assert_eq!(read("\"kind\":\"provider\"", "\"kind\":\"broker\""), word);
 }
 
 #[test]
@@ -111,6 +133,12 @@ fn every_refusal_has_its_code() {
         (EntryRefusal::OutsideProfile(Outside::Null), "entry.outside_profile"),
         (EntryRefusal::UnknownVersion(2), "entry.unknown_version"),
         (EntryRefusal::UnknownBody(String::new()), "entry.unknown_body"),
+        (Newer::Kind { kind: String::new() }.into(), "entry.newer_kind"),
+        (
+            Newer::Version { kind: String::new(), version: 2, newest: 1 }.into(),
+            "entry.newer_version",
+        ),
+        (Newer::Word { kind: String::new(), word: String::new() }.into(), "entry.newer_word"),
     ] {
         assert_eq!(refusal.code(), code);
     }

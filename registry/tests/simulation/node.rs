@@ -164,7 +164,7 @@ impl Node {
         let log = self.disk.get_mut(&self.origin).expect("own log");
         for fact in facts {
             let at = Timestamp::from_millis(0);
-            let entry = Entry { v: 1, at, by: self.name.to_string(), fact };
+            let entry = Entry { at, by: self.name.to_string(), fact };
             log.append(encode_entry(&entry).expect("inside the profile"));
         }
         self.arrivals.note(&self.origin, log.size());

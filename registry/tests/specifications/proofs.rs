@@ -4,8 +4,8 @@ use lianshi_registry::{
     certificate::{self, CertificateRefusal, Window},
     checkpoint::Checkpoint,
     entry::{
-        ENTRY_VERSION, Entry, Fact, Grade, Guard, Organization, OrganizationKind, Product,
-        ProductForm, Purpose, Texts,
+        Entry, Fact, Grade, Guard, Organization, OrganizationKind, Product, ProductForm, Purpose,
+        Texts, UpdateCycle,
     },
     id::{DivisionCode, NumberKind, RegistrationNumber},
     inclusion::{InclusionFile, InclusionFileError, PROOF_BYTES_MAX},
@@ -43,7 +43,7 @@ fn product() -> Product {
         regrade: None,
         purposes: vec![Purpose::Industry],
         forbidden_uses: texts("无"),
-        update_cycle: "monthly".to_owned(),
+        update_cycle: UpdateCycle::Monthly,
         coverage: texts("全区"),
         technique: "aggregation".to_owned(),
         operations: Vec::new(),
@@ -59,8 +59,7 @@ fn product() -> Product {
 
 fn entry_of(fact: Fact) -> Vec<u8> {
     let at = Timestamp::parse("2026-11-21T03:00:00Z").expect("a time");
-    json::encode_entry(&Entry { v: ENTRY_VERSION, at, by: "yinzhou".to_owned(), fact })
-        .expect("inside the profile")
+    json::encode_entry(&Entry { at, by: "yinzhou".to_owned(), fact }).expect("inside the profile")
 }
 
 /// A log of 700 entries with this one among them, and the proof that it is.

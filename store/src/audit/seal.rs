@@ -5,7 +5,7 @@
 
 use diesel::prelude::*;
 use lianshi_registry::{
-    entry::{AuditSealed, ENTRY_VERSION, Entry, Fact},
+    entry::{AuditSealed, Entry, Fact},
     member::Status,
     refusal::Refusal,
     time::Timestamp,
@@ -122,12 +122,7 @@ pub fn seal(site: &Site, when: When) -> Result<Option<u64>, Failure<SealRefusal>
             head: hex::encode(&head),
             resumed_from: resumed_from.and_then(|row| u64::try_from(row).ok()),
         };
-        let entry = Entry {
-            v: ENTRY_VERSION,
-            at: now,
-            by: site.node.to_string(),
-            fact: Fact::AuditSealed(body),
-        };
+        let entry = Entry { at: now, by: site.node.to_string(), fact: Fact::AuditSealed(body) };
         let indexes = log::append(write, &site.origin, &[entry], now)?;
         let index = indexes.first().copied().unwrap_or_default();
         let seal = Seal { index, at: now, rows, head: hex::encode(head), resumed_from };

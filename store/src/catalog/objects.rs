@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use lianshi_registry::{
     catalog::{Object, ObjectKey, ObjectKind, object_hash},
     id::Origin,
+    word::Word,
 };
 
 use crate::{
@@ -85,7 +86,7 @@ pub(crate) fn by_name(
 ) -> Result<Vec<Stored>, Fault> {
     let rows: Vec<(String, String, i64)> = catalog_objects::table
         .filter(catalog_objects::name.eq(name))
-        .filter(catalog_objects::kind.eq(kind.as_str()))
+        .filter(catalog_objects::kind.eq(kind.word()))
         .select((catalog_objects::origin, catalog_objects::state, catalog_objects::last_index))
         .load(&mut **read)?;
     rows.into_iter().map(|(origin, state, index)| stored(&origin, &state, index)).collect()
@@ -120,7 +121,7 @@ pub(crate) fn for_each_in_log(
     loop {
         let rows: Vec<(String, String)> = catalog_objects::table
             .filter(catalog_objects::origin.eq(origin.to_string()))
-            .filter(catalog_objects::kind.eq(kind.as_str()))
+            .filter(catalog_objects::kind.eq(kind.word()))
             .filter(catalog_objects::object_key.gt(&after))
             .order(catalog_objects::object_key.asc())
             .limit(PAGE_ROWS)
@@ -130,6 +131,37 @@ pub(crate) fn for_each_in_log(
         after.clone_from(last);
         for (_, state) in &rows {
             visit(parse(state)?);
+        }
+    }
+}
+
+/// Visits the hashes of all objects of a kind in one log with the index of the entry that changed
+/// each last.
+pub(super) fn for_each_hash_in_log(
+    read: &mut Read<'_>,
+    (kind, origin): (ObjectKind, &Origin),
+    mut visit: impl FnMut(String, [u8; 32], u64),
+) -> Result<(), Fault> {
+    let mut after = String::new();
+    loop {
+        let rows: Vec<(String, Vec<u8>, i64)> = catalog_objects::table
+            .filter(catalog_objects::origin.eq(origin.to_string()))
+            .filter(catalog_objects::kind.eq(kind.word()))
+            .filter(catalog_objects::object_key.gt(&after))
+            .order(catalog_objects::object_key.asc())
+            .limit(PAGE_ROWS)
+            .select((
+                catalog_objects::object_key,
+                catalog_objects::state_hash,
+                catalog_objects::last_index,
+            ))
+            .load(&mut **read)?;
+        let Some((last, _, _)) = rows.last() else { return Ok(()) };
+        after.clone_from(last);
+        for (key, hash, index) in rows {
+            let hash = hash.try_into().map_err(|_| Fault::corrupt("catalog_objects", &key))?;
+            let index = u64::try_from(index).map_err(|e| Fault::corrupt("catalog_objects", e))?;
+            visit(key, hash, index);
         }
     }
 }
@@ -175,7 +207,7 @@ impl StateRow {
             other => other.product_number(),
         };
         Self {
-            kind: change.key.kind.as_str(),
+            kind: change.key.kind.word(),
             name: change.key.name.clone(),
             parent: parent.map_or_else(String::new, ToString::to_string),
             origin: change.key.origin.to_string(),
@@ -196,6 +228,12 @@ impl StateRow {
             .execute(&mut **write)?;
         Ok(())
     }
+}
+
+/// Forgets an object.
+pub(super) fn forget(write: &mut Write<'_>, key: &ObjectKey) -> Result<(), Fault> {
+    diesel::delete(catalog_objects::table.find(key.to_string())).execute(&mut **write)?;
+    Ok(())
 }
 
 /// Forgets everything a log said, before it is folded again.

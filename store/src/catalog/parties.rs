@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use lianshi_registry::{
-    entry::{Split, Texts},
+    entry::{ShareRole, Split, SplitBase, Texts},
     id::{NodeName, RegistrationNumber},
     time::Period,
     uscc::Uscc,
@@ -67,10 +67,10 @@ pub struct PartyShare {
     pub from: Period,
     /// First month it no longer governs; none while no later version was agreed.
     pub until: Option<Period>,
-    /// What is divided: `invoiced`.
-    pub base: String,
-    /// The party's role, such as `provider`.
-    pub role: String,
+    /// What is divided.
+    pub base: SplitBase,
+    /// What the party earns for.
+    pub role: ShareRole,
     /// Its share in parts per million.
     pub share_ppm: u32,
     /// The node where it reads its lines.
@@ -138,8 +138,8 @@ fn shares_in(offer: &Offer, party: &Uscc, month: Period) -> Vec<PartyShare> {
             version: split.version,
             from: split.from,
             until,
-            base: split.base.clone(),
-            role: share.role.clone(),
+            base: split.base,
+            role: share.role,
             share_ppm: share.share_ppm,
             node: share.node.clone(),
             standing,

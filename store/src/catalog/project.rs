@@ -12,7 +12,6 @@ use lianshi_registry::{
     price::Price,
     uscc::Uscc,
 };
-use serde::Serialize;
 
 use super::{
     change, index, objects,
@@ -252,10 +251,10 @@ fn row(origin: &Origin, state: &ProductState, above: &Above, below: &Below) -> P
         node: origin.node().to_string(),
         division: product.number.division().to_string(),
         authorization_number: product.authorization.to_string(),
-        form: word(&product.form),
+        form: product.form.to_string(),
         sector: product.sector.clone(),
         field: product.field.clone(),
-        grade: word(&product.grade),
+        grade: product.grade.to_string(),
         purpose: purpose(&product.purposes).to_owned(),
         charge: charge(&below.plans).to_owned(),
         price_from_micro: price_from(&below.plans).map(Price::micro),
@@ -266,7 +265,7 @@ fn row(origin: &Origin, state: &ProductState, above: &Above, below: &Below) -> P
         operator_uscc: product.operator.to_string(),
         operator_name_zh,
         operator_name_en,
-        status: standing.status.as_str().to_owned(),
+        status: standing.status.to_string(),
         status_code: standing.code.to_owned(),
         status_reason: standing.reason,
         usable_until: until.start().millis(),
@@ -274,13 +273,6 @@ fn row(origin: &Origin, state: &ProductState, above: &Above, below: &Below) -> P
         updated_at: state.updated_at.millis(),
         synthetic: product.synthetic,
         origin_index: i64::try_from(state.described_index).unwrap_or(i64::MAX),
-    }
-}
-
-fn word(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(text)) => text,
-        _ => String::new(),
     }
 }
 

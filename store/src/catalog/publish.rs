@@ -241,7 +241,7 @@ fn key_below(object: &Object, site: &Site) -> Option<ObjectKey> {
     match object {
         Object::Plan(state) => Some(ObjectKey::plan(&state.plan.product, &state.plan.code, origin)),
         Object::Ceiling(ceiling) => {
-            Some(ObjectKey::ceiling(&ceiling.product, &ceiling.unit, origin))
+            Some(ObjectKey::ceiling(&ceiling.product, ceiling.unit, origin))
         }
         Object::Split(split) => Some(ObjectKey::split(&split.product, split.version, origin)),
         _ => None,

@@ -8,11 +8,10 @@ use super::{change, digest, index, objects, project, words};
 use crate::{
     db::{Db, Write},
     fault::Fault,
-    fold, log,
-    members::MEMBER_KINDS,
+    fold::{self, unfolded},
+    log,
     schema::{
         catalog_counts, catalog_objects, catalog_parties, catalog_products, catalog_unshared, logs,
-        quarantined_entries,
     },
 };
 
@@ -47,8 +46,7 @@ pub fn rebuild(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<Rebuilt, Fault> {
         diesel::delete(catalog_unshared::table).execute(&mut **write)?;
         diesel::delete(catalog_objects::table).execute(&mut **write)?;
         // Entries about members are not folded again here, so what was said about them stays.
-        let told = quarantined_entries::kind.not_like(MEMBER_KINDS);
-        diesel::delete(quarantined_entries::table.filter(told)).execute(&mut **write)?;
+        unfolded::forget_all(write)?;
         let logs = stored_logs(write)?;
         let total: u64 = logs.iter().map(|(_, size)| size).sum();
         let mut done = 0;
@@ -72,9 +70,7 @@ pub(crate) fn refold(write: &mut Write<'_>, origin: &Origin) -> Result<(), Fault
     let text = origin.to_string();
     objects::forget_log(write, origin)?;
     project::of_log(write, origin)?;
-    let told =
-        quarantined_entries::origin.eq(&text).and(quarantined_entries::kind.not_like(MEMBER_KINDS));
-    diesel::delete(quarantined_entries::table.filter(told)).execute(&mut **write)?;
+    unfolded::forget_log(write, origin)?;
     let size: Option<i64> = logs::table
         .filter(logs::origin.eq(&text))
         .select(logs::size)

@@ -14,6 +14,7 @@ use lianshi_registry::{
     price::Price,
     time::Timestamp,
     uscc::Uscc,
+    word::Word,
 };
 
 use self::cells::{Cell, Column, cells, facet};
@@ -360,7 +361,7 @@ fn hit(row: ProductRow) -> Result<Hit, Fault> {
         division: DivisionCode::parse(&row.division).map_err(|e| corrupt(&e))?,
         node: NodeName::parse(&row.node).map_err(|e| corrupt(&e))?,
         operator: Uscc::known(&row.operator_uscc).map_err(|e| corrupt(&e))?,
-        status: ProductStatus::parse(&row.status).ok_or_else(|| corrupt(&row.status))?,
+        status: ProductStatus::read(&row.status).ok_or_else(|| corrupt(&row.status))?,
         price_from: row.price_from_micro.and_then(Price::from_micro),
         name: Texts { zh: row.name_zh, en: row.name_en },
         summary: Texts { zh: row.summary_zh, en: row.summary_en },

@@ -8,7 +8,7 @@ use lianshi_market::{
     money::Amount,
     split::{Agreement, Party, WHOLE_PPM},
 };
-use lianshi_registry::entry::Texts;
+use lianshi_registry::entry::{ShareRole, Texts};
 
 use crate::{Fault, Read, Site, allocations::DivisionSide, catalog, schema::split_documents};
 
@@ -70,7 +70,7 @@ pub(super) fn by_agreement(
             || Texts { zh: uscc.to_string(), en: uscc.to_string() },
             |organization| organization.name,
         );
-        let (uscc, role, node) = (uscc.clone(), "operator".to_owned(), site.node.clone());
+        let (uscc, role, node) = (uscc.clone(), ShareRole::Operator, site.node.clone());
         let party = Party { uscc, name, role, node, share_ppm: WHOLE_PPM };
         let own = takings.of(|operator| *operator == party.uscc);
         let own = own.map_err(|error| Fault::corrupt("statements", error))?;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A log's right to speak.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Right {
     /// What its node's membership says.
     Member(Box<Member>),

@@ -2,7 +2,7 @@
 //! own log, and recorded in the audit trail, in one transaction.
 
 use lianshi_registry::{
-    entry::{Admission, ENTRY_VERSION, Entry, Fact, MemberChange},
+    entry::{Admission, Entry, Fact, MemberChange},
     member::{self, MemberRefusal, Members, Status},
     refusal::Refusal as _,
 };
@@ -55,8 +55,7 @@ fn say(
     let written = site.db.write(|write| {
         log::create_own(write, site)?;
         decide(&mut write.as_read(), site, &fact)?;
-        let entry =
-            Entry { v: ENTRY_VERSION, at: now, by: site.node.to_string(), fact: fact.clone() };
+        let entry = Entry { at: now, by: site.node.to_string(), fact: fact.clone() };
         let indexes = log::append(write, &site.origin, &[entry], now)?;
         let index = indexes.first().copied().unwrap_or_default();
         record(write, "done", &format!("entry {index}"))?;

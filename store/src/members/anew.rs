@@ -15,7 +15,7 @@ use lianshi_registry::{
 use super::{all, history, keep, keep_past, roots};
 use crate::{
     Fault, Read, Write, log,
-    schema::{member_entries, members, quarantined_entries},
+    schema::{member_entries, members, unfolded_entries},
 };
 
 /// Entries about members, of each log by index.
@@ -90,9 +90,10 @@ fn logs_of_roots(roots: &[Root]) -> Vec<&Origin> {
 pub(super) fn has_said(read: &mut Read<'_>, roots: &[Root]) -> Result<bool, Fault> {
     let logs: Vec<String> = logs_of_roots(roots).into_iter().map(Origin::to_string).collect();
     let counted = member_entries::table.filter(member_entries::origin.eq_any(&logs));
-    let refused = quarantined_entries::table
-        .filter(quarantined_entries::kind.like(MEMBER_KINDS))
-        .filter(quarantined_entries::origin.eq_any(&logs));
+    let refused = unfolded_entries::table
+        .filter(unfolded_entries::awaiting.eq(false))
+        .filter(unfolded_entries::kind.like(MEMBER_KINDS))
+        .filter(unfolded_entries::origin.eq_any(&logs));
     let counted: i64 = counted.count().get_result(&mut **read)?;
     let refused: i64 = refused.count().get_result(&mut **read)?;
     Ok(counted + refused > 0)
@@ -105,10 +106,11 @@ fn said(read: &mut Read<'_>, roots: &[Root]) -> Result<Said, Fault> {
     let counted: Vec<(String, i64)> = member_entries::table
         .select((member_entries::origin, member_entries::entry_index))
         .load(&mut **read)?;
-    let refused: Vec<(String, i64)> = quarantined_entries::table
-        .filter(quarantined_entries::kind.like(MEMBER_KINDS))
-        .filter(quarantined_entries::origin.eq_any(&logs))
-        .select((quarantined_entries::origin, quarantined_entries::entry_index))
+    let refused: Vec<(String, i64)> = unfolded_entries::table
+        .filter(unfolded_entries::awaiting.eq(false))
+        .filter(unfolded_entries::kind.like(MEMBER_KINDS))
+        .filter(unfolded_entries::origin.eq_any(&logs))
+        .select((unfolded_entries::origin, unfolded_entries::entry_index))
         .load(&mut **read)?;
     let places: BTreeSet<(String, i64)> = counted.into_iter().chain(refused).collect();
     let mut said = Said::new();

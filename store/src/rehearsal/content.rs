@@ -3,9 +3,9 @@
 
 use lianshi_registry::{
     entry::{
-        Admission, Authorization, Charge, ENTRY_VERSION, Entry, Fact, Field, FieldType, Grade,
-        Guard, Organization, OrganizationKind, Plan, Possession, Product, ProductForm,
-        ProductNotice, Purpose, Resource, Share, Split, Texts,
+        Admission, Authorization, Charge, Confirmation, Entry, Fact, FieldType, Grade, Guard,
+        Organization, OrganizationKind, Plan, Possession, Product, ProductForm, ProductNotice,
+        Purpose, Resource, ResourceField, Share, ShareRole, Split, SplitBase, Texts, UpdateCycle,
     },
     id::{NumberKind, RegistrationNumber},
     key::{KeyPair, NodeKeys},
@@ -58,7 +58,7 @@ pub fn stage(site: &Site, products: u32) -> Result<(), Fault> {
     let mut facts = vec![
         organization(site, operator(), OrganizationKind::Operator),
         organization(site, authority(), OrganizationKind::Authority),
-        Fact::ResourceCataloged(resource(site)),
+        Fact::ResourceCataloged(resource(site)?),
         Fact::AuthorizationGranted(authorization(site)?),
     ];
     for n in 1..=products {
@@ -80,10 +80,8 @@ pub fn stage(site: &Site, products: u32) -> Result<(), Fault> {
     }
     let now = site.now();
     let by = site.node.to_string();
-    let entries: Vec<Entry> = facts
-        .into_iter()
-        .map(|fact| Entry { v: ENTRY_VERSION, at: now, by: by.clone(), fact })
-        .collect();
+    let entries: Vec<Entry> =
+        facts.into_iter().map(|fact| Entry { at: now, by: by.clone(), fact }).collect();
     site.db.write(|write| {
         if log::head(&mut write.as_read(), &site.origin)?.is_none() {
             log::create_own(write, site)?;
@@ -123,23 +121,27 @@ fn organization(site: &Site, uscc: Uscc, kind: OrganizationKind) -> Fact {
     Fact::OrganizationListed(Organization { uscc, name, kind, division: site.division.clone() })
 }
 
-fn resource(site: &Site) -> Resource {
-    Resource {
+fn resource(site: &Site) -> Result<Resource, Fault> {
+    Ok(Resource {
         number: number(site, NumberKind::Resource),
         name: texts("演练资源", "Rehearsal resource"),
         provider: authority(),
         platform_id: "rehearsal".to_owned(),
         grade: Grade::L1,
         forbidden: false,
-        fields: vec![Field {
+        fields: vec![ResourceField {
             name: "code".to_owned(),
             label: texts("代码", "Code"),
             field_type: FieldType::Text,
-            required: true,
+            confirmed: Some(Confirmation {
+                by: authority(),
+                on: day("2026-01-01")?,
+                document: "C-1".to_owned(),
+            }),
         }],
         row_count: 1,
-        update_cycle: "yearly".to_owned(),
-    }
+        update_cycle: UpdateCycle::Yearly,
+    })
 }
 
 fn day(text: &str) -> Result<Date, Fault> {
@@ -180,7 +182,7 @@ fn described(site: &Site, product: &RegistrationNumber) -> Result<Product, Fault
         regrade: None,
         purposes: vec![Purpose::Industry],
         forbidden_uses: text(),
-        update_cycle: "yearly".to_owned(),
+        update_cycle: UpdateCycle::Yearly,
         coverage: text(),
         technique: "lookup".to_owned(),
         operations: Vec::new(),
@@ -221,7 +223,7 @@ fn split(site: &Site, product: &RegistrationNumber) -> Result<Split, Fault> {
         shares.push(Share {
             party,
             name: texts("演练贡献方", "Rehearsal contributor"),
-            role: "provider".to_owned(),
+            role: ShareRole::Provider,
             node: site.node.clone(),
             share_ppm,
         });
@@ -229,7 +231,7 @@ fn split(site: &Site, product: &RegistrationNumber) -> Result<Split, Fault> {
     shares.push(Share {
         party: operator(),
         name: texts("演练运营方", "Rehearsal operator"),
-        role: "operator".to_owned(),
+        role: ShareRole::Operator,
         node: site.node.clone(),
         share_ppm: left,
     });
@@ -237,7 +239,7 @@ fn split(site: &Site, product: &RegistrationNumber) -> Result<Split, Fault> {
         product: product.clone(),
         version: 1,
         from: day("2026-01-01")?.period(),
-        base: "invoiced".to_owned(),
+        base: SplitBase::Invoiced,
         consents: Vec::new(),
         shares,
     })

@@ -10,6 +10,8 @@ use lianshi_market::{
     split::WHOLE_PPM,
 };
 
+use lianshi_registry::entry::ShareRole;
+
 use super::{
     LetterKind, LetterRefusal,
     receive::{Opened, Outcome, letter_row, record, refuse},
@@ -107,7 +109,7 @@ fn has_share(offer: &Offer, document: &CopyDocument) -> Outcome<bool> {
         // Without a split the operator, whoever it was then, gets everything and reads it there.
         return Ok(document.reading_node == document.provider_node
             && document.share_ppm == WHOLE_PPM
-            && document.role == "operator"
+            && document.role == ShareRole::Operator
             && offer.split_in(document.period).is_none());
     }
     let mut versions = offer.splits.iter();

@@ -5,7 +5,7 @@ use lianshi_market::{
     eligibility::{Held, Offering, Request},
     subscription::Side,
 };
-use lianshi_registry::{catalog::AuthorizationStatus, id::RegistrationNumber, time::Timestamp};
+use lianshi_registry::{id::RegistrationNumber, time::Timestamp};
 
 use super::rows;
 use crate::{catalog, db::Read, fault::Fault};
@@ -33,20 +33,15 @@ pub(super) fn of(
     } else {
         offer.status.reason.clone()
     };
-    let status = offer.authorization.as_ref().map(|state| match state.status {
-        AuthorizationStatus::Active => "active",
-        AuthorizationStatus::Suspended => "suspended",
-        AuthorizationStatus::Ended => "ended",
-    });
     let rules = Rulebook::shipped().in_force(&number.division(), now.date());
     Ok(Some(Offering {
         scope_rule: rules.cite("scope").map_or_else(String::new, |rule| rule.to_string()),
-        status: offer.status.status.as_str().to_owned(),
+        status: offer.status.status,
         status_reason: reason,
         node: offer.node,
         retired: offer.closed_plans.into_iter().map(|(plan, _)| plan.code).collect(),
         plans: offer.plans,
-        authorization_status: status.unwrap_or("unknown").to_owned(),
+        authorization_status: offer.authorization.as_ref().map(|state| state.status),
         authorization: offer.authorization.map(|state| state.authorization),
         split: offer.split,
         confirmed_at: if offer.own { Some(now) } else { offer.confirmed_at },

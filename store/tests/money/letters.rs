@@ -3,7 +3,7 @@
 
 use lianshi_market::{agreement::Agreement, close::DivisionDocument, subscription::Side};
 use lianshi_registry::{
-    entry::{ENTRY_VERSION, Entry, Fact, Share, Split, Texts},
+    entry::{Entry, Fact, Share, ShareRole, Split, SplitBase, Texts},
     id::NodeName,
     refusal::Refusal as _,
     seal::Sealed,
@@ -94,7 +94,7 @@ pub fn share_product_with(
     let share = |uscc, node: &NodeName, share_ppm| Share {
         party: uscc,
         name: Texts { zh: "演练".to_owned(), en: "Rehearsal".to_owned() },
-        role: "provider".to_owned(),
+        role: ShareRole::Provider,
         node: node.clone(),
         share_ppm,
     };
@@ -104,7 +104,7 @@ pub fn share_product_with(
         product,
         version,
         from: month(from),
-        base: "invoiced".to_owned(),
+        base: SplitBase::Invoiced,
         consents: Vec::new(),
         shares: vec![
             share(operator, &site.node, 666_667),
@@ -115,7 +115,7 @@ pub fn share_product_with(
     let fact = Fact::SplitAgreed(split);
     // Published before it begins, so that nobody has to consent.
     let at = super::stage::time("2025-12-20T04:00:00Z");
-    let entry = Entry { v: ENTRY_VERSION, at, by, fact };
+    let entry = Entry { at, by, fact };
     site.db
         .write(|write| log::append(write, &site.origin, std::slice::from_ref(&entry), site.now()))
         .expect("appended");

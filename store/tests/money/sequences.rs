@@ -8,7 +8,7 @@ use lianshi_market::{
     subscription::Side,
 };
 use lianshi_registry::{
-    entry::{Charge, ENTRY_VERSION, Entry, Fact, Share, Split, Texts},
+    entry::{Charge, Entry, Fact, Share, ShareRole, Split, SplitBase, Texts},
     price::Price,
     uscc::Uscc,
 };
@@ -45,7 +45,7 @@ fn agree(site: &Site, n: u32, shares: &[u32]) -> Entry {
     let share = |(party, share_ppm): (u32, &u32)| Share {
         party: rehearsal::buyer(500 + party).expect("a code"),
         name: Texts { zh: "演练".to_owned(), en: "Rehearsal".to_owned() },
-        role: "provider".to_owned(),
+        role: ShareRole::Provider,
         node: site.node.clone(),
         share_ppm: *share_ppm,
     };
@@ -53,12 +53,12 @@ fn agree(site: &Site, n: u32, shares: &[u32]) -> Entry {
         product: rehearsal::product_number(site, n).expect("a number"),
         version: 2,
         from: month("2026-01"),
-        base: "invoiced".to_owned(),
+        base: SplitBase::Invoiced,
         consents: Vec::new(),
         shares: (0..).zip(shares).map(share).collect(),
     };
     let at = time("2025-12-20T04:00:00Z");
-    Entry { v: ENTRY_VERSION, at, by: site.node.to_string(), fact: Fact::SplitAgreed(split) }
+    Entry { at, by: site.node.to_string(), fact: Fact::SplitAgreed(split) }
 }
 
 /// A contract at one fen per unit.

@@ -2,7 +2,10 @@
 //! at every node.
 
 use diesel::{RunQueryDsl as _, sql_query};
-use lianshi_registry::uscc::Uscc;
+use lianshi_registry::{
+    entry::{ShareRole, SplitBase},
+    uscc::Uscc,
+};
 use lianshi_store::{
     Db, Fault, Read, Site, allocations,
     catalog::{self, PartyShare, ShareStanding},
@@ -150,10 +153,10 @@ fn shares(site: &Site, text: &str) -> Vec<(String, u32, String, ShareStanding)> 
     let page = site.db.read(|read| catalog::shares_of(read, &party(), (month(text), 1)));
     let page = page.expect("read");
     let of = |share: PartyShare| {
-        assert_eq!((share.share_ppm, share.role.as_str()), (333_333, "provider"));
+        assert_eq!((share.share_ppm, share.role), (333_333, ShareRole::Provider));
         assert_eq!(
-            (share.base.as_str(), share.name.en.as_str()),
-            ("invoiced", "Rehearsal product")
+            (share.base, share.name.en.as_str()),
+            (SplitBase::Invoiced, "Rehearsal product")
         );
         assert!(share.product.to_string().starts_with(match share.owner.as_str() {
             "yinzhou" => "330212-P",

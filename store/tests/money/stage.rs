@@ -75,7 +75,6 @@ pub fn site(db: &Db, name: &str, division: &str) -> Site {
     db.write(|write| {
         for (index, (name, division)) in (0..).zip(admitted) {
             let entry = Entry {
-                v: 1,
                 at: time(NOW),
                 by: "t".to_owned(),
                 fact: Fact::MemberAdmitted(admission(name, division)),

@@ -7,7 +7,7 @@ use lianshi_market::{
     subscription::{Side, State, SubscriptionId},
 };
 use lianshi_registry::{
-    entry::{AuthorizationEnd, Fact, Guard, Product},
+    entry::{AuthorizationEnd, AuthorizationEnding, Fact, Guard, Product},
     id::NumberKind,
     json,
     price::Price,
@@ -48,7 +48,7 @@ type Other = (&'static str, fn(&mut Agreement), Option<Fact>);
 fn others() -> [Other; 7] {
     let ended = AuthorizationEnd {
         number: number(NumberKind::Authorization),
-        how: "revoked".to_owned(),
+        how: AuthorizationEnding::Revoked,
         reason: "the grantor took it back".to_owned(),
     };
     [

@@ -4,7 +4,7 @@
 use lianshi_market::subscription::{Side, State, SubscriptionId};
 use lianshi_registry::{
     checkpoint::Checkpoint,
-    entry::{AuthorizationEnd, Fact, Product, ProductNotice},
+    entry::{AuthorizationEnd, AuthorizationEnding, Fact, Product, ProductNotice},
     id::NumberKind,
     sync::{Conflict, SignedHead},
 };
@@ -29,7 +29,7 @@ fn in_force() -> [(World, SubscriptionId); 2] {
 
 fn authorization_ended() -> [Fact; 1] {
     let number = number(NumberKind::Authorization);
-    let (how, reason) = ("revoked".to_owned(), "breach".to_owned());
+    let (how, reason) = (AuthorizationEnding::Revoked, "breach".to_owned());
     [Fact::AuthorizationEnded(AuthorizationEnd { number, how, reason })]
 }
 

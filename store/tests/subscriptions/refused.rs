@@ -7,7 +7,7 @@ use lianshi_market::{
     subscription::{Side, State, SubscriptionId},
 };
 use lianshi_registry::{
-    entry::{Ceiling, Charge, Fact, Plan},
+    entry::{Ceiling, Charge, ChargeUnit, Fact, Plan},
     id::NumberKind,
     price::Price,
     seal::Sealed,
@@ -98,7 +98,7 @@ fn monthly(world: &mut World) -> SubscriptionId {
     let charge = Charge::FlatMonthly { price: Price::parse("100").expect("a price") };
     let ceiling = Ceiling {
         product: number(NumberKind::Product),
-        unit: "month".to_owned(),
+        unit: ChargeUnit::Month,
         price_max: Price::parse("100").expect("a price"),
         document: "document".to_owned(),
     };

@@ -2,7 +2,7 @@
 
 use lianshi_market::subscription::{Side, State};
 use lianshi_registry::{
-    entry::{AuthorizationEnd, Fact},
+    entry::{AuthorizationEnd, AuthorizationEnding, Fact},
     id::NumberKind,
 };
 use lianshi_store::{
@@ -78,7 +78,7 @@ fn the_catalog_ends_no_contract_whose_term_is_over() {
         world.carry_all();
         pass(366 * DAY_MS);
         let number = number(NumberKind::Authorization);
-        let (how, reason) = ("revoked".to_owned(), "breach".to_owned());
+        let (how, reason) = (AuthorizationEnding::Revoked, "breach".to_owned());
         world.publish(&[Fact::AuthorizationEnded(AuthorizationEnd { number, how, reason })]);
         assert_eq!(subscriptions::follow_catalog(&world.provider.site).expect("followed"), 0);
         assert_eq!(world.same(&id).state, State::Finalized);

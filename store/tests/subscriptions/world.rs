@@ -9,9 +9,10 @@ use lianshi_market::{
 };
 use lianshi_registry::{
     entry::{
-        Admission, Authorization, Ceiling, Charge, Entry, Fact, Field, FieldType, Grade, Guard,
-        Organization, OrganizationKind, Plan, Possession, Product, ProductForm, ProductNotice,
-        Purpose, Resource, Share, Split, Texts,
+        Admission, Authorization, Ceiling, Charge, ChargeUnit, Confirmation, Entry, Fact,
+        FieldType, Grade, Guard, Organization, OrganizationKind, Plan, Possession, Product,
+        ProductForm, ProductNotice, Purpose, Resource, ResourceField, Share, ShareRole, Split,
+        SplitBase, Texts, UpdateCycle,
     },
     id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
     json,
@@ -248,7 +249,7 @@ fn site(name: &str, division: &str, url: &str) -> Site {
 }
 
 fn entry(fact: Fact) -> Entry {
-    Entry { v: 1, at: Timestamp::parse("2026-11-01T00:00:00Z").unwrap(), by: "t".to_owned(), fact }
+    Entry { at: Timestamp::parse("2026-11-01T00:00:00Z").unwrap(), by: "t".to_owned(), fact }
 }
 
 fn admission(name: &str, division: &str) -> Admission {
@@ -481,7 +482,7 @@ fn content() -> Vec<Fact> {
     let notice = ProductNotice { number: number(NumberKind::Product), reason: String::new() };
     let ceiling = Ceiling {
         product: number(NumberKind::Product),
-        unit: "call".to_owned(),
+        unit: ChargeUnit::Call,
         price_max: Price::parse("1").unwrap(),
         document: "document".to_owned(),
     };
@@ -507,14 +508,18 @@ fn resource() -> Resource {
         platform_id: "r1".to_owned(),
         grade: Grade::L1,
         forbidden: false,
-        fields: vec![Field {
+        fields: vec![ResourceField {
             name: "code".to_owned(),
             label: texts("code"),
             field_type: FieldType::Text,
-            required: true,
+            confirmed: Some(Confirmation {
+                by: authority(),
+                on: day("2026-01-01"),
+                document: "C-1".to_owned(),
+            }),
         }],
         row_count: 10,
-        update_cycle: "yearly".to_owned(),
+        update_cycle: UpdateCycle::Yearly,
     }
 }
 
@@ -551,7 +556,7 @@ pub fn product() -> Product {
         regrade: None,
         purposes: vec![Purpose::Industry],
         forbidden_uses: texts("none"),
-        update_cycle: "yearly".to_owned(),
+        update_cycle: UpdateCycle::Yearly,
         coverage: texts("coverage"),
         technique: "none".to_owned(),
         operations: Vec::new(),
@@ -570,12 +575,12 @@ fn split() -> Split {
         product: number(NumberKind::Product),
         version: 1,
         from: day("2026-01-01").period(),
-        base: "net".to_owned(),
+        base: SplitBase::Invoiced,
         consents: Vec::new(),
         shares: vec![Share {
             party: operator(),
             name: texts("operator"),
-            role: "operator".to_owned(),
+            role: ShareRole::Operator,
             node: node("yinzhou"),
             share_ppm: 1_000_000,
         }],

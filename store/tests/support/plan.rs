@@ -60,7 +60,7 @@ const READS_ALL: [(&str, &str); 17] = [
     ),
     ("INSERT INTO catalog_unindexed", "a rebuild of the catalog"),
     ("DELETE FROM catalog_", "a rebuild of the catalog"),
-    ("DELETE FROM quarantined_entries", "a rebuild of the catalog"),
+    ("DELETE FROM unfolded_entries", "a rebuild of the catalog"),
     ("SELECT catalog_objects.object_key, catalog_objects.state_hash", "the digest"),
     ("INSERT INTO unfollowed_products", "a start"),
     ("SELECT DISTINCT allocations.party_uscc", "the export of the ledger"),

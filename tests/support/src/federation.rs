@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::{Process, Usage, free_ports, json, once_more, run_json, run_well, wait_for};
+use crate::{Process, Usage, free_ports, json, once_more, program, run_json, run_well, wait_for};
 
 /// One node: its folder, its ports and, while it runs, its process.
 pub struct Node {
@@ -46,9 +46,14 @@ impl Node {
 
     /// Starts serving and waits until it can be read.
     pub async fn start(&mut self) {
+        self.start_program(&program()).await;
+    }
+
+    /// The same with another build of the program.
+    pub async fn start_program(&mut self, program: &Path) {
         let data = self.data.display().to_string();
         let log = self.data.join("serve.log");
-        self.process = Some(Process::start(&["serve", "--data", &data], &log));
+        self.process = Some(Process::start_program(program, &["serve", "--data", &data], &log));
         let url = format!("{}/readyz?for=read", self.ops);
         wait_for(&format!("{} to be ready; see {}", self.name, log.display()), 60, || async {
             let answer = reqwest::get(&url).await.ok()?;

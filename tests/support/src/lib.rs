@@ -34,6 +34,11 @@ pub fn evil_program() -> PathBuf {
     built("lianshi-evil")
 }
 
+/// A program to come: the one with the feature `next`, which `tests/run` builds in one with `evil`.
+pub fn next_program() -> PathBuf {
+    built("lianshi-evil")
+}
+
 fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let folder = test.parent().and_then(Path::parent).expect("target/debug");
@@ -102,11 +107,13 @@ pub fn once_more(file: &Path) -> PathBuf {
 /// Ports given out so far by this process.
 static TAKEN: AtomicU16 = AtomicU16::new(0);
 
-/// `count` consecutive free ports on loopback; different tests and processes get different ones.
+/// `count` consecutive free ports on loopback; different tests and processes get different ones. All
+/// lie below those that Linux gives to connections (32768 and up): one of these could be taken by
+/// any client between this look and the start of the server.
 pub fn free_ports(count: u16) -> u16 {
-    let spread = u16::try_from(std::process::id() % 300).unwrap_or(0) * 100;
+    let spread = u16::try_from(std::process::id() % 220).unwrap_or(0) * 100;
     loop {
-        let base = 20_000 + (spread + TAKEN.fetch_add(count, Ordering::Relaxed)) % 30_000;
+        let base = 10_000 + (spread + TAKEN.fetch_add(count, Ordering::Relaxed)) % 22_000;
         let free = (base..base + count).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
         if free {
             return base;

@@ -17,6 +17,8 @@ level-city = City
 level-district = District
 digest-title = Catalog digest
 digest-text = Each node folds the same logs alone and must reach the same digest. Compare this value with another node's to know that both show the same catalog.
+digest-fold = Made by catalog version { $version }: compare it with nodes of the same version only.
+digest-behind = After an upgrade this node is reading its logs again: { $behind } of { $logs } are left. Until then pages show the catalog of before, and the digest cannot be compared.
 digest-entries = { $n ->
     [one] This node holds { $n } entry.
    *[other] This node holds { $n } entries.
@@ -40,8 +42,10 @@ reach-settled-size = { $n ->
    *[other] settled up to { $n } entries
     }
 head-checkpoint = Signed checkpoint
-quarantine-title = Quarantined entries
-quarantine-text = Entries outside their author's right or against the rules never reach the catalog. They are kept here for inspection.
+unfolded-quarantined = Quarantined entries
+unfolded-awaiting = Entries that await a newer program
+unfolded-text-quarantined = Entries outside their author's right or against the rules never reach the catalog. They are kept here for inspection.
+unfolded-text-awaiting = Written by a newer program than this node runs. They are kept, nobody did wrong, and they are read by themselves after this node's program is upgraded.
 quarantine-index = Index
 quarantine-kind = Kind
 quarantine-reason = Reason

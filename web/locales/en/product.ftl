@@ -35,6 +35,7 @@ standing-code-product-operator-withdrawn = The operator has left.
 standing-code-product-resource-unknown = A resource this product uses is not known.
 standing-code-product-resource-withdrawn = A resource this product uses was withdrawn.
 standing-code-product-resource-forbidden = A resource this product uses is barred from opening.
+standing-code-product-resource-unconfirmed = The provider has taken back its confirmation of a resource this product uses.
 standing-code-product-resource-regraded = A resource this product uses was given a higher grade.
 standing-code-product-expired = The authorization or certificate has expired.
 synthetic-note = This product answers from demonstration data made from a fixed seed. Use it to try the steps, not for real business.

@@ -1,6 +1,11 @@
 # Node page, log browser, verify this yourself
 crumbs = You are here
 node-version = Program
+node-fold = catalog version { $version }
+node-awaiting = { $n ->
+    [one] { $n } awaits a newer program
+   *[other] { $n } await a newer program
+}
 node-lag = Entries behind
 node-key = Key fingerprint
 node-quarantined = Quarantined entries
@@ -58,7 +63,8 @@ entry-at = Recorded
 entry-by = Office
 entry-bytes = Bytes
 entry-unreadable = Unreadable
-entry-quarantined = Quarantined
+entry-is-quarantined = Quarantined
+entry-is-awaiting = Awaits a newer program
 entry-text = What it says
 entry-text-note = Broken into lines for reading. Signatures and hashes are over the bytes of the file to download.
 entry-proof = Proof of inclusion

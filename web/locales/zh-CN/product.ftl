@@ -35,6 +35,7 @@ standing-code-product-operator-withdrawn = 运营单位已退出。
 standing-code-product-resource-unknown = 未查到本产品使用的数据资源。
 standing-code-product-resource-withdrawn = 本产品使用的数据资源已撤回。
 standing-code-product-resource-forbidden = 本产品使用的数据资源已列为禁止开放。
+standing-code-product-resource-unconfirmed = 数据提供单位已撤回对本产品所用数据资源的确认。
 standing-code-product-resource-regraded = 本产品使用的数据资源分级已提高。
 standing-code-product-expired = 授权或登记凭证已到期。
 synthetic-note = 本产品以固定种子生成的演示数据作答，仅供体验流程，不可用于实际业务。

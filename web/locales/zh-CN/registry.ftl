@@ -1,6 +1,8 @@
 # 节点页、登记日志浏览与自行验证
 crumbs = 当前位置
 node-version = 程序版本
+node-fold = 目录版本 { $version }
+node-awaiting = 另有 { $n } 条等待新版程序
 node-lag = 落后条目
 node-key = 密钥指纹
 node-quarantined = 已隔离条目
@@ -55,7 +57,8 @@ entry-at = 登记时间
 entry-by = 登记单位
 entry-bytes = 字节数
 entry-unreadable = 无法识别
-entry-quarantined = 已隔离
+entry-is-quarantined = 已隔离
+entry-is-awaiting = 等待新版程序
 entry-text = 登记原文
 entry-text-note = 为便于阅读已分行显示；签名与哈希针对的是下载文件中的原始字节。
 entry-proof = 存在证明

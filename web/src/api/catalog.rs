@@ -19,7 +19,6 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     WebState, nodes,
     page::Page,
-    plans::{form_code, grade_code},
     problem::{Problem, ProblemDetails},
 };
 
@@ -180,7 +179,7 @@ impl ProductItem {
             operator: page.of_texts(&hit.operator_name).to_owned(),
             charge: hit.charge.clone(),
             price_from: hit.price_from.map(|price| price.to_string()),
-            status: hit.status.as_str().to_owned(),
+            status: hit.status.to_string(),
             registered_at: hit.registered_at.to_string(),
             synthetic: hit.synthetic,
         }
@@ -351,10 +350,10 @@ impl ProductDetails {
         Self {
             id: number.clone(),
             name: page.of_texts(&offer.product.name).to_owned(),
-            kind: form_code(&offer.product.form).to_owned(),
-            grade: grade_code(&offer.product.grade).to_owned(),
+            kind: offer.product.form.to_string(),
+            grade: offer.product.grade.to_string(),
             node: offer.node.to_string(),
-            status: standing.status.as_str().to_owned(),
+            status: standing.status.to_string(),
             status_code: standing.code.to_owned(),
             status_reason: standing.reason,
             call_url: format!("{}/call/{number}", offer.public_url),

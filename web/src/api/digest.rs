@@ -12,8 +12,14 @@ use crate::{WebState, problem::Problem};
 pub struct CatalogDigest {
     /// Heads by origin.
     heads: Vec<LogHead>,
-    /// Digest, hexadecimal: equal on every node that holds the same logs.
+    /// Digest, hexadecimal: equal on every node that holds the same logs and folds them by the same
+    /// version.
     digest: String,
+    /// The version of the fold.
+    fold_version: u32,
+    /// False after an upgrade until all logs are folded by that version: the digest is none to be
+    /// compared until then.
+    folded: bool,
 }
 
 /// The head of one log as held here.
@@ -37,8 +43,11 @@ pub struct LogHead {
 #[utoipa::path(get, path = "/api/v1/catalog/digest", tag = "catalog",
     responses((status = 200, body = CatalogDigest)))]
 pub async fn digest(state: Data<WebState>) -> Result<HttpResponse, Problem> {
-    let (heads, settled, digest) = state
-        .read(|read| Ok((log::heads(read)?, quorum::all(read)?, catalog::digest(read)?)))
+    let (heads, settled, digest, fold) = state
+        .read(|read| {
+            let (digest, fold) = (catalog::digest(read)?, catalog::fold_state(read)?);
+            Ok((log::heads(read)?, quorum::all(read)?, digest, fold))
+        })
         .await?;
     let head = |head: log::Head| {
         let settled = settled.iter().find(|settled| settled.origin == head.origin);
@@ -55,5 +64,7 @@ pub async fn digest(state: Data<WebState>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(CatalogDigest {
         heads: heads.into_iter().map(head).collect(),
         digest: hex::encode(digest),
+        fold_version: fold.version,
+        folded: fold.is_whole(),
     }))
 }

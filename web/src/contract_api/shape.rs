@@ -1,12 +1,12 @@
 //! A subscription as JSON.
 
 use lianshi_market::subscription::SubscriptionView;
-use lianshi_registry::{entry::Texts, time::Timestamp};
+use lianshi_registry::{entry::Texts, time::Timestamp, word::Word as _};
 use lianshi_store::subscriptions::HistoryLine;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{contract, plans::purpose_code};
+use crate::contract;
 
 /// A subscription.
 #[derive(Debug, Serialize, ToSchema)]
@@ -106,7 +106,7 @@ impl Subscription {
             active: view.is_active(now),
             history: history.iter().map(Happened::of).collect(),
             side: view.side.as_str(),
-            purpose: purpose_code(&view.purpose),
+            purpose: view.purpose.word(),
             id: view.id.to_string(),
             product: view.product.to_string(),
             product_name: view.product_name,

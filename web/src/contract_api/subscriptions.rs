@@ -6,7 +6,7 @@ use actix_web::{
     web::{Data, Path},
 };
 use lianshi_market::subscription::{Side, SubscriptionId, SubscriptionView};
-use lianshi_registry::{entry::Purpose, id::RegistrationNumber};
+use lianshi_registry::{entry::Purpose, id::RegistrationNumber, word::Word as _};
 use lianshi_store::{
     accounts::{Role, User},
     catalog,
@@ -21,7 +21,7 @@ use crate::{
     WebState,
     access::Caller,
     body::Body,
-    contract::{self, purpose_of},
+    contract,
     problem::{Problem, ProblemDetails},
 };
 
@@ -150,7 +150,7 @@ async fn purpose_asked(
     wanted: &Wanted,
 ) -> Result<Purpose, Problem> {
     if let Some(code) = &wanted.purpose {
-        return purpose_of(code)
+        return Purpose::read(code)
             .ok_or_else(|| Problem::Malformed(format!("`{code}` is no purpose")));
     }
     let (number, plan) = (product.clone(), wanted.plan.clone());

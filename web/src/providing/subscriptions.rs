@@ -27,7 +27,6 @@ use crate::{
     months::{self, Month},
     names::Parties,
     page::{Page, render, render_as},
-    plans,
     problem::Problem,
     session::Nothing,
 };

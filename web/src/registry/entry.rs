@@ -9,7 +9,7 @@ use askama::Template;
 use lianshi_registry::{entry::Organization, merkle, text, uscc::Uscc};
 use lianshi_store::{
     Fault, Read,
-    catalog::{self, Quarantined},
+    catalog::{self, Unfolded},
     certificate::{self, EntryProof},
     log,
 };
@@ -34,7 +34,7 @@ struct EntryPage {
     size_bytes: usize,
     leaf: merkle::Hash,
     proof: Option<EntryProof>,
-    quarantined: Option<Quarantined>,
+    unfolded: Option<Unfolded>,
     page: Page,
 }
 
@@ -44,7 +44,7 @@ struct Found {
     bytes: Vec<u8>,
     office: Option<Organization>,
     proof: Option<EntryProof>,
-    quarantined: Option<Quarantined>,
+    unfolded: Option<Unfolded>,
 }
 
 type Address = (String, String, String);
@@ -68,9 +68,9 @@ fn find(read: &mut Read<'_>, address: &Address) -> Result<Option<Found>, Fault> 
         Err(_) => None,
     };
     let place = (index, index.saturating_add(1));
-    let quarantined = catalog::quarantined_between(read, &log.origin, place, 1)?.pop();
+    let unfolded = catalog::unfolded_between(read, &log.origin, place, 1)?.pop();
     let proof = certificate::proof(read, &log.origin, index)?;
-    Ok(Some(Found { log, bytes, office, proof, quarantined }))
+    Ok(Some(Found { log, bytes, office, proof, unfolded }))
 }
 
 /// `GET /registry/{node}/{generation}/{index}`
@@ -91,7 +91,7 @@ pub async fn show(
         leaf: merkle::leaf_hash(&found.bytes),
         log: found.log,
         proof: found.proof,
-        quarantined: found.quarantined,
+        unfolded: found.unfolded,
         page,
     })
 }

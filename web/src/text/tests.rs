@@ -150,14 +150,15 @@ fn nothing_is_translated_that_no_page_asks_for() {
 
 #[test]
 fn the_words_of_a_closed_list_are_exactly_its_codes() {
-    use lianshi_governance::publish::{CYCLES, FIELDS, REGRADE_METHODS, SECTORS, TECHNIQUES};
+    use lianshi_governance::publish::{FIELDS, SECTORS, TECHNIQUES};
+    use lianshi_registry::{entry::*, word::Word as _};
     let roles = lianshi_store::accounts::Role::ALL.map(lianshi_store::accounts::Role::as_str);
     let lists: [(&str, &[&str]); 6] = [
         ("sector", &SECTORS),
         ("field", &FIELDS),
-        ("cycle", &CYCLES),
+        ("cycle", UpdateCycle::words()),
         ("technique", &TECHNIQUES),
-        ("regrade", &REGRADE_METHODS),
+        ("regrade", RegradeMethod::words()),
         ("role", &roles),
     ];
     let known = messages(Lang::Zh);

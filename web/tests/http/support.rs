@@ -16,7 +16,7 @@ use actix_web::{
 };
 use lianshi_market::{message::MESSAGE_KIND, subscription::SubscriptionId};
 use lianshi_registry::{
-    entry::{Admission, ENTRY_VERSION, Entry, Fact, Possession, Texts},
+    entry::{Admission, Entry, Fact, Possession, Texts},
     id::{DivisionCode, NodeName, Origin},
     key::{KeyPair, NodeKeys},
     member::Root,
@@ -112,7 +112,6 @@ impl Node {
         });
         members::set_roots(&site.db, &[Root::of(&admission)]).unwrap();
         let entry = Entry {
-            v: ENTRY_VERSION,
             at: site.now(),
             by: site.node.to_string(),
             fact: Fact::MemberAdmitted(admission),
@@ -149,7 +148,7 @@ impl Node {
         };
         let (site, fact) = (&self.site, Fact::MemberAdmitted(admission.proved(&keys)));
         let (at, by) = (site.now(), site.node.to_string());
-        let entry = Entry { v: ENTRY_VERSION, at, by, fact };
+        let entry = Entry { at, by, fact };
         let entries = std::slice::from_ref(&entry);
         site.db.write(|write| log::append(write, &site.origin, entries, at)).unwrap();
         let known = site.db.read(|read| members::by_node(read, &NodeName::parse(name).unwrap()));

@@ -5,6 +5,7 @@ use actix_web::web::ServiceConfig;
 use lianshi_registry::{
     entry::{Admission, Entry, Texts},
     id::{DivisionCode, NodeName, NumberKind, Origin, RegistrationNumber},
+    json::{canonicalize, parse_entry},
     key::{KeyPair, NodeKeys},
     member::Root,
     time::Timestamp,
@@ -151,7 +152,7 @@ fn key(node: &str, role: u8) -> KeyPair {
 
 fn entry(kind: &str, by: &str, at: &str, body: Value) -> Entry {
     let wire = json!({"v": 1, "kind": kind, "at": at, "by": by, "body": body});
-    serde_json::from_value(wire).unwrap()
+    parse_entry(&canonicalize(&wire).unwrap()).unwrap()
 }
 
 fn division(node: &str) -> &'static str {

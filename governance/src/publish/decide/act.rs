@@ -36,16 +36,9 @@ impl Desk<'_> {
             section.text_of("reason", Kind::Note)
         };
         let code = if act == "plan.retired" { section.code("code") } else { Some(String::new()) };
-        let how = if act == "authorization.ended" {
-            section.one_of("how", &["ended", "terminated", "revoked"])
-        } else {
-            Some(String::new())
-        };
+        let how = if act == "authorization.ended" { section.word("how") } else { None };
         section.finish();
-        let (Some(number), Some(reason), Some(code), Some(how)) = (number, reason, code, how)
-        else {
-            return;
-        };
+        let (Some(number), Some(reason), Some(code)) = (number, reason, code) else { return };
         let id = number.to_string();
         let notice = |number, reason| ProductNotice { number, reason };
         let pause = |number, reason| AuthorizationPause { number, reason };
@@ -58,7 +51,10 @@ impl Desk<'_> {
             "resource.withdrawn" => Fact::ResourceWithdrawn(ResourceWithdrawn { number, reason }),
             "authorization.suspended" => Fact::AuthorizationSuspended(pause(number, reason)),
             "authorization.resumed" => Fact::AuthorizationResumed(pause(number, reason)),
-            _ => Fact::AuthorizationEnded(AuthorizationEnd { number, how, reason }),
+            _ => match how {
+                Some(how) => Fact::AuthorizationEnded(AuthorizationEnd { number, how, reason }),
+                None => return,
+            },
         };
         let name = Texts { zh: String::new(), en: String::new() };
         self.say(section, fact, (&id, "", &name));

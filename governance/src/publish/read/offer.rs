@@ -15,7 +15,7 @@ pub(in crate::publish) fn ceiling(
     section: &Section<'_>,
     product: &RegistrationNumber,
 ) -> Option<Ceiling> {
-    let unit = section.one_of("unit", &["call", "month"]);
+    let unit = section.word("unit");
     let price_max = section.price("price_max");
     let document = section.text("document");
     section.finish();
@@ -85,7 +85,7 @@ pub(in crate::publish) fn split(
     next: u32,
 ) -> Option<Split> {
     let from = section.period("from");
-    let base = section.one_of("base", &["invoiced"]);
+    let base = section.word("base");
     let shares: Vec<Option<Share>> = section.sections("share").iter().map(share).collect();
     let consents: Vec<Option<Consent>> = section.sections("consent").iter().map(consent).collect();
     section.finish();
@@ -112,8 +112,7 @@ fn consent(section: &Section<'_>) -> Option<Consent> {
 fn share(section: &Section<'_>) -> Option<Share> {
     let party = section.parsed("party", Uscc::parse);
     let name = section.texts("name", Kind::Name);
-    let roles = ["provider", "operator", "partner", "platform", "public_interest"];
-    let role = section.one_of("role", &roles);
+    let role = section.word("role");
     let node = section.parsed("node", NodeName::parse);
     let share_ppm = section.parsed("percent", parts);
     section.finish();

@@ -211,7 +211,7 @@ impl World {
             }
             Event::Restore(side, ago) => self.restore(side, ago),
             Event::Pass(millis) => self.now = self.now.plus_millis(millis),
-            Event::Delist => "delisted".clone_into(&mut self.offering.status),
+            Event::Delist => self.offering.status = ProductStatus::Delisted,
             Event::Reprice => {
                 for plan in &mut self.offering.plans {
                     plan.calls_per_month_max += 1;

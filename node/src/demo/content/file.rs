@@ -6,8 +6,8 @@ mod table;
 use lianshi_market::dataset::{Column, ColumnType};
 use lianshi_registry::{entry::Texts, price::Price};
 use table::{
-    Authorization, Ceiling, Charge, File, Guard, Operation, Organization, Plan, Product, Regrade,
-    Resource, ResourceField, Share, Split,
+    Authorization, Ceiling, Charge, Confirmation, File, Guard, Operation, Organization, Plan,
+    Product, Regrade, Resource, ResourceField, Share, Split,
 };
 
 use super::{
@@ -40,7 +40,7 @@ pub fn publishing_file(
         organization(&unit.uscc.to_string(), "provider", node, unit.name.clone()),
     ];
     let resources: anyhow::Result<Vec<Resource>> =
-        items.iter().map(|item| resource(item, sector, &unit)).collect();
+        items.iter().map(|item| resource(item, sector, (&unit, terms))).collect();
     let resources = resources?;
     let scenario = Authorization {
         key: "scenario".to_owned(),
@@ -75,7 +75,11 @@ fn organization(
 }
 
 /// The data as they are: their columns and how many rows they have.
-fn resource(item: &Item, sector: &Sector, unit: &Party) -> anyhow::Result<Resource> {
+fn resource(
+    item: &Item,
+    sector: &Sector,
+    (unit, terms): (&Party, Terms),
+) -> anyhow::Result<Resource> {
     let rows = Rows::of(&data::of(item))?;
     let field = |column: &Column| {
         let (zh, en) = label(&column.name);
@@ -94,6 +98,10 @@ fn resource(item: &Item, sector: &Sector, unit: &Party) -> anyhow::Result<Resour
         row_count: rows.count(),
         update_cycle: cycle(item),
         name: texts(format!("{}基础数据", item.name_zh), format!("{}: source data", item.name_en)),
+        confirmation: Confirmation {
+            on: terms.from.to_string(),
+            document: format!("演示确〔{}〕{:02}号", terms.from.year(), sector.number),
+        },
         fields: rows.columns().iter().map(field).collect(),
     })
 }

@@ -2,12 +2,13 @@
 
 use super::{
     AuthorizationStatus, Change, Fold, Object, ObjectKey, PlanState, ProductState, ProductStatus,
-    Quarantine, rule, unknown, word,
+    Quarantine, rule, unknown,
 };
 use crate::{
     catalog::rule::CeilingCheck,
-    entry::{Ceiling, Plan, PlanRetired, Product, ProductNotice, Split},
+    entry::{Ceiling, ChargeUnit, Plan, PlanRetired, Product, ProductNotice, Split},
     id::{NumberKind, RegistrationNumber},
+    word::Word,
 };
 
 impl Fold<'_> {
@@ -53,7 +54,7 @@ impl Fold<'_> {
         let granted = self.known_authorization(&body.authorization)?;
         if granted.status == AuthorizationStatus::Ended {
             let what = body.authorization.to_string();
-            return Err(Quarantine::WrongState { what, state: word(granted.status) });
+            return Err(Quarantine::WrongState { what, state: granted.status.word() });
         }
         let granted = &granted.authorization;
         let beyond = |what: String| Quarantine::BeyondAuthorization {
@@ -64,7 +65,7 @@ impl Fold<'_> {
             return Err(beyond(format!("operator {}", body.operator)));
         }
         if let Some(purpose) = body.purposes.iter().find(|p| !granted.purposes.contains(p)) {
-            return Err(beyond(format!("purpose {purpose:?}")));
+            return Err(beyond(format!("purpose {purpose}")));
         }
         let mut inputs = Vec::new();
         for number in &body.resources {
@@ -102,7 +103,7 @@ impl Fold<'_> {
         let old = self.known_product(&body.number)?;
         if !from.contains(&old.status) {
             let what = body.number.to_string();
-            return Err(Quarantine::WrongState { what, state: old.status.as_str() });
+            return Err(Quarantine::WrongState { what, state: old.status.word() });
         }
         let mut state = old.clone();
         state.status = to;
@@ -119,7 +120,7 @@ impl Fold<'_> {
         let product = &self.known_product(&body.product)?.product;
         if !product.purposes.contains(&body.purpose) {
             return Err(Quarantine::BeyondAuthorization {
-                what: format!("purpose {:?} of plan {}", body.purpose, body.code),
+                what: format!("purpose {} of plan {}", body.purpose, body.code),
                 authorization: product.authorization.clone(),
             });
         }
@@ -129,7 +130,7 @@ impl Fold<'_> {
         if !rule::public_good_is_free(body) {
             return Err(Quarantine::PublicGoodPriced { code: body.code.clone() });
         }
-        let ceilings: Vec<&Ceiling> = ["call", "month"]
+        let ceilings: Vec<&Ceiling> = [ChargeUnit::Call, ChargeUnit::Month]
             .into_iter()
             .filter_map(|unit| {
                 match self.known.get(&ObjectKey::ceiling(&body.product, unit, origin)) {
@@ -168,11 +169,7 @@ impl Fold<'_> {
 
     pub(super) fn ceiling(&self, body: &Ceiling) -> Result<Change, Quarantine> {
         self.known_product(&body.product)?;
-        if !["call", "month"].contains(&body.unit.as_str()) {
-            let what = format!("unit `{}`: call or month is meant", body.unit);
-            return Err(Quarantine::Malformed { what });
-        }
-        let key = ObjectKey::ceiling(&body.product, &body.unit, self.located.origin);
+        let key = ObjectKey::ceiling(&body.product, body.unit, self.located.origin);
         Ok(Change { key, object: Object::Ceiling(body.clone()) })
     }
 

@@ -28,6 +28,7 @@ pub(super) struct Resource {
     pub(super) row_count: u64,
     pub(super) update_cycle: &'static str,
     pub(super) name: Texts,
+    pub(super) confirmation: Confirmation,
     pub(super) fields: Vec<ResourceField>,
 }
 
@@ -37,6 +38,12 @@ pub(super) struct ResourceField {
     pub(super) label: Texts,
     pub(super) r#type: &'static str,
     pub(super) confirmed: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Confirmation {
+    pub(super) on: String,
+    pub(super) document: String,
 }
 
 #[derive(Serialize)]
