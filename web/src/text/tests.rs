@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use lianshi_registry::{entry::ChargeUnit, word::Word as _};
+
 use super::*;
 
 /// Messages of a language: key to the sorted variables of its text.
@@ -138,6 +140,8 @@ fn nothing_is_translated_that_no_page_asks_for() {
     for room in rooms {
         codes.extend(quoted(&fs::read_to_string(room).unwrap()));
     }
+    let words = closed_lists().into_iter().flat_map(|(_, words)| words).chain(ChargeUnit::words());
+    codes.extend(words.map(|word| word.replace('_', "-")));
     let lists = lists(&askers);
     let is_a_word = |key: &str| {
         let code_in = |list: &String| key.strip_prefix(list.as_str())?.strip_prefix('-');
@@ -148,21 +152,29 @@ fn nothing_is_translated_that_no_page_asks_for() {
     assert!(idle.is_empty(), "no page asks for {idle:?}");
 }
 
+/// The closed lists of entries whose words have texts, by the list of those texts.
+fn closed_lists() -> [(&'static str, &'static [&'static str]); 8] {
+    use lianshi_registry::{catalog::ProductStatus, entry::*};
+    [
+        ("cycle", UpdateCycle::words()),
+        ("form", ProductForm::words()),
+        ("grade", Grade::words()),
+        ("party", ShareRole::words()),
+        ("regrade", RegradeMethod::words()),
+        ("share-base", SplitBase::words()),
+        ("status", ProductStatus::words()),
+        ("type", FieldType::words()),
+    ]
+}
+
 #[test]
 fn the_words_of_a_closed_list_are_exactly_its_codes() {
     use lianshi_governance::publish::{FIELDS, SECTORS, TECHNIQUES};
-    use lianshi_registry::{entry::*, word::Word as _};
     let roles = lianshi_store::accounts::Role::ALL.map(lianshi_store::accounts::Role::as_str);
-    let lists: [(&str, &[&str]); 6] = [
-        ("sector", &SECTORS),
-        ("field", &FIELDS),
-        ("cycle", UpdateCycle::words()),
-        ("technique", &TECHNIQUES),
-        ("regrade", RegradeMethod::words()),
-        ("role", &roles),
-    ];
+    let open: [(&str, &[&str]); 4] =
+        [("sector", &SECTORS), ("field", &FIELDS), ("technique", &TECHNIQUES), ("role", &roles)];
     let known = messages(Lang::Zh);
-    for (list, codes) in lists {
+    for (list, codes) in open.into_iter().chain(closed_lists()) {
         let wanted: BTreeSet<String> =
             codes.iter().map(|code| format!("{list}-{}", code.replace('_', "-"))).collect();
         let head = format!("{list}-");

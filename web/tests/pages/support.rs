@@ -229,7 +229,8 @@ fn foundations(node: &str) -> Vec<Entry> {
         "name": {"zh": "行政区划代码基础信息", "en": "Administrative division codes"},
         "provider": provider, "platform_id": "NB-GX-000123", "grade": "l2", "forbidden": false,
         "fields": [{"name": "code", "label": {"zh": "区划代码", "en": "Division code"},
-            "type": "text", "required": true}],
+            "type": "text",
+            "confirmed": {"by": provider, "on": "2026-01-05", "document": "D-1"}}],
         "row_count": 33_920_000_000_u64, "update_cycle": "monthly",
     });
     let authorization = json!({
