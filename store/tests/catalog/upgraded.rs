@@ -2,7 +2,11 @@
 
 use std::cell::RefCell;
 
-use lianshi_registry::{catalog::FOLD_VERSION, json};
+use lianshi_registry::{
+    catalog::FOLD_VERSION,
+    id::{DivisionCode, NumberKind, RegistrationNumber},
+    json,
+};
 use lianshi_store::{
     Db, Site,
     catalog::{self, FoldState, Query, Unfolded, fold_anew, fold_state},
@@ -31,7 +35,9 @@ fn strange() -> Vec<Vec<u8>> {
         "uscc": "91330212MA2DEM0026", "name": { "zh": "名", "en": "Name" }, "kind": "broker",
         "division": "330212",
     });
-    let number = "330212-P-2026-0000009-9";
+    let division = DivisionCode::parse("330212").expect("valid");
+    let number = RegistrationNumber::new(&division, NumberKind::Product, 2026, 9).expect("fits");
+    let number = number.as_str();
     vec![
         entry("product.paused", 1, json!({ "number": number, "reason": "r" })),
         entry("product.recalled", 1, json!({ "number": number })),

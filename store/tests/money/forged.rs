@@ -420,7 +420,7 @@ fn a_division_that_differs_in_one_field_is_refused() {
             ("/parts/0/amount", json!("0.00"), "bad_document"),
             ("/parts/0/party/share_ppm", json!(1), "bad_document"),
             ("/parts/0/party/name/zh", json!("别人"), "shares_differ"),
-            ("/parts/0/party/role", json!("friend"), "shares_differ"),
+            ("/parts/0/party/role", json!("platform"), "shares_differ"),
             ("/parts/0/party/node", json!(elsewhere), "misdirected"),
             ("/parts/0/explanation/base_to", json!("9.99"), "bad_document"),
             ("/parts/0/explanation/received", json!("9.99"), "bad_document"),

@@ -52,7 +52,7 @@ const SMALL: [(&str, &[&str]); 6] = [
 const COARSE: [&str; 5] = ["side", "state", "kind", "direction", "status"];
 
 /// What may read a table that grows from end to end: a part of the statement, and why.
-const READS_ALL: [(&str, &str); 17] = [
+const READS_ALL: [(&str, &str); 18] = [
     ("FROM catalog_counts", "the facets of the catalog: every combination there is"),
     (
         "ORDER BY catalog_products.registered_at DESC, catalog_products.number DESC LIMIT",
@@ -62,6 +62,7 @@ const READS_ALL: [(&str, &str); 17] = [
     ("DELETE FROM catalog_", "a rebuild of the catalog"),
     ("DELETE FROM unfolded_entries", "a rebuild of the catalog"),
     ("SELECT catalog_objects.object_key, catalog_objects.state_hash", "the digest"),
+    ("FROM log_folds", "which fold made the tables of each log: one row for each"),
     ("INSERT INTO unfollowed_products", "a start"),
     ("SELECT DISTINCT allocations.party_uscc", "the export of the ledger"),
     ("SELECT DISTINCT statements.buyer_uscc", "the export of the ledger"),
