@@ -15,7 +15,7 @@ use support::{
 
 /// The operator of the example, and what the newer program's entry calls it.
 const OPERATOR: &str = "91330212MA2DEM0026";
-const BEFORE: &str = "鄞联数据运营有限公司(示例)";
+const BEFORE: &str = "Yinlian Data Operations Ltd (example)";
 const RENAMED: &str = "鄞州联数运营有限公司(示例)";
 
 /// What a node tells of its catalog: the version of its fold, whether all is folded by it, and the
