@@ -61,8 +61,8 @@ pub fn object_hash(key: &str, state: &str) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// The digest of a catalog: over the version of the fold and all object keys and hashes, in the byte
-/// order of the keys. Give them in any order.
+/// The digest of a catalog: over the version of the fold and all object keys and hashes, in the
+/// byte order of the keys. Give them in any order.
 pub fn digest(objects: impl IntoIterator<Item = (String, [u8; 32])>) -> [u8; 32] {
     let sorted: BTreeMap<String, [u8; 32]> = objects.into_iter().collect();
     let mut hasher = Sha256::new();

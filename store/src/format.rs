@@ -1,6 +1,6 @@
 //! In which format of entries a database was begun. The first one was given up before anybody used
-//! the program in earnest (`docs/decisions/0026-the-format-begins-anew.md`); a database of it is told
-//! from all others by having none noted.
+//! the program in earnest (`docs/decisions/0026-the-format-begins-anew.md`); a database of it is
+//! told from all others by having none noted.
 
 use crate::{Db, Fault, log, setting};
 
@@ -15,8 +15,8 @@ pub enum FormatRefusal {
     /// From before the format of today.
     #[error(
         "this folder's logs were written before the format of entries was settled, and no later \
-         program reads them; begin anew in an empty folder with `lianshi init` (or `lianshi demo`), \
-         and leave this one as it is"
+         program reads them; begin anew in an empty folder with `lianshi init` (or `lianshi \
+         demo`), and leave this one as it is"
     )]
     GivenUp,
     /// From after it.

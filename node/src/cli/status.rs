@@ -81,10 +81,7 @@ impl Status {
             "awaited": awaited,
             "asked_later": later,
             "uncounted": uncounted,
-            "left_out": left.iter().map(|left| json!({
-                "node": left.node, "kind": left.kind, "object": left.object, "code": left.code,
-                "since": left.at(),
-            })).collect::<Vec<_>>(),
+            "left_out": left.iter().map(described_left).collect::<Vec<_>>(),
             "unlike_copies": unlike.iter().map(|copy| json!({
                 "subscription": copy.process, "side": copy.side.as_str(), "node": copy.node,
                 "code": copy.code, "since": copy.at,
@@ -94,6 +91,14 @@ impl Status {
         });
         at.print(&value, text)
     }
+}
+
+/// What was not taken after a restore, for programs.
+fn described_left(left: &LeftOut) -> Value {
+    json!({
+        "node": left.node, "kind": left.kind, "object": left.object, "code": left.code,
+        "since": left.at(),
+    })
 }
 
 /// How far the logs are folded again after an upgrade.
