@@ -25,7 +25,7 @@ use crate::{
         unfolded::{self, UnfoldedRow},
     },
     forks, log,
-    members::MEMBER_KINDS,
+    members::{self, MEMBER_KINDS},
     schema::unfolded_entries,
 };
 
@@ -43,7 +43,7 @@ pub fn fold_anew(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<u64, Fault> {
     if behind.is_empty() {
         return Ok(0);
     }
-    members(db)?;
+    read_members(db)?;
     let total: u64 = behind.iter().map(|(_, size)| size).sum();
     let mut done = 0;
     for (origin, size) in &behind {
@@ -54,8 +54,9 @@ pub fn fold_anew(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<u64, Fault> {
     Ok(u64::try_from(behind.len()).unwrap_or(u64::MAX))
 }
 
-/// Entries about members that can be read now are judged with all others about members.
-fn members(db: &Db) -> Result<(), Fault> {
+/// Entries about members that can be read now are applied, and everything about members is judged
+/// again in the order of the charter.
+fn read_members(db: &Db) -> Result<(), Fault> {
     db.write(|write| {
         let awaiting: Vec<UnfoldedRow> = unfolded_entries::table
             .filter(unfolded_entries::awaiting.eq(true))
@@ -67,10 +68,12 @@ fn members(db: &Db) -> Result<(), Fault> {
             let origin = Origin::parse(&row.origin).map_err(corrupt)?;
             let index = u64::try_from(row.entry_index).map_err(corrupt)?;
             let bytes = log::entry(&mut write.as_read(), &origin, index)?;
-            if bytes.is_some_and(|bytes| json::parse_entry(&bytes).is_ok()) {
-                is_any = true;
-                unfolded::forget(write, (&origin, index))?;
-                UnfoldedRow { awaiting: false, ..row }.keep(write)?;
+            let Some(Ok(entry)) = bytes.map(|bytes| json::parse_entry(&bytes)) else { continue };
+            is_any = true;
+            let at = (&origin, index);
+            unfolded::forget(write, at)?;
+            if let Err(reason) = members::apply(write, at, &entry)? {
+                UnfoldedRow::quarantined(at, entry.fact.kind(), &reason).keep(write)?;
             }
         }
         if is_any { fold::members_anew(write) } else { Ok(()) }

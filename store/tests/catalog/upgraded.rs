@@ -153,6 +153,31 @@ fn after_an_upgrade_every_log_is_folded_again_and_read_meanwhile() {
 }
 
 #[test]
+fn a_word_about_members_that_can_be_read_now_is_judged() {
+    on_both(|db| {
+        let site = site(db, "yinzhou", "330212");
+        publish(&site, EXAMPLE);
+        let suspended = json!({
+            "at": "2026-11-21T03:00:00Z", "by": "yinzhou", "kind": "member.suspended", "v": 1,
+            "body": { "node": "haishu", "from_index": 0, "reason": "r" },
+        });
+        append(&site, &[json::canonicalize(&suspended).expect("inside the profile")]);
+        let judged = unfolded(db);
+        assert_eq!((judged.0.len(), judged.1.len()), (1, 0), "yinzhou is no root authority");
+        // As a program that did not know the kind kept it.
+        for statement in [
+            "UPDATE unfolded_entries SET awaiting = NOT awaiting, code = 'entry.newer_kind', \
+             reason = 'unknown'",
+            "UPDATE log_folds SET version = 0",
+        ] {
+            sql(&site, statement);
+        }
+        assert_eq!(fold_anew(db, &|_, _| {}).expect("folded"), 1);
+        assert_eq!(unfolded(db), judged);
+    });
+}
+
+#[test]
 fn a_database_of_another_format_is_refused_in_words() {
     on_both(|db| {
         format::ensure(db).expect("a new one");
