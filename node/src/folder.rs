@@ -31,7 +31,8 @@ use lianshi_routes::proxies::Proxies;
 use lianshi_store::{
     Db, Fault, Site,
     accounts::SecondFactorRule,
-    format, log, members,
+    format::{self, FormatRefusal},
+    log, members,
     recovery::{self, Cause, Unfinished},
     room,
 };
@@ -278,6 +279,7 @@ impl Folder {
     }
 
     fn assembled(&self, nudge: Arc<dyn Fn() + Send + Sync>) -> anyhow::Result<Site> {
+        self.ensure_format()?;
         let db = self.open_database().context("cannot open the database")?;
         format::ensure(&db)?;
         belonging::check(self, &db.read(log::heads)?)?;
@@ -298,6 +300,15 @@ impl Folder {
             clock: clock::now,
             nudge,
         })
+    }
+
+    /// Refuses a database of another format of entries before opening it changes its tables. That it
+    /// cannot be opened at all is told by whoever opens it.
+    pub fn ensure_format(&self) -> Result<(), FormatRefusal> {
+        match format::look(&self.database_url()) {
+            Err(FormatRefusal::Fault(_)) => Ok(()),
+            looked => looked,
+        }
     }
 
     /// Opens the database, also on a disk that others have filled to the last byte: what is there

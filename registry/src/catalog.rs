@@ -39,7 +39,8 @@ use crate::{
 /// Version of the fold: what is read, how it is judged, and how objects are written down. It is
 /// part of the digest, so digests are compared within one version. Whatever lets the same logs give
 /// other objects makes another version, and the states of the one before must still be read: they
-/// are served until every log is folded again.
+/// are served until every log is folded again. Rows that pages list follow from objects and their
+/// standing: where only those change, it is another version as well.
 pub const FOLD_VERSION: u32 = if cfg!(feature = "next") { 2 } else { 1 };
 
 /// Objects by key: what a decision may look at.

@@ -2,7 +2,7 @@
 //! the program in earnest (`docs/decisions/0026-the-format-begins-anew.md`); a database of it is
 //! told from all others by having none noted.
 
-use crate::{Db, Fault, log, setting};
+use crate::{Db, Fault, db::Conn, dialect, log, setting};
 
 /// The format of entries that this program writes. What changes later are versions of kinds.
 const ENTRY_FORMAT: u32 = 1;
@@ -28,6 +28,31 @@ pub enum FormatRefusal {
     /// The database.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+/// Refuses a database of another format before it is changed in any way: an older program goes on
+/// with it as it is.
+pub fn look(url: &str) -> Result<(), FormatRefusal> {
+    let db = Db::open_unmigrated(url)?;
+    let mut conn = db.connection()?;
+    let tables = dialect::tables(&mut conn)?;
+    let holds = |conn: &mut Conn, what: &str| {
+        let mut found = None;
+        dialect::each_row(conn, what, &mut |row| {
+            found = Some(row);
+            Ok(())
+        })?;
+        Ok::<_, Fault>(found)
+    };
+    if !tables.iter().any(|table| table == "logs") {
+        return Ok(());
+    }
+    let noted = "SELECT value FROM node_state WHERE name = 'entry_format' LIMIT 1";
+    if holds(&mut conn, noted)?.is_some() {
+        return Ok(());
+    }
+    let entries = "SELECT CAST(1 AS BIGINT) FROM logs WHERE size > 0 LIMIT 1";
+    if holds(&mut conn, entries)?.is_some() { Err(FormatRefusal::GivenUp) } else { Ok(()) }
 }
 
 /// Refuses a database of another format; notes the format of a new one.

@@ -1,7 +1,7 @@
 //! The page of one product: what it is, what it may be used for, what it costs with a worked
 //! example, the facts that make it lawful, and where all that was said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::{
     HttpResponse,
@@ -10,10 +10,11 @@ use actix_web::{
 use askama::Template;
 use lianshi_governance::ruleset::Rulebook;
 use lianshi_registry::{
-    catalog::{AuthorizationStatus, Standing},
+    catalog::{AuthorizationStatus, ResourceState, Standing},
     entry::{Organization, Purpose},
     id::RegistrationNumber,
     merkle,
+    time::Date,
     uscc::Uscc,
 };
 use lianshi_store::{
@@ -137,6 +138,12 @@ fn shares(page: &Page, offer: &Offer, titles: &BTreeMap<String, String>) -> Vec<
 }
 
 impl ProductPage {
+    /// What the provider of a resource confirmed its fields by, each document once.
+    fn confirmations(held: &ResourceState) -> BTreeSet<(Date, &str)> {
+        let said = held.resource.fields.iter().filter_map(|field| field.confirmed.as_ref());
+        said.map(|said| (said.on, said.document.as_str())).collect()
+    }
+
     /// What an organization of the chain is called; its code where nothing else is known.
     fn organization(&self, uscc: &Uscc) -> String {
         let known = self.offer.operator.iter().chain(&self.offer.providers);

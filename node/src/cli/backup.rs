@@ -63,6 +63,7 @@ impl Backup {
         let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
         ensure!(!occupied, "{} is not empty; give an empty or new folder", dir.display());
         private::make_folder(dir)?;
+        folder.ensure_format()?;
         let db = Db::open(&folder.database_url()).context("cannot open the database")?;
         let manifest = save(&folder, &db, (dir, self.keys))?;
         let rows: u64 = manifest.database.tables.iter().map(|table| table.rows).sum();

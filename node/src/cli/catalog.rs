@@ -121,6 +121,7 @@ fn rebuild(at: &At, site: &Site) -> anyhow::Result<()> {
     bar.set_style(ProgressStyle::with_template(
         "folding {bar:30} {pos}/{len} entries, {eta} left",
     )?);
+    let was_whole = site.db.read(catalog::fold_state)?.is_whole();
     let rebuilt = catalog::rebuild(&site.db, &|done, total| {
         bar.set_length(total);
         bar.set_position(done);
@@ -134,7 +135,11 @@ fn rebuild(at: &At, site: &Site) -> anyhow::Result<()> {
         "digest": hex::encode(rebuilt.after),
         "same": same,
     });
-    let verdict = if same { "the same as before" } else { "different: the tables had drifted" };
+    let verdict = match (same, was_whole) {
+        (true, _) => "the same as before",
+        (false, true) => "different: the tables had drifted",
+        (false, false) => "another than before, when an older program had folded some logs",
+    };
     let text = format!(
         "Folded {} entries of {} logs; digest {}, {verdict}.",
         rebuilt.entries,

@@ -2,6 +2,8 @@
 
 use std::{io, path::Path};
 
+use lianshi_store::format::FormatRefusal;
+
 use super::{Language, cast};
 use crate::serve;
 
@@ -60,6 +62,12 @@ pub fn told(error: &anyhow::Error, language: Language, base_port: u16) -> String
     if let Some(served) = error.chain().find_map(|cause| cause.downcast_ref::<serve::Served>()) {
         return busy_folder(&served.0, language);
     }
+    let format = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref::<FormatRefusal>(), Some(FormatRefusal::GivenUp))
+    };
+    if error.chain().any(format) {
+        return of_before(language);
+    }
     let io = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<io::Error>().map(io::Error::kind)
     };
@@ -70,6 +78,19 @@ pub fn told(error: &anyhow::Error, language: Language, base_port: u16) -> String
         Language::Zh => format!("演示未能启动：{error:#}"),
         Language::En => format!("the demo could not start: {error:#}"),
     }
+}
+
+fn of_before(language: Language) -> String {
+    match language {
+        Language::Zh => {
+            "这个演示由旧版程序建立，其登记格式已不再使用；请加 --fresh 重新建立，或用 --data 指定另一个文件夹"
+        }
+        Language::En => {
+            "this demo was made by an earlier program, in a format of entries that is no longer read; \
+             make a new one with --fresh, or name another folder with --data"
+        }
+    }
+    .to_owned()
 }
 
 fn busy_folder(folder: &Path, language: Language) -> String {

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use diesel::prelude::*;
 use lianshi_registry::{
-    catalog::{self, Known, Object, ObjectKey, ObjectKind, object_hash},
+    catalog::{self, FOLD_VERSION, Known, Object, ObjectKey, ObjectKind, object_hash},
     entry::{Entry, Fact},
     id::Origin,
     json,
+    member::{self, Members, Root},
+    merkle::Hash,
 };
 
 use super::{
@@ -27,23 +29,26 @@ use crate::{
     forks, log,
     members::{self, MEMBER_KINDS},
     schema::unfolded_entries,
+    setting,
 };
 
 /// Entries read at once: a bundle.
 const READ_AT_ONCE: u64 = 256;
 /// Entries whose objects are in memory at once: each looks at two hundred at most.
 const FOLDED_AT_ONCE: usize = 16;
+/// Name of the setting that holds for which version of the fold [`read_members`] was done.
+const MEMBERS_READ: &str = "members_read";
 /// Rows changed in one transaction: a fraction of a second, which a call can wait.
 const CHANGED_AT_ONCE: usize = 200;
 
 /// Folds again every log whose tables another version of the fold made. `progress` hears how many
 /// entries of how many are done. Gives how many logs there were; cheap when there are none.
 pub fn fold_anew(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<u64, Fault> {
+    read_members(db)?;
     let behind = db.read(folds::behind)?;
     if behind.is_empty() {
         return Ok(0);
     }
-    read_members(db)?;
     let total: u64 = behind.iter().map(|(_, size)| size).sum();
     let mut done = 0;
     for (origin, size) in &behind {
@@ -54,28 +59,37 @@ pub fn fold_anew(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<u64, Fault> {
     Ok(u64::try_from(behind.len()).unwrap_or(u64::MAX))
 }
 
-/// Entries about members that can be read now are applied, and everything about members is judged
-/// again in the order of the charter.
-fn read_members(db: &Db) -> Result<(), Fault> {
+/// What root authorities said about members and an older program could not read is judged with all
+/// else they said, once after an upgrade. What others said about members counts for nothing, and
+/// is told so where their logs are folded again.
+pub(super) fn read_members(db: &Db) -> Result<(), Fault> {
+    let (read, roots) = db.read(|read| {
+        Ok::<_, Fault>((setting::read::<u32>(read, MEMBERS_READ)?, members::roots(read)?))
+    })?;
+    if read == Some(FOLD_VERSION) {
+        return Ok(());
+    }
+    let logs: Vec<String> = roots.iter().flat_map(Root::logs).map(Origin::to_string).collect();
     db.write(|write| {
         let awaiting: Vec<UnfoldedRow> = unfolded_entries::table
             .filter(unfolded_entries::awaiting.eq(true))
+            .filter(unfolded_entries::origin.eq_any(&logs))
             .filter(unfolded_entries::kind.like(MEMBER_KINDS))
             .select(UnfoldedRow::as_select())
             .load(&mut **write)?;
         let mut is_any = false;
         for row in awaiting {
-            let origin = Origin::parse(&row.origin).map_err(corrupt)?;
-            let index = u64::try_from(row.entry_index).map_err(corrupt)?;
+            let origin = Origin::parse(&row.origin).map_err(corrupt_entry)?;
+            let index = u64::try_from(row.entry_index).map_err(corrupt_entry)?;
             let bytes = log::entry(&mut write.as_read(), &origin, index)?;
-            let Some(Ok(entry)) = bytes.map(|bytes| json::parse_entry(&bytes)) else { continue };
-            is_any = true;
-            let at = (&origin, index);
-            unfolded::forget(write, at)?;
-            if let Err(reason) = members::apply(write, at, &entry)? {
-                UnfoldedRow::quarantined(at, entry.fact.kind(), &reason).keep(write)?;
+            if bytes.is_some_and(|bytes| json::parse_entry(&bytes).is_ok()) {
+                is_any = true;
+                unfolded::forget(write, (&origin, index))?;
+                // Judged anew with those that were refused.
+                UnfoldedRow { awaiting: false, ..row }.keep(write)?;
             }
         }
+        setting::write(write, MEMBERS_READ, &FOLD_VERSION)?;
         if is_any { fold::members_anew(write) } else { Ok(()) }
     })
 }
@@ -84,19 +98,25 @@ fn read_members(db: &Db) -> Result<(), Fault> {
 fn one(db: &Db, origin: &Origin, progress: &dyn Fn(u64)) -> Result<(), Fault> {
     'begin: loop {
         let mut anew = Anew::begin(db, origin)?;
+        if !anew.fold(db, progress)? {
+            continue;
+        }
+        let mut left = db.read(|read| anew.differences(read))?;
+        anew.fresh.clear();
         loop {
-            anew.fold(db, progress)?;
-            let mut differences = db.read(|read| anew.differences(read))?;
-            loop {
-                let some: Vec<Difference> =
-                    differences.drain(..differences.len().min(CHANGED_AT_ONCE)).collect();
-                let is_last = differences.is_empty();
-                match db.write(|write| anew.apply(write, &some, is_last))? {
-                    Applied::All if is_last => return Ok(()),
-                    Applied::All => {}
-                    Applied::Grown => break,
-                    Applied::OtherRight => continue 'begin,
+            let some: Vec<Difference> = left.iter().take(CHANGED_AT_ONCE).cloned().collect();
+            let is_last = some.len() == left.len();
+            match db.write(|write| anew.apply(write, &some, is_last))? {
+                Applied::All if is_last => return Ok(()),
+                Applied::All => drop(left.drain(..some.len())),
+                Applied::Grown => {
+                    if !anew.fold(db, progress)? {
+                        continue 'begin;
+                    }
+                    // What came may have been judged by objects of before.
+                    left.extend(anew.fresh.drain(..));
                 }
+                Applied::Other => continue 'begin,
             }
         }
     }
@@ -109,6 +129,7 @@ struct Held {
 }
 
 /// One thing that came out differently.
+#[derive(Clone)]
 enum Difference {
     Object(ObjectKey),
     Entry(u64),
@@ -119,47 +140,65 @@ enum Applied {
     All,
     /// Entries came that are not folded here yet.
     Grown,
-    /// What the log's node may say changed: everything in it is to be judged anew.
-    OtherRight,
+    /// What the log's node may say changed, or what it said: its tail was dropped.
+    Other,
 }
 
 /// A log that is being folded again.
 struct Anew<'a> {
     origin: &'a Origin,
     right: Right,
+    roots: Vec<Root>,
     /// The next entry.
     next: u64,
+    /// The root over those before it.
+    root: Option<Hash>,
     objects: BTreeMap<ObjectKey, Held>,
     /// Of entries for which something else is kept than should be, what should.
     unfolded: BTreeMap<u64, Option<UnfoldedRow>>,
-    /// Evidence of forks that could not be read before.
+    /// Evidence of forks that did not count before.
     forks: BTreeMap<u64, Entry>,
+    /// What the entries folded last changed.
+    fresh: Vec<Difference>,
 }
 
 impl<'a> Anew<'a> {
     fn begin(db: &Db, origin: &'a Origin) -> Result<Self, Fault> {
+        let (right, roots) =
+            db.read(|read| Ok::<_, Fault>((right::load(read, origin)?, members::roots(read)?)))?;
         Ok(Self {
             origin,
-            right: db.read(|read| right::load(read, origin))?,
+            right,
+            roots,
             next: 0,
+            root: None,
             objects: BTreeMap::new(),
             unfolded: BTreeMap::new(),
             forks: BTreeMap::new(),
+            fresh: Vec::new(),
         })
     }
 
-    /// Folds to the log's end.
-    fn fold(&mut self, db: &Db, progress: &dyn Fn(u64)) -> Result<(), Fault> {
+    /// Folds to the log's end. False when the log is not the one whose beginning was folded.
+    fn fold(&mut self, db: &Db, progress: &dyn Fn(u64)) -> Result<bool, Fault> {
         loop {
-            let (entries, kept) = db.read(|read| {
+            let (entries, kept, roots) = db.read(|read| {
                 let entries = log::entries(read, self.origin, self.next, READ_AT_ONCE)?;
-                Ok::<_, Fault>((entries, self.kept(read)?))
+                let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+                let before = log::root_at(read, self.origin, self.next)?;
+                let after = log::root_at(read, self.origin, self.next.saturating_add(count))?;
+                Ok::<_, Fault>((entries, self.kept(read)?, (before, after)))
             })?;
+            let (before, after) = roots;
+            if before.is_none() || self.root.is_some_and(|root| before != Some(root)) {
+                return Ok(false);
+            }
+            self.root = after;
             if entries.is_empty() {
-                return Ok(());
+                return Ok(true);
             }
             for part in fold::parse(&entries).chunks(FOLDED_AT_ONCE) {
-                self.take(part, &kept);
+                self.take(part, &kept)?;
             }
             progress(self.next);
         }
@@ -179,21 +218,20 @@ impl<'a> Anew<'a> {
                 .select(UnfoldedRow::as_select())
                 .load(&mut **read)?;
             for row in rows {
-                kept.insert(u64::try_from(row.entry_index).map_err(corrupt)?, row);
+                kept.insert(u64::try_from(row.entry_index).map_err(corrupt_entry)?, row);
             }
         }
         Ok(kept)
     }
 
-    fn take(&mut self, entries: &[Parsed], kept: &BTreeMap<u64, UnfoldedRow>) {
+    fn take(&mut self, entries: &[Parsed], kept: &BTreeMap<u64, UnfoldedRow>) -> Result<(), Fault> {
         let read = entries.iter().flatten();
         let keys: BTreeSet<ObjectKey> =
             read.flat_map(|entry| catalog::needs(&entry.fact, self.origin)).collect();
         let mut known: Known = Known::new();
         for key in keys {
-            let held = self.objects.get(&key).map(|held| Object::from_text(&held.text));
-            if let Some(Ok(object)) = held {
-                known.insert(key, object);
+            if let Some(held) = self.objects.get(&key) {
+                known.insert(key, Object::from_text(&held.text).map_err(corrupt_object)?);
             }
         }
         for parsed in entries {
@@ -201,20 +239,33 @@ impl<'a> Anew<'a> {
             let kept = kept.get(&index);
             let row = match parsed {
                 Err(reason) => Some(UnfoldedRow::unread((self.origin, index), reason)),
-                // Judged with all others about members.
-                Ok(entry) if fold::is_member_entry(&entry.fact) => kept.cloned(),
+                Ok(entry) if fold::is_member_entry(&entry.fact) => self.member(index, entry, kept),
                 Ok(entry) => self.entry(index, entry, &mut known),
             };
-            let is_late = kept.is_some_and(|kept| kept.awaiting) && row.is_none();
-            if let (true, Ok(entry)) = (is_late, parsed)
+            if let (Some(_), None, Ok(entry)) = (kept, &row, parsed)
                 && matches!(entry.fact, Fact::ForkWitnessed(_))
             {
                 self.forks.insert(index, entry.clone());
             }
             if row.as_ref() != kept {
                 self.unfolded.insert(index, row);
+                self.fresh.push(Difference::Entry(index));
             }
             self.next += 1;
+        }
+        Ok(())
+    }
+
+    /// What root authorities say about members is judged elsewhere, all of it at once; what others
+    /// say counts for nothing.
+    fn member(&self, index: u64, entry: &Entry, kept: Option<&UnfoldedRow>) -> Option<UnfoldedRow> {
+        let at = (self.origin, index);
+        match kept {
+            Some(row) if row.awaiting => {
+                let judged = member::decide(&Members::new(), &self.roots, at, &entry.fact);
+                judged.err().map(|no| UnfoldedRow::quarantined(at, entry.fact.kind(), &no))
+            }
+            kept => kept.cloned(),
         }
     }
 
@@ -228,6 +279,7 @@ impl<'a> Anew<'a> {
         match judge(&self.right, at, entry, known) {
             Ok(changes) => {
                 for change in changes {
+                    self.fresh.push(Difference::Object(change.key.clone()));
                     let held = Held { text: change.object.to_text(), index };
                     self.objects.insert(change.key.clone(), held);
                     known.insert(change.key, change.object);
@@ -273,8 +325,9 @@ impl<'a> Anew<'a> {
         is_last: bool,
     ) -> Result<Applied, Fault> {
         let right = right::load(&mut write.as_read(), self.origin)?;
-        if right != self.right {
-            return Ok(Applied::OtherRight);
+        let root = log::root_at(&mut write.as_read(), self.origin, self.next)?;
+        if right != self.right || root.is_none() || root != self.root {
+            return Ok(Applied::Other);
         }
         let held = log::head(&mut write.as_read(), self.origin)?;
         if held.map_or(0, |head| head.size) != self.next {
@@ -319,7 +372,7 @@ impl<'a> Anew<'a> {
             }
             return Ok(());
         };
-        let object = Object::from_text(&held.text).map_err(corrupt)?;
+        let object = Object::from_text(&held.text).map_err(corrupt_object)?;
         touched.note(before.as_ref(), &object);
         let stored = before.is_some();
         let changed = objects::Changed { key, object: &object, index: held.index, stored };
@@ -327,6 +380,10 @@ impl<'a> Anew<'a> {
     }
 }
 
-fn corrupt(what: impl ToString) -> Fault {
+fn corrupt_entry(what: impl ToString) -> Fault {
     Fault::corrupt("unfolded_entries", what)
+}
+
+fn corrupt_object(what: impl ToString) -> Fault {
+    Fault::corrupt("catalog_objects", what)
 }

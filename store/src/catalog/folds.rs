@@ -38,7 +38,8 @@ pub fn fold_state(read: &mut Read<'_>) -> Result<FoldState, Fault> {
     Ok(FoldState { version: FOLD_VERSION, logs: count(logs), behind })
 }
 
-/// The logs whose tables another version made, with the number of their entries.
+/// The logs whose tables an older version made, with the number of their entries. What a newer
+/// program made beside this one stays: the two would fold it by turns.
 pub(super) fn behind(read: &mut Read<'_>) -> Result<Vec<(Origin, u64)>, Fault> {
     let folds: Vec<(String, i64)> = log_folds::table.load(&mut **read)?;
     let folds: BTreeMap<String, i64> = folds.into_iter().collect();
@@ -47,9 +48,10 @@ pub(super) fn behind(read: &mut Read<'_>) -> Result<Vec<(Origin, u64)>, Fault> {
         .order(logs::origin.asc())
         .select((logs::origin, logs::size))
         .load(&mut **read)?;
-    let behind = held
-        .into_iter()
-        .filter(|(origin, _)| folds.get(origin).copied() != Some(i64::from(FOLD_VERSION)));
+    let is_older = |origin: &String| {
+        folds.get(origin).is_none_or(|version| *version < i64::from(FOLD_VERSION))
+    };
+    let behind = held.into_iter().filter(|(origin, _)| is_older(origin));
     behind
         .map(|(origin, size)| {
             let origin = Origin::parse(&origin).map_err(|e| Fault::corrupt("logs", e))?;

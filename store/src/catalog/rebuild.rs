@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 use lianshi_registry::id::Origin;
 
-use super::{change, digest, index, objects, project, words};
+use super::{anew, change, digest, index, objects, project, words};
 use crate::{
     db::{Db, Write},
     fault::Fault,
@@ -35,6 +35,7 @@ pub struct Rebuilt {
 /// are done.
 pub fn rebuild(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<Rebuilt, Fault> {
     words::prepare();
+    anew::read_members(db)?;
     let rebuilt = db.write(|write| {
         let before = digest(&mut write.as_read())?;
         let noted = change::newest(&mut write.as_read())?;

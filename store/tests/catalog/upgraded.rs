@@ -120,6 +120,7 @@ fn after_an_upgrade_every_log_is_folded_again_and_read_meanwhile() {
         let number = publish(&site, EXAMPLE);
         act(&site, "product.paused", number.as_str());
         append(&site, &strange());
+        assert_eq!(fold_anew(db, &|_, _| {}).expect("looked"), 0);
         let everything = || {
             let mut tables = contents(db);
             // The order in which this node learned of changes goes on.
@@ -128,7 +129,7 @@ fn after_an_upgrade_every_log_is_folded_again_and_read_meanwhile() {
         };
         let before = everything();
         assert_eq!(state(db), FoldState { version: FOLD_VERSION, logs: 1, behind: 0 });
-        let nothing_to_do = |_, _| panic!("nothing is folded again");
+        let nothing_to_do = |_: u64, _: u64| panic!("nothing is folded again");
         assert_eq!(fold_anew(db, &nothing_to_do).expect("looked"), 0);
 
         for statement in OTHERWISE {
@@ -174,6 +175,33 @@ fn a_word_about_members_that_can_be_read_now_is_judged() {
         }
         assert_eq!(fold_anew(db, &|_, _| {}).expect("folded"), 1);
         assert_eq!(unfolded(db), judged);
+    });
+}
+
+#[test]
+fn what_comes_while_a_log_is_folded_again_is_folded_with_it() {
+    on_both(|db| {
+        let site = site(db, "yinzhou", "330212");
+        let number = publish(&site, EXAMPLE);
+        append(&site, &strange());
+        for statement in OTHERWISE {
+            sql(&site, statement);
+        }
+        let rounds = RefCell::new(0);
+        let progress = |_, _| {
+            *rounds.borrow_mut() += 1;
+            match *rounds.borrow() {
+                1 => act(&site, "product.paused", number.as_str()),
+                2 => append(&site, &strange()),
+                _ => {}
+            }
+        };
+        assert_eq!(fold_anew(db, &progress).expect("folded"), 1);
+        assert!(*rounds.borrow() > 2 && state(db).is_whole());
+        let made = (digest(db), unfolded(db));
+        assert_eq!((made.1.0.len(), made.1.1.len()), (2, 8));
+        catalog::rebuild(db, &|_, _| {}).expect("rebuilt");
+        assert_eq!((digest(db), unfolded(db)), made);
     });
 }
 

@@ -35,7 +35,7 @@ standing-code-product-operator-withdrawn = The operator has left.
 standing-code-product-resource-unknown = A resource this product uses is not known.
 standing-code-product-resource-withdrawn = A resource this product uses was withdrawn.
 standing-code-product-resource-forbidden = A resource this product uses is barred from opening.
-standing-code-product-resource-unconfirmed = The provider has taken back its confirmation of a resource this product uses.
+standing-code-product-resource-unconfirmed = A resource this product uses has a field that its provider has not confirmed.
 standing-code-product-resource-regraded = A resource this product uses was given a higher grade.
 standing-code-product-expired = The authorization or certificate has expired.
 synthetic-note = This product answers from demonstration data made from a fixed seed. Use it to try the steps, not for real business.
@@ -92,6 +92,7 @@ chain-resource = Resource
 chain-authorization = Authorization (one scenario, one list)
 chain-product = Product
 chain-withdrawn = Withdrawn
+chain-confirmed = Confirmed by its provider on { $on }, { $document }
 chain-rows = { $n ->
     [one] { $n } row
    *[other] { $n } rows
