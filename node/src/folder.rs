@@ -302,8 +302,8 @@ impl Folder {
         })
     }
 
-    /// Refuses a database of another format of entries before opening it changes its tables. That it
-    /// cannot be opened at all is told by whoever opens it.
+    /// Refuses a database of another format of entries before opening it changes its tables. That
+    /// it cannot be opened at all is told by whoever opens it.
     pub fn ensure_format(&self) -> Result<(), FormatRefusal> {
         match format::look(&self.database_url()) {
             Err(FormatRefusal::Fault(_)) => Ok(()),

@@ -107,9 +107,9 @@ pub fn once_more(file: &Path) -> PathBuf {
 /// Ports given out so far by this process.
 static TAKEN: AtomicU16 = AtomicU16::new(0);
 
-/// `count` consecutive free ports on loopback; different tests and processes get different ones. All
-/// lie below those that Linux gives to connections (32768 and up): one of these could be taken by
-/// any client between this look and the start of the server.
+/// `count` consecutive free ports on loopback; different tests and processes get different ones.
+/// All lie below those that Linux gives to connections (32768 and up): one of these could be taken
+/// by any client between this look and the start of the server.
 pub fn free_ports(count: u16) -> u16 {
     let spread = u16::try_from(std::process::id() % 220).unwrap_or(0) * 100;
     loop {
