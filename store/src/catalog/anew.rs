@@ -41,7 +41,7 @@ const MEMBERS_READ: &str = "members_read";
 /// Rows changed in one transaction: a fraction of a second, which a call can wait.
 const CHANGED_AT_ONCE: usize = 200;
 
-/// Folds again every log whose tables another version of the fold made. `progress` hears how many
+/// Folds again every log whose tables an older version of the fold made. `progress` hears how many
 /// entries of how many are done. Gives how many logs there were; cheap when there are none.
 pub fn fold_anew(db: &Db, progress: &dyn Fn(u64, u64)) -> Result<u64, Fault> {
     read_members(db)?;
